@@ -1,0 +1,109 @@
+"""Class sets: what the label ids of a data set mean, as data.
+
+A class set knows the names and colours of its classes, which of them a mirror
+exchanges, and which play a part that other code asks for (the face, the eyes, hair).
+"""
+
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
+
+IGNORE = 255  # pixels with this id are neither trained on nor scored
+
+Colour = tuple[int, int, int]
+
+
+class ClassSet(BaseModel):
+    """The classes of a labelling. The id of a class is its place in `names`.
+
+    `pairs` are exchanged by a horizontal flip; 'left' means left in the image (LaPa).
+    `small` are the classes averaged in `iou_small`. `face` are the ids that make up the
+    face without hair; occluders are measured against their pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+    small: tuple[int, ...] = ()
+    face: tuple[int, ...]
+    eyes: tuple[int, ...] = ()
+    skin: int = 1
+    hair: int | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        count = len(self.names)
+        if not 2 <= count < IGNORE:
+            raise ValueError(f"a class set needs 2 to {IGNORE - 1} classes, got {count}")
+        if len(self.palette) != count:
+            raise ValueError(f"{count} names need {count} colours, got {len(self.palette)}")
+        if len(set(self.names)) != count:
+            raise ValueError("two classes bear the same name")
+        if any(not 0 <= channel <= 255 for colour in self.palette for channel in colour):
+            raise ValueError("a colour is three numbers from 0 to 255")
+        hair = () if self.hair is None else (self.hair,)
+        paired = [each for pair in self.pairs for each in pair]
+        used = [*paired, *self.small, *self.face, *self.eyes, self.skin, *hair]
+        if strange := sorted({each for each in used if not 0 <= each < count}):
+            raise ValueError(f"ids {strange} are not among 0 to {count - 1}")
+        if len(set(paired)) != len(paired):
+            raise ValueError("a class may stand in one left/right pair only")
+        return self
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def flip_table(self) -> NDArray[np.uint8]:
+        """Look-up table, shape (256,): the id of a pixel after a horizontal flip."""
+        table = np.arange(256, dtype=np.uint8)
+        for left, right in self.pairs:
+            table[left], table[right] = right, left
+        return table
+
+    def colour(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint labels (H, W) in the palette: RGB (H, W, 3). Ignored pixels are mid grey."""
+        table = np.full((256, 3), 128, dtype=np.uint8)
+        table[: len(self)] = self.palette
+        return table[labels]
+
+
+LAPA = ClassSet(
+    names=(
+        "background",
+        "skin",
+        "left_eyebrow",
+        "right_eyebrow",
+        "left_eye",
+        "right_eye",
+        "nose",
+        "upper_lip",
+        "inner_mouth",
+        "lower_lip",
+        "hair",
+    ),
+    palette=(
+        (0, 0, 0),
+        (0, 153, 255),
+        (102, 255, 153),
+        (0, 204, 153),
+        (255, 255, 102),
+        (255, 255, 204),
+        (255, 153, 0),
+        (255, 102, 255),
+        (102, 0, 51),
+        (255, 204, 255),
+        (255, 0, 102),
+    ),
+    pairs=((2, 3), (4, 5)),
+    small=(2, 3, 4, 5, 7, 8, 9),
+    face=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+    eyes=(4, 5),
+    skin=1,
+    hair=10,
+)

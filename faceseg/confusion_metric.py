@@ -1,0 +1,79 @@
+"""The confusion matrix as a Keras metric: one pass over the logits, exact counts.
+
+Keras's own MeanIoU counts in int32, which overflows silently after 2^31 pixels of one
+kind (some 33,000 images at 256x256). Here a count is two int32 words, so it is exact to
+2^61 on every backend, JAX without 64-bit types included.
+
+Measured on 2 CPU cores at 8x256x256x11, argmax included (24 ms of it without XLA):
+segment sum 32 ms, one-hot products image by image 32 ms; under XLA 3 ms and 11 ms; and
+`bincount` (25 ms) does not compile there. Hence the segment sum.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from faceseg.metrics import Counts
+
+_WORD = 2**30  # counts are high * _WORD + low, so that low + a batch still fits an int32
+
+
+@keras.saving.register_keras_serializable(package="faceseg")
+class ConfusionMatrix(keras.metrics.Metric):
+    """Pixels counted by (truth, prediction); its result is the mean foreground IoU.
+
+    Shapes: B images, H rows, W columns, C classes. The result is NaN before the first
+    foreground pixel, as is the IoU of a class that occurs nowhere.
+    """
+
+    def __init__(self, num_classes: int, name: str = "iou", **kwargs: Any) -> None:
+        """Start at zero for C = `num_classes`."""
+        super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
+        shape = (num_classes, num_classes)
+        self.low = self.add_weight(shape, "zeros", dtype="int32", name="low")
+        self.high = self.add_weight(shape, "zeros", dtype="int32", name="high")
+
+    def update_state(
+        self,
+        y_true: keras.KerasTensor,
+        y_pred: keras.KerasTensor,
+        sample_weight: keras.KerasTensor | None = None,
+    ) -> None:
+        """Count a batch: true ids (B, H, W) and logits (B, H, W, C).
+
+        Ids from C up, 255 among them, are ignored. A batch may hold up to 2^30 pixels.
+        Raises ValueError for sample weights: pixels are counted, not weighed.
+        """
+        if sample_weight is not None:
+            raise ValueError("ConfusionMatrix counts pixels: list it in `metrics`, without weights")
+        classes = self.num_classes
+        true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        pred = ops.reshape(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), (-1,))
+        codes = ops.where(true < classes, true * classes + pred, classes**2)
+        cells = ops.segment_sum(ops.ones_like(codes), codes, num_segments=classes**2 + 1)
+        low = self.low + ops.reshape(cells[:-1], (classes, classes))
+        carry = ops.floor_divide(low, _WORD)
+        self.low.assign(low - carry * _WORD)
+        self.high.assign(self.high + carry)
+
+    def result(self) -> keras.KerasTensor:
+        """Return the mean IoU over the foreground classes seen so far: a float32 scalar."""
+        counts = ops.cast(self.high, "float32") * _WORD + ops.cast(self.low, "float32")
+        hit = ops.diagonal(counts)[1:]
+        union = ops.sum(counts, axis=0)[1:] + ops.sum(counts, axis=1)[1:] - hit
+        seen = ops.cast(union > 0, "float32")
+        iou = hit / ops.maximum(union, 1.0)
+        return ops.sum(iou) / ops.sum(seen)
+
+    def counts(self) -> Counts:
+        """Return the matrix so far, (C, C): rows the truth, columns the prediction."""
+        low, high = (ops.convert_to_numpy(ops.copy(word)) for word in (self.low, self.high))
+        counts: Counts = high.astype(np.int64) * _WORD + low
+        return counts
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make another like it."""
+        return {**super().get_config(), "num_classes": self.num_classes}

@@ -1,0 +1,1 @@
+"""Labelled images: read, checked, packed once, augmented, and dealt out in batches."""

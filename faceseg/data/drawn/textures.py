@@ -1,0 +1,63 @@
+"""Textures: gains about 1 for every cell of a canvas, grown from small noise.
+
+Noise is drawn on grids of a fixed size and enlarged, so the same seed gives the same
+texture at any size of the picture. Shape of a texture: (S, S) float32, S cells a side.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.data.drawn.geometry import Points
+
+Field = NDArray[np.float32]
+
+
+def enlarge(field: Field, side: int) -> Field:
+    """Return a square field enlarged to `side` cells, bilinear."""
+    return np.asarray(cv2.resize(field, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def clouds(rng: np.random.Generator, side: int, cells: int = 4, octaves: int = 4) -> Field:
+    """Return cloudy noise of mean 0 and deviation about 1, the coarsest lump 1/`cells` wide."""
+    total = np.zeros((cells, cells), np.float32)
+    for octave in range(octaves):
+        grid = cells * 2**octave
+        lumps = rng.standard_normal((grid, grid), np.float32) * np.float32(0.62**octave)
+        total = np.asarray(cv2.resize(total, (grid, grid), interpolation=cv2.INTER_CUBIC)) + lumps
+    return enlarge(total * np.float32(0.75), side)
+
+
+def grain(rng: np.random.Generator, side: int, cells: int = 96) -> Field:
+    """Return fine noise of mean 0 and deviation about 1 (pores, cloth, wool)."""
+    return enlarge(rng.standard_normal((cells, cells), np.float32), side)
+
+
+def strands(rng: np.random.Generator, side: int, crown: Points, unit: float, wave: float) -> Field:
+    """Return strands that run outwards from the `crown` (cell x, y), mean 0, deviation about 1.
+
+    `unit` is half a face's width in cells; `wave` 0 to 1 bends the strands.
+    """
+    half = side // 2
+    across, down = np.meshgrid(
+        (np.arange(half, dtype=np.float32) * 2 - np.float32(crown[0])) / np.float32(unit),
+        (np.arange(half, dtype=np.float32) * 2 - np.float32(crown[1])) / np.float32(unit),
+    )
+    radius, angle = cv2.cartToPolar(across, down)
+    noise = rng.standard_normal((24, 256), np.float32)
+    noise += np.asarray(cv2.blur(rng.standard_normal((24, 256), np.float32), (9, 1))) * 2.5
+    bend = np.sin(np.asarray(radius) * 5) * np.float32(4 * wave)
+    column = np.asarray(angle) * np.float32(256 / (2 * np.pi)) + bend
+    row = np.asarray(radius) * np.float32(1.6)
+    fade = np.clip(np.asarray(radius) * 1.6, 0, 1).astype(np.float32)
+    drawn = cv2.remap(
+        noise, column.astype(np.float32), row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )
+    return enlarge(np.asarray(drawn, np.float32) * np.float32(0.8) * fade, side)
+
+
+def curls(rng: np.random.Generator, side: int, cells: int = 64) -> Field:
+    """Return the lumpy texture of tight curls, mean 0, deviation about 1."""
+    lumps = rng.standard_normal((cells, cells), np.float32)
+    round_ones = np.asarray(cv2.GaussianBlur(lumps, (0, 0), 0.8), np.float32)
+    return enlarge(round_ones * np.float32(1.8), side)

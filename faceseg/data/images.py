@@ -1,0 +1,111 @@
+"""Photographs and label maps: read from files, and brought to another size.
+
+Shapes: H rows, W columns of the file after its EXIF rotation. All arrays are uint8, RGB.
+
+Colour: grey becomes three equal channels; 16 bits keep their high byte; CMYK is converted
+plainly, inverted where no Adobe marker says that the file is; colour profiles are not applied.
+Transparency is laid over white, as viewers and labelling tools show it: what lies hidden under
+transparent pixels was seen by nobody who drew the labels.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+from faceseg.classes import ClassSet
+from faceseg.data.checks import check_ids
+from faceseg.data.decode import Decoded, decode
+from faceseg.data.problems import BadFile
+
+Pixels = NDArray[np.uint8]
+
+_ONE_CHANNEL = "a single-channel PNG (8-bit, 16-bit, 1-bit or palette) of class ids"
+_GREY, _RGB, _PALETTE = 0, 2, 3  # colour types of a PNG without an alpha channel
+_OPAQUE = 255
+
+
+def read_image(path: str | Path) -> Pixels:
+    """Return the photograph of a JPEG or PNG file, RGB (H, W, 3). Raises BadFile."""
+    image = decode(Path(path)).image
+    if image.mode.startswith("I"):  # 16-bit grey
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes every CMYK file for Adobe's
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.array(image.convert("RGB"))
+
+
+def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
+    """Return the class ids of a label file, (H, W). Raises BadFile.
+
+    A palette's indices are the ids, whatever its colours. A colour file is read only if its
+    channels agree everywhere. 255 means ignored; any other id outside `classes` is refused.
+    """
+    decoded = decode(Path(path))
+    if decoded.colour_type is None:
+        raise BadFile(path, "a JPEG, whose lossy compression changes ids", _ONE_CHANNEL)
+    labels = _ids(path, decoded)
+    check_ids(labels, classes, path)
+    return labels.astype(np.uint8)
+
+
+def _ids(path: str | Path, decoded: Decoded) -> NDArray[np.integer]:
+    values: NDArray[np.integer] = np.asarray(decoded.image)
+    if decoded.colour_type in (_GREY, _PALETTE):
+        if decoded.bits == 1:
+            return values.astype(np.uint8)
+        if decoded.colour_type == _GREY and decoded.bits < 8:
+            # Pillow stretches 2 and 4 bits to 0..255, which is right for a photograph only.
+            return values // np.uint8(255 // (2**decoded.bits - 1))
+        return values
+    if decoded.bits > 8:
+        raise BadFile(path, "16-bit colour or alpha", _ONE_CHANNEL)
+    if decoded.colour_type != _RGB:  # the last channel is alpha
+        if np.any(values[..., -1] != _OPAQUE):
+            raise BadFile(path, "partly transparent", _ONE_CHANNEL)
+        values = values[..., :-1]
+    if np.any(values != values[..., :1]):
+        raise BadFile(path, "a colour image, so its pixels are no class ids", _ONE_CHANNEL)
+    return values[..., 0]
+
+
+def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """Bring an image (H, W, 3) to `size` (rows, columns); its aspect is not kept.
+
+    Area interpolation along an axis that shrinks, linear along one that grows; pixel centres
+    are kept (half-pixel), so nothing shifts.
+    """
+    rows, columns = image.shape[:2]
+    smaller = (min(rows, size[0]), min(columns, size[1]))
+    for wanted, interpolation in ((smaller, cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if image.shape[:2] != wanted:
+            image = _resized(image, wanted, interpolation)
+    return image
+
+
+def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Bring labels (H, W) to `size` by the nearest pixel: no id appears that was not there.
+
+    Each new pixel takes the id under its own centre, (i + 1/2) * old / new, so labels stay on
+    the image; on an edge between two pixels, the later one. (OpenCV's INTER_NEAREST takes the
+    id under the new pixel's corner; its exact variant rounds some edges the other way.)
+    """
+    if labels.shape == size:
+        return labels
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new)
+        for old, new in zip(labels.shape, size, strict=True)
+    )
+    nearest: Pixels = labels[rows[:, None], columns]
+    return nearest
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
+    resized = cv2.resize(pixels, (size[1], size[0]), interpolation=interpolation)
+    return np.asarray(resized, dtype=np.uint8)

@@ -1,0 +1,67 @@
+"""One split of a pack, read from its files as memory maps that all processes share.
+
+Shapes: N images, H rows, W columns of the pack; h, w an image's own size.
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.data.photos import photo_of
+from faceseg.data.writer import IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
+
+
+class Split:
+    """The images of one split, read-only.
+
+    `images` is uint8 RGB (N, H, W, 3), `labels` uint8 (N, H, W), `ids` the N names.
+    Pickled as its place on disk, so that handing it to a worker copies no pixels.
+    """
+
+    def __init__(self, folder: str | Path, name: str) -> None:
+        self.folder = Path(folder)
+        self.name = name
+        place = self.folder / name
+        self.images: NDArray[np.uint8] = np.load(place / IMAGES, mmap_mode="r")
+        self.labels: NDArray[np.uint8] = np.load(place / LABELS, mmap_mode="r")
+        self.ids: tuple[str, ...] = tuple(json.loads((place / IDS).read_text("utf-8")))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __reduce__(self) -> tuple[type["Split"], tuple[Path, str]]:
+        return Split, (self.folder, self.name)
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """The photograph that each image shows; N names, repeated where images share one."""
+        return tuple(photo_of(name) for name in self.ids)
+
+    @property
+    def has_originals(self) -> bool:
+        """Whether the images are kept at their own size too: all splits but 'train'."""
+        return (self.folder / self.name / ORIGINALS).exists()
+
+    def original(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return image (h, w, 3) and labels (h, w) as they were before resizing."""
+        places, content = self._originals
+        start, height, width = (int(each) for each in places[index])
+        middle, end = start + height * width * 3, start + height * width * 4
+        image = np.array(content[start:middle]).reshape(height, width, 3)
+        return image, np.array(content[middle:end]).reshape(height, width)
+
+    @cached_property
+    def _originals(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        if not self.has_originals:
+            raise ValueError(f"split {self.name!r} keeps no originals; 'val' and 'test' do")
+        place = self.folder / self.name
+        content = np.memmap(place / ORIGINALS, dtype=np.uint8, mode="r")
+        return np.load(place / ORIGINALS_INDEX), content
+
+
+def open_split(folder: str | Path, split: str) -> Split:
+    """Open one split of the pack in `folder`, as `prepare` returned it."""
+    return Split(folder, split)

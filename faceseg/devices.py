@@ -1,0 +1,74 @@
+"""What this process may use: threads, graphics memory, numeric precision.
+
+The one module that speaks to a backend by name; everything else is `keras.ops`.
+Call `claim` once, before the first tensor is made: frameworks fix their threads then.
+"""
+
+from dataclasses import dataclass
+
+import keras
+
+
+@dataclass(frozen=True)
+class Device:
+    """What was claimed: `kind` is 'cpu' or 'gpu', `threads` per process, `name` for people."""
+
+    kind: str
+    name: str
+    threads: int
+
+
+def claim(threads: int, gpus: float = 0.0) -> Device:
+    """Limit this process to `threads` CPU threads and to its share of a graphics card.
+
+    gpus: 0 hides every card; a fraction lets memory grow as needed, so that several
+    processes share one card. A card asked for and not there is an error: a study planned for
+    a GPU would silently take a hundred times as long.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return Device("cpu", keras.backend.backend(), threads)
+    return _claim_tensorflow(threads, gpus)
+
+
+def _claim_tensorflow(threads: int, gpus: float) -> Device:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(max(1, min(2, threads)))
+    except RuntimeError:
+        # Already started (a second claim in one process): the first claim stands.
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+    cards = tf.config.list_physical_devices("GPU")
+    if gpus <= 0:
+        tf.config.set_visible_devices([], "GPU")
+        return Device("cpu", "cpu", threads)
+    if not cards:
+        raise RuntimeError(
+            f"this worker was given {gpus:g} GPU, but TensorFlow sees none; install faceseg[gpu] "
+            "on a machine with an NVIDIA driver, or set resources.gpus to 0"
+        )
+    for card in cards:
+        tf.config.experimental.set_memory_growth(card, True)
+    details = tf.config.experimental.get_device_details(cards[0])
+    return Device("gpu", str(details.get("device_name", "gpu")), threads)
+
+
+def set_precision(precision: str) -> None:
+    """Set the numeric types of layers made from now on, a Keras policy such as `mixed_bfloat16`.
+
+    Logits, loss and metrics stay float32: the networks' last layer sees to it.
+    """
+    keras.config.set_dtype_policy(precision)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide what a number comes out as."""
+    import numpy
+
+    found = {"keras": keras.__version__, "numpy": numpy.__version__}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found["tensorflow"] = tf.__version__
+    return found

@@ -1,0 +1,31 @@
+"""How long one photograph takes, and how much memory the process has needed at most."""
+
+import resource
+import sys
+import time
+
+import numpy as np
+
+from faceseg.predictor import Predictor
+
+
+def latency(predictor: Predictor, runs: int = 30, warm_up: int = 5) -> dict[str, float]:
+    """Time the network alone at batch 1, in milliseconds: `p50_ms` and `p95_ms`.
+
+    The first calls trace and compile and are left out. Quote it with the thread count: the
+    process's own setting decides it.
+    """
+    image = np.random.default_rng(0).integers(0, 256, (*predictor.grid, 3), dtype=np.uint8)
+    times = []
+    for run in range(warm_up + runs):
+        started = time.perf_counter()
+        predictor.logits([image])
+        if run >= warm_up:
+            times.append(1000 * (time.perf_counter() - started))
+    return {"p50_ms": float(np.percentile(times, 50)), "p95_ms": float(np.percentile(times, 95))}
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory this process has held resident so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # bytes there, KiB elsewhere

@@ -1,0 +1,94 @@
+"""The few pieces that all networks are laid from: input, convolution, upsampling, logits."""
+
+import keras
+from keras import layers
+
+
+def scaled_filters(filters: int, factor: float) -> int:
+    """Return `filters` times `factor` as a multiple of 8, at least 8.
+
+    MobileNetV2's rounding: to the nearest multiple of 8, never more than 10 % down.
+    """
+    wanted = filters * factor
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * wanted else rounded
+
+
+def image_input(height: int, width: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return (the image as given, the image in [-1, 1]), both (B, height, width, 3).
+
+    RGB of 0 to 255 as uint8 or float goes in. It is declared float32, since Keras casts what
+    it is given to the declared type, and uint8 would cut off the fractions of a float image.
+    """
+    image = keras.Input((height, width, 3), dtype="float32", name="image")
+    normalisation = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="normalisation")
+    return image, normalisation(image)
+
+
+def convolution(
+    inputs: keras.KerasTensor, filters: int, name: str, momentum: float, kernel: int = 3
+) -> keras.KerasTensor:
+    """Return ReLU(BatchNorm(convolution)), the size kept; He's initial weights, no bias."""
+    outputs = layers.Conv2D(
+        filters,
+        kernel,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(inputs)
+    return normalise_and_rectify(outputs, name, momentum)
+
+
+def doubling(
+    inputs: keras.KerasTensor, filters: int, name: str, momentum: float
+) -> keras.KerasTensor:
+    """Return ReLU(BatchNorm(2x2 transposed convolution)): height and width doubled."""
+    outputs = layers.Conv2DTranspose(
+        filters,
+        2,
+        strides=2,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_up",
+    )(inputs)
+    return normalise_and_rectify(outputs, f"{name}_up", momentum)
+
+
+def normalise_and_rectify(
+    inputs: keras.KerasTensor, name: str, momentum: float
+) -> keras.KerasTensor:
+    """Return ReLU(BatchNorm(inputs))."""
+    outputs = layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(inputs)
+    return layers.ReLU(name=f"{name}_relu")(outputs)
+
+
+def full_resolution(
+    inputs: keras.KerasTensor, filters: int, num_classes: int, momentum: float
+) -> keras.KerasTensor:
+    """Return logits at twice the size: the last step from half to full resolution.
+
+    A 2x2 transposed convolution gives every pixel features of its own, a 3x3 depthwise and a
+    1x1 convolution mix them with their neighbours', a 1x1 convolution names the class. A
+    full 3x3 convolution in the middle would cost 0.15 GMAC more at 256x256 and 16 filters.
+    """
+    outputs = doubling(inputs, filters, "full", momentum)
+    outputs = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="full_depthwise")(
+        outputs
+    )
+    outputs = convolution(outputs, filters, "full", momentum, kernel=1)
+    return logits(outputs, num_classes)
+
+
+def logits(inputs: keras.KerasTensor, num_classes: int, kernel: int = 1) -> keras.KerasTensor:
+    """Return the float32 class scores (B, H, W, num_classes), before any softmax.
+
+    The last layer is named "logits" and is float32 under every precision policy.
+    """
+    scores = layers.Conv2D(num_classes, kernel, padding="same", name="classes")(inputs)
+    return as_float32(scores, "logits")
+
+
+def as_float32(inputs: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Return `inputs` cast to float32 by a layer of that name."""
+    return layers.Activation("linear", dtype="float32", name=name)(inputs)

@@ -1,0 +1,105 @@
+"""Which part of a network is its encoder, and pretrained weights for it.
+
+A trainer may learn the encoder more slowly, or freeze it for a while: `encoder_layers` and
+`encoder_variables` say what that concerns, in models just built and in loaded ones.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import keras
+
+from faceseg.errors import UserError
+
+# MobileNetV2's own layer names, and the prefix of the encoders that are ours.
+ENCODER_LAYER = re.compile(r"Conv1$|bn_Conv1$|expanded_conv_|block_\d+_|encoder_")
+IMAGENET_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # what Keras has weights for
+NONE = "none"
+IMAGENET = "imagenet"
+
+
+def is_encoder_variable(path: str) -> bool:
+    """Say whether a variable of this `path` ("block_1_expand/kernel") is the encoder's."""
+    return any(ENCODER_LAYER.match(part) for part in path.split("/"))
+
+
+def encoder_layers(model: keras.Model) -> list[keras.Layer]:
+    """Return the encoder's layers, in the order of the model."""
+    return [layer for layer in model.layers if ENCODER_LAYER.match(layer.name)]
+
+
+def encoder_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return the encoder's trainable variables: those whose learning rate may differ."""
+    return [each for each in model.trainable_variables if is_encoder_variable(each.path)]
+
+
+def load_encoder_weights(
+    model: keras.Model, weights: str | Path | None, alpha: float
+) -> keras.Model:
+    """Give the MobileNetV2 layers of `model` pretrained weights; return the model.
+
+    `weights` is "none" or None (leave them random), "imagenet" (Keras downloads them), or
+    the path of a `keras.applications.MobileNetV2` weights file without the classifier.
+    Raises UserError if they cannot be had or are of another `alpha`.
+    """
+    if weights is None or weights == NONE:
+        return model
+    source = downloaded_encoder(alpha) if weights == IMAGENET else stored_encoder(weights, alpha)
+    for layer in encoder_layers(model):
+        if layer.variables:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+    return model
+
+
+def refuse_encoder_weights(weights: str | Path | None, network: str) -> None:
+    """Raise UserError if weights are given to a `network` whose encoder is not MobileNetV2."""
+    if weights is not None and weights != NONE:
+        raise UserError(
+            f"encoder_weights is {str(weights)!r}, but {network} has no MobileNetV2 to take "
+            "them; expected none. Leave it out for this network, or take segnet with "
+            "encoder: mobilenetv2."
+        )
+
+
+def downloaded_encoder(alpha: float) -> keras.Model:
+    """Return Keras's MobileNetV2 with its ImageNet weights, from the network or the cache."""
+    if alpha not in IMAGENET_ALPHAS:
+        offers = ", ".join(map(str, IMAGENET_ALPHAS))
+        raise UserError(
+            f"there are no ImageNet weights for alpha {alpha}; expected one of {offers}. "
+            "Use one of these, or encoder_weights: none."
+        )
+    try:
+        return keras.applications.MobileNetV2(
+            input_shape=(224, 224, 3), alpha=alpha, include_top=False, weights=IMAGENET
+        )
+    except Exception as error:  # Keras raises a plain Exception when a download fails
+        raise UserError(
+            f"the ImageNet weights for alpha {alpha} could not be downloaded ({error}). "
+            "Expected a network, or the file in Keras's cache. Mend that, or give "
+            "encoder_weights the path of a weights file, or none."
+        ) from error
+
+
+def stored_encoder(path: str | Path, alpha: float) -> keras.Model:
+    """Return Keras's MobileNetV2 with the weights of a file (.weights.h5 or .h5)."""
+    if not Path(path).is_file():
+        raise UserError(
+            f"encoder_weights is {str(path)!r}, and there is no such file; expected imagenet, "
+            "none, or the path of MobileNetV2 weights without the classifier. Mend the path."
+        )
+    try:
+        with warnings.catch_warnings():
+            # On its way to refusing a file Keras also warns, at length, of every layer.
+            warnings.simplefilter("ignore")
+            return keras.applications.MobileNetV2(
+                input_shape=(224, 224, 3), alpha=alpha, include_top=False, weights=str(path)
+            )
+    except (ValueError, KeyError, OSError) as error:  # other shapes, other layers, not HDF5
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{str(path)!r} does not hold MobileNetV2 weights for alpha {alpha} ({reason}); "
+            "expected a .weights.h5 file of keras.applications.MobileNetV2(include_top=False). "
+            "Set alpha to the file's own, or give another file."
+        ) from error

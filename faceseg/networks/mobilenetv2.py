@@ -1,0 +1,142 @@
+"""The MobileNetV2 encoder, without its classifier, at output stride 8, 16 or 32.
+
+Layers bear the names of `keras.applications.MobileNetV2`, so its weights move over by name,
+and at stride 32 the features are the same. What Keras's own cannot do: a BatchNorm momentum
+of one's choice, and dilation in place of the last strides.
+
+Source: Sandler et al. 2018; dilation after Chen et al. 2017: a block that gives up its stride
+keeps the dilation it had, and those after it double theirs. Every value of the strided
+network then reappears in the dilated one, at every second place.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from faceseg.errors import UserError
+from faceseg.networks.blocks import scaled_filters
+
+# (filters, stride) of the 17 blocks; the first does not expand, the others by six.
+BLOCKS = (
+    *((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1)),
+    *((64, 2), (64, 1), (64, 1), (64, 1), (96, 1), (96, 1), (96, 1)),
+    *((160, 2), (160, 1), (160, 1), (320, 1)),
+)
+EXPANSION = 6
+OUTPUT_STRIDES = (8, 16, 32)
+# The last tensors at strides 2, 4, 8, 16 and 32 of the undilated network.
+LEVELS = (
+    "block_1_expand_relu",
+    "block_3_expand_relu",
+    "block_6_expand_relu",
+    "block_13_expand_relu",
+    "block_16_project",
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """How one inverted residual block is laid.
+
+    `filters` go out; `expansion` multiplies the channels that come in; `adds` says that the
+    input is added to the output where their channels agree.
+    """
+
+    name: str
+    filters: int
+    expansion: int
+    stride: int
+    dilation: int
+    adds: bool
+
+
+class BlockTensors(NamedTuple):
+    """What one block computes: after the expansion, after the projection, and its output."""
+
+    expanded: keras.KerasTensor
+    projected: keras.KerasTensor
+    outputs: keras.KerasTensor
+
+
+def plan_blocks(alpha: float, output_stride: int) -> list[Block]:
+    """Return the 17 blocks, strides past `output_stride` turned into dilation."""
+    if output_stride not in OUTPUT_STRIDES:
+        raise UserError(
+            f"output_stride is {output_stride}; expected one of 8, 16 and 32. "
+            "Use 8 for the finest map, 32 for the fastest."
+        )
+    blocks = []
+    reached, dilation = 2, 1  # the first convolution halves already
+    for number, (filters, stride) in enumerate(BLOCKS):
+        keeps = reached * stride <= output_stride
+        blocks.append(
+            Block(
+                name=f"block_{number}" if number else "expanded_conv",
+                filters=scaled_filters(int(filters * alpha), 1),
+                expansion=EXPANSION if number else 1,
+                stride=stride if keeps else 1,
+                dilation=dilation,
+                adds=stride == 1,
+            )
+        )
+        reached *= stride if keeps else 1
+        dilation *= 1 if keeps else stride
+    return blocks
+
+
+def encode(
+    image: keras.KerasTensor, *, alpha: float, momentum: float, output_stride: int = 32
+) -> dict[str, keras.KerasTensor]:
+    """Lay the encoder on an image in [-1, 1]; return the tensors named in `LEVELS`.
+
+    `alpha` scales all filter counts. Raises UserError for another output stride than 8, 16
+    or 32. At output stride 8 the last three tensors have the size of the third.
+    """
+    outputs = layers.Conv2D(
+        scaled_filters(32, alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
+    )(image)
+    outputs = normalise(outputs, "bn_Conv1", momentum)
+    outputs = layers.ReLU(6.0, name="Conv1_relu")(outputs)
+    tensors: dict[str, keras.KerasTensor] = {}
+    for block in plan_blocks(alpha, output_stride):
+        expanded, projected, outputs = inverted_residual(outputs, block, momentum)
+        tensors[f"{block.name}_expand_relu"] = expanded
+        tensors[f"{block.name}_project"] = projected
+    return {name: tensors[name] for name in LEVELS}
+
+
+def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) -> BlockTensors:
+    """Lay one block: expand, filter each channel by itself, project, add the input."""
+    name = block.name
+    expanded = inputs
+    if block.expansion > 1:
+        expanded = mix_channels(inputs, block.expansion * inputs.shape[-1], f"{name}_expand")
+        expanded = normalise(expanded, f"{name}_expand_BN", momentum)
+        expanded = layers.ReLU(6.0, name=f"{name}_expand_relu")(expanded)
+    filtered = layers.DepthwiseConv2D(
+        3,
+        strides=block.stride,
+        padding="same",
+        dilation_rate=block.dilation,
+        use_bias=False,
+        name=f"{name}_depthwise",
+    )(expanded)
+    filtered = normalise(filtered, f"{name}_depthwise_BN", momentum)
+    filtered = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(filtered)
+    projected = mix_channels(filtered, block.filters, f"{name}_project")
+    outputs = normalise(projected, f"{name}_project_BN", momentum)
+    if block.adds and inputs.shape[-1] == block.filters:
+        outputs = layers.Add(name=f"{name}_add")([inputs, outputs])
+    return BlockTensors(expanded, projected, outputs)
+
+
+def mix_channels(inputs: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    """Return a 1x1 convolution without bias."""
+    return layers.Conv2D(filters, 1, use_bias=False, name=name)(inputs)
+
+
+def normalise(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
+    """Return BatchNorm with MobileNetV2's epsilon, 0.001."""
+    return layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=name)(inputs)

@@ -1,0 +1,95 @@
+"""Prediction: photographs of any size in, label maps of the same size out.
+
+Shapes: H, W the photograph's own size; h, w the network's grid; C classes.
+A photograph is brought to the grid by area interpolation (linear when it grows), the logits
+are brought back bilinearly with pixel centres kept, and the argmax is taken there: labels on
+the image's own size are the network's, not an enlarged small map.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.classes import ClassSet
+from faceseg.data.images import resize_image
+from faceseg.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+Image = NDArray[np.uint8]
+
+
+class Predictor:
+    """A network, its grid and its classes."""
+
+    def __init__(self, network: "keras.Model", classes: ClassSet) -> None:
+        self.network = network
+        self.classes = classes
+        self.grid: tuple[int, int] = (network.input_shape[1], network.input_shape[2])
+
+    def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Return logits (N, h, w, C) on the network's grid of images of any sizes."""
+        batch = np.stack([resize_image(image, self.grid) for image in images])
+        return np.asarray(self.network.predict_on_batch(batch), dtype=np.float32)
+
+    def probabilities(self, image: Image) -> NDArray[np.float32]:
+        """Return class probabilities (H, W, C) of one image on its own size."""
+        return softmax(enlarge(self.logits([image])[0], image.shape[:2]))
+
+    def predict(self, image: Image) -> NDArray[np.uint8]:
+        """Return labels (H, W) of one uint8 RGB image (H, W, 3)."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
+            )
+        own_size = enlarge(self.logits([image])[0], image.shape[:2])
+        labels: NDArray[np.uint8] = np.argmax(own_size, axis=-1).astype(np.uint8)
+        return labels
+
+
+def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Bring logits (h, w, C) to (H, W, C) bilinearly, pixel centres kept (half-pixel)."""
+    if logits.shape[:2] == tuple(size):
+        return logits
+    height, width = size
+    larger = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(larger, dtype=np.float32)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of logits (..., C)."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def load(path: str | Path) -> Predictor:
+    """Load a predictor from a `.keras` file or a registry address (`models:/…`, `runs:/…`)."""
+    from faceseg import saving
+
+    if str(path).startswith(("models:/", "runs:/", "mlflow-artifacts:/")):
+        path = _download(str(path))
+    path = Path(path)
+    if path.is_dir():
+        path = _file_in(path)
+    network, classes, _ = saving.load(path)
+    return Predictor(network, classes)
+
+
+def _download(address: str) -> Path:
+    # The one place where the library may meet MLflow: an address of MLflow's was given.
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(artifact_uri=address))
+
+
+def _file_in(folder: Path) -> Path:
+    found = sorted(folder.rglob("*.keras"))
+    if len(found) != 1:
+        raise UserError(f"{folder} holds {len(found)} .keras files; expected exactly one")
+    return found[0]

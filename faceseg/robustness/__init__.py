@@ -1,0 +1,1 @@
+"""How predictions hold when the image gets worse: occluders and their summaries."""

@@ -1,0 +1,117 @@
+"""What an occluder is drawn from (a scene) and what drawing it once yields (a shape)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.classes import ClassSet
+
+Image = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Colour = tuple[int, int, int]
+Paint = Callable[[Image, Mask], Image]
+
+NEVER = 2**31 - 1  # the growth of a pixel that no scale covers
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in pixels: its upper left corner and its sides."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One labelled image, RGB (H, W, 3) and ids (H, W), and the draws for its occluder.
+
+    Masks may depend on the labels and the draws, never on the image's colours, which are
+    for painting. There must be face pixels.
+    """
+
+    image: Image
+    labels: Labels
+    classes: ClassSet
+    generator: np.random.Generator
+
+    @cached_property
+    def face(self) -> Mask:
+        """Say where the face is (hair is not), shape (H, W)."""
+        return where(self.labels, self.classes.face)
+
+    @cached_property
+    def box(self) -> Box:
+        """Return the box of the face, its outermost 1 % on each side left out."""
+        top, bottom = _middle(self.face.sum(axis=1))
+        left, right = _middle(self.face.sum(axis=0))
+        return Box(top, left, bottom - top + 1, right - left + 1)
+
+    def face_pixel(self) -> tuple[float, float]:
+        """Draw a point (x, y) in a face pixel, each pixel being equally likely."""
+        places = np.flatnonzero(self.face)
+        row, column = divmod(int(places[self.generator.integers(len(places))]), self.face.shape[1])
+        across, down = self.generator.uniform(-0.5, 0.5, 2)
+        return column + float(across), row + float(down)
+
+    def colour_of(self, ids: tuple[int, ...], otherwise: Colour) -> NDArray[np.float64]:
+        """Return the median RGB (3,) of the pixels of these ids, if there are any."""
+        pixels = self.image[where(self.labels, ids)]
+        if len(pixels) == 0:
+            return np.array(otherwise, np.float64)
+        return np.asarray(np.median(pixels, axis=0), np.float64)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An occluder with every random choice made; only its scale is open.
+
+    `growth` (H, W) int32 is the scale at which each pixel becomes covered, so that masks
+    of growing scale contain each other by construction. `paint` draws the occluder into a
+    copy of an image, in the mask only. `label` is what covered pixels are then: an id, or
+    None for an occluder one sees through.
+    """
+
+    growth: NDArray[np.int32]
+    paint: Paint
+    label: int | None = 0
+
+    def mask(self, scale: int) -> Mask:
+        """Say which pixels are covered at this scale, shape (H, W)."""
+        return self.growth <= scale
+
+
+def where(labels: Labels, ids: tuple[int, ...]) -> Mask:
+    """Say where labels (H, W) hold one of these ids."""
+    table = np.zeros(256, np.bool_)
+    table[list(ids)] = True
+    return table[labels]
+
+
+def texture_paint(texture: Image) -> Paint:
+    """Return the paint that shows this texture (H, W, 3) through the mask."""
+
+    def paint(image: Image, mask: Mask) -> Image:
+        return np.where(mask[..., None], texture, image)
+
+    return paint
+
+
+def flat_paint(colour: Colour) -> Paint:
+    """Return the paint of one RGB colour."""
+    return texture_paint(np.array(colour, np.uint8).reshape(1, 1, 3))
+
+
+def _middle(pixels: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the first and the last index between which 98 % of the pixels lie."""
+    reached = np.cumsum(pixels)
+    total = int(reached[-1])
+    first = int(np.searchsorted(reached * 100, total, side="right"))
+    last = int(np.searchsorted(reached * 100, total * 99, side="left"))
+    return first, max(first, last)

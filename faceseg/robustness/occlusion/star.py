@@ -1,0 +1,71 @@
+"""Shapes that contain the line from each of their points to one anchor: they scale nested.
+
+A direction is coded by its diamond angle, |dy| / (|dx| + |dy|) carried on over the four
+quadrants to [0, 4), and a length is |dx| + |dy|: both are plain divisions and sums, which
+every platform rounds alike, so that masks are the same everywhere.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+DIRECTIONS = 4096
+UNIT = 2**16  # the scale at which a shape has the size it was drawn in
+
+_FARTHEST = 2.0**30
+
+
+def star_growth(
+    size: tuple[int, int], anchor: tuple[float, float], reach: Floats
+) -> NDArray[np.int32]:
+    """Return the growth (H, W) of a star-shaped set about `anchor` (x, y), for `Shape`.
+
+    `reach` (DIRECTIONS,) is the length from the anchor to the outline by direction, in
+    pixels at scale UNIT; above 0 everywhere.
+    """
+    height, width = size
+    across = np.arange(width, dtype=np.float64)[None, :] - anchor[0]
+    down = np.arange(height, dtype=np.float64)[:, None] - anchor[1]
+    angle, length = _diamond(across, down)
+    place = np.minimum((angle * (DIRECTIONS / 4)).astype(np.int32), DIRECTIONS - 1)
+    growth = length / reach[place] * UNIT
+    return np.minimum(growth, _FARTHEST).astype(np.int32)
+
+
+def convex_reach(points: Floats) -> Floats:
+    """Return the reach of a convex polygon (K, 2) that holds the anchor (0, 0) inside."""
+    ahead = np.roll(points, -1, axis=0) - points
+    outward = np.stack([ahead[:, 1], -ahead[:, 0]], axis=1)
+    offset = (outward * points).sum(axis=1)  # of one sign for all edges, either way round
+    slopes = outward / offset[:, None]
+    across, down = np.split(_directions(), 2, axis=1)
+    reach: Floats = 1.0 / (across * slopes[:, 0] + down * slopes[:, 1]).max(axis=1)
+    return reach
+
+
+def outline_reach(points: Floats) -> Floats:
+    """Return the reach of a dense star-shaped outline (K, 2) round the anchor (0, 0)."""
+    angle, length = _diamond(points[:, 0], points[:, 1])
+    order = np.argsort(angle, kind="stable")
+    middles = (np.arange(DIRECTIONS) + 0.5) * (4 / DIRECTIONS)
+    reach: Floats = np.interp(middles, angle[order], length[order], period=4.0)
+    return reach
+
+
+def _directions() -> Floats:
+    """Return the middle direction of each code, of length 1 in |dx| + |dy|: (DIRECTIONS, 2)."""
+    angle = (np.arange(DIRECTIONS) + 0.5) * (4 / DIRECTIONS)
+    across = np.abs((angle % 4) - 2) - 1
+    down = 1 - np.abs(angle - 1)
+    down = np.where(angle > 2, np.abs(angle - 3) - 1, down)
+    return np.stack([across, down], axis=1)
+
+
+def _diamond(across: Floats, down: Floats) -> tuple[Floats, Floats]:
+    """Return the diamond angle and the length of vectors (across, down), broadcast."""
+    length = np.abs(across) + np.abs(down)
+    part = np.abs(down) / np.where(length > 0, length, 1.0)
+    upper = np.where(across >= 0, 4.0 - part, 2.0 + part)
+    lower = np.where(across >= 0, part, 2.0 - part)
+    return np.where(down >= 0, lower, upper), length

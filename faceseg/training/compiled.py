@@ -1,0 +1,142 @@
+"""A network compiled for training, which many trainings can use one after the other.
+
+Tracing and compiling a step costs more than a short trial (20 to 90 s on a CPU), and a fresh
+model leaks some memory in every framework. So a worker keeps one of these for each
+architecture, and `reset` makes it new: the weights are those a fresh build would draw from the
+seed, the optimiser's moments are zero, the rates are the trial's. Scores are the same as from
+a fresh process.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from faceseg import networks
+from faceseg.confusion_metric import ConfusionMatrix
+from faceseg.devices import set_precision
+from faceseg.losses import CrossEntropyDice
+from faceseg.networks import is_encoder_variable, training_model
+from faceseg.training.optimizer import ScheduledAdam
+from faceseg.training.settings import TrainingSettings
+
+# What a trial may change without a new trace; every other setting is part of the traced step.
+FREE_SETTINGS = {
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "warmup",
+    "plateau_factor",
+    "plateau_patience",
+    "early_stopping",
+    "encoder_learning_rate_factor",
+    "frozen_encoder_epochs",
+    "augmentation",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is built: an architecture's name, its options, its input grid and class count."""
+
+    architecture: str
+    image_size: tuple[int, int]
+    num_classes: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, seed: int) -> keras.Model:
+        """Build the network with the weights that `seed` draws."""
+        keras.utils.set_random_seed(seed)
+        shape = (*self.image_size, 3)
+        return networks.build(self.architecture, shape, self.num_classes, **self.options)
+
+
+class _TrainingModel(keras.Model):
+    """The loss on the logits, and on the auxiliary head where there is one, while training."""
+
+    auxiliary_weight = 0.0
+
+    def compute_loss(  # the signature is Keras's
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the main loss plus `auxiliary_weight` times each auxiliary head's."""
+        logits, *auxiliary = _as_list(y_pred)
+        loss = self.segmentation_loss(y, logits)
+        if training:
+            for head in auxiliary:
+                loss = loss + self.auxiliary_weight * self.segmentation_loss(y, head)
+        return loss
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Count the main head's confusion; Keras tracks the loss itself."""
+        self.confusion.update_state(y, _as_list(y_pred)[0])
+        found: dict[str, Any] = self.get_metrics_result()
+        return found
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The two that are reset at the start of every epoch and evaluation."""
+        return [self._loss_tracker, self.confusion]
+
+
+class CompiledNetwork:
+    """One traced training step for a recipe and the fixed part of the settings."""
+
+    def __init__(self, recipe: Recipe, settings: TrainingSettings) -> None:
+        set_precision(settings.precision)
+        self.recipe = recipe
+        self.network = recipe.build(seed=0)
+        graph = training_model(self.network)
+        self.model = _TrainingModel(graph.inputs, graph.outputs, name="training")
+        self.model.auxiliary_weight = settings.auxiliary_weight
+        self.model.segmentation_loss = CrossEntropyDice(
+            settings.cross_entropy_weight, settings.dice_weight
+        )
+        self.model.confusion = ConfusionMatrix(recipe.num_classes, name="iou")
+        self.optimizer = ScheduledAdam(
+            settings.schedule,
+            settings.weight_decay if settings.optimizer == "adamw" else 0.0,
+            settings.clip_norm,
+            is_encoder_variable,
+        )
+        self.model.compile(optimizer=self.optimizer)
+        self.model.optimizer.build(self.model.trainable_variables)
+        # Float16 wraps the optimiser in one that scales the loss: its variables count too.
+        self._new_optimizer = [np.asarray(each) for each in self.optimizer_variables]
+
+    @property
+    def optimizer_variables(self) -> list[Any]:
+        """Everything an optimiser remembers; with the model's variables, a whole checkpoint."""
+        return list(self.model.optimizer.variables)
+
+    @staticmethod
+    def key(recipe: Recipe, settings: TrainingSettings) -> str:
+        """Name what is fixed in the trace: equal keys may share one compiled network."""
+        fixed = settings.model_dump_json(exclude=FREE_SETTINGS)
+        return f"{recipe}|{fixed}"
+
+    def reset(self, settings: TrainingSettings, seed: int, total_steps: int) -> None:
+        """Make everything as new for a training of `total_steps` steps with this seed."""
+        set_precision(settings.precision)
+        fresh = training_model(self.recipe.build(seed))
+        for mine, new in zip(self.model.variables, fresh.variables, strict=True):
+            mine.assign(new)
+        for variable, value in zip(self.optimizer_variables, self._new_optimizer, strict=True):
+            variable.assign(value)
+        self.optimizer.learning_rate = settings.learning_rate
+        self.optimizer.total_steps.assign(float(total_steps))
+        self.optimizer.warmup_steps.assign(float(round(settings.warmup * total_steps)))
+        self.optimizer.plateau_scale.assign(1.0)
+        self.optimizer.encoder_scale.assign(1.0)
+
+
+def _as_list(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]

@@ -1,0 +1,1 @@
+"""The comparison: read from MLflow, shown as a table and a page."""

@@ -1,0 +1,54 @@
+"""What every process of a study needs to know besides the experiment: a few addresses."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from faceseg.data.manifest import Manifest
+from faceseg.data.split import Split, open_split
+from pipelines.config import Experiment
+from pipelines.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class Context:
+    """A prepared experiment: its packs, its MLflow experiment and its study's run
+    ('' for a single training)."""
+
+    experiment: Experiment
+    packs: Path
+    manifest: Manifest
+    tracker: Tracker
+    experiment_id: str
+    study_run: str
+    commit: str
+
+    @cached_property
+    def train(self) -> Split:
+        """The training images, shared by all processes of a node."""
+        return open_split(self.packs, "train")
+
+    @cached_property
+    def validation(self) -> Split:
+        """The validation images: they choose epochs and settings."""
+        return open_split(self.packs, "val")
+
+    @cached_property
+    def test(self) -> Split:
+        """The test images: only finals look at them, once."""
+        return open_split(self.packs, "test")
+
+    def dataset_facts(self) -> dict[str, object]:
+        """What MLflow shows of the data set: counts, class shares, what was left out."""
+        splits = self.manifest.splits
+        return {
+            "counts": {name: facts.count for name, facts in splits.items()},
+            "image_size": list(self.manifest.image_size),
+            "left_out": len(self.manifest.problems),
+            "class_shares": splits["train"].class_shares,
+        }
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of unfinished jobs' checkpoints."""
+        return self.experiment.storage / "checkpoints" / self.experiment.study

@@ -1,0 +1,139 @@
+"""The model registry: each final becomes a version, with its scores as tags.
+
+A version is a pyfunc model that needs nothing but this package: images in, labels out. Its
+aliases say what it is for: `best-<architecture>`, and `champion` for the one in use.
+"""
+
+import math
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow.pyfunc
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.tracking import MlflowClient
+
+from pipelines import pyfunc
+from pipelines.context import Context
+from pipelines.search.job import Job
+
+SCORES = ("iou", "dice", "precision", "recall", "iou_small", "boundary_iou")
+REQUIREMENTS = Path(__file__).parent / "pyfunc.py"
+
+
+def register(context: Context, job: Job, run_id: str, values: dict[str, float]) -> str:
+    """Make a version of the registered model from a final's run; return its number.
+
+    A final that is done again finds its version and leaves it.
+    """
+    client = context.tracker.client
+    name = context.experiment.tracking.registered_model
+    _ensure_model(client, name)
+    for known in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+        return str(known.version)
+    tags = {
+        "architecture": job.key.architecture,
+        "study": job.study,
+        "seed": str(job.seed),
+        "data": context.manifest.fingerprint,
+        "commit": context.commit,
+        **{
+            f"test_{score}": f"{values[f'test/{score}']:.4f}"
+            for score in SCORES
+            if math.isfinite(values[f"test/{score}"])
+        },
+        "occlusion_retention": f"{values['occlusion/retention']:.4f}",
+        "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
+    }
+    model_id = _log_model(context, job, run_id)
+    version = client.create_model_version(
+        name,
+        source=f"models:/{model_id}",
+        run_id=run_id,
+        tags=tags,
+        description=f"{job.key.architecture}, final {job.key.number} of study {job.study}.",
+        model_id=model_id,
+    )
+    return str(version.version)
+
+
+def set_aliases(context: Context, winners: dict[str, str]) -> dict[str, str]:
+    """Point `best-<architecture>` at each architecture's best final, by validation score.
+
+    `champion` is set only if there is none: from then on a gate decides. winners: the digest
+    of each architecture's winning settings. Returns alias to version.
+    """
+    client = context.tracker.client
+    name = context.experiment.tracking.registered_model
+    aliases: dict[str, tuple[float, str]] = {}
+    for architecture, winner in winners.items():
+        runs = context.tracker.find_runs(
+            context.experiment_id,
+            study=context.experiment.study,
+            kind="final",
+            architecture=architecture,
+            winner=winner,
+        )
+        for run in runs:
+            found = client.search_model_versions(
+                f"name = '{name}' and run_id = '{run.info.run_id}'"
+            )
+            if found and "best/val_iou" in run.data.metrics:
+                candidate = (run.data.metrics["best/val_iou"], str(found[0].version))
+                key = f"best-{architecture}"
+                aliases[key] = max(aliases.get(key, (-1.0, "")), candidate)
+    for alias, (_, version) in aliases.items():
+        client.set_registered_model_alias(name, alias, version)
+    chosen = {alias: version for alias, (_, version) in aliases.items()}
+    if aliases and "champion" not in client.get_registered_model(name).aliases:
+        chosen["champion"] = max(aliases.values())[1]
+        client.set_registered_model_alias(name, "champion", chosen["champion"])
+    return chosen
+
+
+def _ensure_model(client: MlflowClient, name: str) -> None:
+    """Make the registered model unless another process has."""
+    try:
+        client.create_registered_model(
+            name, description="Face parsing: an RGB photograph in, a label map of its size out."
+        )
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
+
+
+def _log_model(context: Context, job: Job, run_id: str) -> str:
+    """Log the run's network as an MLflow model; return the model's id."""
+    client = context.tracker.client
+    model = client.create_logged_model(
+        context.experiment_id,
+        name=job.key.architecture,
+        source_run_id=run_id,
+        params={"learning_rate": str(job.settings.learning_rate)},
+        model_type=job.key.architecture,
+    )
+    with TemporaryDirectory(prefix="faceseg-") as folder:
+        network = context.tracker.fetch(run_id, "checkpoints/best.keras", Path(folder))
+        made = Path(folder) / "model"
+        write_model(made, network)
+        client.log_model_artifacts(model.model_id, str(made))
+    client.finalize_logged_model(model.model_id, "READY")
+    return str(model.model_id)
+
+
+def write_model(folder: Path, network: Path) -> None:
+    """Write a pyfunc model around a saved network into a new folder."""
+    mlflow.pyfunc.save_model(
+        folder,
+        python_model=str(REQUIREMENTS),
+        artifacts={"network": network.as_uri() if network.is_absolute() else str(network)},
+        signature=pyfunc.signature(),
+        pip_requirements=pyfunc.requirements(),
+        metadata=_metadata(),
+    )
+
+
+def _metadata() -> dict[str, Any]:
+    return {"made_by": "faceseg", "made_at": int(time.time())}

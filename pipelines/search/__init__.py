@@ -1,0 +1,1 @@
+"""The search: Optuna asks, Ray's workers train."""

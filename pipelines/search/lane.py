@@ -1,0 +1,213 @@
+"""One architecture's way through a study: its search, then the finals of its winner.
+
+Both are Optuna studies in one database, so what was asked, told and reached survives any
+process: a lane opened again finds its running trials and hands them out anew. Finals are
+trials with fixed settings, one a seed.
+"""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from faceseg.training.settings import TrainingSettings
+from pipelines.config import Experiment
+from pipelines.search.job import Job, Key, Kind, seed_of
+from pipelines.search.space import apply
+
+ATTEMPTS = 3  # of one job, when machines die under it
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Lane:
+    """The jobs of one architecture, in order."""
+
+    def __init__(
+        self, experiment: Experiment, architecture: str, storage: optuna.storages.BaseStorage
+    ) -> None:
+        self.experiment = experiment
+        self.architecture = architecture
+        self._storage = storage
+        self._search = self._open("search", pruner(experiment))
+        for point in experiment.search.first:
+            self._search.enqueue_trial(point, skip_if_exists=True)
+        self._finals: optuna.Study | None = None
+        self._lost = [self._key("trial", each) for each in self._running(self._search)]
+        self._attempts: dict[Key, int] = {}
+
+    def started(self) -> int:
+        """Return how many trials of the search were ever started."""
+        return len(self._begun(self._search))
+
+    def next(self) -> Job | None:
+        """Return a job to do, or None: nothing left, or all that is left is running."""
+        if self._lost:
+            return self._again(self._lost.pop(0))
+        search = self.experiment.search
+        if self.started() < search.trials:
+            return self._ask()
+        if self._running(self._search) or self.winner() is None:
+            return None
+        finals = self._open_finals()
+        if self._lost:
+            return self._again(self._lost.pop(0))
+        if len(self._begun(finals)) < self.experiment.finals.seeds:
+            trial = finals.ask()
+            return self._job(self._key("final", trial), 1)
+        return None
+
+    def done(self) -> bool:
+        """Return whether nothing is left to do or to wait for."""
+        if self.started() < self.experiment.search.trials or self._running(self._search):
+            return False
+        if self.winner() is None:
+            return True
+        finals = self._open_finals()
+        ended = [each for each in finals.get_trials(deepcopy=False) if each.state in ENDED]
+        return len(ended) >= self.experiment.finals.seeds
+
+    def winner(self) -> FrozenTrial | None:
+        """Return the completed trial of the best value; of equals the first."""
+        complete = self._search.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return max(complete, key=lambda each: (each.value, -each.number), default=None)
+
+    def winning_settings(self) -> TrainingSettings | None:
+        """Return the training settings of the winner's finals."""
+        winner = self.winner()
+        if winner is None:
+            return None
+        settings = apply(winner.params, self.experiment.training)
+        epochs = self.experiment.finals.epochs or settings.epochs
+        return settings.model_copy(update={"epochs": epochs})
+
+    def winner_digest(self) -> str:
+        """Return a short hash of the winner's settings: finals of other settings are not its."""
+        settings = self.winning_settings()
+        text = settings.model_dump_json() if settings else ""
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def report(self, key: Key, epoch: int, value: float) -> bool:
+        """Store a value at an epoch; return whether to go on. A repeated epoch is not stored."""
+        trial = self._trial(key)
+        if epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
+            trial.report(value, epoch)
+        if key.kind == "final":
+            return True
+        return not trial.should_prune()
+
+    def tell(self, key: Key, value: float | None, state: TrialState, reason: str = "") -> None:
+        """End a job. Telling an ended one again changes nothing."""
+        study = self._study(key.kind)
+        if reason:
+            study._storage.set_trial_user_attr(self._trial(key)._trial_id, "reason", reason)
+        study.tell(
+            key.number,
+            value if state == TrialState.COMPLETE else None,
+            state=state,
+            skip_if_finished=True,
+        )
+
+    def lose(self, key: Key) -> None:
+        """Put a job whose worker died in front of the queue, or fail it after three attempts."""
+        self._lost.append(key)
+
+    def count(self) -> Counter[str]:
+        """Return how many trials of the search ended in which state."""
+        return Counter(each.state.name.lower() for each in self._search.get_trials(deepcopy=False))
+
+    def reasons(self) -> list[str]:
+        """Return why trials failed, each reason once."""
+        trials = self._search.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        return sorted({str(each.user_attrs.get("reason", "unknown")) for each in trials})
+
+    def _ask(self) -> Job:
+        self._search.sampler = sampler(self.experiment, self.architecture, self.started())
+        trial = self._search.ask(self.experiment.search.space.distributions())
+        return self._job(self._key("trial", trial), 1)
+
+    def _again(self, key: Key) -> Job | None:
+        trial = self._trial(key)
+        attempt = int(trial.user_attrs.get("attempt", 1)) + 1
+        if attempt > ATTEMPTS:
+            self.tell(key, None, TrialState.FAIL, f"its worker died {ATTEMPTS} times")
+            return self.next()
+        return self._job(key, attempt)
+
+    def _job(self, key: Key, attempt: int) -> Job:
+        trial = self._trial(key)
+        trial.set_user_attr("attempt", attempt)
+        base = self.experiment.seed
+        if key.kind == "final":
+            settings = self.winning_settings()
+            assert settings is not None  # noqa: S101  # finals open only behind a winner
+            seed = seed_of(base, "final", key.number)  # the same seeds for every architecture
+        else:
+            settings = apply(trial.params, self.experiment.training)
+            seed = seed_of(base, self.architecture, key.number)
+        return Job(key, self.experiment.study, seed, attempt, settings)
+
+    def _open(self, name: str, with_pruner: optuna.pruners.BasePruner) -> optuna.Study:
+        return optuna.create_study(
+            study_name=f"{self.experiment.study}/{self.architecture}/{name}",
+            storage=self._storage,
+            direction="maximize",
+            pruner=with_pruner,
+            load_if_exists=True,
+        )
+
+    def _open_finals(self) -> optuna.Study:
+        if self._finals is None:
+            name = f"finals-{self.winner_digest()}"
+            self._finals = self._open(name, optuna.pruners.NopPruner())
+            self._lost += [self._key("final", each) for each in self._running(self._finals)]
+        return self._finals
+
+    def _study(self, kind: Kind) -> optuna.Study:
+        return self._search if kind == "trial" else self._open_finals()
+
+    def _key(self, kind: Kind, trial: FrozenTrial | Trial) -> Key:
+        winner = self.winner_digest() if kind == "final" else ""
+        return Key(kind, self.architecture, trial.number, winner)
+
+    def _trial(self, key: Key) -> Any:
+        study = self._study(key.kind)
+        return Trial(study, study.get_trials(deepcopy=False)[key.number]._trial_id)
+
+    @staticmethod
+    def _begun(study: optuna.Study) -> list[FrozenTrial]:
+        trials = study.get_trials(deepcopy=False)
+        return [each for each in trials if each.state != TrialState.WAITING]
+
+    @staticmethod
+    def _running(study: optuna.Study) -> list[FrozenTrial]:
+        return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def sampler(experiment: Experiment, architecture: str, asked: int) -> optuna.samplers.BaseSampler:
+    """Return the sampler for the next ask. Its own state dies with the process, so its seed
+    comes from what the database knows: the number of trials so far.
+    """
+    seed = seed_of(experiment.seed, "sampler", architecture, asked)
+    if experiment.search.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(
+        seed=seed, n_startup_trials=experiment.search.random_trials, constant_liar=True
+    )
+
+
+def pruner(experiment: Experiment) -> optuna.pruners.BasePruner:
+    """Return the pruner; its resource is the epoch, the same images at every batch size."""
+    search = experiment.search
+    if search.pruner == "none":
+        return optuna.pruners.NopPruner()
+    if search.pruner == "halving":
+        return optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=search.grace_epochs, reduction_factor=search.reduction_factor
+        )
+    return optuna.pruners.HyperbandPruner(
+        min_resource=search.grace_epochs,
+        max_resource=experiment.training.epochs,
+        reduction_factor=search.reduction_factor,
+    )

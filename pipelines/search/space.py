@@ -1,0 +1,94 @@
+"""The search space: which training settings Optuna tunes, and within what range."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from faceseg.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+
+class Range(BaseModel):
+    """A real number from `low` to `high`, drawn evenly, or evenly in its logarithm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("a range needs low < high, and low > 0 where log is true")
+        return self
+
+
+class Choices(BaseModel):
+    """One of some numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    choices: tuple[int, ...] = Field(min_length=1)
+
+
+class Space(BaseModel):
+    """What is tuned. Learning rate and batch size always are; the rest where a range is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: Range = Range(low=1e-4, high=1e-2, log=True)
+    batch_size: Choices = Choices(choices=(8, 16, 32))
+    weight_decay: Range | None = None
+    dice_weight: Range | None = None
+    cross_entropy_weight: Range | None = None
+    encoder_learning_rate_factor: Range | None = None
+    augmentation_strength: Range | None = None
+
+    def tuned(self) -> dict[str, Range | Choices]:
+        """Return the settings that are tuned."""
+        return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key)}
+
+    def distributions(self) -> "dict[str, BaseDistribution]":
+        """Return the space in Optuna's terms."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+        return {
+            key: CategoricalDistribution(each.choices)
+            if isinstance(each, Choices)
+            else FloatDistribution(each.low, each.high, log=each.log)
+            for key, each in self.tuned().items()
+        }
+
+    def check(self, point: dict[str, float]) -> None:
+        """Raise ValueError if `point` (of `search.first`) does not lie in the space."""
+        tuned = self.tuned()
+        if unknown := sorted(set(point) - set(tuned)):
+            raise ValueError(f"search.first: {unknown} are not tuned; tuned are {sorted(tuned)}")
+        for key, value in point.items():
+            each = tuned[key]
+            inside = (
+                value in each.choices
+                if isinstance(each, Choices)
+                else each.low <= value <= each.high
+            )
+            if not inside:
+                raise ValueError(f"search.first: {key} {value} lies outside search.space")
+
+
+def apply(point: dict[str, Any], settings: TrainingSettings) -> TrainingSettings:
+    """Return `settings` with the tuned values put in."""
+    changes = dict(point)
+    strength = changes.pop("augmentation_strength", None)
+    if strength is not None:
+        changes["augmentation"] = settings.augmentation.model_copy(update={"strength": strength})
+    return TrainingSettings.model_validate({**settings.model_dump(), **_plain(changes)})
+
+
+def _plain(changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.model_dump() if isinstance(value, BaseModel) else value
+        for key, value in changes.items()
+    }

@@ -1,0 +1,146 @@
+"""The main job: prepare, search, finals, compare. Started again, it goes on where it was."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from rich.console import Console
+
+from faceseg.data.manifest import Manifest
+from faceseg.errors import UserError
+from faceseg.robustness.occlusion import kinds_for
+from pipelines import registry
+from pipelines.compare import stage as comparison
+from pipelines.config import Experiment
+from pipelines.context import Context
+from pipelines.display import Display
+from pipelines.prepare import prepare
+from pipelines.tracking import Tracker
+
+
+def run(experiment: Experiment, console: Console) -> Path:
+    """Do the whole job; return the folder of the comparison."""
+    check(experiment)
+    folder, manifest = prepare(experiment, console)
+    context = open_study(experiment, folder, manifest)
+    results = experiment.storage / experiment.name
+    if is_finished(context):
+        console.print(
+            f"study {experiment.study} is finished: every trial and final is there. "
+            f"Its table is in {results}; ask for more with --set search.trials=N"
+        )
+        comparison.run(context.tracker, experiment, results, console)
+        return results
+    search_and_finals(context, console)
+    comparison.run(context.tracker, experiment, results, console)
+    context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
+    context.tracker.end(context.study_run, "FINISHED")
+    return results
+
+
+def search_and_finals(context: Context, console: Console) -> None:
+    """Run the jobs on Ray, then point the registry's aliases at the best."""
+    from pipelines.search import pool
+
+    experiment, tracker = context.experiment, context.tracker
+    console.print(
+        f"study {experiment.study}: {len(experiment.architectures)} architectures x "
+        f"{experiment.search.trials} trials, then {experiment.finals.seeds} finals each",
+        highlight=False,
+    )
+    try:
+        with Display(console, experiment.search.trials, experiment.finals.seeds) as display:
+            winners = pool.run(context, display)
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        close_runs(context, "KILLED" if stopped else "FAILED")
+        raise
+    tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
+    for alias, version in registry.set_aliases(context, winners).items():
+        console.print(f"registered: {alias} is version {version}", highlight=False)
+
+
+def check(experiment: Experiment) -> None:
+    """Refuse what cannot work before anything is made."""
+    possible = kinds_for(experiment.data.class_set)
+    if wrong := [kind for kind in experiment.robustness.kinds if kind not in possible]:
+        raise UserError(
+            f"robustness.kinds: {', '.join(wrong)} cannot be drawn on this class set; "
+            f"possible are {', '.join(possible)}"
+        )
+    for name, network in experiment.architectures.items():
+        weights = network.encoder_weights
+        if weights not in (None, "none", "imagenet") and not Path(str(weights)).exists():
+            raise UserError(
+                f"architectures.{name}.encoder_weights: there is no file {weights}; expected "
+                "imagenet, none or the path of MobileNetV2 weights (.h5)"
+            )
+    try:
+        experiment.storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"storage {experiment.storage} cannot be made: {error}") from error
+
+
+def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Context:
+    """Make or find the MLflow experiment and the study's run, and log what the study is."""
+    tracker = Tracker(experiment.tracking_uri)
+    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    architectures = ", ".join(experiment.architectures)
+    run_id = tracker.open_run(
+        experiment_id,
+        experiment.study,
+        {"study": experiment.study, "kind": "study"},
+        experiment.description or f"A study of {architectures} on {experiment.data.source} images.",
+    )
+    context = Context(experiment, folder, manifest, tracker, experiment_id, run_id, commit())
+    if not is_finished(context):
+        tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
+        tracker.log_dataset(
+            run_id, experiment.data.source, manifest.fingerprint, **context.dataset_facts()
+        )
+        tracker.set_tags(
+            run_id, commit=context.commit, data=manifest.fingerprint, seed=experiment.seed
+        )
+        with tracker.files(run_id) as files:
+            (files / "experiment.yaml").write_text(experiment.as_yaml(), encoding="utf-8")
+            manifest.write(files)
+    else:
+        tracker.end(run_id, "FINISHED")
+    return context
+
+
+def budget(experiment: Experiment) -> str:
+    """Name the budget: a study that has spent it is finished."""
+    return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals"
+
+
+def is_finished(context: Context) -> bool:
+    """Return whether the study has spent the budget now asked for."""
+    run = context.tracker.client.get_run(context.study_run)
+    return bool(run.data.tags.get("faceseg.done") == budget(context.experiment))
+
+
+def close_runs(context: Context, status: str) -> None:
+    """Mark the study and what was running in it as stopped: nothing runs any more."""
+    tracker = context.tracker
+    for run in tracker.find_runs(context.experiment_id, study=context.experiment.study):
+        if run.info.status == "RUNNING":
+            tracker.end(run.info.run_id, "KILLED" if status == "KILLED" else "FAILED")
+
+
+def commit() -> str:
+    """Return the commit of the code, marked if it was changed since; 'unknown' without git."""
+    if given := os.environ.get("FACESEG_COMMIT"):
+        return given
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

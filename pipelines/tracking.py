@@ -1,0 +1,171 @@
+"""MLflow, by client and by ids alone: no current run, so any process may log to any run.
+
+A run is found by its tags before it is made, so a job that starts again goes on in the run it
+had. Points carry the time at which they were measured: sending an epoch twice stores it once.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from faceseg.errors import UserError
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
+PARAM_LENGTH = 6000
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """One MLflow store. Cheap to send to another process: it holds the address only."""
+
+    uri: str
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The client; the first one on a new sqlite file makes its tables."""
+        # MLflow resolves a `models:/` address in its default store, whatever the client's is.
+        mlflow.set_tracking_uri(self.uri)
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def __getstate__(self) -> dict[str, str]:
+        """Travel as the address: a client and its connections stay in their process."""
+        return {"uri": self.uri}
+
+    def experiment(self, name: str, artifacts: Path) -> str:
+        """Return the id of an experiment, made if it is new.
+
+        artifacts: where its files go if the store is a database; a server decides itself.
+        """
+        try:
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                own = None if self.uri.startswith("http") else artifacts.resolve().as_uri()
+                return str(self.client.create_experiment(name, artifact_location=own))
+        except MlflowException as error:
+            raise UserError(f"MLflow at {self.uri} does not answer: {error}") from error
+        if found.lifecycle_stage != "active":
+            raise UserError(
+                f"the MLflow experiment {name!r} was deleted; restore it in the UI, or give this "
+                "experiment another name"
+            )
+        return str(found.experiment_id)
+
+    def find_runs(self, experiment_id: str, **tags: str) -> list[Run]:
+        """Return the runs whose tags `faceseg.<name>` have these values, oldest first."""
+        wanted = " and ".join(f"tags.`faceseg.{name}` = '{tags[name]}'" for name in tags)
+        order = ["attributes.start_time ASC"]
+        page = self.client.search_runs([experiment_id], wanted, order_by=order)
+        runs = list(page)
+        while page.token:
+            page = self.client.search_runs(
+                [experiment_id], wanted, order_by=order, page_token=page.token
+            )
+            runs += page
+        return runs
+
+    def open_run(
+        self,
+        experiment_id: str,
+        name: str,
+        identity: Mapping[str, str],
+        description: str,
+        parent: str = "",
+    ) -> str:
+        """Return the id of the run with these `faceseg.` tags, made or set to running again."""
+        if found := self.find_runs(experiment_id, **identity):
+            run_id = str(found[0].info.run_id)
+            self.client.update_run(run_id, status="RUNNING")
+            return run_id
+        tags = {f"faceseg.{key}": value for key, value in identity.items()}
+        tags["mlflow.note.content"] = description
+        tags["mlflow.user"] = _user()
+        if parent:
+            tags["mlflow.parentRunId"] = parent
+        return str(self.client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
+
+    def log_metrics(
+        self, run_id: str, values: Mapping[str, float], step: int = 0, at: float | None = None
+    ) -> None:
+        """Log values of one step, measured at `at` (seconds since 1970); NaN ones are left out.
+
+        A class that occurs nowhere has no score, and a gap in its curve says so.
+        """
+        stamp = int(1000 * (time.time() if at is None else at))
+        points = [
+            Metric(key, float(value), stamp, step)
+            for key, value in values.items()
+            if math.isfinite(value)
+        ]
+        for start in range(0, len(points), BATCH):
+            self.client.log_batch(run_id, metrics=points[start : start + BATCH])
+
+    def log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
+        """Log parameters, nested ones under dotted names."""
+        flat = [Param(key, str(value)[:PARAM_LENGTH]) for key, value in flatten(values)]
+        for start in range(0, len(flat), 100):
+            self.client.log_batch(run_id, params=flat[start : start + 100])
+
+    def set_tags(self, run_id: str, **tags: object) -> None:
+        """Set tags `faceseg.<name>`."""
+        entities = [RunTag(f"faceseg.{key}", str(value)) for key, value in tags.items()]
+        self.client.log_batch(run_id, tags=entities)
+
+    def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
+        """Attach the data set: its name, its digest (at most 36 characters) and its profile."""
+        source = json.dumps({"uri": str(facts.pop("source", name))})
+        dataset = Dataset(name, digest[:36], "local", source, profile=json.dumps(facts))
+        context = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
+
+    def result(self, run_id: str) -> tuple[float, bool] | None:
+        """Return best `val/iou` and whether pruned, of a run that has ended well; else None."""
+        data = self.client.get_run(run_id).data
+        state = data.tags.get("faceseg.state")
+        if state not in ("complete", "pruned"):
+            return None
+        return data.metrics["best/val_iou"], state == "pruned"
+
+    @contextmanager
+    def files(self, run_id: str) -> Iterator[Path]:
+        """Give a folder; what was written into it becomes the run's artifacts."""
+        with TemporaryDirectory(prefix="faceseg-") as folder:
+            yield Path(folder)
+            self.client.log_artifacts(run_id, folder)
+
+    def fetch(self, run_id: str, artifact: str, folder: Path) -> Path:
+        """Download one artifact into `folder`; UserError if the run has no such file."""
+        try:
+            return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+        except (MlflowException, OSError) as error:
+            raise UserError(f"MLflow run {run_id} holds no artifact {artifact!r}") from error
+
+    def end(self, run_id: str, status: Status) -> None:
+        """Close a run."""
+        self.client.set_terminated(run_id, status)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested mappings under dotted names."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"

@@ -1,0 +1,83 @@
+"""`faceseg train`: one training in this process, with no Ray and no search."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from faceseg.errors import UserError
+from pipelines import study
+from pipelines.config import Experiment
+from pipelines.context import Context
+from pipelines.prepare import prepare
+from pipelines.search.job import Job, Key
+from pipelines.tracking import Tracker
+from pipelines.trial import Bench, Result
+
+
+class TerminalLine:
+    """A job's line to a person: one bar, and a line an epoch. Nothing is pruned."""
+
+    def __init__(self, progress: Progress, epochs: int) -> None:
+        self._progress = progress
+        self._epochs = epochs
+        self._task = progress.add_task("training", total=100 * epochs, loss="", iou="")
+
+    def progress(self, key: Key, epoch: int, percent: int, loss: float) -> None:
+        """Move the bar."""
+        done = 100 * (epoch - 1) + percent
+        self._progress.update(self._task, completed=done, loss=f"loss {loss:.3f}")
+
+    def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
+        """Print the epoch."""
+        self._progress.console.print(
+            f"epoch {epoch}/{self._epochs}  val IoU {value:.4f}  {images_per_second:.0f} images/s",
+            highlight=False,
+        )
+        self._progress.update(self._task, completed=100 * epoch, iou=f"val IoU {value:.4f}")
+        return True
+
+
+def run(experiment: Experiment, architecture: str, console: Console) -> Result:
+    """Train one architecture with the experiment's own settings, logged like any trial."""
+    if architecture not in experiment.architectures:
+        raise UserError(
+            f"{architecture!r} is not among this experiment's architectures: "
+            f"{', '.join(experiment.architectures)}"
+        )
+    study.check(experiment)
+    from faceseg.devices import claim
+
+    threads = max(1, int(experiment.resources.cpus))
+    claim(threads, experiment.resources.gpus)
+    folder, manifest = prepare(experiment, console)
+    tracker = Tracker(experiment.tracking_uri)
+    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    context = Context(experiment, folder, manifest, tracker, experiment_id, "", study.commit())
+    job = Job(
+        _key(context, architecture), _name(experiment), experiment.seed, 1, experiment.training
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[loss]} {task.fields[iou]}"),
+        TimeElapsedColumn(),
+    )
+    bench = Bench(context, threads)
+    with Progress(*columns, console=console, transient=True) as progress:
+        result = bench.do(job, TerminalLine(progress, experiment.training.epochs))
+    bench.forget(job)
+    return result
+
+
+def _key(context: Context, architecture: str) -> Key:
+    """Return the key of a training that was interrupted, or else of a new one."""
+    runs = context.tracker.find_runs(
+        context.experiment_id, study=_name(context.experiment), architecture=architecture
+    )
+    ended = [run for run in runs if "faceseg.state" in run.data.tags]
+    return Key("trial", architecture, len(ended))
+
+
+def _name(experiment: Experiment) -> str:
+    """Single trainings are no part of a study, so they have a name of their own."""
+    return f"{experiment.name}-single-{experiment.digest('resources', 'tracking', 'storage')[:8]}"

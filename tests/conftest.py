@@ -1,0 +1,44 @@
+"""What all tests share: the environment, a tiny data set on disk, the real ones where they are."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def lapa_folder(tmp_path: Path) -> Path:
+    """A folder in LaPa's layout: 4, 2 and 2 images of 40 x 32 (width x height) noise.
+
+    Labels are stripes of the ids 0 to 10 from left to right, so left lies left.
+    """
+    rng = np.random.default_rng(0)
+    stripes = (np.arange(40) * 11 // 40).astype(np.uint8)
+    labels = Image.fromarray(np.tile(stripes, (32, 1)))
+    root = tmp_path / "LaPa"
+    for split, count in (("train", 4), ("val", 2), ("test", 2)):
+        for folder in ("images", "labels", "landmarks"):
+            (root / split / folder).mkdir(parents=True)
+        for number in range(count):
+            name = f"{split}{number}"
+            pixels = rng.integers(0, 256, (32, 40, 3), dtype=np.uint8)
+            suffix = "png" if number % 2 else "jpg"
+            Image.fromarray(pixels).save(root / split / "images" / f"{name}.{suffix}")
+            labels.save(root / split / "labels" / f"{name}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, from FACESEG_DATA; the test is skipped where there is none."""
+    folder = Path(os.environ.get("FACESEG_DATA", REPOSITORY / "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}: set FACESEG_DATA to run this test")
+    return folder

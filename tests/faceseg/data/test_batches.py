@@ -1,0 +1,118 @@
+"""Batches hold every image once an epoch, and depend on seed, epoch and number alone."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from faceseg.classes import LAPA
+from faceseg.data.augment import Augmentation, augment
+from faceseg.data.batches import Batch, EvaluationBatches, TrainingBatches
+from faceseg.data.split import Split
+from faceseg.data.writer import SplitWriter
+
+PLAIN = Augmentation(strength=0)
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    """Nine images of 16 x 24; every pixel of image n is n, and so is every label."""
+    with SplitWriter(tmp_path / "train", (16, 24), originals=False) as writer:
+        for number in range(9):
+            image = np.full((16, 24, 3), number, dtype=np.uint8)
+            writer.append(str(number), image, image[..., 0])
+        writer.finish()
+    return Split(tmp_path, "train")
+
+
+def batches(
+    split: Split, size: int = 4, seed: int = 0, augmentation: Augmentation = PLAIN, threads: int = 1
+) -> TrainingBatches:
+    return TrainingBatches(
+        split, size, seed=seed, augmentation=augmentation, classes=LAPA, threads=threads
+    )
+
+
+def shown(given: TrainingBatches) -> list[int]:
+    return [int(image[0, 0, 0]) for index in range(len(given)) for image in given[index][0]]
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [(1, [1] * 9), (2, [1, 2, 2, 2, 2]), (4, [3, 3, 3]), (8, [4, 5]), (9, [9]), (100, [9])],
+)
+def test_images_are_dealt_out_evenly(split: Split, size: int, sizes: list[int]) -> None:
+    given = batches(split, size)
+    assert sorted(len(given[index][0]) for index in range(len(given))) == sizes
+    assert sorted(shown(given)) == list(range(9))
+
+
+def test_images_and_labels_belong_together(split: Split) -> None:
+    images, labels = batches(split)[0]
+    assert images.shape == (3, 16, 24, 3)
+    assert images.dtype == np.uint8
+    assert labels.shape == (3, 16, 24)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(images[..., 0], labels)
+
+
+def test_each_epoch_and_seed_has_its_order(split: Split) -> None:
+    given = batches(split)
+    first = shown(given)
+    given.epoch = 1
+    assert shown(given) != first
+    given.epoch = 0
+    assert shown(given) == first
+    assert shown(batches(split, seed=1)) != first
+    assert shown(batches(split, size=2)) == first  # the batch size changes no order
+
+
+def test_an_image_is_augmented_alike_whatever_the_batch(split: Split) -> None:
+    full = Augmentation()
+    small, large = batches(split, 2, 5, full), batches(split, 9, 5, full, threads=4)
+    small.epoch = large.epoch = 3
+    small_images = np.concatenate([small[index][0] for index in reversed(range(5))][::-1])
+    images, labels = large[0]
+    np.testing.assert_array_equal(small_images, images)
+    row = int(large.order(3)[4])
+    expected = augment(split.images[row], split.labels[row], full, LAPA, (5, 3, row))
+    np.testing.assert_array_equal(images[4], expected[0])
+    np.testing.assert_array_equal(labels[4], expected[1])
+
+
+def test_no_images_or_no_batch_size_is_refused(split: Split) -> None:
+    with pytest.raises(ValueError, match="9 images in batches of 0"):
+        batches(split, 0)
+
+
+def test_evaluation_keeps_the_order_and_the_rest(split: Split) -> None:
+    given = EvaluationBatches(split, 4)
+    numbers = [[int(image[0, 0, 0]) for image in given[index][0]] for index in range(len(given))]
+    assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    images, labels = given[2]
+    assert images.dtype == labels.dtype == np.uint8
+    assert images.flags.writeable
+
+
+def test_keras_goes_through_every_image_of_every_epoch(split: Split) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(TrainingBatches):
+        def __getitem__(self, index: int) -> Batch:
+            seen.append((self.epoch, index))
+            return super().__getitem__(index)
+
+    inputs = keras.Input((16, 24, 3), dtype="uint8")
+    outputs = keras.layers.Conv2D(11, 1)(keras.layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    model.compile("sgd", loss=loss)
+    given = Watched(split, 4, seed=0, augmentation=Augmentation(), classes=LAPA)
+    for epoch in (5, 6):
+        given.epoch = epoch
+        history = model.fit(given, verbose=0).history
+        assert np.isfinite(history["loss"]).all()
+    # Keras looks at the first batches once more, but at none of another epoch.
+    assert set(seen) == {(epoch, index) for epoch in (5, 6) for index in range(3)}
+    assert np.isfinite(model.evaluate(EvaluationBatches(split, 4), verbose=0))

@@ -1,0 +1,185 @@
+"""A pack holds what its source holds, whole or not at all, and says what it holds."""
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.classes import LAPA
+from faceseg.data.images import read_image, read_labels, resize_image, resize_labels
+from faceseg.data.layout import LapaLayout
+from faceseg.data.pack import Manifest, open_split, prepare
+from faceseg.errors import UserError
+
+SIZE = (16, 24)
+
+
+def prepared(folder: Path, root: Path, **options: Any) -> tuple[Path, Manifest]:
+    return prepare(LapaLayout(folder), root, LAPA, SIZE, **options)
+
+
+def names_in(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "packs"
+
+
+def test_a_split_holds_every_image_resized(lapa_folder: Path, root: Path) -> None:
+    folder, _ = prepared(lapa_folder, root)
+    split = open_split(folder, "train")
+    assert len(split) == 4
+    assert split.ids == ("train0", "train1", "train2", "train3")
+    assert split.images.shape == (4, *SIZE, 3)
+    assert split.images.dtype == np.uint8
+    assert split.labels.shape == (4, *SIZE)
+    assert split.labels.dtype == np.uint8
+    for index, suffix in enumerate(("jpg", "png", "jpg", "png")):
+        image = read_image(lapa_folder / f"train/images/train{index}.{suffix}")
+        labels = read_labels(lapa_folder / f"train/labels/train{index}.png", LAPA)
+        np.testing.assert_array_equal(split.images[index], resize_image(image, SIZE))
+        np.testing.assert_array_equal(split.labels[index], resize_labels(labels, SIZE))
+
+
+def test_a_split_is_a_map_that_cannot_be_written(lapa_folder: Path, root: Path) -> None:
+    split = open_split(prepared(lapa_folder, root)[0], "train")
+    assert isinstance(split.images, np.memmap)
+    assert not split.images.flags.writeable
+
+
+def test_originals_of_any_size_come_back(lapa_folder: Path, root: Path) -> None:
+    Image.new("RGB", (7, 90), (1, 2, 3)).save(lapa_folder / "test/images/odd.png")
+    Image.new("L", (7, 90), 5).save(lapa_folder / "test/labels/odd.png")
+    split = open_split(prepared(lapa_folder, root)[0], "test")
+    assert split.ids == ("odd", "test0", "test1")
+    image, labels = split.original(0)
+    assert image.shape == (90, 7, 3)
+    assert np.all(image == (1, 2, 3))
+    assert labels.shape == (90, 7)
+    assert np.all(labels == 5)
+    image, labels = split.original(2)
+    np.testing.assert_array_equal(image, read_image(lapa_folder / "test/images/test1.png"))
+    assert labels.shape == (32, 40)
+
+
+def test_training_images_keep_no_originals(lapa_folder: Path, root: Path) -> None:
+    split = open_split(prepared(lapa_folder, root)[0], "train")
+    assert not split.has_originals
+    with pytest.raises(ValueError, match="keeps no originals"):
+        split.original(0)
+
+
+def test_a_split_is_pickled_as_its_place(lapa_folder: Path, root: Path) -> None:
+    split = open_split(prepared(lapa_folder, root)[0], "val")
+    content = pickle.dumps(split)
+    assert len(content) < 500
+    copy = pickle.loads(content)  # noqa: S301  # what was pickled a line above
+    np.testing.assert_array_equal(copy.images, split.images)
+
+
+def test_the_second_time_nothing_is_read(lapa_folder: Path, root: Path) -> None:
+    first = prepared(lapa_folder, root)
+    seen: list[tuple[int, int]] = []
+    assert prepared(lapa_folder, root, progress=lambda *each: seen.append(each)) == first
+    assert not seen
+
+
+def test_progress_goes_up_to_all(lapa_folder: Path, root: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    prepared(lapa_folder, root, progress=lambda *each: seen.append(each), threads=3)
+    assert seen == [(done, 8) for done in range(1, 9)]
+
+
+def test_each_setting_has_its_own_pack(lapa_folder: Path, root: Path) -> None:
+    source = LapaLayout(lapa_folder)
+    folders = {
+        prepare(source, root, LAPA, SIZE)[0],
+        prepare(source, root, LAPA, (8, 8))[0],
+        prepare(source, root, LAPA, SIZE, on_bad="skip")[0],
+        prepare(source, root, LAPA.model_copy(update={"small": ()}), SIZE)[0],
+    }
+    assert len(folders) == 4
+    assert names_in(root) == sorted(folder.name for folder in folders)
+
+
+def test_a_changed_file_makes_a_new_pack(lapa_folder: Path, root: Path) -> None:
+    before = prepared(lapa_folder, root)[1]
+    os.utime(lapa_folder / "train/labels/train0.png", (0, 0))
+    touched = prepared(lapa_folder, root)[1]
+    assert touched.key != before.key
+    assert touched.fingerprint == before.fingerprint
+    Image.new("L", (40, 32)).save(lapa_folder / "train/labels/train0.png")
+    assert prepared(lapa_folder, root)[1].fingerprint != before.fingerprint
+
+
+def test_the_fingerprint_knows_nothing_of_place_or_threads(
+    lapa_folder: Path, root: Path, tmp_path: Path
+) -> None:
+    one = prepared(lapa_folder, root, threads=1)[1]
+    shutil.copytree(lapa_folder, tmp_path / "copy")
+    other = prepared(tmp_path / "copy", tmp_path / "elsewhere", threads=4)[1]
+    assert one.fingerprint == other.fingerprint
+
+
+def test_the_manifest_is_what_the_file_says(lapa_folder: Path, root: Path) -> None:
+    folder, manifest = prepared(lapa_folder, root)
+    assert Manifest.of(folder) == manifest
+    read = json.loads((folder / "manifest.json").read_text())
+    assert read["splits"]["train"]["count"] == 4
+    assert read["image_size"] == [16, 24]
+    assert manifest.key == folder.name
+    assert manifest.classes == LAPA
+    assert list(manifest.splits) == ["train", "val", "test"]
+    # 11 stripes of 24 columns: 3 classes have 3 columns of 24, hair has 2.
+    shares = manifest.splits["val"].class_shares
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["hair"] == pytest.approx(2 / 24)
+    assert [(each.images, each.kept) for each in manifest.sides] == [(8, 8), (8, 8)]
+    assert manifest.warnings == ()
+    assert manifest.problems == ()
+
+
+def test_exchanged_sides_are_warned_of(lapa_folder: Path, root: Path) -> None:
+    for file in lapa_folder.glob("*/labels/*.png"):
+        Image.fromarray(LAPA.flip_table[read_labels(file, LAPA)]).save(file)
+    warnings = prepared(lapa_folder, root)[1].warnings
+    assert warnings[0].startswith("left_eyebrow lies left of right_eyebrow in only 0% of 8 images")
+    assert len(warnings) == 2
+
+
+def test_a_damaged_pack_is_made_again(lapa_folder: Path, root: Path) -> None:
+    folder, manifest = prepared(lapa_folder, root)
+    (folder / "train/images.npy").write_bytes(b"short")
+    assert Manifest.of(folder) is None
+    assert prepared(lapa_folder, root) == (folder, manifest)
+    assert len(open_split(folder, "train").images) == 4
+
+
+def test_a_strange_file_beside_a_pack_does_no_harm(lapa_folder: Path, root: Path) -> None:
+    folder, manifest = prepared(lapa_folder, root)
+    (folder / ".DS_Store").touch()
+    assert Manifest.of(folder) == manifest
+
+
+def test_a_full_disk_is_seen_before_the_start(
+    lapa_folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match="packing 8 images at 16 x 24 needs more than"):
+        prepared(lapa_folder, root)
+    assert names_in(root) == []
+
+
+def test_a_root_that_cannot_be_written(lapa_folder: Path, root: Path) -> None:
+    root.touch()
+    with pytest.raises(UserError, match="cannot write into"):
+        prepared(lapa_folder, root)

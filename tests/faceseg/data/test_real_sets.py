@@ -1,0 +1,49 @@
+"""The reader on real data sets, where they are: rendered faces, and photographs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from faceseg.classes import IGNORE, LAPA, ClassSet
+from faceseg.data.layout import LapaLayout
+from faceseg.data.pack import open_split, prepare
+
+NATIVE = ClassSet(
+    names=("background", "skin", "hair", "eyes", "nose", "mouth"),
+    palette=((255, 0, 0), (255, 255, 0), (127, 0, 0), (0, 0, 255), (0, 255, 255), (0, 255, 0)),
+    face=(1, 3, 4, 5),
+    eyes=(3,),
+    hair=2,
+)
+
+
+def test_rendered_faces_with_lapas_classes(shared_data: Path, tmp_path: Path) -> None:
+    _, manifest = prepare(LapaLayout(shared_data / "facesynth_lapa"), tmp_path, LAPA, (128, 128))
+    assert [facts.count for facts in manifest.splits.values()] == [80, 10, 10]
+    assert manifest.problems == ()
+    assert manifest.warnings == ()
+    assert all(side.kept == side.images > 0 for side in manifest.sides)
+
+
+def test_ignored_pixels_stay_ignored(shared_data: Path, tmp_path: Path) -> None:
+    nineteen = ClassSet(
+        names=tuple(f"class {number}" for number in range(19)),
+        palette=((0, 0, 0),) * 19,
+        face=(1,),
+    )
+    source = LapaLayout(shared_data / "facesynth_lapa", "labels_native", nineteen)
+    folder, _ = prepare(source, tmp_path, nineteen, (256, 256))
+    splits = [open_split(folder, name) for name in source.splits]
+    assert sum(int(np.sum(split.labels == IGNORE)) for split in splits) == 353
+
+
+def test_photographs_with_their_own_classes(shared_data: Path, tmp_path: Path) -> None:
+    source = LapaLayout(shared_data / "fasseg_frontal", "labels_native", NATIVE)
+    folder, manifest = prepare(source, tmp_path, NATIVE, (64, 64))
+    assert [facts.count for facts in manifest.splits.values()] == [44, 8, 12]
+    assert manifest.problems == ()
+    assert manifest.warnings == ()
+    image, labels = open_split(folder, "test").original(0)
+    assert image.shape[0] == 512
+    assert labels.shape == image.shape[:2]
+    assert np.unique(labels).tolist() == [0, 1, 2, 3, 4, 5]

@@ -1,0 +1,135 @@
+"""Each network has the mechanism of the paper whose name it bears."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from faceseg.networks import build, training_model
+from faceseg.networks.mobilenetv2 import LEVELS
+from faceseg.networks.pspnet import AUXILIARY_LOSS_WEIGHT
+
+Small = Callable[..., keras.Model]
+
+
+def to_numpy(tensor: Any) -> NDArray[np.float32]:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def from_tensors(model: keras.Model, tensors: list[Any]) -> keras.Model:
+    """Return `model` from inner tensors on; Keras refuses if it needs anything beside them."""
+    return keras.Model(tensors, model.output)
+
+
+# --- U-Net ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["unet", "reference-unet"])
+def test_each_skip_reaches_the_output(name: str, small: Small) -> None:
+    model = small(name)
+    tensors = [model.get_layer(level).output for level in LEVELS]
+    decoder = from_tensors(model, tensors)
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(1, *each.shape[1:])).astype(np.float32) for each in tensors]
+    unchanged = to_numpy(decoder(given, training=False))
+    for number, level in enumerate(LEVELS):
+        without = [value * (place != number) for place, value in enumerate(given)]
+        difference = np.abs(to_numpy(decoder(without, training=False)) - unchanged).max()
+        assert difference > 1e-3, level
+
+
+def test_the_unets_logits_have_detail_within_half_resolution_pixels(small: Small) -> None:
+    model = small("unet")
+    image = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    logits = to_numpy(model(image, training=False))
+    blocks = logits.reshape(32, 2, 32, 2, 5)
+    assert np.ptp(blocks, axis=(1, 3)).min() > 0
+
+
+# --- PSPNet --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (96, 64), (160, 224), (256, 256)])
+@pytest.mark.parametrize("output_stride", [8, 16])
+def test_the_pyramid_has_exactly_1_2_3_and_6_bins(
+    size: tuple[int, int], output_stride: int
+) -> None:
+    options = {"alpha": 0.35, "width": 0.25, "output_stride": output_stride}
+    model = build("pspnet", (*size, 3), 5, **options)
+    for bins in (1, 2, 3, 6):
+        assert model.get_layer(f"pyramid_{bins}_pool").output.shape[1:3] == (bins, bins)
+        shape = model.get_layer(f"pyramid_{bins}_resize").output.shape[1:3]
+        assert shape == (size[0] // output_stride, size[1] // output_stride)
+
+
+def test_the_reference_pyramid_has_the_grids_that_it_was_built_with() -> None:
+    model = build("reference-pspnet", alpha=0.35, width=0.25)
+    grids = [model.get_layer(f"pyramid_{bins}_pool").output.shape[1] for bins in (1, 2, 3, 6)]
+    assert grids == [1, 2, 4, 8]  # 3 and 6 were meant
+
+
+def test_the_auxiliary_head_is_in_training_only() -> None:
+    model = build("pspnet", (64, 96, 3), 5, alpha=0.35, width=0.25)
+    training = training_model(model)
+    assert not any("auxiliary" in each.path for each in model.variables)
+    assert [each.shape for each in training.outputs] == 2 * [(None, 64, 96, 5)]
+    assert [each.dtype for each in training.outputs] == 2 * ["float32"]
+    assert AUXILIARY_LOSS_WEIGHT == 0.4
+
+
+def test_training_the_auxiliary_form_trains_the_network_itself() -> None:
+    model = build("pspnet", (64, 64, 3), 5, alpha=0.35, width=0.25)
+    training = training_model(model)
+    shared = {id(each) for each in training.variables}
+    assert all(id(each) in shared for each in model.variables)
+    image = np.random.default_rng(2).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    logits, _ = training(image, training=False)
+    np.testing.assert_array_equal(to_numpy(logits), to_numpy(model(image, training=False)))
+
+
+# --- SegNet --------------------------------------------------------------------------------
+
+
+def test_only_the_places_of_the_maxima_cross_the_segnet(small: Small) -> None:
+    model = small("segnet")
+    pools = [model.get_layer(f"encoder_{stage}_pool").output for stage in range(1, 6)]
+    crossing = [pools[-1][0], *(indices for _, indices in pools)]
+    assert from_tensors(model, crossing).output.shape == (None, 64, 64, 5)
+
+
+def test_only_features_of_the_bottom_and_places_cross_the_variant(small: Small) -> None:
+    model = small("segnet", encoder="mobilenetv2")
+    places = [model.get_layer(f"decoder_{stride}_places").output[1] for stride in (2, 4, 8, 16)]
+    crossing = [model.get_layer("block_16_project").output, *places]
+    assert from_tensors(model, crossing).output.shape == (None, 64, 64, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "pooled", "unpooled"),
+    [
+        ({}, "encoder_2_2_relu", "decoder_2_unpool"),
+        ({"encoder": "mobilenetv2"}, "block_3_expand_relu", "decoder_4_unpool"),
+    ],
+)
+def test_what_is_unpooled_stands_where_the_encoder_had_its_maxima(
+    options: dict[str, str], pooled: str, unpooled: str, small: Small
+) -> None:
+    model = small("segnet", **options)
+    watched = [model.get_layer(name).output for name in (pooled, unpooled)]
+    image = np.random.default_rng(3).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    before, after = keras.Model(model.input, watched)(image, training=False)
+    places = windows(to_numpy(before)).argmax(axis=1)
+    found = windows(to_numpy(after))
+    elsewhere = np.arange(4) != places[:, np.newaxis]
+    assert not found[elsewhere].any()
+    assert np.count_nonzero(found) > len(found) / 5  # ReLU leaves zeros among the values
+
+
+def windows(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the 2x2 windows of maps (B, H, W, C), one a row: (B H/2 W/2 C, 4)."""
+    count, height, width, channels = maps.shape
+    parts = maps.reshape(count, height // 2, 2, width // 2, 2, channels)
+    return parts.transpose(0, 1, 3, 5, 2, 4).reshape(-1, 4)

@@ -1,0 +1,74 @@
+"""Summaries under occlusion, worked by hand, and what looks at nothing cannot win them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from faceseg.classes import LAPA
+from faceseg.metrics import confusion, scores
+from faceseg.robustness.summary import curve_area, occluder_rates, retention, summarise
+
+SEVERITIES = (0.05, 0.10, 0.20, 0.35, 0.50)
+
+
+def level(value: float) -> dict[float, float]:
+    return dict.fromkeys(SEVERITIES, value)
+
+
+def test_areas_match_the_hand_count() -> None:
+    # From 0.8 straight down to 0.4 at 0.5: mean 0.6, retention 0.75.
+    falling = {severity: 0.8 * (1 - severity) for severity in SEVERITIES}
+    found = summarise({"blob": falling, "hand": level(0.8)}, clean=0.8)
+    assert found.iou == pytest.approx({"blob": 0.6, "hand": 0.8})
+    assert found.retention == pytest.approx({"blob": 0.75, "hand": 1.0})
+    assert found.mean_retention == pytest.approx(0.875)
+    assert found.mean_iou == pytest.approx(0.7)
+    assert found.worst_kind == "blob"
+
+
+def test_a_curve_is_taken_up_to_one_half_or_to_its_end() -> None:
+    assert curve_area({0.2: 0.5}, start=1.0) == pytest.approx(0.75)
+    # At 0.5 the line from (0.4, 1) to (0.6, 0) stands at 0.5: (0.4 + 0.1 * 0.75) / 0.5.
+    assert curve_area({0.4: 1.0, 0.6: 0.0}, start=1.0) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("curve", [{}, {0.0: 1.0}, {1.0: 0.5, 2.0: 0.4}])
+def test_steps_and_holes_are_refused(curve: dict[float, float]) -> None:
+    with pytest.raises(ValueError, match="shares of the face"):
+        curve_area(curve, start=1.0)
+
+
+def test_an_empty_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="no occlusion kind"):
+        summarise({}, clean=0.5)
+
+
+def test_constant_background_retains_nothing_rather_than_everything() -> None:
+    true = np.array([[0, 0, 1, 1, 10, 4]])
+    clean = scores(confusion(true, np.zeros_like(true), 11), LAPA)["iou"]
+    assert clean == 0
+    found = summarise({"blob": level(0.0), "hand": level(0.0)}, clean)
+    assert math.isnan(found.mean_retention)
+    assert found.worst_kind is None
+    assert found.mean_iou == 0
+
+
+def test_a_mean_map_keeps_all_of_its_little_and_loses_by_iou() -> None:
+    mean_map = summarise({"blob": level(0.25)}, clean=0.25)
+    network = summarise({"blob": level(0.6)}, clean=0.8)
+    assert mean_map.mean_retention > network.mean_retention
+    assert mean_map.mean_iou < network.mean_iou
+
+
+def test_retention_of_an_undefined_score_is_undefined() -> None:
+    assert math.isnan(retention({0.1: 0.5}, math.nan)[0.1])
+    assert math.isnan(summarise({"blob": {0.1: math.nan}}, clean=0.5).mean_iou)
+
+
+def test_covered_pixels_are_rejected_or_hallucinated() -> None:
+    pred = np.array([0, 0, 0, 1, 4, 10, 10, 10])
+    counts = confusion(np.ones(8, int), pred, 11)
+    assert occluder_rates(counts, LAPA) == (3 / 8, 2 / 8)
+    assert occluder_rates(counts, LAPA, label=10) == (3 / 8, 2 / 8)
+    assert all(math.isnan(rate) for rate in occluder_rates(0 * counts, LAPA))
