@@ -97,6 +97,7 @@ def run(context: Context, show: Show) -> dict[str, str]:
     experiment = context.experiment
     connect(experiment.resources)
     try:
+        check_reach(experiment.tracking_uri)
         coordinator = (
             ray.remote(Coordinator)
             .options(
@@ -146,6 +147,17 @@ def connect(resources: Resources) -> None:
         log_to_driver=False,
         logging_level="ERROR",
     )
+
+
+def check_reach(tracking_uri: str) -> None:
+    """Refuse a database file for MLflow where workers on other nodes could not write to it."""
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    if nodes > 1 and tracking_uri.startswith("sqlite"):
+        raise UserError(
+            f"Ray has {nodes} nodes, and MLflow is the file {tracking_uri}, which only one of them "
+            "can write: start `mlflow server` where all can reach it and give its address with "
+            "--set tracking.uri=http://HOST:5000"
+        )
 
 
 def size(resources: Resources) -> int:

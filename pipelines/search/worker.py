@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.context import Context
+from pipelines.prepare import prepare
 from pipelines.search.coordinator import WAIT
 from pipelines.search.job import Job, Key
 
@@ -40,6 +42,8 @@ class Worker:
         claim(threads, resources.gpus)
         from pipelines.trial import Bench
 
+        if not context.packs.exists():  # another node's disk: pack once here
+            prepare(context.experiment, Console(quiet=True))
         self.name = name
         self.context = context
         self.bench = Bench(context, threads)

@@ -42,7 +42,7 @@ def test_what_comes_out_are_logits_not_probabilities(
 ) -> None:
     name, options = VARIANTS[variant]
     logits = output(small(name, *SIZE, **options), images(*SIZE))
-    assert logits.min() < 0
+    assert logits.min() < -0.1
     assert not np.allclose(logits.sum(axis=-1), 1)
 
 

@@ -1,8 +1,4 @@
-"""The experiment: one YAML file, checked whole before anything starts.
-
-A file may name a `base:` beside it and say only what differs; `--set search.trials=50`
-overrides one value. Unknown keys are refused with the nearest right one.
-"""
+"""The sections of an experiment: what may be said, in what range, and what it means."""
 
 import difflib
 import hashlib
@@ -11,10 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from faceseg.classes import LAPA, ClassSet
-from faceseg.errors import UserError
 from faceseg.training.settings import TrainingSettings
 from pipelines.search.space import Space
 
@@ -63,6 +58,18 @@ class Data(Section):
         return self
 
 
+# What each builder takes, told here because asking it would load a framework.
+COMMON = ("alpha", "width", "encoder_weights", "batch_norm_momentum")
+ARCHITECTURES: dict[str, tuple[str, ...]] = {
+    "unet": COMMON,
+    "pspnet": (*COMMON, "output_stride"),
+    "segnet": (*COMMON, "encoder"),
+    "reference-unet": COMMON,
+    "reference-pspnet": COMMON,
+    "reference-segnet": COMMON,
+}
+
+
 class Network(Section):
     """Options of one architecture; None leaves the architecture's own default."""
 
@@ -71,12 +78,24 @@ class Network(Section):
     encoder: Literal["vgg", "mobilenetv2"] | None = None
     encoder_weights: str | None = None
     output_stride: Literal[8, 16] | None = None
-    filters: tuple[int, ...] | None = None
     batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
 
     def options(self) -> dict[str, Any]:
         """Return what was given, as keyword arguments of the builder."""
         return self.model_dump(exclude_none=True)
+
+
+def check_architecture(name: str, network: Network) -> None:
+    """Raise ValueError for an unknown architecture, or an option that it does not take."""
+    if name not in ARCHITECTURES:
+        near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ARCHITECTURES)}"
+        raise ValueError(f"architectures.{name}: no such network; {hint}")
+    taken = ARCHITECTURES[name]
+    if strange := [option for option in network.options() if option not in taken]:
+        raise ValueError(
+            f"architectures.{name} takes no {', '.join(strange)}; it takes {', '.join(taken)}"
+        )
 
 
 class Search(Section):
@@ -144,10 +163,20 @@ class Experiment(Section):
     tracking: Tracking = Tracking()
     storage: Path = Path("results")
 
+    @field_validator("architectures", mode="before")
+    @classmethod
+    def _without_the_dropped(cls, value: Any) -> Any:
+        """Leave out architectures set to null: so a variant drops one of its base."""
+        if isinstance(value, dict):
+            return {name: network for name, network in value.items() if network is not None}
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.architectures:
             raise ValueError("architectures: name at least one")
+        for name, network in self.architectures.items():
+            check_architecture(name, network)
         for point in self.search.first:
             self.search.space.check(point)
         return self
@@ -180,88 +209,3 @@ class Experiment(Section):
     def as_yaml(self) -> str:
         """Return the resolved experiment as a file that runs it again."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
-    """Read, merge, override and check an experiment; UserError says what is wrong."""
-    content = _read(path, seen=())
-    content.setdefault("name", path.stem)
-    for override in overrides:
-        _override(content, override)
-    try:
-        return Experiment.model_validate(content)
-    except ValidationError as error:
-        problems = "\n".join(f"  {_explain(each)}" for each in error.errors())
-        raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
-
-
-def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path.resolve() in seen:
-        raise UserError(f"{path}: its bases lead back to itself; remove one `base:`")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"there is no experiment file {path}{_nearby(path)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as an experiment: {error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not plain YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} should hold keys and values, not {type(content).__name__}")
-    base = content.pop("base", None)
-    if base is None:
-        return content
-    below = _read(path.parent / str(base), (*seen, path.resolve()))
-    below.pop("name", None)  # a variant is an experiment of its own
-    return _merge(below, content)
-
-
-def _nearby(path: Path) -> str:
-    known = sorted(each.name for each in path.parent.glob("*.yaml"))
-    return f"; {path.parent} holds {', '.join(known)}" if known else ""
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
-def _override(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set takes KEY=VALUE, such as search.trials=50, not {override!r}")
-    *holders, last = key.strip().split(".")
-    section = content
-    for holder in holders:
-        section = section.setdefault(holder, {})
-        if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {holder!r} is a value, not a section")
-    try:
-        section[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
-
-
-def _explain(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "experiment"
-    if error["type"] == "extra_forbidden":
-        known = _known_keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"{place}: unknown key; {hint}"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}; got {error['input']!r}"[:300]
-
-
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
-    """Return the keys of the section at `place`, by walking the models' fields."""
-    model: Any = Experiment
-    for part in place:
-        if part in getattr(model, "model_fields", {}):
-            model = model.model_fields[part].annotation
-        elif "architectures" in place:
-            model = Network
-    return list(getattr(model, "model_fields", {}))

@@ -1,0 +1,45 @@
+# `make study` and `make test` need nothing but git, make and Python 3.11 to 3.13.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help study test lint lock image clean
+
+help:
+	@echo "make study  run the quickstart study and print its table"
+	@echo "make test   lint, types, import contract and tests"
+	@echo "make lock   pin the dependencies anew (needs uv)"
+
+study: $(VENV)/run.stamp
+	$(BIN)/faceseg study experiments/quickstart.yaml
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# pip compiles bytecode as it installs; without it every worker would import TensorFlow in
+# twice the time. The package itself is installed in place, built by the locked setuptools.
+$(VENV)/run.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Hashes, no index address: whichever index a machine uses, the files are the same.
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" --quiet
+lock:
+	$(LOCK) -o requirements.lock pyproject.toml
+	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

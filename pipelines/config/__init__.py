@@ -1,0 +1,6 @@
+"""The experiment: one YAML file, checked whole before anything starts."""
+
+from pipelines.config.reading import load
+from pipelines.config.schema import Data, Experiment, Resources
+
+__all__ = ["Data", "Experiment", "Resources", "load"]

@@ -1,0 +1,123 @@
+"""Reading an experiment's file: bases, overrides, environment variables, and what is wrong.
+
+A file may name a `base:` beside it and say only what differs; `--set search.trials=50`
+overrides one value; `${NAME}` stands for an environment variable. Unknown keys are refused
+with the nearest right one.
+"""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from faceseg.errors import UserError
+from pipelines.config.schema import Experiment, Network
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read, merge, override and check an experiment; UserError says what is wrong."""
+    content = _read(path, seen=())
+    content.setdefault("name", path.stem)
+    for override in overrides:
+        _override(content, override)
+    content = _expand(content, path)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_explain(each)}" for each in error.errors())
+        raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise UserError(f"{path}: its bases lead back to itself; remove one `base:`")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"there is no experiment file {path}{_nearby(path)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as an experiment: {error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not plain YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} should hold keys and values, not {type(content).__name__}")
+    base = content.pop("base", None)
+    if base is None:
+        return content
+    below = _read(path.parent / str(base), (*seen, path.resolve()))
+    below.pop("name", None)  # a variant is an experiment of its own
+    return _merge(below, content)
+
+
+def _nearby(path: Path) -> str:
+    known = sorted(each.name for each in path.parent.glob("*.yaml"))
+    return f"; {path.parent} holds {', '.join(known)}" if known else ""
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _expand(value: Any, path: Path) -> Any:
+    """Put environment variables in the place of `${NAME}`: where data lies differs by machine."""
+    if isinstance(value, dict):
+        return {key: _expand(each, path) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_expand(each, path) for each in value]
+    if not isinstance(value, str):
+        return value
+    for name in VARIABLE.findall(value):
+        if name not in os.environ:
+            raise UserError(
+                f"{path} says {value!r}, and the environment variable {name} is not set; set it, "
+                "or give the value with --set"
+            )
+    return VARIABLE.sub(lambda match: os.environ[match[1]], value)
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set takes KEY=VALUE, such as search.trials=50, not {override!r}")
+    *holders, last = key.strip().split(".")
+    section = content
+    for holder in holders:
+        section = section.setdefault(holder, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {override}: {holder!r} is a value, not a section")
+    try:
+        section[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
+
+
+def _explain(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "experiment"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return f"{place}: unknown key; {hint}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}; got {error['input']!r}"[:300]
+
+
+def _known_keys(place: tuple[Any, ...]) -> list[str]:
+    """Return the keys of the section at `place`, by walking the models' fields."""
+    model: Any = Experiment
+    for part in place:
+        if part in getattr(model, "model_fields", {}):
+            model = model.model_fields[part].annotation
+        elif "architectures" in place:
+            model = Network
+    return list(getattr(model, "model_fields", {}))
