@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 
+_MOST_CHANNELS = 128  # of one image of OpenCV 5
+
 
 class Predictor:
     """A network, its grid and its classes."""
@@ -38,18 +40,24 @@ class Predictor:
         return np.asarray(self.network.predict_on_batch(batch), dtype=np.float32)
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Return class probabilities (H, W, C) of one image on its own size."""
-        return softmax(enlarge(self.logits([image])[0], image.shape[:2]))
+        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3)."""
+        return softmax(self._own_size(image))
 
     def predict(self, image: Image) -> NDArray[np.uint8]:
-        """Return labels (H, W) of one uint8 RGB image (H, W, 3)."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        """Return labels (H, W) of one uint8 RGB image (H, W, 3).
+
+        Raises ValueError for anything else: floats, grey, a batch, no pixels.
+        """
+        labels: NDArray[np.uint8] = np.argmax(self._own_size(image), axis=-1).astype(np.uint8)
+        return labels
+
+    def _own_size(self, image: Image) -> NDArray[np.float32]:
+        colour = image.ndim == 3 and image.shape[2] == 3
+        if not colour or image.dtype != np.uint8 or image.size == 0:
             raise ValueError(
                 f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
             )
-        own_size = enlarge(self.logits([image])[0], image.shape[:2])
-        labels: NDArray[np.uint8] = np.argmax(own_size, axis=-1).astype(np.uint8)
-        return labels
+        return enlarge(self.logits([image])[0], image.shape[:2])
 
 
 def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
@@ -57,8 +65,15 @@ def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.fl
     if logits.shape[:2] == tuple(size):
         return logits
     height, width = size
-    larger = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(larger, dtype=np.float32)
+    parts = [
+        cv2.resize(
+            logits[..., first : first + _MOST_CHANNELS],
+            (width, height),
+            interpolation=cv2.INTER_LINEAR,
+        ).reshape(height, width, -1)  # OpenCV drops the axis of a single channel
+        for first in range(0, logits.shape[2], _MOST_CHANNELS)
+    ]
+    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, -1), np.float32)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ ignores the extra member, so any Keras program with this package installed can l
 """
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,43 +18,60 @@ from faceseg.classes import ClassSet
 from faceseg.errors import UserError
 
 MEMBER = "faceseg.json"
+# What Keras, h5py, json and zipfile raise for a file that is not what it should be.
+_UNREADABLE = (ValueError, TypeError, KeyError, OSError, RuntimeError, zipfile.BadZipFile)
 
 
 def save(network: keras.Model, path: Path, classes: ClassSet, origin: dict[str, Any]) -> None:
     """Write `network` to `path`, which must end in `.keras`, replacing it in one step.
 
     origin: JSON-able facts about where it comes from (architecture, seed, scores …).
+    Raises ValueError for another ending. A save that fails leaves the old file and no other.
     """
+    if path.suffix != ".keras":
+        raise ValueError(f"{path}: expected a name that ends in .keras")
+    facts = json.dumps({"classes": classes.model_dump(), "origin": origin}, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    network.save(unfinished)
-    facts = {"classes": classes.model_dump(), "origin": origin}
-    with zipfile.ZipFile(unfinished, "a") as archive:
-        archive.writestr(MEMBER, json.dumps(facts, indent=1))
-    unfinished.replace(path)
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        network.save(unfinished)
+        with zipfile.ZipFile(unfinished, "a") as archive:
+            archive.writestr(MEMBER, facts)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_facts(path: Path) -> tuple[ClassSet, dict[str, Any]]:
-    """Return the class set and the origin stored in a file written by `save`."""
+    """Return the class set and the origin stored in a file written by `save`.
+
+    Raises UserError if there is no such file, or if it is another or a damaged one.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; expected a model saved by faceseg")
     try:
         with zipfile.ZipFile(path) as archive:
             facts = json.loads(archive.read(MEMBER))
-    except FileNotFoundError as error:
-        raise UserError(f"there is no file {path}; expected a model saved by faceseg") from error
-    except (zipfile.BadZipFile, KeyError) as error:
+        return ClassSet.model_validate(facts["classes"]), dict(facts["origin"])
+    except _UNREADABLE as error:
         raise UserError(
-            f"{path} is not a model saved by faceseg: it holds no {MEMBER}; "
-            "give a best.keras of a run, or a registry address"
+            f"{path} is not a model saved by faceseg: no {MEMBER} can be read from it "
+            f"({_reason(error)}); give a best.keras of a run, or a registry address"
         ) from error
-    return ClassSet.model_validate(facts["classes"]), facts["origin"]
 
 
 def load(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
-    """Load network, class set and origin; code inside the file is refused (safe mode)."""
+    """Load network, class set and origin; code inside the file is refused (safe mode).
+
+    Raises UserError for what `read_facts` refuses, for code, and for a damaged network.
+    """
     classes, origin = read_facts(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} cannot be loaded safely: {reason}") from error
+    except _UNREADABLE as error:
+        raise UserError(f"{path} cannot be loaded safely: {_reason(error)}") from error
     return network, classes, origin
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -4,6 +4,7 @@ A mistake of the user's prints one paragraph and exits with 2; Ctrl-C exits with
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,10 +32,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one value: search.trials=50."),
 ]
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "GRPC_VERBOSITY": "ERROR",
 }
@@ -43,23 +46,22 @@ QUIET = {
 @app.command()
 def study(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Do the whole job: prepare, search, finals, compare. Run again, it goes on."""
+    settings = _load(experiment, override)
     from pipelines import study as stage
 
-    settings = _load(experiment, override)
-    console = _console()
-    folder = stage.run(settings, console)
-    console.print(f"report: {folder / 'comparison.html'}", highlight=False)
-    console.print(f"curves: {_ui_line(settings)}", highlight=False)
+    folder = stage.run(settings, _console())
+    typer.echo(f"report: {folder / 'comparison.html'}")
+    typer.echo(f"curves: {_ui_line(settings, experiment)}")
 
 
 @app.command()
 def prepare(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Check every image and label, and pack them for training."""
+    settings = _load(experiment, override)
     from pipelines.prepare import prepare as stage
 
-    console = _console()
-    folder, _ = stage(_load(experiment, override), console)
-    console.print(f"packed in {folder}", highlight=False)
+    folder, _ = stage(settings, _console())
+    typer.echo(f"packed in {folder}")
 
 
 @app.command()
@@ -72,25 +74,24 @@ def train(
     settings = _load(experiment, override)
     from pipelines import train as stage
 
-    console = _console()
-    result = stage.run(settings, architecture, console)
+    result = stage.run(settings, architecture, _console())
     if result.value is None:
-        console.print(f"failed: {result.reason}", style="red")
+        typer.secho(f"failed: {result.reason}", fg="red", err=True)
         raise typer.Exit(1)
-    console.print(f"best val IoU {result.value:.4f}; {_ui_line(settings)}", highlight=False)
+    typer.echo(f"best val IoU {result.value:.4f}; {_ui_line(settings, experiment)}")
 
 
 @app.command()
 def compare(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Build the comparison again, from MLflow alone."""
+    settings = _load(experiment, override)
+    _check_runs(settings, experiment)
     from pipelines.compare import stage
     from pipelines.tracking import Tracker
 
-    settings = _load(experiment, override)
-    console = _console()
     folder = settings.storage / settings.name
-    stage.run(Tracker(settings.tracking_uri), settings, folder, console)
-    console.print(f"report: {folder / 'comparison.html'}", highlight=False)
+    stage.run(Tracker(settings.tracking_uri), settings, folder, _console())
+    typer.echo(f"report: {folder / 'comparison.html'}")
 
 
 @app.command()
@@ -103,10 +104,7 @@ def ui(
     settings = _load(experiment, override)
     if settings.tracking_uri.startswith("http"):
         raise UserError(f"this experiment's MLflow already has pages: {settings.tracking_uri}")
-    if not (settings.storage / "mlflow.db").exists() and settings.tracking.uri is None:
-        raise UserError(
-            f"{settings.storage} holds no runs yet; run `faceseg study {experiment}` first"
-        )
+    _check_runs(settings, experiment)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
@@ -120,14 +118,12 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        raise SystemExit(130) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo("stopped; the same command goes on from here", err=True)
+        raise
 
 
 def _load(path: Path, override: list[str] | None) -> "Experiment":
@@ -136,13 +132,23 @@ def _load(path: Path, override: list[str] | None) -> "Experiment":
     return load(path, tuple(override or ()))
 
 
+def _check_runs(experiment: "Experiment", file: Path) -> None:
+    """Refuse to read a store that is not there: MLflow would make an empty one."""
+    if experiment.tracking.uri is None and not (experiment.storage / "mlflow.db").exists():
+        raise UserError(f"{experiment.storage} holds no runs yet; run `faceseg study {file}` first")
+
+
 def _console() -> "Console":
     from rich.console import Console
 
     return Console()
 
 
-def _ui_line(experiment: "Experiment") -> str:
+def _ui_line(experiment: "Experiment", file: Path) -> str:
+    """Return what opens the runs' pages: a server's address, or a command to copy."""
     if experiment.tracking_uri.startswith("http"):
         return experiment.tracking_uri
-    return f"mlflow ui --backend-store-uri {experiment.tracking_uri}"
+    command = [sys.argv[0], "ui", str(file)]
+    if experiment.storage != type(experiment).model_fields["storage"].default:
+        command += ["--set", f"storage={experiment.storage}"]
+    return shlex.join(command)

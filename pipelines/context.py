@@ -50,5 +50,5 @@ class Context:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of unfinished jobs' checkpoints."""
-        return self.experiment.storage / "checkpoints" / self.experiment.study
+        """The folder of unfinished jobs' checkpoints: one a study, and in it one a job."""
+        return self.experiment.storage / "checkpoints"

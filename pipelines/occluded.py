@@ -16,12 +16,13 @@ HEADLINE = "visible"  # the policy of the metrics without a suffix
 
 
 def evaluate(
-    context: Context, job: Job, predictor: Predictor, run_id: str, folder: Path
+    context: Context, job: Job, predictor: Predictor, run_id: str, folder: Path, *, at: float
 ) -> dict[str, float]:
     """Occlude validation images (a trial) or test images (a final); return the summaries.
 
     Logs `occlusion/<kind>/iou` with the severity in percent as the step (0 is clean), and the
     same with `_unoccluded` for the second policy; writes occlusion.csv and confusion.npz.
+    at: the time of the points (seconds since 1970); the same each time stores them once.
     """
     settings = context.experiment.robustness
     last = job.key.kind == "final"
@@ -31,7 +32,7 @@ def evaluate(
     rows = table(conditions, context.experiment.data.class_set)
     rows.to_csv(folder / "occlusion.csv", index=False)
     write_counts(folder / "confusion.npz", split.ids[:limit], conditions)
-    _log_curves(context, run_id, rows)
+    _log_curves(context, run_id, rows, at)
     return summaries(rows)
 
 
@@ -70,10 +71,10 @@ def write_counts(path: Path, ids: tuple[str, ...], conditions: list[Condition]) 
     np.savez_compressed(path, allow_pickle=False, ids=np.array(ids), **arrays)
 
 
-def _log_curves(context: Context, run_id: str, rows: pd.DataFrame) -> None:
+def _log_curves(context: Context, run_id: str, rows: pd.DataFrame, at: float) -> None:
     clean = rows[rows.kind == CLEAN].set_index("policy").iou.to_dict()
     for step, at_step in _steps(rows, clean):
-        context.tracker.log_metrics(run_id, at_step, step)
+        context.tracker.log_metrics(run_id, at_step, step, at)
 
 
 def _steps(rows: pd.DataFrame, clean: dict[Hashable, float]) -> list[tuple[int, dict[str, float]]]:

@@ -34,7 +34,7 @@ def prepare(experiment: Experiment, console: Console) -> tuple[Path, Manifest]:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for warning in manifest.warnings:
-        console.print(f"[yellow]{warning}[/yellow]")
+        console.print(warning, style="yellow", markup=False, highlight=False)
     console.print(summary(manifest), highlight=False)
     return folder, manifest
 

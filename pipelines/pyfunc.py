@@ -7,10 +7,10 @@ study.
 import base64
 import io
 from importlib.metadata import version
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -20,7 +20,10 @@ PINNED = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "p
 
 
 class FaceParser(mlflow.pyfunc.PythonModel):
-    """Takes images as base64 of a JPEG or PNG file; gives base64 of a label PNG of its size."""
+    """Takes images as base64 of a JPEG or PNG file; gives base64 of a label PNG of its size.
+
+    An image with an EXIF rotation is turned upright first, and its labels are upright too.
+    """
 
     def load_context(self, context: Any) -> None:
         """Load the network that was logged with the model."""
@@ -35,10 +38,14 @@ class FaceParser(mlflow.pyfunc.PythonModel):
         return [self._one(text) for text in model_input.iloc[:, 0]]
 
     def _one(self, text: str) -> str:
-        image = Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB")
-        labels = self.predictor.predict(np.asarray(image))
+        from faceseg.data.images import read_image
+
+        with NamedTemporaryFile(prefix="faceseg-") as file:  # read as training images are
+            file.write(base64.b64decode(text))
+            file.flush()
+            image = read_image(file.name)
         buffer = io.BytesIO()
-        Image.fromarray(labels, "L").save(buffer, "PNG")
+        Image.fromarray(self.predictor.predict(image)).save(buffer, "PNG")
         return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -46,6 +53,13 @@ def signature() -> ModelSignature:
     """Return the model's signature: one string column in, one out."""
     text = Schema([ColSpec(DataType.string, "image")])
     return ModelSignature(inputs=text, outputs=Schema([ColSpec(DataType.string)]))
+
+
+def example() -> dict[str, str]:
+    """Return an input of the right form: one grey picture of 32 x 32 pixels."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "grey").save(buffer, "PNG")
+    return {"image": base64.b64encode(buffer.getvalue()).decode()}
 
 
 def requirements() -> list[str]:

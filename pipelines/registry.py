@@ -130,6 +130,7 @@ def write_model(folder: Path, network: Path) -> None:
         python_model=str(REQUIREMENTS),
         artifacts={"network": network.as_uri() if network.is_absolute() else str(network)},
         signature=pyfunc.signature(),
+        input_example=pyfunc.example(),
         pip_requirements=pyfunc.requirements(),
         metadata=_metadata(),
     )

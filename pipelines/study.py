@@ -2,8 +2,12 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from faceseg.data.manifest import Manifest
@@ -15,7 +19,7 @@ from pipelines.config import Experiment
 from pipelines.context import Context
 from pipelines.display import Display
 from pipelines.prepare import prepare
-from pipelines.tracking import Tracker
+from pipelines.tracking import Status, Tracker
 
 
 def run(experiment: Experiment, console: Console) -> Path:
@@ -31,8 +35,9 @@ def run(experiment: Experiment, console: Console) -> Path:
         )
         comparison.run(context.tracker, experiment, results, console)
         return results
-    search_and_finals(context, console)
-    comparison.run(context.tracker, experiment, results, console)
+    with closed_on_error(context, experiment.study):
+        search_and_finals(context, console)
+        comparison.run(context.tracker, experiment, results, console)
     context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
     context.tracker.end(context.study_run, "FINISHED")
     return results
@@ -48,13 +53,9 @@ def search_and_finals(context: Context, console: Console) -> None:
         f"{experiment.search.trials} trials, then {experiment.finals.seeds} finals each",
         highlight=False,
     )
-    try:
-        with Display(console, experiment.search.trials, experiment.finals.seeds) as display:
-            winners = pool.run(context, display)
-    except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        close_runs(context, "KILLED" if stopped else "FAILED")
-        raise
+    with Display(console, experiment.search.trials, experiment.finals.seeds) as display:
+        winners = pool.run(context, display)
+    give_up_lost_runs(context)
     tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
     for alias, version in registry.set_aliases(context, winners).items():
         console.print(f"registered: {alias} is version {version}", highlight=False)
@@ -120,12 +121,33 @@ def is_finished(context: Context) -> bool:
     return bool(run.data.tags.get("faceseg.done") == budget(context.experiment))
 
 
-def close_runs(context: Context, status: str) -> None:
-    """Mark the study and what was running in it as stopped: nothing runs any more."""
-    tracker = context.tracker
-    for run in tracker.find_runs(context.experiment_id, study=context.experiment.study):
-        if run.info.status == "RUNNING":
-            tracker.end(run.info.run_id, "KILLED" if status == "KILLED" else "FAILED")
+@contextmanager
+def closed_on_error(context: Context, study: str) -> Iterator[None]:
+    """On any error mark what runs under the name `study` as stopped: nothing runs any more."""
+    try:
+        yield
+    except BaseException as error:
+        status: Status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        with suppress(MlflowException):  # it may be MLflow that failed: the first error is told
+            for run in running(context, study):
+                context.tracker.end(run.info.run_id, status)
+        raise
+
+
+def give_up_lost_runs(context: Context) -> None:
+    """Close the runs of jobs that were told failed because their workers had died."""
+    for run in running(context, context.experiment.study):
+        if run.info.run_id != context.study_run:
+            context.tracker.set_tags(
+                run.info.run_id, state="failed", reason="given up: its worker died"
+            )
+            context.tracker.end(run.info.run_id, "FAILED")
+
+
+def running(context: Context, study: str) -> list[Run]:
+    """Return the runs of a study that MLflow holds for running."""
+    runs = context.tracker.find_runs(context.experiment_id, study=study)
+    return [run for run in runs if run.info.status == "RUNNING"]
 
 
 def commit() -> str:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking import MlflowClient
 
 from faceseg.errors import UserError
@@ -26,6 +27,9 @@ from faceseg.errors import UserError
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
+# Without it the pages open on language-model tools, and runs are a click away.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+SYSTEM_INTERVAL = 10  # seconds between two samples of the machine
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Tracker:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 own = None if self.uri.startswith("http") else artifacts.resolve().as_uri()
-                return str(self.client.create_experiment(name, artifact_location=own))
+                return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except MlflowException as error:
             raise UserError(f"MLflow at {self.uri} does not answer: {error}") from error
         if found.lifecycle_stage != "active":
@@ -113,6 +117,11 @@ class Tracker:
         for start in range(0, len(points), BATCH):
             self.client.log_batch(run_id, metrics=points[start : start + BATCH])
 
+    def log_once(self, run_id: str, values: Mapping[str, float], at: float) -> None:
+        """Log final values, measured at `at`; those that the run has already stay as they are."""
+        known = self.client.get_run(run_id).data.metrics
+        self.log_metrics(run_id, {key: values[key] for key in values if key not in known}, at=at)
+
     def log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
         """Log parameters, nested ones under dotted names."""
         flat = [Param(key, str(value)[:PARAM_LENGTH]) for key, value in flatten(values)]
@@ -125,11 +134,23 @@ class Tracker:
         self.client.log_batch(run_id, tags=entities)
 
     def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
-        """Attach the data set: its name, its digest (at most 36 characters) and its profile."""
+        """Attach the data set: its name, its digest (12 characters of it) and its profile."""
         source = json.dumps({"uri": str(facts.pop("source", name))})
-        dataset = Dataset(name, digest[:36], "local", source, profile=json.dumps(facts))
+        dataset = Dataset(name, digest[:12], "local", source, profile=json.dumps(facts))
         context = InputTag("mlflow.data.context", "training")
         self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
+
+    @contextmanager
+    def system_metrics(self, run_id: str) -> Iterator[None]:
+        """Log CPU, memory, disk, network and GPU of this machine while something runs."""
+        monitor = SystemMetricsMonitor(
+            run_id, SYSTEM_INTERVAL, resume_logging=True, tracking_uri=self.uri
+        )
+        monitor.start()
+        try:
+            yield
+        finally:
+            monitor.finish()
 
     def result(self, run_id: str) -> tuple[float, bool] | None:
         """Return best `val/iou` and whether pruned, of a run that has ended well; else None."""

@@ -1,5 +1,7 @@
 """`faceseg train`: one training in this process, with no Ray and no search."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -10,7 +12,9 @@ from pipelines.context import Context
 from pipelines.prepare import prepare
 from pipelines.search.job import Job, Key
 from pipelines.tracking import Tracker
-from pipelines.trial import Bench, Result
+
+if TYPE_CHECKING:
+    from pipelines.trial import Result
 
 
 class TerminalLine:
@@ -36,7 +40,7 @@ class TerminalLine:
         return True
 
 
-def run(experiment: Experiment, architecture: str, console: Console) -> Result:
+def run(experiment: Experiment, architecture: str, console: Console) -> "Result":
     """Train one architecture with the experiment's own settings, logged like any trial."""
     if architecture not in experiment.architectures:
         raise UserError(
@@ -44,11 +48,14 @@ def run(experiment: Experiment, architecture: str, console: Console) -> Result:
             f"{', '.join(experiment.architectures)}"
         )
     study.check(experiment)
+    folder, manifest = prepare(experiment, console)
+    # A framework is loaded only now: mistakes are told without it.
     from faceseg.devices import claim
 
     threads = max(1, int(experiment.resources.cpus))
     claim(threads, experiment.resources.gpus)
-    folder, manifest = prepare(experiment, console)
+    from pipelines.trial import Bench
+
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     context = Context(experiment, folder, manifest, tracker, experiment_id, "", study.commit())
@@ -63,7 +70,10 @@ def run(experiment: Experiment, architecture: str, console: Console) -> Result:
         TimeElapsedColumn(),
     )
     bench = Bench(context, threads)
-    with Progress(*columns, console=console, transient=True) as progress:
+    with (
+        study.closed_on_error(context, job.study),
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
         result = bench.do(job, TerminalLine(progress, experiment.training.epochs))
     bench.forget(job)
     return result

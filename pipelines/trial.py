@@ -4,6 +4,7 @@ Trials of the search and finals differ in the end only: a trial is occluded on v
 images; a final is tested (once), occluded on test images, measured and registered.
 """
 
+import math
 import shutil
 import socket
 import time
@@ -47,9 +48,11 @@ class Bench:
         run_id = self._open_run(job)
         tracker = self.context.tracker
         if known := tracker.result(run_id):  # ended here before, and its worker died untold
+            tracker.end(run_id, "FINISHED")
             return Result(*known)
         try:
-            outcome, compiled = self._train(job, run_id, line)
+            with tracker.system_metrics(run_id):
+                outcome, compiled = self._train(job, run_id, line)
         except NonFiniteLossError as failure:
             tracker.set_tags(run_id, state="failed", reason=failure)
             tracker.end(run_id, "FAILED")
@@ -58,7 +61,7 @@ class Bench:
         pruned = outcome.end == "pruned"
         tracker.set_tags(run_id, state="pruned" if pruned else "complete", end=outcome.end)
         tracker.end(run_id, "FINISHED")
-        return Result(outcome.best_iou, pruned)
+        return Result(_best(outcome), pruned)
 
     def forget(self, job: Job) -> None:
         """Remove the checkpoints of a job whose end has been heard."""
@@ -106,7 +109,7 @@ class Bench:
                 "study": job.study,
                 "run": run_id,
                 "seed": job.seed,
-                "val_iou": outcome.best_iou,
+                "val_iou": _best(outcome),
                 "commit": context.commit,
             }
             model_file = folder / "checkpoints" / "best.keras"
@@ -117,15 +120,16 @@ class Bench:
             predictions_figure(predictor, split, folder / "figures" / "predictions.png")
             values = {
                 "best/epoch": outcome.best_epoch,
-                "best/val_iou": outcome.best_iou,
+                "best/val_iou": _best(outcome),
                 "epochs": len(outcome.history),
                 "seconds/training": sum(each.metrics["epoch_seconds"] for each in outcome.history),
             }
-            values |= occluded.evaluate(context, job, predictor, run_id, folder)
+            ended = outcome.history[-1].time  # the same when it is all done again after a crash
+            values |= occluded.evaluate(context, job, predictor, run_id, folder, at=ended)
             if job.key.kind == "final":
                 values |= final.evaluate(context, predictor, model_file, folder, self.threads)
             values["seconds/evaluation"] = time.perf_counter() - started
-            context.tracker.log_metrics(run_id, values)
+            context.tracker.log_once(run_id, values, ended)
         if job.key.kind == "final":
             final.register(context, job, run_id, values)
 
@@ -142,7 +146,7 @@ class Bench:
         return compiled
 
     def _folder(self, job: Job) -> Path:
-        return self.context.checkpoints / job.key.folder
+        return self.context.checkpoints / job.study / job.key.folder
 
     def _open_run(self, job: Job) -> str:
         context, tracker = self.context, self.context.tracker
@@ -154,7 +158,11 @@ class Bench:
             "winner": job.key.winner or "-",
         }
         run_id = tracker.open_run(
-            context.experiment_id, job.key.label, identity, describe(job), context.study_run
+            context.experiment_id,
+            job.key.label,
+            identity,
+            describe(job, alone=not context.study_run),
+            context.study_run,
         )
         settings = job.settings.model_dump()
         architecture = context.experiment.architectures[job.key.architecture].options()
@@ -174,6 +182,11 @@ class Bench:
         return run_id
 
 
+def _best(outcome: Outcome) -> float:
+    """Return the best `val/iou`; NaN (no foreground anywhere) counts as 0."""
+    return 0.0 if math.isnan(outcome.best_iou) else outcome.best_iou
+
+
 def history_table(history: tuple[Epoch, ...]) -> pd.DataFrame:
     """Return the epochs as a table, one row each."""
     return pd.DataFrame(
@@ -181,11 +194,13 @@ def history_table(history: tuple[Epoch, ...]) -> pd.DataFrame:
     )
 
 
-def describe(job: Job) -> str:
-    """Say in a sentence what a run is."""
+def describe(job: Job, alone: bool = False) -> str:
+    """Say in a sentence what a run is. alone: it belongs to no study."""
     settings = job.settings
     what = f"Trial {job.key.number} of the search for {job.key.architecture}"
-    if job.key.kind == "final":
+    if alone:
+        what = f"Single training {job.key.number} of {job.key.architecture}"
+    elif job.key.kind == "final":
         what = f"Final {job.key.number} of {job.key.architecture}'s best setting, tested once"
     return (
         f"{what}: learning rate {settings.learning_rate:.3g}, batch size {settings.batch_size}, "

@@ -60,7 +60,8 @@ class Condition:
         for policy in POLICIES:
             seen = relabel(truth, occlusion, policy) if occlusion else truth
             self.counts[policy].append(confusion(seen, predicted, classes))
-        if occlusion and occlusion.label is not None:
+        # An image without a face comes back uncovered, and says nothing about the occluder.
+        if occlusion and occlusion.label is not None and occlusion.mask.any():
             self.label = occlusion.label
             mask = occlusion.mask
             self.covered.append(confusion(truth[mask], predicted[mask], classes))

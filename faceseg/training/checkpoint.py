@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceseg.errors import UserError
 
 LATEST = "latest.npz"
 BEST = "best.npz"
+
+_STATE = "state"
+# What a file of which any one bit was turned can make numpy and zipfile raise.
+_UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def write(path: Path, state: dict[str, Any], **groups: list[Any]) -> None:
@@ -26,12 +33,12 @@ def write(path: Path, state: dict[str, Any], **groups: list[Any]) -> None:
     The new file is complete and on disk before it takes the old one's name: a crash or a full
     disk leaves the old one.
     """
-    arrays = {
+    arrays: Arrays = {
         f"{group}{place}": np.asarray(variable)
         for group, variables in groups.items()
         for place, variable in enumerate(variables)
     }
-    arrays["state"] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
+    arrays[_STATE] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -45,26 +52,63 @@ def write(path: Path, state: dict[str, Any], **groups: list[Any]) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Return the JSON part alone."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            state: dict[str, Any] = json.loads(stored["state"].tobytes())
-            return state
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no checkpoint of faceseg ({error}); remove it") from error
+    """Return the JSON part alone. Raises UserError for a file that `write` did not write."""
+    return _state(path, _read(path, only=_STATE))
 
 
 def restore(path: Path, **groups: list[Any]) -> dict[str, Any]:
-    """Assign stored arrays to variables of the same group and place; return the state."""
-    state = read_state(path)
-    with np.load(path, allow_pickle=False) as stored:
-        for group, variables in groups.items():
-            for place, variable in enumerate(variables):
-                name = f"{group}{place}"
-                if name not in stored or stored[name].shape != tuple(variable.shape):
-                    raise UserError(
-                        f"{path} belongs to another network: {name} should have shape "
-                        f"{tuple(variable.shape)}; was an option of the architecture changed?"
-                    )
-                variable.assign(stored[name])
+    """Assign stored arrays to variables of the same group and place; return the state.
+
+    Raises UserError for a damaged file and for one of another network; no variable has
+    changed then.
+    """
+    arrays = _read(path)
+    state = _state(path, arrays)
+    for group, variables in groups.items():
+        stored = sum(name.removeprefix(group).isdecimal() for name in arrays)
+        if stored != len(variables):
+            raise _other_network(path, f"it holds {stored} arrays {group!r}, not {len(variables)}")
+        for place, variable in enumerate(variables):
+            given, expected = arrays[f"{group}{place}"].shape, tuple(variable.shape)
+            if given != expected:
+                raise _other_network(path, f"{group}{place} has shape {given}, not {expected}")
+    for group, variables in groups.items():
+        for place, variable in enumerate(variables):
+            variable.assign(arrays[f"{group}{place}"])
     return state
+
+
+def _read(path: Path, only: str | None = None) -> Arrays:
+    """Read all arrays, or one, to their end: a file is judged before it is used."""
+    try:
+        with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as stored:
+            names = stored.files if only is None else [only]
+            return {name: stored[name] for name in names}
+    except FileNotFoundError as error:
+        raise UserError(
+            f"there is no checkpoint {path}; remove its folder to train from the start"
+        ) from error
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+
+
+def _state(path: Path, arrays: Arrays) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads(arrays[_STATE].tobytes())
+    except (ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    return state
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} is no whole checkpoint of faceseg ({error}); remove it, and the training "
+        "starts anew"
+    )
+
+
+def _other_network(path: Path, difference: str) -> UserError:
+    return UserError(
+        f"{path} belongs to another network: {difference}; was an option of the architecture "
+        "changed? Change it back, or remove the file to train from the start"
+    )

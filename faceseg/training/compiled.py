@@ -3,10 +3,11 @@
 Tracing and compiling a step costs more than a short trial (20 to 90 s on a CPU), and a fresh
 model leaks some memory in every framework. So a worker keeps one of these for each
 architecture, and `reset` makes it new: the weights are those a fresh build would draw from the
-seed, the optimiser's moments are zero, the rates are the trial's. Scores are the same as from
-a fresh process.
+seed, the optimiser's moments are zero, the rates and the weights of the loss are the trial's.
+Scores are the same as from a fresh process.
 """
 
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +27,15 @@ FREE_SETTINGS = {
     "epochs",
     "batch_size",
     "learning_rate",
+    "optimizer",
+    "weight_decay",
     "warmup",
     "plateau_factor",
     "plateau_patience",
     "early_stopping",
+    "cross_entropy_weight",
+    "dice_weight",
+    "auxiliary_weight",
     "encoder_learning_rate_factor",
     "frozen_encoder_epochs",
     "augmentation",
@@ -46,8 +52,13 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=dict)
 
     def build(self, seed: int) -> keras.Model:
-        """Build the network with the weights that `seed` draws."""
-        keras.utils.set_random_seed(seed)
+        """Build the network with the weights that `seed` draws.
+
+        Every initialiser of Keras draws its own seed from Python's generator. Keras's
+        `set_random_seed` would seed TensorFlow too, and that throws away its compiled steps:
+        10 to 20 s for every trial (measured).
+        """
+        random.seed(seed)
         shape = (*self.image_size, 3)
         return networks.build(self.architecture, shape, self.num_classes, **self.options)
 
@@ -55,7 +66,16 @@ class Recipe:
 class _TrainingModel(keras.Model):
     """The loss on the logits, and on the auxiliary head where there is one, while training."""
 
-    auxiliary_weight = 0.0
+    def measure(self, num_classes: int) -> None:
+        """Make what is measured: the loss, its weights in variables, and the confusion."""
+        self.cross_entropy_weight = self._scalar("cross_entropy_weight")
+        self.dice_weight = self._scalar("dice_weight")
+        self.auxiliary_weight = self._scalar("auxiliary_weight")
+        self.segmentation_loss = CrossEntropyDice(self.cross_entropy_weight, self.dice_weight)
+        self.confusion = ConfusionMatrix(num_classes, name="iou")
+
+    def _scalar(self, name: str) -> Any:
+        return self.add_weight(shape=(), initializer="ones", trainable=False, name=name)
 
     def compute_loss(  # the signature is Keras's
         self,
@@ -94,23 +114,14 @@ class CompiledNetwork:
         set_precision(settings.precision)
         self.recipe = recipe
         self.network = recipe.build(seed=0)
-        graph = training_model(self.network)
-        self.model = _TrainingModel(graph.inputs, graph.outputs, name="training")
-        self.model.auxiliary_weight = settings.auxiliary_weight
-        self.model.segmentation_loss = CrossEntropyDice(
-            settings.cross_entropy_weight, settings.dice_weight
-        )
-        self.model.confusion = ConfusionMatrix(recipe.num_classes, name="iou")
-        self.optimizer = ScheduledAdam(
-            settings.schedule,
-            settings.weight_decay if settings.optimizer == "adamw" else 0.0,
-            settings.clip_norm,
-            is_encoder_variable,
-        )
+        self._graph = training_model(self.network)
+        self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
+        self.model.measure(recipe.num_classes)
+        self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile(optimizer=self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
         # Float16 wraps the optimiser in one that scales the loss: its variables count too.
-        self._new_optimizer = [np.asarray(each) for each in self.optimizer_variables]
+        self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
 
     @property
     def optimizer_variables(self) -> list[Any]:
@@ -127,15 +138,18 @@ class CompiledNetwork:
         """Make everything as new for a training of `total_steps` steps with this seed."""
         set_precision(settings.precision)
         fresh = training_model(self.recipe.build(seed))
-        for mine, new in zip(self.model.variables, fresh.variables, strict=True):
+        for mine, new in zip(self._graph.variables, fresh.variables, strict=True):
             mine.assign(new)
+        self.model.cross_entropy_weight.assign(settings.cross_entropy_weight)
+        self.model.dice_weight.assign(settings.dice_weight)
+        self.model.auxiliary_weight.assign(settings.auxiliary_weight)
         for variable, value in zip(self.optimizer_variables, self._new_optimizer, strict=True):
             variable.assign(value)
         self.optimizer.learning_rate = settings.learning_rate
+        decay = settings.weight_decay if settings.optimizer == "adamw" else 0.0
+        self.optimizer.decay.assign(decay)
         self.optimizer.total_steps.assign(float(total_steps))
         self.optimizer.warmup_steps.assign(float(round(settings.warmup * total_steps)))
-        self.optimizer.plateau_scale.assign(1.0)
-        self.optimizer.encoder_scale.assign(1.0)
 
 
 def _as_list(outputs: Any) -> list[Any]:

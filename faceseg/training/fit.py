@@ -12,39 +12,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from faceseg.classes import ClassSet
 from faceseg.data.batches import EvaluationBatches, TrainingBatches
 from faceseg.data.split import Split
+from faceseg.errors import UserError
 from faceseg.metrics import scores
 from faceseg.training import checkpoint
 from faceseg.training.compiled import CompiledNetwork
+from faceseg.training.history import Epoch, best_of, is_stale, plateau_scale
 from faceseg.training.schedule import rate_factor
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.watch import NonFiniteLossError, OnStep, Watch
+
+__all__ = ["Epoch", "Material", "NonFiniteLossError", "OnStep", "Outcome", "best_of", "train"]
+
+# The Dice of `val/loss` is taken batch by batch: one size for all trials, whatever they train at.
+VALIDATION_BATCH = 8
 
 End = Literal["finished", "stopped early", "pruned"]
-
-
-class NonFiniteLossError(Exception):
-    """The loss became NaN or infinite: the training's own failure, not the machine's."""
-
-    def __init__(self, step: int, epoch: int, learning_rate: float) -> None:
-        super().__init__(
-            f"the loss is not finite at step {step} (epoch {epoch}, peak learning rate "
-            f"{learning_rate:.3g}); lower the learning rate or set training.clip_norm"
-        )
-        self.step = step
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch's figures. `number` counts from 1; `time` is seconds since 1970."""
-
-    number: int
-    time: float
-    metrics: dict[str, float]
+Report = Callable[[Epoch], bool]
 
 
 @dataclass(frozen=True)
@@ -66,10 +54,6 @@ class Material:
     classes: ClassSet
 
 
-Report = Callable[[Epoch], bool]
-OnStep = Callable[[int, int, float], None]  # epoch, share of it in percent, running loss
-
-
 def train(
     compiled: CompiledNetwork,
     settings: TrainingSettings,
@@ -83,7 +67,8 @@ def train(
 ) -> Outcome:
     """Train until the epochs are done, `report` returns False, or early stopping.
 
-    Raises NonFiniteLossError with the step. `folder` takes the checkpoints.
+    `folder` takes the checkpoints. Raises NonFiniteLossError with the step; UserError if the
+    folder holds a damaged checkpoint, or one of another training.
     """
     batches = TrainingBatches(
         material.training,
@@ -94,33 +79,37 @@ def train(
         threads=threads,
     )
     compiled.reset(settings, seed, total_steps=len(batches) * settings.epochs)
-    history = _resume(compiled, folder)
+    keeper = _Keeper(compiled, folder, {"seed": seed, **settings.model_dump(mode="json")})
+    history = keeper.resume()
     for epoch in history:  # a caller that died may not have heard the last ones
         if not report(epoch):
-            return _finish("pruned", compiled, folder, history)
-    watch = _Watch(len(batches), settings.learning_rate, on_step)
+            return keeper.finish("pruned", history)
+    watch = Watch(len(batches), settings.learning_rate, on_step)
     while len(history) < settings.epochs:
-        if _is_stale(history, settings.early_stopping):
-            return _finish("stopped early", compiled, folder, history)
+        if is_stale(history, settings.early_stopping):
+            return keeper.finish("stopped early", history)
         _prepare_epoch(compiled, settings, seed, history)
         batches.epoch = watch.epoch = len(history) + 1
         metrics = _one_epoch(compiled, batches, watch)
         metrics["learning_rate"] = _rate(compiled, settings)
-        metrics |= _validate(compiled, material, settings.batch_size)
+        metrics |= _validate(compiled, material)
+        watch.check_validation(metrics["val/loss"])
         epoch = Epoch(len(history) + 1, time.time(), metrics)
         history.append(epoch)
-        _save(compiled, folder, history)
+        keeper.save(history)
         if not report(epoch):
-            return _finish("pruned", compiled, folder, history)
-    return _finish("finished", compiled, folder, history)
+            return keeper.finish("pruned", history)
+    return keeper.finish("finished", history)
 
 
 def _one_epoch(
-    compiled: CompiledNetwork, batches: TrainingBatches, watch: "_Watch"
+    compiled: CompiledNetwork, batches: TrainingBatches, watch: Watch
 ) -> dict[str, float]:
     """Show every training image once; return loss, IoU and speed."""
     started = time.perf_counter()
-    log = compiled.model.fit(batches, verbose=0, callbacks=[watch]).history
+    # The batches have an order of their own. Left to itself Keras would shuffle them again, by
+    # a generator whose state no checkpoint holds.
+    log = compiled.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
     watch.check_last()
     seconds = time.perf_counter() - started
     return {
@@ -131,9 +120,9 @@ def _one_epoch(
     }
 
 
-def _validate(compiled: CompiledNetwork, material: Material, batch_size: int) -> dict[str, float]:
+def _validate(compiled: CompiledNetwork, material: Material) -> dict[str, float]:
     """Score the validation split on the network's grid."""
-    batches = EvaluationBatches(material.validation, batch_size)
+    batches = EvaluationBatches(material.validation, VALIDATION_BATCH)
     started = time.perf_counter()
     checked = compiled.model.evaluate(batches, verbose=0, return_dict=True)
     found = scores(compiled.model.confusion.counts(), material.classes)
@@ -164,92 +153,57 @@ def _prepare_epoch(
     compiled: CompiledNetwork, settings: TrainingSettings, seed: int, history: list[Epoch]
 ) -> None:
     """Set what depends on the epoch alone, so that a resumed training sets the same."""
+    optimizer = compiled.optimizer
     frozen = len(history) < settings.frozen_encoder_epochs
-    compiled.optimizer.encoder_scale.assign(
-        0.0 if frozen else settings.encoder_learning_rate_factor
-    )
+    optimizer.encoder_scale.assign(0.0 if frozen else settings.encoder_learning_rate_factor)
     if settings.schedule == "plateau":
-        compiled.optimizer.plateau_scale.assign(_plateau_scale(history, settings))
-    digest = hashlib.sha256(f"{seed}/{len(history)}".encode()).digest()
-    for variable in compiled.model.variables:
+        scale = plateau_scale(history, settings.plateau_factor, settings.plateau_patience)
+        optimizer.plateau_scale.assign(scale)
+    for place, variable in enumerate(compiled.model.variables):
         if variable.path.endswith("seed_generator_state"):
+            digest = hashlib.sha256(f"{seed}/{len(history)}/{place}".encode()).digest()
             variable.assign(np.frombuffer(digest[:8], dtype=np.uint32).astype(variable.dtype))
 
 
-def _plateau_scale(history: list[Epoch], settings: TrainingSettings) -> float:
-    """Return the factor that 'reduce on plateau' has reached after these epochs."""
-    scale, best, waited = 1.0, np.inf, 0
-    for epoch in history:
-        loss = epoch.metrics["val/loss"]
-        if loss < best:
-            best, waited = loss, 0
-            continue
-        waited += 1
-        if waited >= settings.plateau_patience:
-            scale, waited = scale * settings.plateau_factor, 0
-    return scale
+class _Keeper:
+    """The checkpoints of one training, which `identity` (JSON) tells from any other."""
 
+    def __init__(self, compiled: CompiledNetwork, folder: Path, identity: dict[str, Any]) -> None:
+        self.compiled = compiled
+        self.latest, self.best = folder / checkpoint.LATEST, folder / checkpoint.BEST
+        self.identity = identity
 
-def best_of(history: list[Epoch] | tuple[Epoch, ...]) -> Epoch:
-    """Return the epoch of the best `val/iou`; the first of equals; NaN counts as 0."""
-    return max(history, key=lambda epoch: (np.nan_to_num(epoch.metrics["val/iou"]), -epoch.number))
+    def resume(self) -> list[Epoch]:
+        """Take up the state after the last whole epoch; an empty history if there is none."""
+        if not self.latest.exists():
+            return []
+        stored = checkpoint.read_state(self.latest)
+        for name, value in stored["identity"].items():
+            if self.identity.get(name) != value:
+                raise UserError(
+                    f"{self.latest} is of another training: {name} was {value} and is now "
+                    f"{self.identity.get(name)}; remove it, or set {name} as it was"
+                )
+        model, optimizer = self.compiled.model.variables, self.compiled.optimizer_variables
+        checkpoint.restore(self.latest, m=model, o=optimizer)
+        history = [Epoch(**epoch) for epoch in stored["history"]]
+        self._save_best(history)  # the process may have died between the two files
+        return history
 
+    def save(self, history: list[Epoch]) -> None:
+        """Keep the state after the last epoch, and its network if it is the best so far."""
+        state = {"identity": self.identity, "history": [asdict(epoch) for epoch in history]}
+        model, optimizer = self.compiled.model.variables, self.compiled.optimizer_variables
+        checkpoint.write(self.latest, state, m=model, o=optimizer)
+        self._save_best(history)
 
-def _is_stale(history: list[Epoch], patience: int | None) -> bool:
-    if patience is None or not history:
-        return False
-    return len(history) - best_of(history).number >= patience
+    def finish(self, end: End, history: list[Epoch]) -> Outcome:
+        """Bring the best epoch's network back."""
+        checkpoint.restore(self.best, m=self.compiled.model.variables)
+        best = best_of(history)
+        return Outcome(end, tuple(history), best.number, float(best.metrics["val/iou"]))
 
-
-def _save(compiled: CompiledNetwork, folder: Path, history: list[Epoch]) -> None:
-    model = compiled.model.variables
-    if best_of(history) is history[-1]:
-        checkpoint.write(folder / checkpoint.BEST, {"epoch": history[-1].number}, m=model)
-    state = {"history": [asdict(epoch) for epoch in history]}
-    checkpoint.write(folder / checkpoint.LATEST, state, m=model, o=compiled.optimizer_variables)
-
-
-def _resume(compiled: CompiledNetwork, folder: Path) -> list[Epoch]:
-    if not (folder / checkpoint.LATEST).exists():
-        return []
-    state = checkpoint.restore(
-        folder / checkpoint.LATEST,
-        m=compiled.model.variables,
-        o=compiled.optimizer_variables,
-    )
-    return [Epoch(**epoch) for epoch in state["history"]]
-
-
-def _finish(end: End, compiled: CompiledNetwork, folder: Path, history: list[Epoch]) -> Outcome:
-    checkpoint.restore(folder / checkpoint.BEST, m=compiled.model.variables)
-    best = best_of(history)
-    return Outcome(end, tuple(history), best.number, float(best.metrics["val/iou"]))
-
-
-class _Watch(keras.callbacks.Callback):
-    """Looks at the loss of every step, one step late so that the device need not wait."""
-
-    def __init__(self, steps: int, learning_rate: float, on_step: OnStep | None) -> None:
-        super().__init__()
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.on_step = on_step
-        self.epoch = 1
-        self._last: tuple[int, Any] | None = None
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.check_last()
-        self._last = (batch, (logs or {})["loss"])
-
-    def check_last(self) -> None:
-        """Raise NonFiniteLossError if the last step seen has a loss that is no number."""
-        if self._last is None:
-            return
-        batch, tensor = self._last
-        self._last = None
-        loss = float(np.asarray(tensor))
-        if not np.isfinite(loss):
-            step = (self.epoch - 1) * self.steps + batch + 1
-            raise NonFiniteLossError(step, self.epoch, self.learning_rate)
-        if self.on_step is not None:
-            self.on_step(self.epoch, round(100 * (batch + 1) / self.steps), loss)
+    def _save_best(self, history: list[Epoch]) -> None:
+        if best_of(history) is history[-1]:
+            state = {"epoch": history[-1].number}
+            checkpoint.write(self.best, state, m=self.compiled.model.variables)

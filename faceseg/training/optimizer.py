@@ -1,9 +1,9 @@
 """Adam with everything that changes during a training held in variables.
 
 A worker compiles a network once and trains it many times with other rates, batch sizes and
-lengths. So the peak rate, the length, the plateau and the encoder's share are variables of
-the optimiser, not constants of the traced function: a new trial sets them and needs no new
-trace. That also holds on JAX, where a callback cannot change the rate within an epoch.
+lengths. So the peak rate, the decay, the length, the plateau and the encoder's share are
+variables of the optimiser, not constants of the traced function: a new trial sets them and
+needs no new trace. That also holds on JAX, where a callback cannot change the rate within an epoch.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,18 @@ class ScheduledAdam(keras.optimizers.Adam):
 
     The decay is decoupled, follows the scheduled rate, and falls on kernels only (two or more
     dimensions): never on a bias or on BatchNorm's scale. `is_encoder` tells the variables whose
-    rate is multiplied by `encoder_scale`, 0 while the encoder is frozen.
+    rate is multiplied by `encoder_scale`, 0 while the encoder is frozen (the moving averages of
+    its BatchNorm are none of an optimiser's business and go on following the images).
     """
 
     def __init__(
         self,
         schedule: Schedule,
-        decay: float,
         clip_norm: float | None,
         is_encoder: Callable[[str], bool],
     ) -> None:
         super().__init__(learning_rate=1e-3, global_clipnorm=clip_norm, name="scheduled_adam")
         self.schedule = schedule
-        self.decay = decay
         self.is_encoder = is_encoder
 
     def build(self, variables: list[Any]) -> None:
@@ -42,10 +41,11 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().build(variables)
         # A backend may hand its own variables to `update_step`, which know no Keras path.
         self._in_encoder = [self.is_encoder(variable.path) for variable in variables]
-        self.warmup_steps = self._scalar("warmup_steps")
-        self.total_steps = self._scalar("total_steps")
-        self.plateau_scale = self._scalar("plateau_scale")
-        self.encoder_scale = self._scalar("encoder_scale")
+        self.decay = self._scalar("decay", 0.0)
+        self.warmup_steps = self._scalar("warmup_steps", 0.0)
+        self.total_steps = self._scalar("total_steps", 1.0)
+        self.plateau_scale = self._scalar("plateau_scale", 1.0)
+        self.encoder_scale = self._scalar("encoder_scale", 1.0)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply one step to `variable` at the scheduled rate."""
@@ -54,10 +54,11 @@ class ScheduledAdam(keras.optimizers.Adam):
         rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
         if self._in_encoder[self._get_variable_index(variable)]:
             rate = rate * self.encoder_scale
-        if self.decay and len(variable.shape) > 1:
+        if len(variable.shape) > 1:
             shrink = ops.cast(rate * self.decay, variable.dtype)
             self.assign_sub(variable, ops.multiply(variable, shrink))
         super().update_step(gradient, variable, rate)
 
-    def _scalar(self, name: str) -> Any:
-        return self.add_variable(shape=(), initializer="ones", dtype="float32", name=name)
+    def _scalar(self, name: str, value: float) -> Any:
+        start = keras.initializers.Constant(value)
+        return self.add_variable(shape=(), initializer=start, dtype="float32", name=name)

@@ -54,6 +54,7 @@ class Record:
     commit: str
     manifest: Manifest
     contenders: tuple[Contender, ...]
+    description: str = ""
 
     @property
     def classes(self) -> ClassSet:
@@ -94,6 +95,7 @@ def collect(tracker: Tracker, experiment: str, study: str) -> Record:
         run.data.tags.get("faceseg.commit", "unknown"),
         manifest,
         contenders,
+        run.data.tags.get("mlflow.note.content", ""),
     )
 
 

@@ -2,40 +2,52 @@
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.compare.charts import draw
 from pipelines.compare.collect import Record, collect
-from pipelines.compare.markdown import cells, markdown
+from pipelines.compare.markdown import markdown
 from pipelines.compare.page import page
+from pipelines.compare.sections import TERMINAL, texts
 from pipelines.compare.table import build_table
 from pipelines.config import Experiment
 from pipelines.tracking import Tracker
-
-SHOWN = ("architecture", "IoU", "95 % interval", "Dice", "small parts", "occluded", "ms")
 
 
 def run(tracker: Tracker, experiment: Experiment, folder: Path, console: Console) -> None:
     """Build the comparison from MLflow, write it to `folder` and to the study's run, print it."""
     record = collect(tracker, experiment.name, experiment.study)
     table = build_table(record)
+    charts = draw(record, table)
     with tracker.files(record.run_id) as files:
         table.to_csv(files / "comparison.csv", index=False)
         (files / "comparison.md").write_text(markdown(record, table), encoding="utf-8")
-        (files / "comparison.html").write_text(page(record, table), encoding="utf-8")
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files.iterdir():
-            unfinished = folder / f".{file.name}"
-            unfinished.write_bytes(file.read_bytes())
-            unfinished.replace(folder / file.name)
-    _print(record, cells(table), console)
+        (files / "comparison.html").write_text(page(record, table, charts), encoding="utf-8")
+        (files / "figures").mkdir()
+        for name, chart in charts.items():
+            (files / "figures" / f"{name}.png").write_bytes(chart.png())
+        _copy(files, folder)
+    console.print(_printed(record, texts(TERMINAL, table)))
 
 
-def _print(record: Record, rows: list[dict[str, str]], console: Console) -> None:
+def _copy(files: Path, folder: Path) -> None:
+    """Copy a tree of files; each takes the place of an older one whole or not at all."""
+    for file in sorted(path for path in files.rglob("*") if path.is_file()):
+        target = folder / file.relative_to(files)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{target.name}")
+        unfinished.write_bytes(file.read_bytes())
+        unfinished.replace(target)
+
+
+def _printed(record: Record, rows: list[list[str]]) -> Table:
     images = len(record.contenders[0].finals[0].test_ids)
-    table = Table(title=f"{record.study}: test split, {images} images", title_justify="left")
-    for column in SHOWN:
-        table.add_column(column, justify="left" if column == "architecture" else "right")
+    title = f"{record.study}: test split, {images} images"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, column in enumerate(TERMINAL):
+        table.add_column(column.heading, justify="right" if place else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(row[column] for column in SHOWN))
-    console.print(table)
+        table.add_row(*row)
+    return table

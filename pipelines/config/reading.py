@@ -9,13 +9,13 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from faceseg.errors import UserError
-from pipelines.config.schema import Experiment, Network
+from pipelines.config.schema import Experiment
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -30,7 +30,8 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(f"  {_explain(each)}" for each in error.errors())
+        told = [each for each in error.errors() if not _is_beside_the_point(each)]
+        problems = "\n".join(f"  {_explain(each)}" for each in told)
         raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
 
 
@@ -56,7 +57,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _nearby(path: Path) -> str:
-    known = sorted(each.name for each in path.parent.glob("*.yaml"))
+    known = sorted(each.name for each in path.parent.glob("[!.]*.yaml"))
     return f"; {path.parent} holds {', '.join(known)}" if known else ""
 
 
@@ -92,7 +93,9 @@ def _override(content: dict[str, Any], override: str) -> None:
     *holders, last = key.strip().split(".")
     section = content
     for holder in holders:
-        section = section.setdefault(holder, {})
+        if section.get(holder) is None:  # not there, or there with nothing in it
+            section[holder] = {}
+        section = section[holder]
         if not isinstance(section, dict):
             raise UserError(f"--set {override}: {holder!r} is a value, not a section")
     try:
@@ -101,23 +104,41 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
 
 
+def _is_beside_the_point(error: Any) -> bool:
+    """Return whether an error speaks of a branch (`lapa`, or a class set) that was not meant."""
+    wrong_branch = "[" in str(error["loc"][-1:])
+    if error["type"] == "literal_error":
+        return wrong_branch and isinstance(error["input"], dict)
+    return wrong_branch and error["type"] == "model_type"
+
+
 def _explain(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "experiment"
+    loc = [part for part in error["loc"] if "[" not in str(part)]  # pydantic's names of branches
+    place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
-        known = _known_keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        known = _known_keys(loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}; got {error['input']!r}"[:300]
+    text = f"{place}: {message}" if place else message
+    if error["type"] == "missing" or isinstance(error["input"], BaseModel | dict):
+        return text  # what was given is the whole section: no help
+    return f"{text}; got {error['input']!r}"[:300]
 
 
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
+def _known_keys(place: list[Any]) -> list[str]:
     """Return the keys of the section at `place`, by walking the models' fields."""
-    model: Any = Experiment
+    model: type[BaseModel] = Experiment
     for part in place:
-        if part in getattr(model, "model_fields", {}):
-            model = model.model_fields[part].annotation
-        elif "architectures" in place:
-            model = Network
-    return list(getattr(model, "model_fields", {}))
+        if part in model.model_fields:
+            model = _section(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Return the model within an annotation such as `Range | None` or `dict[str, Network]`."""
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None

@@ -171,12 +171,18 @@ class Experiment(Section):
             return {name: network for name, network in value.items() if network is not None}
         return value
 
+    @field_validator("storage")
+    @classmethod
+    def _at_home(cls, value: Path) -> Path:
+        return value.expanduser()
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.architectures:
             raise ValueError("architectures: name at least one")
         for name, network in self.architectures.items():
             check_architecture(name, network)
+        self.search.space.check_ends(self.training)
         for point in self.search.first:
             self.search.space.check(point)
         return self

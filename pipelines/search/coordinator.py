@@ -54,8 +54,8 @@ class Coordinator:
         self.lanes = {name: Lane(experiment, name, storage) for name in experiment.architectures}
         self._leases: dict[str, Key] = {}
         self._running: dict[Key, Running] = {}
-        self._finals = dict.fromkeys(self.lanes, 0)
-        self._epochs_done = 0
+        ended = sum(lane.ended() for lane in self.lanes.values())
+        self._epochs_done = ended * experiment.training.epochs
 
     def next(self, worker: str) -> Job | str | None:
         """Return a job for `worker`, WAIT while others may still fail, or None at the end."""
@@ -91,8 +91,6 @@ class Coordinator:
         ended = self._running.pop(key, None)
         if ended is not None:
             self._epochs_done += max(0, ended.epochs - ended.epoch)
-        if key.kind == "final" and value is not None:
-            self._finals[key.architecture] += 1
         self._leases.pop(worker, None)
 
     def lose(self, worker: str) -> str | None:
@@ -114,7 +112,7 @@ class Coordinator:
             list(self._running.values()),
             {name: dict(lane.count()) for name, lane in self.lanes.items()},
             {name: trial.value if trial else None for name, trial in best.items()},
-            dict(self._finals),
+            {name: lane.finals_done() for name, lane in self.lanes.items()},
             self._epochs_done,
             lane_epochs * len(self.lanes),
         )

@@ -6,6 +6,7 @@ trials with fixed settings, one a seed.
 """
 
 import hashlib
+import math
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
 from pipelines.search.job import Job, Key, Kind, seed_of
 from pipelines.search.space import apply
+from pipelines.search.strategy import pruner, sampler
 
 ATTEMPTS = 3  # of one job, when machines die under it
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -35,11 +37,14 @@ class Lane:
             self._search.enqueue_trial(point, skip_if_exists=True)
         self._finals: optuna.Study | None = None
         self._lost = [self._key("trial", each) for each in self._running(self._search)]
-        self._attempts: dict[Key, int] = {}
 
     def started(self) -> int:
         """Return how many trials of the search were ever started."""
         return len(self._begun(self._search))
+
+    def ended(self) -> int:
+        """Return how many trials of the search have ended, in whatever way."""
+        return sum(each.state in ENDED for each in self._search.get_trials(deepcopy=False))
 
     def next(self) -> Job | None:
         """Return a job to do, or None: nothing left, or all that is left is running."""
@@ -89,25 +94,30 @@ class Lane:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def report(self, key: Key, epoch: int, value: float) -> bool:
-        """Store a value at an epoch; return whether to go on. A repeated epoch is not stored."""
+        """Store a value at an epoch; return whether to go on. A repeated epoch is not stored.
+
+        NaN (no foreground class was to be found) counts as 0. A job that has ended elsewhere
+        need not go on.
+        """
         trial = self._trial(key)
-        if epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
-            trial.report(value, epoch)
+        known = trial.storage.get_trial(trial._trial_id)
+        if known.state in ENDED:
+            return False
+        if epoch not in known.intermediate_values:
+            trial.report(_number(value), epoch)
         if key.kind == "final":
             return True
         return not trial.should_prune()
 
     def tell(self, key: Key, value: float | None, state: TrialState, reason: str = "") -> None:
-        """End a job. Telling an ended one again changes nothing."""
+        """End a job; a NaN value counts as 0. Telling an ended one again changes nothing."""
+        if self._has_ended(key):
+            return
         study = self._study(key.kind)
         if reason:
             study._storage.set_trial_user_attr(self._trial(key)._trial_id, "reason", reason)
-        study.tell(
-            key.number,
-            value if state == TrialState.COMPLETE else None,
-            state=state,
-            skip_if_finished=True,
-        )
+        told = None if value is None or state != TrialState.COMPLETE else _number(value)
+        study.tell(key.number, told, state=state, skip_if_finished=True)
 
     def lose(self, key: Key) -> None:
         """Put a job whose worker died in front of the queue, or fail it after three attempts."""
@@ -117,10 +127,24 @@ class Lane:
         """Return how many trials of the search ended in which state."""
         return Counter(each.state.name.lower() for each in self._search.get_trials(deepcopy=False))
 
+    def finals_done(self) -> int:
+        """Return how many finals of the winner are complete."""
+        if self.started() < self.experiment.search.trials or self._running(self._search):
+            return 0  # the winner may still change
+        if self.winner() is None:
+            return 0
+        states = (TrialState.COMPLETE,)
+        return len(self._open_finals().get_trials(deepcopy=False, states=states))
+
     def reasons(self) -> list[str]:
-        """Return why trials failed, each reason once."""
-        trials = self._search.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        return sorted({str(each.user_attrs.get("reason", "unknown")) for each in trials})
+        """Return why jobs failed, each reason once."""
+        studies = [self._search] if self._finals is None else [self._search, self._finals]
+        failed = [
+            each
+            for study in studies
+            for each in study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        ]
+        return sorted({str(each.user_attrs.get("reason", "unknown")) for each in failed})
 
     def _ask(self) -> Job:
         self._search.sampler = sampler(self.experiment, self.architecture, self.started())
@@ -128,6 +152,8 @@ class Lane:
         return self._job(self._key("trial", trial), 1)
 
     def _again(self, key: Key) -> Job | None:
+        if self._has_ended(key):  # a worker given up for lost had told it after all
+            return self.next()
         trial = self._trial(key)
         attempt = int(trial.user_attrs.get("attempt", 1)) + 1
         if attempt > ATTEMPTS:
@@ -175,6 +201,10 @@ class Lane:
         study = self._study(key.kind)
         return Trial(study, study.get_trials(deepcopy=False)[key.number]._trial_id)
 
+    def _has_ended(self, key: Key) -> bool:
+        trial = self._trial(key)
+        return trial.storage.get_trial(trial._trial_id).state in ENDED
+
     @staticmethod
     def _begun(study: optuna.Study) -> list[FrozenTrial]:
         trials = study.get_trials(deepcopy=False)
@@ -185,29 +215,6 @@ class Lane:
         return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def sampler(experiment: Experiment, architecture: str, asked: int) -> optuna.samplers.BaseSampler:
-    """Return the sampler for the next ask. Its own state dies with the process, so its seed
-    comes from what the database knows: the number of trials so far.
-    """
-    seed = seed_of(experiment.seed, "sampler", architecture, asked)
-    if experiment.search.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(
-        seed=seed, n_startup_trials=experiment.search.random_trials, constant_liar=True
-    )
-
-
-def pruner(experiment: Experiment) -> optuna.pruners.BasePruner:
-    """Return the pruner; its resource is the epoch, the same images at every batch size."""
-    search = experiment.search
-    if search.pruner == "none":
-        return optuna.pruners.NopPruner()
-    if search.pruner == "halving":
-        return optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=search.grace_epochs, reduction_factor=search.reduction_factor
-        )
-    return optuna.pruners.HyperbandPruner(
-        min_resource=search.grace_epochs,
-        max_resource=experiment.training.epochs,
-        reduction_factor=search.reduction_factor,
-    )
+def _number(value: float) -> float:
+    """Return the value Optuna is told: it takes no NaN."""
+    return 0.0 if math.isnan(value) else value

@@ -95,7 +95,7 @@ class Pool:
 def run(context: Context, show: Show) -> dict[str, str]:
     """Run search and finals to their end; return each architecture's winner digest."""
     experiment = context.experiment
-    connect(experiment.resources)
+    ours = connect(experiment.resources)
     try:
         check_reach(experiment.tracking_uri)
         coordinator = (
@@ -119,27 +119,35 @@ def run(context: Context, show: Show) -> dict[str, str]:
                 time.sleep(TICK)
         return _winners(coordinator)
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
 
 
 def _winners(coordinator: Any) -> dict[str, str]:
     """Return each architecture's winner; UserError if one has none, with the reasons."""
     winners: dict[str, str] = ray.get(coordinator.winners.remote())
     reasons: dict[str, list[str]] = ray.get(coordinator.reasons.remote())
-    failed = [name for name, winner in winners.items() if not winner]
-    if failed:
+    finals: dict[str, int] = ray.get(coordinator.snapshot.remote()).finals
+    for what, failed in (
+        ("trial", [name for name, winner in winners.items() if not winner]),
+        ("final", [name for name, complete in finals.items() if not complete]),
+    ):
         why = "; ".join(f"{name}: {', '.join(reasons[name]) or 'all pruned'}" for name in failed)
-        raise UserError(
-            f"no trial was completed by {why}. Each failed run holds failure.txt or a reason in "
-            "MLflow; mend the cause, then give the study another seed or other settings"
-        )
+        if failed:
+            raise UserError(
+                f"no {what} was completed by {why}. Each failed run holds failure.txt or a reason "
+                "in MLflow; mend the cause, then give the study another seed or other settings"
+            )
     return winners
 
 
-def connect(resources: Resources) -> None:
-    """Join the cluster at `resources.address`, or start Ray on this machine alone."""
+def connect(resources: Resources) -> bool:
+    """Join the cluster at `resources.address`, or start Ray on this machine alone.
+
+    Returns whether the connection is ours to close: False if the process had one before.
+    """
     if ray.is_initialized():
-        return
+        return False
     local = resources.address is None
     ray.init(
         address=resources.address or "local",
@@ -147,6 +155,7 @@ def connect(resources: Resources) -> None:
         log_to_driver=False,
         logging_level="ERROR",
     )
+    return True
 
 
 def check_reach(tracking_uri: str) -> None:
@@ -163,7 +172,7 @@ def check_reach(tracking_uri: str) -> None:
 def size(resources: Resources) -> int:
     """Return how many workers to start; UserError if the cluster cannot hold them."""
     have = ray.cluster_resources()
-    fits = int(have.get("CPU", 0) / resources.cpus)
+    fits = int(have.get("CPU", 0) / resources.cpus + 1e-9)
     if resources.gpus:
         fits = min(fits, int(have.get("GPU", 0) / resources.gpus + 1e-9))
     wanted = resources.workers or fits
@@ -177,4 +186,4 @@ def size(resources: Resources) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:120]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]

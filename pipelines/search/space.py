@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceseg.training.settings import TrainingSettings
 
@@ -25,6 +25,10 @@ class Range(BaseModel):
             raise ValueError("a range needs low < high, and low > 0 where log is true")
         return self
 
+    def ends(self) -> tuple[float, ...]:
+        """Return the values that bound all others."""
+        return self.low, self.high
+
 
 class Choices(BaseModel):
     """One of some numbers."""
@@ -32,6 +36,10 @@ class Choices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     choices: tuple[int, ...] = Field(min_length=1)
+
+    def ends(self) -> tuple[int, ...]:
+        """Return the values that bound all others: here, each."""
+        return self.choices
 
 
 class Space(BaseModel):
@@ -61,6 +69,16 @@ class Space(BaseModel):
             else FloatDistribution(each.low, each.high, log=each.log)
             for key, each in self.tuned().items()
         }
+
+    def check_ends(self, settings: TrainingSettings) -> None:
+        """Raise ValueError if a setting could be drawn that no training can have."""
+        for key, each in self.tuned().items():
+            for value in each.ends():
+                try:
+                    apply({key: value}, settings)
+                except ValidationError as error:
+                    reason = error.errors()[0]["msg"]
+                    raise ValueError(f"search.space.{key}: {value} cannot be: {reason}") from error
 
     def check(self, point: dict[str, float]) -> None:
         """Raise ValueError if `point` (of `search.first`) does not lie in the space."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from faceseg.errors import UserError
@@ -50,6 +51,18 @@ class Worker:
 
     def work(self, coordinator: Any) -> Leave:
         """Do jobs until there are none, or until it is time for a fresh process."""
+        try:
+            return self._work(coordinator)
+        except UserError as error:
+            return Leave("stop", str(error))
+        except MlflowException as error:  # without it nothing that is done can be kept
+            return Leave(
+                "stop",
+                f"MLflow at {self.context.tracker.uri} failed: {error}. What was done is kept: "
+                "mend that, and the same command goes on",
+            )
+
+    def _work(self, coordinator: Any) -> Leave:
         done = 0
         while done < self.context.experiment.resources.trials_per_worker:
             job = ray.get(coordinator.next.remote(self.name))
@@ -60,8 +73,8 @@ class Worker:
                 continue
             try:
                 result = self.bench.do(job, RayLine(coordinator))
-            except UserError as error:
-                return Leave("stop", str(error))
+            except (UserError, MlflowException):
+                raise
             except Exception as error:  # the trial's own failure: told, and the study goes on
                 self._fail(coordinator, job, error)
                 return Leave("suspect", f"{job.key.label}: {error}")
@@ -78,6 +91,7 @@ class Worker:
         reason = f"{type(error).__name__}: {error}"[:500]
         self.bench.fail(job, reason, traceback.format_exc())
         ray.get(coordinator.finish.remote(self.name, job.key, None, False, reason))
+        self.bench.forget(job)
 
 
 class RayLine:
@@ -110,6 +124,7 @@ def environment(experiment_gpus: float) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
     if experiment_gpus <= 0:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"

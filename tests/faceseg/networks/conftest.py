@@ -21,7 +21,6 @@ def noise(height: int, width: int, count: int = 2) -> NDArray[np.uint8]:
 @pytest.fixture
 def images() -> Images:
     """Return a maker of uint8 noise (B, H, W, 3), the same at every call."""
-
     return noise
 
 

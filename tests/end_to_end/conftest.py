@@ -1,0 +1,152 @@
+"""The command line run as people run it, and one tiny study that many tests look at.
+
+Three architectures at 32 px, two trials and a final each, one worker. What it scores is of no
+interest; what it leaves behind is.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import optuna
+import pytest
+from mlflow.entities import Run
+
+from pipelines.config import Experiment, load
+from pipelines.search.coordinator import open_storage
+from pipelines.tracking import Tracker
+
+# MLflow's own, not ours to mend: its tables ask SQLAlchemy 2.1 for a strategy it deprecates.
+NOT_OURS = "ignore:The ``noload`` loader strategy is deprecated"
+TINY = """
+name: tiny
+seed: 3
+data:
+  image_size: [32, 32]
+  drawn: {train: 24, val: 6, test: 6, size: 48, difficulty: 0.3}
+architectures:
+  unet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
+  pspnet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
+  segnet: {width: 0.1, batch_norm_momentum: 0.5}
+training: {epochs: 2}
+search:
+  trials: 2
+  space:
+    learning_rate: {low: 3.0e-3, high: 3.0e-2, log: true}
+    batch_size: {choices: [4, 8]}
+  random_trials: 1
+  pruner: halving
+  grace_epochs: 1
+finals: {seeds: 1}
+robustness: {kinds: [gray_square, eye_band], trial_images: 2, final_images: 3}
+resources: {workers: 1, cpus: 2}
+"""
+Faceseg = Callable[..., subprocess.CompletedProcess[str]]
+Curve = list[tuple[int, float]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but for one that we cannot mend."""
+    config.addinivalue_line("filterwarnings", NOT_OURS)
+
+
+@pytest.fixture(scope="session")
+def faceseg() -> Faceseg:
+    """Run `faceseg ARGUMENTS` in a folder; return how it ended and what it said."""
+
+    def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("faceseg"), *arguments]
+        environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder that the study is run in, with its experiment."""
+    before = mlflow.get_tracking_uri()
+    made = tmp_path_factory.mktemp("tiny")
+    (made / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    yield made
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="session")
+def said(folder: Path, faceseg: Faceseg) -> str:
+    """Run the study; return what it said."""
+    done = faceseg(folder, "study", "tiny.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Store:
+    """What a study left: its MLflow runs, their points and files, and Optuna's trials."""
+
+    experiment: Experiment
+    tracker: Tracker
+
+    def runs(self, **tags: str) -> list[Run]:
+        """Find the study's runs by their tags."""
+        made = self.tracker.client.get_experiment_by_name(self.experiment.name).experiment_id
+        return self.tracker.find_runs(made, study=self.experiment.study, **tags)
+
+    def jobs(self) -> list[Run]:
+        """Return the runs of all trials and finals."""
+        return [*self.runs(kind="trial"), *self.runs(kind="final")]
+
+    def points(self, run: Run) -> dict[str, Curve]:
+        """Return every point of a run: by metric, the steps and values."""
+        history = self.tracker.client.get_metric_history
+        return {
+            key: [(each.step, each.value) for each in history(run.info.run_id, key)]
+            for key in run.data.metrics
+        }
+
+    def files(self, run: Run, folder: str = "") -> set[str]:
+        """Return the paths of all of a run's artifacts."""
+        found: set[str] = set()
+        for each in self.tracker.client.list_artifacts(run.info.run_id, folder or None):
+            found |= self.files(run, each.path) if each.is_dir else {each.path}
+        return found
+
+    def searched(self, architecture: str) -> list[optuna.trial.FrozenTrial]:
+        """Read one architecture's search from Optuna's database."""
+        storage = open_storage(self.experiment.search_database)
+        name = f"{self.experiment.study}/{architecture}/search"
+        found: list[optuna.trial.FrozenTrial] = optuna.load_study(
+            study_name=name, storage=storage
+        ).trials
+        storage.engine.dispose()
+        return found
+
+
+@pytest.fixture(scope="session")
+def open_store(folder: Path) -> Callable[..., Store]:
+    """Open what the tiny experiment left in a storage within the folder."""
+
+    def opener(storage: str, *overrides: str) -> Store:
+        found = load(folder / "tiny.yaml", (*overrides, f"storage={folder / storage}"))
+        return Store(found, Tracker(found.tracking_uri))
+
+    return opener
+
+
+@pytest.fixture(scope="session")
+def store(said: str, open_store: Callable[..., Store]) -> Store:
+    """What the study left."""
+    return open_store("results")

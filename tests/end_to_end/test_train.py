@@ -1,0 +1,29 @@
+"""`faceseg train`: one training in the terminal, logged like a trial and part of no study."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_training_is_logged_and_said(folder: Path, faceseg: Any, open_store: Any):
+    done = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", "storage=single")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "epoch 1/2  val IoU 0." in done.stdout
+    assert "epoch 2/2  val IoU 0." in done.stdout
+    store = open_store("single")
+    assert store.runs() == []  # none of the study's
+    client = store.tracker.client
+    (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    assert f"best val IoU {run.data.metrics['best/val_iou']:.4f}; " in done.stdout
+    assert done.stdout.endswith("faceseg ui tiny.yaml --set storage=single\n")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["faceseg.state"] == "complete"
+    assert run.data.tags["faceseg.study"].startswith("tiny-single-")
+    assert run.data.tags["mlflow.note.content"].startswith("Single training 0 of segnet: ")
+    assert "mlflow.parentRunId" not in run.data.tags
+    assert [step for step, _ in store.points(run)["val/iou"]] == [1, 2]
+    assert store.files(run) >= {"checkpoints/best.keras", "history.csv", "occlusion.csv"}
+    assert not [path for path in (folder / "single" / "checkpoints").rglob("*") if path.is_file()]

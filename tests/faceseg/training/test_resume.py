@@ -1,0 +1,97 @@
+"""A training that was broken off goes on where it was, and refuses what is not its own."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from faceseg.errors import UserError
+from faceseg.training import fit
+from faceseg.training.compiled import CompiledNetwork
+from faceseg.training.fit import Epoch
+
+Run = Callable[..., Any]
+
+
+def values(variables: list[keras.Variable]) -> list[Any]:
+    return [np.array(keras.ops.convert_to_numpy(each)) for each in variables]
+
+
+def test_a_training_taken_up_again_is_the_one_that_was_never_broken_off(
+    run: Run,
+    compiled: CompiledNetwork,
+    same_history: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    whole = run(folder=tmp_path / "whole")
+    weights = values(compiled.network.variables)
+
+    class Killed(Exception):  # noqa: N818  no error: the end of a process
+        pass
+
+    def die(epoch: Epoch) -> bool:
+        if epoch.number == 2:
+            raise Killed
+        return True
+
+    with pytest.raises(Killed):
+        run(folder=tmp_path / "broken", report=die)
+    run(folder=tmp_path / "other", seed=77, epochs=1)  # the worker does something else first
+    reported: list[Epoch] = []
+    again = run(folder=tmp_path / "broken", report=lambda epoch: reported.append(epoch) or True)
+    same_history(again.history, whole.history)
+    assert (again.best_epoch, again.best_iou) == (whole.best_epoch, whole.best_iou)
+    for one, other in zip(values(compiled.network.variables), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The caller hears of all epochs, those before the break with the times they had.
+    assert [epoch.number for epoch in reported] == [1, 2, 3, 4]
+    assert reported[1].time < reported[2].time
+
+
+def test_a_finished_training_started_again_trains_nothing(
+    run: Run, same_history: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(epochs=2)
+    monkeypatch.setattr(fit, "_one_epoch", None)
+    second = run(epochs=2)
+    assert second == first
+
+
+def test_a_death_between_the_two_files_loses_nothing(
+    run: Run, compiled: CompiledNetwork, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoints"
+    first = run(epochs=1, folder=folder)
+    weights = values(compiled.network.variables)
+    (folder / "best.npz").unlink()
+    assert run(epochs=1, folder=folder) == first
+    for one, other in zip(values(compiled.network.variables), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_damaged_checkpoint_is_told_and_not_trained_over(run: Run, tmp_path: Path) -> None:
+    run(epochs=1, folder=tmp_path)
+    content = (tmp_path / "latest.npz").read_bytes()
+    (tmp_path / "latest.npz").write_bytes(content[:-200])
+    with pytest.raises(UserError, match=r"latest\.npz is no whole checkpoint"):
+        run(epochs=2, folder=tmp_path)
+    assert (tmp_path / "latest.npz").read_bytes() == content[:-200]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"learning_rate": 0.5}, "learning_rate was 0.02 and is now 0.5"),
+        ({"seed": 6}, "seed was 5 and is now 6"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_told(
+    run: Run, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    run(epochs=1, folder=tmp_path)
+    with pytest.raises(UserError, match=f"of another training: {re.escape(told)}"):
+        run(epochs=1, folder=tmp_path, **change)

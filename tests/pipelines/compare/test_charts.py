@@ -1,0 +1,71 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.compare.charts import draw
+from pipelines.compare.confusions import shares
+from pipelines.compare.curves import occlusion_means
+from pipelines.compare.faces import image_scores
+from pipelines.compare.table import build_table
+
+
+def test_rows_of_a_confusion_matrix_are_shares_of_the_truth(contender):
+    # Two finals are counted together: 6 + 2 of 10 + 10 skin pixels are called skin.
+    counts = np.zeros((1, 5, 5), dtype=np.int64)
+    counts[0, 0, 0], counts[0, 1, 1], counts[0, 1, 0] = 7, 6, 4
+    second = counts.copy()
+    second[0, 1, 1], second[0, 1, 0] = 2, 8
+    unet = contender("unet")
+    finals = tuple(
+        replace(final, test_counts=each)
+        for final, each in zip(unet.finals, (counts, second), strict=True)
+    )
+    found = shares(replace(unet, finals=finals))
+    np.testing.assert_allclose(found[:2, :2], [[1, 0], [0.6, 0.4]])
+    assert np.isnan(found[2:]).all()
+
+
+def test_occlusion_curves_are_means_over_finals(contender):
+    # unet: 0.5 and 0.6 clean; visible at half the face covered keeps half of it.
+    rows = occlusion_means(contender("unet"))
+    line = rows[(rows.kind == "blob") & (rows.policy == "visible")]
+    assert list(line.share) == [0.05, 0.1, 0.2, 0.35, 0.5]
+    assert line.iou.iloc[-1] == pytest.approx(0.55 * 0.5)
+
+
+def test_an_image_is_scored_over_the_classes_its_truth_shows(contender, record):
+    # Skin 1 of 2 (IoU 1/2), left eye hit (1); right eye is predicted but not there: left out.
+    counts = np.zeros((6, 5, 5), dtype=np.int64)
+    counts[0, 1, 1], counts[0, 1, 0], counts[0, 2, 2], counts[0, 0, 3] = 1, 1, 3, 5
+    final = replace(contender("unet").finals[0], test_counts=counts)
+    found = image_scores(final, record.classes)
+    assert found["photo-0"] == "0.750"
+    assert found["photo-1"] == "–"  # noqa: RUF001  # all background: nothing to score
+
+
+def test_each_kind_and_architecture_has_a_plot_and_none_is_empty(record):
+    charts = draw(record, build_table(record))
+    assert [len(chart.figure.axes) for chart in charts.values()] == [4, 2, 3, 10]
+    for chart in charts.values():
+        assert all(axis.has_data() for axis in chart.figure.axes)
+
+
+def test_both_policies_start_from_the_clean_score(record):
+    chart = draw(record, build_table(record))["occlusion_curves"]
+    for axis in chart.figure.axes:
+        assert len(axis.lines) == 6  # three architectures, two policies
+        assert all(line.get_xdata()[0] == 0 for line in axis.lines)
+    dashes = {line.get_linestyle() for line in chart.figure.axes[0].lines}
+    assert dashes == {"-", "--"}
+
+
+def test_pictures_of_one_epoch_and_of_vanishing_losses_can_be_drawn(record):
+    final = record.contenders[0].finals[0]
+    history = final.history.iloc[:1].assign(**{"val/loss": 900.0})
+    contender = replace(record.contenders[0], finals=(replace(final, history=history),))
+    single = replace(record, contenders=(contender,))
+    charts = draw(single, build_table(single))
+    assert charts["learning_curves"].figure.axes[1].get_yscale() == "log"
+    for chart in charts.values():
+        assert chart.png().startswith(b"\x89PNG")

@@ -1,0 +1,219 @@
+"""Reading experiments: bases, overrides, environment variables, and every refusal's words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceseg.errors import UserError
+from pipelines.config import Experiment, load
+
+REPOSITORY = Path(__file__).parents[3]
+EXPERIMENTS = sorted((REPOSITORY / "experiments").glob("*.yaml"))
+# A file and what its refusal must say: the dotted place, and what would be right there.
+WRONG = [
+    ("trainig: {}", ("trainig: unknown key", "'training'")),
+    ("architectures: {unet: {alpa: 1}}", ("architectures.unet.alpa: unknown key", "'alpha'")),
+    (
+        "training: {augmentation: {rotation: 1}}",
+        ("training.augmentation.rotation: unknown key", "'rotation_degrees'"),
+    ),
+    (
+        "search: {space: {lerning_rate: {low: 1, high: 2}}}",
+        ("search.space.lerning_rate: unknown key", "'learning_rate'"),
+    ),
+    (  # a section that may be left out
+        "search: {space: {weight_decay: {low: 1, high: 2, hihg: 3}}}",
+        ("search.space.weight_decay.hihg: unknown key", "'high'"),
+    ),
+    (  # a section of which there are two kinds
+        "data: {classes: {names: [a, b], palete: []}}",
+        ("data.classes.palete: unknown key", "'palette'"),
+    ),
+    ("wholly_different: 1", ("wholly_different: unknown key; known are name, ", "storage")),
+    ("architectures: {unt: {}}", ("architectures.unt: no such network", "'unet'")),
+    (
+        "architectures: {segnet: {output_stride: 8}}",
+        ("architectures.segnet takes no output_stride", "encoder_weights"),
+    ),
+    ("architectures: {unet: null}", ("architectures: name at least one",)),
+    ("training: {epochs: many}", ("training.epochs: ", "integer", "got 'many'")),
+    ("training: {batch_size: 0}", ("training.batch_size: ", "greater than", "got 0")),
+    ("seed: 1.5", ("seed: ", "integer", "got 1.5")),
+    ("name: a/b", ("name: ", "pattern", "got 'a/b'")),
+    ("data: {image_size: [65, 64]}", ("data: image_size [65, 64]: both must be multiples of 32",)),
+    ("data: {source: directory}", ("data: source 'directory' needs a path",)),
+    ("data: {path: x}", ("data: source 'drawn' takes no path", "'directory'")),
+    ("data: {classes: lappa}", ("data.classes: ", "'lapa'; got 'lappa'")),
+    (
+        "search: {first: [{learning_rate: 5.0}]}",
+        ("search.first: learning_rate 5.0 lies outside search.space",),
+    ),
+    (
+        "search: {first: [{batch_size: 9}]}",
+        ("search.first: batch_size 9.0 lies outside search.space",),
+    ),
+    (
+        "search: {first: [{dice_weight: 1.0}]}",
+        ("search.first: ['dice_weight'] are not tuned; tuned are ['batch_size', 'learning_rate']",),
+    ),
+    (
+        "search: {space: {learning_rate: {low: 2, high: 1}}}",
+        ("search.space.learning_rate: a range needs low < high",),
+    ),
+    (  # found at the start, not when the search draws it
+        "search: {space: {augmentation_strength: {low: 0, high: 9}}}",
+        ("search.space.augmentation_strength: 9.0 cannot be", "less than or equal to 3"),
+    ),
+    ("search: {space: {batch_size: {choices: [8, 0]}}}", ("search.space.batch_size: 0 cannot be",)),
+    ("- a\n- b", ("should hold keys and values, not list",)),
+    ("", ("should hold keys and values, not NoneType",)),
+    ("seed: [", ("is not plain YAML",)),
+    ("seed: !!python/object/apply:os.getcwd []", ("is not plain YAML", "python/object/apply")),
+    ("seed: !!python/name:os.system", ("is not plain YAML", "python/name")),
+    ("base: other.yaml", ("there is no experiment file", "other.yaml; ", "holds experiment.yaml")),
+    ("description: ${FACESEG_NOT_SET}", ("environment variable FACESEG_NOT_SET is not set",)),
+]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def to_file(text: str, name: str = "experiment.yaml") -> Path:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return to_file
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_experiments_we_ship_load(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACESEG_DATA", "/data")
+    experiment = load(path)
+    assert experiment.name == path.stem
+    assert path.read_text(encoding="utf-8").startswith("# Purpose:")
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG, ids=[text for text, _ in WRONG])
+def test_what_is_wrong_is_refused_with_its_place_and_the_way_out(
+    text: str, words: tuple[str, ...], write: Write
+):
+    with pytest.raises(UserError) as refused:
+        load(write(text))
+    message = str(refused.value)
+    assert all(word in message for word in words), message
+    assert "function-after" not in message  # pydantic's name of a branch says nothing to a person
+
+
+def test_several_mistakes_are_told_together(write: Write):
+    with pytest.raises(UserError) as refused:
+        load(write("sead: 1\ntraining: {epochs: 0}"))
+    assert "sead: unknown key; did you mean 'seed'?" in str(refused.value)
+    assert "training.epochs: " in str(refused.value)
+
+
+def test_a_missing_file_names_its_neighbours(write: Write):
+    write("seed: 1", "quickstart.yaml")
+    with pytest.raises(UserError, match=r"no experiment file .*quikstart.yaml; .* quickstart.yaml"):
+        load(write("seed: 1").with_name("quikstart.yaml"))
+
+
+def test_a_folder_is_no_experiment(tmp_path: Path):
+    with pytest.raises(UserError, match="cannot be read as an experiment"):
+        load(tmp_path)
+
+
+def test_a_variant_says_only_what_differs(write: Write):
+    write("name: a\nseed: 3\ntraining: {epochs: 5, batch_size: 4}", "first.yaml")
+    write("base: first.yaml\ntraining: {epochs: 6}", "second.yaml")
+    variant = load(write("base: second.yaml\ntraining: {warmup: 0.5}", "third.yaml"))
+    assert variant.name == "third"  # never its base's
+    assert variant.seed == 3
+    assert (variant.training.epochs, variant.training.batch_size) == (6, 4)
+    assert variant.training.warmup == 0.5
+
+
+def test_a_variant_adds_and_drops_architectures(write: Write):
+    write("architectures: {unet: {alpha: 0.5}, pspnet: {}}", "base.yaml")
+    variant = load(
+        write("base: base.yaml\narchitectures: {unet: {width: 0.5}, pspnet: null, segnet: {}}")
+    )
+    assert list(variant.architectures) == ["unet", "segnet"]
+    assert variant.architectures["unet"].options() == {"alpha": 0.5, "width": 0.5}
+
+
+def test_a_list_replaces_its_base(write: Write):
+    write("robustness: {kinds: [blob, hand]}", "base.yaml")
+    variant = load(write("base: base.yaml\nrobustness: {kinds: [patches]}"))
+    assert variant.robustness.kinds == ("patches",)
+
+
+@pytest.mark.parametrize("base", ["experiment.yaml", "other.yaml"])
+def test_bases_that_go_round_are_refused(base: str, write: Write):
+    write("base: experiment.yaml", "other.yaml")
+    with pytest.raises(UserError, match="its bases lead back to itself"):
+        load(write(f"base: {base}"))
+
+
+def test_overrides_come_last(write: Write):
+    path = write("seed: 1\ntraining:\nsearch: {trials: 3}")
+    experiment = load(
+        path,
+        ("seed=2", "search.trials=50", "training.epochs=7", "data.image_size=[64, 96]", "name=b"),
+    )
+    assert (experiment.seed, experiment.search.trials, experiment.training.epochs) == (2, 50, 7)
+    assert experiment.data.image_size == (64, 96)
+    assert experiment.name == "b"
+
+
+def test_the_last_of_two_overrides_wins(write: Write):
+    assert load(write("seed: 1"), ("seed=2", "seed=3")).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("seed", "--set takes KEY=VALUE"),
+        ("=4", "--set takes KEY=VALUE"),
+        ("seed.x=4", "'seed' is a value, not a section"),
+        ("seed=[", "the value is not plain YAML"),
+        ("seed=!!python/name:os.system", "the value is not plain YAML"),
+        ("search.trails=4", "search.trails: unknown key; did you mean 'trials'?"),
+    ],
+)
+def test_a_wrong_override_is_refused(override: str, words: str, write: Write):
+    with pytest.raises(UserError) as refused:
+        load(write("seed: 1"), (override,))
+    assert words in str(refused.value)
+
+
+def test_variables_of_the_environment_stand_for_text(write: Write, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACESEG_TEST_FOLDER", "/faces")
+    path = write("data: {source: directory, path: '${FACESEG_TEST_FOLDER}/lapa'}")
+    assert load(path).data.path == Path("/faces/lapa")
+
+
+def test_the_resolved_experiment_written_out_is_the_same_experiment(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FACESEG_DATA", "/data")
+    for path in EXPERIMENTS:
+        experiment = load(path)
+        again = load(write(experiment.as_yaml()))
+        assert again == experiment
+        assert again.study == experiment.study
+
+
+def test_numbers_written_with_an_exponent_are_numbers(write: Write):
+    """YAML 1.1 takes 1e-3 for text."""
+    assert load(write("training: {learning_rate: 1e-3}")).training.learning_rate == 0.001
+
+
+def test_the_home_folder_may_be_meant(write: Write):
+    assert load(write("storage: ~/runs")).storage == Path.home() / "runs"
+
+
+def test_an_experiment_is_frozen(write: Write):
+    experiment: Experiment = load(write("seed: 1"))
+    with pytest.raises(ValueError, match="frozen"):
+        experiment.seed = 2

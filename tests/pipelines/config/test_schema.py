@@ -1,0 +1,83 @@
+"""The experiment as data: the study's name, its addresses, the table of architectures."""
+
+from pathlib import Path
+
+import pytest
+
+from faceseg.classes import LAPA
+from faceseg.networks.registry import BUILDERS, options_of
+from pipelines.config import Experiment
+from pipelines.config.schema import ARCHITECTURES, Network
+
+PLAIN = Experiment(name="plain")
+# What may change in a study that goes on ...
+SAME_STUDY = [
+    {"resources": {"workers": 5, "cpus": 2, "gpus": 0.5}},
+    {"tracking": {"uri": "http://elsewhere:5000", "registered_model": "other"}},
+    {"storage": "elsewhere"},
+    {"description": "said otherwise"},
+    {"search": {"trials": 500}},
+    {"finals": {"seeds": 7}},
+]
+# ... and what makes another study.
+OTHER_STUDY = [
+    {"name": "other"},
+    {"seed": 1},
+    {"data": {"image_size": [64, 64]}},
+    {"data": {"drawn": {"difficulty": 0.5}}},
+    {"architectures": {"unet": {}}},
+    {"architectures": {"unet": {"alpha": 0.5}, "pspnet": {}, "segnet": {}}},
+    {"training": {"epochs": 11}},
+    {"training": {"augmentation": {"flip": False}}},
+    {"search": {"space": {"batch_size": {"choices": [8]}}}},
+    {"search": {"first": [{"learning_rate": 1e-3}]}},
+    {"search": {"grace_epochs": 4}},
+    {"finals": {"epochs": 11}},
+    {"robustness": {"kinds": ["blob"]}},
+]
+
+
+def changed(change: dict[str, object]) -> Experiment:
+    return Experiment.model_validate({"name": "plain", **change})
+
+
+@pytest.mark.parametrize("change", SAME_STUDY, ids=str)
+def test_who_runs_it_where_and_how_long_is_the_same_study(change: dict[str, object]):
+    assert changed(change) != PLAIN
+    assert changed(change).study == PLAIN.study
+
+
+@pytest.mark.parametrize("change", OTHER_STUDY, ids=str)
+def test_everything_else_makes_another_study(change: dict[str, object]):
+    assert changed(change).study != PLAIN.study
+
+
+def test_what_is_said_as_it_is_by_default_changes_nothing():
+    assert changed({"training": {"batch_size": 8}}).study == PLAIN.study
+
+
+def test_the_study_bears_the_experiments_name():
+    assert PLAIN.study.startswith("plain-")
+    assert len(PLAIN.study) == len("plain-") + 8
+
+
+def test_databases_are_files_of_their_own_in_the_storage(tmp_path: Path):
+    experiment = changed({"storage": str(tmp_path / "runs")})
+    assert experiment.tracking_uri == f"sqlite:///{tmp_path}/runs/mlflow.db"
+    assert experiment.search_database == f"sqlite:///{tmp_path}/runs/optuna.db"
+    elsewhere = changed({"tracking": {"uri": "http://host:5000"}})
+    assert elsewhere.tracking_uri == "http://host:5000"
+
+
+def test_a_class_set_is_lapas_or_the_given_one():
+    assert PLAIN.data.class_set is LAPA
+    own = {"names": ["back", "face"], "palette": [[0, 0, 0], [9, 9, 9]], "face": [1]}
+    assert changed({"data": {"classes": own}}).data.class_set.names == ("back", "face")
+
+
+def test_the_table_of_architectures_is_the_builders_own():
+    """The table spares a framework's import; it must not say anything else."""
+    assert ARCHITECTURES.keys() == BUILDERS.keys()
+    for name, builder in BUILDERS.items():
+        settable = [option for option in options_of(builder) if option in Network.model_fields]
+        assert sorted(ARCHITECTURES[name]) == sorted(settable), name

@@ -1,0 +1,36 @@
+"""What the tests of the stages share: a real MLflow store on sqlite."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from pipelines.tracking import Tracker
+
+# MLflow's own, not ours to mend: its tables ask SQLAlchemy 2.1 for a strategy it deprecates, and
+# importing its served models makes it warn of its own type hints.
+NOT_OURS = (
+    "ignore:The ``noload`` loader strategy is deprecated",
+    "ignore:.*Any type hint is inferred as AnyType",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but for those that we cannot mend."""
+    for line in NOT_OURS:
+        config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(scope="session")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    """One store for all tests, whose tables take seconds to make; each has its experiment."""
+    before = mlflow.get_tracking_uri()
+    yield Tracker(f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}")
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def experiment_id(tracker: Tracker, tmp_path: Path) -> str:
+    """A new MLflow experiment that keeps its files in the test's own folder."""
+    return tracker.experiment(tmp_path.name, tmp_path / "artifacts")

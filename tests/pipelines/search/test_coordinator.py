@@ -1,0 +1,161 @@
+"""Who gets which job: the coordinator as a plain object, its database real, its workers made up."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pipelines.config import Experiment
+from pipelines.search.coordinator import WAIT, Coordinator
+from pipelines.search.job import Job, Key
+
+ARCHITECTURES = ("unet", "pspnet", "segnet")
+
+
+def take(coordinator: Coordinator, worker: str = "w1") -> Job:
+    job = coordinator.next(worker)
+    assert isinstance(job, Job)
+    return job
+
+
+def end(coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "w1") -> None:
+    coordinator.finish(worker, job.key, value, False, "" if value is not None else "broken")
+
+
+def finish(coordinator: Coordinator) -> list[Key]:
+    """One worker does all there is, each job scored by its number; return the keys."""
+    keys = []
+    while (job := coordinator.next("w1")) is not None:
+        assert isinstance(job, Job)
+        end(coordinator, job, 0.1 * (1 + job.key.number))
+        keys.append(job.key)
+    return keys
+
+
+@pytest.fixture
+def coordinator(experiment: Experiment) -> Coordinator:
+    return Coordinator(experiment)
+
+
+def test_one_worker_does_every_job_once(coordinator: Coordinator):
+    keys = finish(coordinator)
+    assert len(keys) == len(set(keys)) == 3 * (3 + 2)
+    assert Counter((key.architecture, key.kind) for key in keys) == {
+        **{(name, "trial"): 3 for name in ARCHITECTURES},
+        **{(name, "final"): 2 for name in ARCHITECTURES},
+    }
+    assert coordinator.next("w1") is None
+
+
+def test_the_lowest_used_budget_comes_first(coordinator: Coordinator):
+    """At no moment is one architecture two trials ahead of another."""
+    started: Counter[str] = Counter(dict.fromkeys(ARCHITECTURES, 0))
+    for _ in range(9):
+        job = take(coordinator)
+        started[job.key.architecture] += 1
+        assert max(started.values()) - min(started.values()) <= 1
+        end(coordinator, job)
+
+
+def test_a_failed_trial_is_paid_from_its_architectures_own_budget(coordinator: Coordinator):
+    trials = []
+    for _ in range(9):
+        job = take(coordinator)
+        failed = job.key.architecture == "pspnet" and job.key.number < 2
+        end(coordinator, job, None if failed else 0.5)
+        trials.append(job.key)
+    assert Counter(key.architecture for key in trials) == dict.fromkeys(ARCHITECTURES, 3)
+    assert coordinator.snapshot().counts["pspnet"] == {"fail": 2, "complete": 1}
+    assert coordinator.reasons() == {"unet": [], "pspnet": ["broken"], "segnet": []}
+
+
+def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
+    experiment: Experiment, changed: Any
+):
+    coordinator = Coordinator(changed(experiment, architectures={"pspnet": None, "segnet": None}))
+    jobs = {worker: take(coordinator, worker) for worker in ("w1", "w2", "w3")}
+    assert coordinator.next("w4") == WAIT
+    for worker, job in jobs.items():
+        end(coordinator, job, worker=worker)
+    finals = {worker: take(coordinator, worker) for worker in ("w1", "w2")}
+    assert coordinator.next("w3") == WAIT
+    end(coordinator, finals["w1"], worker="w1")
+    assert coordinator.next("w1") == WAIT
+    assert coordinator.lose("w2") == "unet-final-001"
+    again = take(coordinator, "w3")
+    assert (again.key, again.attempt) == (finals["w2"].key, 2)
+    end(coordinator, again, worker="w3")
+    assert [coordinator.next(worker) for worker in ("w1", "w3")] == [None, None]
+
+
+def test_a_lost_workers_job_goes_to_the_next_that_asks(coordinator: Coordinator):
+    job = take(coordinator, "w1")
+    assert coordinator.lose("w1") == "unet-trial-000"
+    assert coordinator.lose("w1") is None
+    assert coordinator.lose("never seen") is None
+    again = [take(coordinator, "w2") for _ in range(3)]
+    assert [each.attempt for each in again if each.key == job.key] == [2]
+
+
+def test_a_coordinator_made_anew_keeps_the_budget(experiment: Experiment, coordinator: Coordinator):
+    """The first one is gone in the middle: two trials done, two running."""
+    for _ in range(2):
+        end(coordinator, take(coordinator))
+    running = [take(coordinator, "w1").key, take(coordinator, "w2").key]
+    anew = Coordinator(experiment)
+    keys = finish(anew)
+    assert set(running) <= set(keys)
+    assert Counter((key.architecture, key.kind) for key in keys)["unet", "final"] == 2
+    snapshot = anew.snapshot()
+    assert snapshot.counts == {name: {"complete": 3} for name in ARCHITECTURES}
+    assert snapshot.finals == dict.fromkeys(ARCHITECTURES, 2)
+    assert Coordinator(experiment).next("w1") is None
+
+
+def test_winners_are_named_by_their_settings(coordinator: Coordinator):
+    finish(coordinator)
+    winners = coordinator.winners()
+    assert winners.keys() == set(ARCHITECTURES)
+    assert all(len(digest) == 8 for digest in winners.values())
+
+
+def test_an_architecture_without_a_completed_trial_has_no_winner(coordinator: Coordinator):
+    for _ in range(9):
+        job = take(coordinator)
+        end(coordinator, job, None if job.key.architecture == "segnet" else 0.5)
+    assert coordinator.winners()["segnet"] == ""
+    assert coordinator.winners()["unet"] != ""
+
+
+def test_the_snapshot_shows_what_runs_and_how_far(coordinator: Coordinator):
+    job = take(coordinator)
+    coordinator.progress(job.key, 1, 40)
+    coordinator.report(job.key, 1, 0.25, 120.0)
+    coordinator.progress(job.key, 2, 10)
+    snapshot = coordinator.snapshot()
+    (running,) = snapshot.running
+    assert (running.label, running.worker, running.epochs) == ("unet-trial-000", "w1", 6)
+    assert (running.epoch, running.percent, running.iou) == (2, 10, 0.25)
+    assert running.images_per_second == 120.0
+    assert snapshot.epochs_done == 1
+    assert snapshot.epochs_all == 3 * (3 * 6 + 2 * 9)
+    end(coordinator, job, 0.3)
+    assert coordinator.snapshot().running == []
+    assert coordinator.snapshot().best == {"unet": 0.3, "pspnet": None, "segnet": None}
+
+
+def test_a_study_taken_up_again_knows_the_epochs_behind_it(
+    experiment: Experiment, coordinator: Coordinator
+):
+    for _ in range(2):
+        end(coordinator, take(coordinator))
+    assert coordinator.snapshot().epochs_done == 2 * 6
+    assert Coordinator(experiment).snapshot().epochs_done == 2 * 6
+
+
+def test_progress_of_a_job_that_is_over_is_passed_over(coordinator: Coordinator):
+    job = take(coordinator)
+    end(coordinator, job)
+    coordinator.progress(job.key, 5, 50)
+    assert not coordinator.report(job.key, 5, 0.9, 10.0)
+    assert coordinator.snapshot().running == []

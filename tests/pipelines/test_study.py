@@ -1,0 +1,86 @@
+"""What a study does around its search: runs are closed rightly, a budget is known when spent."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceseg.data.manifest import Manifest
+from pipelines import study
+from pipelines.config import Experiment
+from pipelines.context import Context
+from pipelines.tracking import Tracker
+
+NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
+
+
+@pytest.fixture
+def context(tracker: Tracker, experiment_id: str, tmp_path: Path) -> Context:
+    """A study in MLflow: itself and a trial running, another trial finished."""
+    experiment = Experiment.model_validate({"name": "fake", "storage": tmp_path})
+    own = {"study": experiment.study}
+    run_id = tracker.open_run(experiment_id, "study", {**own, "kind": "study"}, "A study.")
+    tracker.open_run(experiment_id, "running", {**own, "kind": "trial", "trial": "0"}, "One.")
+    ended = tracker.open_run(experiment_id, "ended", {**own, "kind": "trial", "trial": "1"}, "Two.")
+    tracker.end(ended, "FINISHED")
+    tracker.open_run(experiment_id, "another's", {"study": "other", "kind": "trial"}, "Three.")
+    return Context(experiment, tmp_path, NOTHING, tracker, experiment_id, run_id, "commit1")
+
+
+def statuses(context: Context) -> dict[str, str]:
+    runs = context.tracker.client.search_runs([context.experiment_id])
+    return {run.info.run_name: run.info.status for run in runs}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), "KILLED"), (ValueError("broken"), "FAILED")]
+)
+def test_what_runs_is_closed_when_the_study_stops(
+    context: Context, error: BaseException, status: str
+):
+    with (
+        pytest.raises(type(error)),
+        study.closed_on_error(context, context.experiment.study),
+    ):
+        raise error
+    assert statuses(context) == {
+        "study": status,
+        "running": status,
+        "ended": "FINISHED",
+        "another's": "RUNNING",
+    }
+
+
+def test_nothing_is_closed_without_an_error(context: Context):
+    before = statuses(context)
+    with study.closed_on_error(context, context.experiment.study):
+        pass
+    assert statuses(context) == before
+
+
+def test_a_trial_whose_workers_died_is_not_left_running(context: Context):
+    study.give_up_lost_runs(context)
+    assert statuses(context) == {
+        "study": "RUNNING",
+        "running": "FAILED",
+        "ended": "FINISHED",
+        "another's": "RUNNING",
+    }
+    (lost,) = context.tracker.find_runs(context.experiment_id, state="failed")
+    assert lost.data.tags["faceseg.reason"] == "given up: its worker died"
+
+
+def test_a_study_is_finished_when_it_has_spent_what_is_asked_now(context: Context):
+    assert not study.is_finished(context)
+    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    assert study.is_finished(context)
+    more = context.experiment.search.model_copy(update={"trials": 50})
+    asked = context.experiment.model_copy(update={"search": more})
+    assert study.budget(asked) == "50 trials, 3 finals"
+    assert not study.is_finished(replace(context, experiment=asked))
+
+
+def test_the_commit_may_be_given(monkeypatch: pytest.MonkeyPatch):
+    """A container has no git; its build says what is in it."""
+    monkeypatch.setenv("FACESEG_COMMIT", "0123456789ab")
+    assert study.commit() == "0123456789ab"
