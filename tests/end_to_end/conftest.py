@@ -67,7 +67,7 @@ def faceseg() -> Faceseg:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=900,
             check=False,
         )
 

@@ -11,7 +11,7 @@ import pytest
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
-    pytest.mark.timeout(600),  # the first test waits for the whole study
+    pytest.mark.timeout(1000),  # the first test waits for the whole study
 ]
 ARCHITECTURES = ("unet", "pspnet", "segnet")
 TABLES = ("comparison.csv", "comparison.md", "comparison.html")

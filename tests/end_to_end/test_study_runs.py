@@ -15,7 +15,7 @@ from pipelines.config import load
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
-    pytest.mark.timeout(600),  # the first test waits for the whole study
+    pytest.mark.timeout(1000),  # the first test waits for the whole study
 ]
 ARCHITECTURES = ("unet", "pspnet", "segnet")
 EPOCH = (

@@ -137,7 +137,7 @@ def test_every_step_is_heard_of_once(run: Run) -> None:
     assert heard == [(1, 33), (1, 67), (1, 100), (2, 33), (2, 67), (2, 100)]
 
 
-def test_the_caller_may_prune(run: Run, compiled: CompiledNetwork, tmp_path: Path) -> None:
+def test_the_caller_may_prune(run: Run, tmp_path: Path) -> None:
     outcome = run(report=lambda epoch: epoch.number < 2, folder=tmp_path)
     assert outcome.end == "pruned"
     assert len(outcome.history) == 2
