@@ -137,16 +137,16 @@ class Store:
 
 @pytest.fixture(scope="session")
 def open_store(folder: Path) -> Callable[..., Store]:
-    """Open what the tiny experiment left in a storage within the folder."""
+    """Open what the tiny experiment left in a storage."""
 
-    def opener(storage: str, *overrides: str) -> Store:
-        found = load(folder / "tiny.yaml", (*overrides, f"storage={folder / storage}"))
+    def opener(storage: Path, *overrides: str) -> Store:
+        found = load(folder / "tiny.yaml", (*overrides, f"storage={storage}"))
         return Store(found, Tracker(found.tracking_uri))
 
     return opener
 
 
 @pytest.fixture(scope="session")
-def store(said: str, open_store: Callable[..., Store]) -> Store:
+def store(said: str, folder: Path, open_store: Callable[..., Store]) -> Store:
     """What the study left."""
-    return open_store("results")
+    return open_store(folder / "results")

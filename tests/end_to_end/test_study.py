@@ -92,17 +92,16 @@ def test_compare_rebuilds_the_table_from_mlflow_alone(store: Any, folder: Path, 
 
 
 def test_the_same_seed_elsewhere_gives_the_same_trials_and_scores(
-    store: Any, open_store: Any, folder: Path, faceseg: Any
+    store: Any, open_store: Any, folder: Path, faceseg: Any, tmp_path: Path
 ):
     """One architecture of the three, in another storage: no trial hangs on another's."""
     alone = ("architectures.unet=null", "architectures.pspnet=null")
-    overrides = [f"--set={each}" for each in (*alone, "storage=elsewhere")]
+    overrides = [f"--set={each}" for each in (*alone, f"storage={tmp_path}")]
     done = faceseg(folder, "study", "tiny.yaml", *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
     first = store.searched("segnet")
-    second = open_store("elsewhere", *alone).searched("segnet")
+    second = open_store(tmp_path, *alone).searched("segnet")
     assert [trial.params for trial in first] == [trial.params for trial in second]
     assert [trial.values for trial in first] == [trial.values for trial in second]
     curves = [[trial.intermediate_values for trial in trials] for trials in (first, second)]
     assert curves[0] == curves[1]
-    shutil.rmtree(folder / "elsewhere")

@@ -8,17 +8,17 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_a_training_is_logged_and_said(folder: Path, faceseg: Any, open_store: Any):
-    done = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", "storage=single")
+def test_a_training_is_logged_and_said(folder: Path, faceseg: Any, open_store: Any, tmp_path: Path):
+    done = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", f"storage={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "epoch 1/2  val IoU 0." in done.stdout
     assert "epoch 2/2  val IoU 0." in done.stdout
-    store = open_store("single")
+    store = open_store(tmp_path)
     assert store.runs() == []  # none of the study's
     client = store.tracker.client
     (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert f"best val IoU {run.data.metrics['best/val_iou']:.4f}; " in done.stdout
-    assert done.stdout.endswith("faceseg ui tiny.yaml --set storage=single\n")
+    assert done.stdout.endswith(f"faceseg ui tiny.yaml --set storage={tmp_path}\n")
     assert run.info.status == "FINISHED"
     assert run.data.tags["faceseg.state"] == "complete"
     assert run.data.tags["faceseg.study"].startswith("tiny-single-")
@@ -26,4 +26,4 @@ def test_a_training_is_logged_and_said(folder: Path, faceseg: Any, open_store: A
     assert "mlflow.parentRunId" not in run.data.tags
     assert [step for step, _ in store.points(run)["val/iou"]] == [1, 2]
     assert store.files(run) >= {"checkpoints/best.keras", "history.csv", "occlusion.csv"}
-    assert not [path for path in (folder / "single" / "checkpoints").rglob("*") if path.is_file()]
+    assert not [path for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()]
