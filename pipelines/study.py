@@ -94,6 +94,7 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
         experiment.description or f"A study of {architectures} on {experiment.data.source} images.",
     )
     context = Context(experiment, folder, manifest, tracker, experiment_id, run_id, commit())
+    check_same_images(context)
     if not is_finished(context):
         tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
         tracker.log_dataset(
@@ -108,6 +109,19 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
     else:
         tracker.end(run_id, "FINISHED")
     return context
+
+
+def check_same_images(context: Context) -> None:
+    """Refuse to go on with a study on other images than it was begun with."""
+    run = context.tracker.client.get_run(context.study_run)
+    begun, now = run.data.tags.get("faceseg.data"), context.manifest.fingerprint
+    if begun not in (None, now):
+        context.tracker.end(context.study_run, "FAILED")
+        raise UserError(
+            f"study {context.experiment.study} was begun on images with the fingerprint "
+            f"{begun[:12]}; those found now have {now[:12]}. Scores of the two cannot stand in one "
+            "table: bring the old images back, or give the experiment another name"
+        )
 
 
 def budget(experiment: Experiment) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from faceseg.data.manifest import Manifest
+from faceseg.errors import UserError
 from pipelines import study
 from pipelines.config import Experiment
 from pipelines.context import Context
@@ -84,3 +85,13 @@ def test_the_commit_may_be_given(monkeypatch: pytest.MonkeyPatch):
     """A container has no git; its build says what is in it."""
     monkeypatch.setenv("FACESEG_COMMIT", "0123456789ab")
     assert study.commit() == "0123456789ab"
+
+
+def test_a_study_does_not_go_on_with_other_images(context: Context):
+    study.check_same_images(context)  # begun just now: nothing to hold it against
+    context.tracker.set_tags(context.study_run, data="abc")
+    study.check_same_images(context)
+    other = replace(context, manifest=NOTHING.model_copy(update={"fingerprint": "xyz"}))
+    with pytest.raises(UserError, match=r"fingerprint abc; those found now have xyz"):
+        study.check_same_images(other)
+    assert statuses(context)["study"] == "FAILED"
