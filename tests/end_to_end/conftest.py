@@ -20,8 +20,6 @@ from pipelines.config import Experiment, load
 from pipelines.search.coordinator import open_storage
 from pipelines.tracking import Tracker
 
-# MLflow's own, not ours to mend: its tables ask SQLAlchemy 2.1 for a strategy it deprecates.
-NOT_OURS = "ignore:The ``noload`` loader strategy is deprecated"
 TINY = """
 name: tiny
 seed: 3
@@ -47,11 +45,6 @@ resources: {workers: 1, cpus: 2}
 """
 Faceseg = Callable[..., subprocess.CompletedProcess[str]]
 Curve = list[tuple[int, float]]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Warnings are errors, but for one that we cannot mend."""
-    config.addinivalue_line("filterwarnings", NOT_OURS)
 
 
 @pytest.fixture(scope="session")

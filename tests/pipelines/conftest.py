@@ -8,19 +8,6 @@ import pytest
 
 from pipelines.tracking import Tracker
 
-# MLflow's own, not ours to mend: its tables ask SQLAlchemy 2.1 for a strategy it deprecates, and
-# importing its served models makes it warn of its own type hints.
-NOT_OURS = (
-    "ignore:The ``noload`` loader strategy is deprecated",
-    "ignore:.*Any type hint is inferred as AnyType",
-)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Warnings are errors, but for those that we cannot mend."""
-    for line in NOT_OURS:
-        config.addinivalue_line("filterwarnings", line)
-
 
 @pytest.fixture(scope="session")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
