@@ -125,6 +125,7 @@ def environment(experiment_gpus: float) -> dict[str, str]:
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     if experiment_gpus <= 0:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
