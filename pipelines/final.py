@@ -1,4 +1,4 @@
-"""What only a final does: the test, once; the measurements; the registration."""
+"""What only a final does: the test, once, and the measurements."""
 
 import json
 import subprocess
@@ -11,10 +11,8 @@ from faceseg import legacy
 from faceseg.evaluation import evaluate as score
 from faceseg.networks.cost import macs, parameters
 from faceseg.predictor import Predictor
-from pipelines import registry
 from pipelines.context import Context
 from pipelines.panel import write_panel
-from pipelines.search.job import Job
 
 
 def evaluate(
@@ -56,8 +54,3 @@ def measure_apart(model_file: Path, threads: int) -> dict[str, float]:
         raise RuntimeError(f"measuring {model_file} failed:\n{answer.stderr[-2000:]}")
     values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return values
-
-
-def register(context: Context, job: Job, run_id: str, values: dict[str, float]) -> None:
-    """Register the final as a model version, its scores as tags."""
-    registry.register(context, job, run_id, values)

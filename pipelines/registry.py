@@ -20,7 +20,7 @@ from pipelines.context import Context
 from pipelines.search.job import Job
 
 SCORES = ("iou", "dice", "precision", "recall", "iou_small", "boundary_iou")
-REQUIREMENTS = Path(__file__).parent / "pyfunc.py"
+MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores it beside the network
 
 
 def register(context: Context, job: Job, run_id: str, values: dict[str, float]) -> str:
@@ -127,7 +127,7 @@ def write_model(folder: Path, network: Path) -> None:
     """Write a pyfunc model around a saved network into a new folder."""
     mlflow.pyfunc.save_model(
         folder,
-        python_model=str(REQUIREMENTS),
+        python_model=str(MODEL_CODE),
         artifacts={"network": network.as_uri() if network.is_absolute() else str(network)},
         signature=pyfunc.signature(),
         input_example=pyfunc.example(),

@@ -17,7 +17,7 @@ from faceseg.predictor import Predictor
 from faceseg.saving import save
 from faceseg.training.compiled import CompiledNetwork, Recipe
 from faceseg.training.fit import Epoch, Material, NonFiniteLossError, Outcome, train
-from pipelines import final, occluded
+from pipelines import final, occluded, registry
 from pipelines.context import Context
 from pipelines.figures import predictions_figure
 from pipelines.search.job import Job
@@ -131,7 +131,7 @@ class Bench:
             values["seconds/evaluation"] = time.perf_counter() - started
             context.tracker.log_once(run_id, values, ended)
         if job.key.kind == "final":
-            final.register(context, job, run_id, values)
+            registry.register(context, job, run_id, values)
 
     def _compile(self, job: Job) -> CompiledNetwork:
         data = self.context.experiment.data

@@ -65,7 +65,7 @@ class Lane:
 
     def done(self) -> bool:
         """Return whether nothing is left to do or to wait for."""
-        if self.started() < self.experiment.search.trials or self._running(self._search):
+        if self._is_searching():
             return False
         if self.winner() is None:
             return True
@@ -78,19 +78,18 @@ class Lane:
         complete = self._search.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return max(complete, key=lambda each: (each.value, -each.number), default=None)
 
-    def winning_settings(self) -> TrainingSettings | None:
-        """Return the training settings of the winner's finals."""
+    def winning_settings(self) -> TrainingSettings:
+        """Return the training settings of the winner's finals. Raises LookupError without one."""
         winner = self.winner()
         if winner is None:
-            return None
+            raise LookupError(f"no trial of {self.architecture} is complete: it has no finals yet")
         settings = apply(winner.params, self.experiment.training)
         epochs = self.experiment.finals.epochs or settings.epochs
         return settings.model_copy(update={"epochs": epochs})
 
     def winner_digest(self) -> str:
         """Return a short hash of the winner's settings: finals of other settings are not its."""
-        settings = self.winning_settings()
-        text = settings.model_dump_json() if settings else ""
+        text = self.winning_settings().model_dump_json() if self.winner() else ""
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def report(self, key: Key, epoch: int, value: float) -> bool:
@@ -129,7 +128,7 @@ class Lane:
 
     def finals_done(self) -> int:
         """Return how many finals of the winner are complete."""
-        if self.started() < self.experiment.search.trials or self._running(self._search):
+        if self._is_searching():
             return 0  # the winner may still change
         if self.winner() is None:
             return 0
@@ -145,6 +144,10 @@ class Lane:
             for each in study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
         ]
         return sorted({str(each.user_attrs.get("reason", "unknown")) for each in failed})
+
+    def _is_searching(self) -> bool:
+        """Return whether a trial of the search is still to be started or to end."""
+        return self.started() < self.experiment.search.trials or bool(self._running(self._search))
 
     def _ask(self) -> Job:
         self._search.sampler = sampler(self.experiment, self.architecture, self.started())
@@ -167,7 +170,6 @@ class Lane:
         base = self.experiment.seed
         if key.kind == "final":
             settings = self.winning_settings()
-            assert settings is not None  # noqa: S101  # finals open only behind a winner
             seed = seed_of(base, "final", key.number)  # the same seeds for every architecture
         else:
             settings = apply(trial.params, self.experiment.training)
