@@ -49,6 +49,16 @@ class Context:
         }
 
     @property
+    def name(self) -> str:
+        """The study's name, or that of the experiment's single trainings."""
+        return self.experiment.study if self.study_run else self.experiment.single
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of unfinished jobs' checkpoints: one a study, and in it one a job."""
         return self.experiment.storage / "checkpoints"
+
+    @property
+    def outboxes(self) -> Path:
+        """The folder of what MLflow has not got yet: one folder a run."""
+        return self.experiment.storage / "outbox" / self.name

@@ -11,12 +11,13 @@ from faceseg.robustness.evaluation import CLEAN, Condition, evaluate_occlusion, 
 from faceseg.robustness.summary import summarise
 from pipelines.context import Context
 from pipelines.search.job import Job
+from pipelines.tracking import Outbox
 
 HEADLINE = "visible"  # the policy of the metrics without a suffix
 
 
 def evaluate(
-    context: Context, job: Job, predictor: Predictor, run_id: str, folder: Path, *, at: float
+    context: Context, job: Job, predictor: Predictor, outbox: Outbox, folder: Path, *, at: float
 ) -> dict[str, float]:
     """Occlude validation images (a trial) or test images (a final); return the summaries.
 
@@ -32,7 +33,7 @@ def evaluate(
     rows = table(conditions, context.experiment.data.class_set)
     rows.to_csv(folder / "occlusion.csv", index=False)
     write_counts(folder / "confusion.npz", split.ids[:limit], conditions)
-    _log_curves(context, run_id, rows, at)
+    _say_curves(outbox, rows, at)
     return summaries(rows)
 
 
@@ -71,10 +72,10 @@ def write_counts(path: Path, ids: tuple[str, ...], conditions: list[Condition]) 
     np.savez_compressed(path, allow_pickle=False, ids=np.array(ids), **arrays)
 
 
-def _log_curves(context: Context, run_id: str, rows: pd.DataFrame, at: float) -> None:
+def _say_curves(outbox: Outbox, rows: pd.DataFrame, at: float) -> None:
     clean = rows[rows.kind == CLEAN].set_index("policy").iou.to_dict()
     for step, at_step in _steps(rows, clean):
-        context.tracker.log_metrics(run_id, at_step, step, at)
+        outbox.metrics(at_step, step, at)
 
 
 def _steps(rows: pd.DataFrame, clean: dict[Hashable, float]) -> list[tuple[int, dict[str, float]]]:

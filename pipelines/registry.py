@@ -7,32 +7,26 @@ aliases say what it is for: `best-<architecture>`, and `champion` for the one in
 import math
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow.pyfunc
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
-from mlflow.tracking import MlflowClient
 
 from pipelines import pyfunc
 from pipelines.context import Context
 from pipelines.search.job import Job
+from pipelines.tracking import Outbox
 
 SCORES = ("iou", "dice", "precision", "recall", "iou_small", "boundary_iou")
 MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores it beside the network
 
 
-def register(context: Context, job: Job, run_id: str, values: dict[str, float]) -> str:
-    """Make a version of the registered model from a final's run; return its number.
+def register(
+    context: Context, job: Job, outbox: Outbox, network: Path, values: dict[str, float]
+) -> None:
+    """Make a final's network (a `.keras` file) a version of the registered model.
 
     A final that is done again finds its version and leaves it.
     """
-    client = context.tracker.client
-    name = context.experiment.tracking.registered_model
-    _ensure_model(client, name)
-    for known in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
-        return str(known.version)
     tags = {
         "architecture": job.key.architecture,
         "study": job.study,
@@ -47,16 +41,9 @@ def register(context: Context, job: Job, run_id: str, values: dict[str, float]) 
         "occlusion_retention": f"{values['occlusion/retention']:.4f}",
         "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
     }
-    model_id = _log_model(context, job, run_id)
-    version = client.create_model_version(
-        name,
-        source=f"models:/{model_id}",
-        run_id=run_id,
-        tags=tags,
-        description=f"{job.key.architecture}, final {job.key.number} of study {job.study}.",
-        model_id=model_id,
-    )
-    return str(version.version)
+    model = context.experiment.tracking.registered_model
+    with outbox.version(model, job.key.architecture, tags) as folder:
+        write_model(folder, network)
 
 
 def set_aliases(context: Context, winners: dict[str, str]) -> dict[str, str]:
@@ -91,36 +78,6 @@ def set_aliases(context: Context, winners: dict[str, str]) -> dict[str, str]:
         chosen["champion"] = max(aliases.values())[1]
         client.set_registered_model_alias(name, "champion", chosen["champion"])
     return chosen
-
-
-def _ensure_model(client: MlflowClient, name: str) -> None:
-    """Make the registered model unless another process has."""
-    try:
-        client.create_registered_model(
-            name, description="Face parsing: an RGB photograph in, a label map of its size out."
-        )
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
-
-
-def _log_model(context: Context, job: Job, run_id: str) -> str:
-    """Log the run's network as an MLflow model; return the model's id."""
-    client = context.tracker.client
-    model = client.create_logged_model(
-        context.experiment_id,
-        name=job.key.architecture,
-        source_run_id=run_id,
-        params={"learning_rate": str(job.settings.learning_rate)},
-        model_type=job.key.architecture,
-    )
-    with TemporaryDirectory(prefix="faceseg-") as folder:
-        network = context.tracker.fetch(run_id, "checkpoints/best.keras", Path(folder))
-        made = Path(folder) / "model"
-        write_model(made, network)
-        client.log_model_artifacts(model.model_id, str(made))
-    client.finalize_logged_model(model.model_id, "READY")
-    return str(model.model_id)
 
 
 def write_model(folder: Path, network: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,10 +17,15 @@ from faceseg.robustness.occlusion import kinds_for
 from pipelines import registry
 from pipelines.compare import stage as comparison
 from pipelines.config import Experiment
+from pipelines.config.secrets import redact
 from pipelines.context import Context
 from pipelines.display import Display
 from pipelines.prepare import prepare
-from pipelines.tracking import Status, Tracker
+from pipelines.tracking import Sender, Status, Tracker, Waiting
+
+PATIENCE = 600.0  # seconds that a study waits at its end for an MLflow that takes nothing
+TOLD_EVERY = 15.0  # seconds between two lines that say so
+LAST_WORDS = 15.0  # seconds that a stopped study gives its records to arrive
 
 
 def run(experiment: Experiment, console: Console) -> Path:
@@ -35,15 +41,15 @@ def run(experiment: Experiment, console: Console) -> Path:
         )
         comparison.run(context.tracker, experiment, results, console)
         return results
-    with closed_on_error(context, experiment.study):
-        search_and_finals(context, console)
+    with closed_on_error(context), Sender(context.outboxes, context.tracker) as sender:
+        search_and_finals(context, console, sender)
         comparison.run(context.tracker, experiment, results, console)
-    context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
-    context.tracker.end(context.study_run, "FINISHED")
+        context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
+        context.tracker.end(context.study_run, "FINISHED")
     return results
 
 
-def search_and_finals(context: Context, console: Console) -> None:
+def search_and_finals(context: Context, console: Console, sender: Sender) -> None:
     """Run the jobs on Ray, then point the registry's aliases at the best."""
     from pipelines.search import pool
 
@@ -54,7 +60,8 @@ def search_and_finals(context: Context, console: Console) -> None:
         highlight=False,
     )
     with Display(console, experiment.search.trials, experiment.finals.seeds) as display:
-        winners = pool.run(context, display)
+        winners = pool.run(context, display, sender)
+    arrived(context, sender, console)
     give_up_lost_runs(context)
     tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
     for alias, version in registry.set_aliases(context, winners).items():
@@ -135,22 +142,67 @@ def is_finished(context: Context) -> bool:
     return bool(run.data.tags.get("faceseg.done") == budget(context.experiment))
 
 
+def arrived(context: Context, sender: Sender, console: Console) -> None:
+    """Wait until MLflow has all that was said. UserError, naming what waits, if it stays away."""
+    last = time.monotonic()
+    before = waiting = sender.waiting()
+    while waiting.records:
+        if sender.drain(TOLD_EVERY):
+            break
+        waiting = sender.waiting()
+        if waiting.records < before.records:
+            last = time.monotonic()
+        if time.monotonic() - last > PATIENCE:
+            raise UserError(
+                f"{told(waiting, context)}. Nothing is lost: start MLflow again, and the same "
+                "command sends them and goes on"
+            )
+        console.print(f"{told(waiting, context)}; waiting for it", style="yellow", markup=False)
+        before = waiting
+    if refused := sender.waiting().refused:
+        console.print(
+            f"MLflow refused {refused} records for good; they lie in {context.outboxes}: "
+            "*.refused, the reasons beside them",
+            style="yellow",
+            markup=False,
+        )
+
+
+def told(waiting: Waiting, context: Context) -> str:
+    """Say what waits, where, and why."""
+    where = f"{waiting.records} records of {waiting.runs} runs wait in {context.outboxes}"
+    if waiting.since is None:
+        return where
+    uri = redact(context.tracker.uri)
+    return f"MLflow at {uri} has not answered since {waiting.clock} ({waiting.error}); {where}"
+
+
 @contextmanager
-def closed_on_error(context: Context, study: str) -> Iterator[None]:
-    """On any error mark what runs under the name `study` as stopped: nothing runs any more."""
+def closed_on_error(context: Context) -> Iterator[None]:
+    """On any error send what waits and mark what runs as stopped: nothing runs any more.
+
+    MLflow's own failure becomes a UserError: what was done is kept.
+    """
     try:
         yield
     except BaseException as error:
         status: Status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         with suppress(MlflowException):  # it may be MLflow that failed: the first error is told
-            for run in running(context, study):
+            with Sender(context.outboxes, context.tracker) as sender:
+                sender.drain(LAST_WORDS)
+            for run in running(context):
                 context.tracker.end(run.info.run_id, status)
+        if isinstance(error, MlflowException):
+            raise UserError(
+                redact(f"MLflow at {context.tracker.uri} failed: {error}")
+                + ". What was done is kept: mend that, and the same command goes on"
+            ) from error
         raise
 
 
 def give_up_lost_runs(context: Context) -> None:
     """Close the runs of jobs that were told failed because their workers had died."""
-    for run in running(context, context.experiment.study):
+    for run in running(context):
         if run.info.run_id != context.study_run:
             context.tracker.set_tags(
                 run.info.run_id, state="failed", reason="given up: its worker died"
@@ -158,9 +210,9 @@ def give_up_lost_runs(context: Context) -> None:
             context.tracker.end(run.info.run_id, "FAILED")
 
 
-def running(context: Context, study: str) -> list[Run]:
+def running(context: Context) -> list[Run]:
     """Return the runs of a study that MLflow holds for running."""
-    runs = context.tracker.find_runs(context.experiment_id, study=study)
+    runs = context.tracker.find_runs(context.experiment_id, study=context.name)
     return [run for run in runs if run.info.status == "RUNNING"]
 
 

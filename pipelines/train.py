@@ -11,7 +11,7 @@ from pipelines.config import Experiment
 from pipelines.context import Context
 from pipelines.prepare import prepare
 from pipelines.search.job import Job, Key
-from pipelines.tracking import Tracker
+from pipelines.tracking import Sender, Tracker
 
 if TYPE_CHECKING:
     from pipelines.trial import Result
@@ -60,7 +60,7 @@ def run(experiment: Experiment, architecture: str, console: Console) -> "Result"
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     context = Context(experiment, folder, manifest, tracker, experiment_id, "", study.commit())
     job = Job(
-        _key(context, architecture), _name(experiment), experiment.seed, 1, experiment.training
+        _key(context, architecture), experiment.single, experiment.seed, 1, experiment.training
     )
     columns = (
         TextColumn("{task.description}"),
@@ -71,10 +71,12 @@ def run(experiment: Experiment, architecture: str, console: Console) -> "Result"
     )
     bench = Bench(context, threads)
     with (
-        study.closed_on_error(context, job.study),
+        study.closed_on_error(context),
+        Sender(context.outboxes, tracker) as sender,
         Progress(*columns, console=console, transient=True) as progress,
     ):
         result = bench.do(job, TerminalLine(progress, experiment.training.epochs))
+        study.arrived(context, sender, console)
     bench.forget(job)
     return result
 
@@ -82,12 +84,7 @@ def run(experiment: Experiment, architecture: str, console: Console) -> "Result"
 def _key(context: Context, architecture: str) -> Key:
     """Return the key of a training that was interrupted, or else of a new one."""
     runs = context.tracker.find_runs(
-        context.experiment_id, study=_name(context.experiment), architecture=architecture
+        context.experiment_id, study=context.experiment.single, architecture=architecture
     )
     ended = [run for run in runs if "faceseg.state" in run.data.tags]
     return Key("trial", architecture, len(ended))
-
-
-def _name(experiment: Experiment) -> str:
-    """Single trainings are no part of a study, so they have a name of their own."""
-    return f"{experiment.name}-single-{experiment.digest('resources', 'tracking', 'storage')[:8]}"

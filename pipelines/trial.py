@@ -1,15 +1,13 @@
-"""One job done: train, keep the best epoch, evaluate, and log all of it to one MLflow run.
+"""One job done: train, keep the best epoch, evaluate, and say all of it in one MLflow run.
 
 Trials of the search and finals differ in the end only: a trial is occluded on validation
 images; a final is tested (once), occluded on test images, measured and registered.
 """
 
 import math
-import shutil
 import socket
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
@@ -17,11 +15,14 @@ from faceseg.predictor import Predictor
 from faceseg.saving import save
 from faceseg.training.compiled import CompiledNetwork, Recipe
 from faceseg.training.fit import Epoch, Material, NonFiniteLossError, Outcome, train
-from pipelines import final, occluded, registry
+from pipelines import final, occluded, registry, runs
+from pipelines.checkpoints import BEST, LATEST, Checkpoints
 from pipelines.context import Context
 from pipelines.figures import predictions_figure
 from pipelines.search.job import Job
 from pipelines.search.line import Line
+from pipelines.tracking import Outbox
+from pipelines.tracking.machine import machine_watched
 
 KEPT = 3  # compiled networks a worker keeps, the last used: one an architecture as a rule
 
@@ -45,42 +46,45 @@ class Bench:
 
     def do(self, job: Job, line: Line) -> Result:
         """Do one job. The job's own failures are a result; anything else is raised."""
-        run_id = self._open_run(job)
-        tracker = self.context.tracker
-        if known := tracker.result(run_id):  # ended here before, and its worker died untold
-            tracker.end(run_id, "FINISHED")
-            return Result(*known)
+        checkpoints = self._checkpoints(job)
+        checkpoints.fetch()
+        if known := checkpoints.outcome():  # ended before, and its worker died untold
+            return Result(**known)
+        outbox = self._begin(job)
         try:
-            with tracker.system_metrics(run_id):
-                outcome, compiled = self._train(job, run_id, line)
+            with machine_watched(outbox):
+                outcome, compiled = self._train(job, outbox, checkpoints, line)
         except NonFiniteLossError as failure:
-            tracker.set_tags(run_id, state="failed", reason=failure)
-            tracker.end(run_id, "FAILED")
+            outbox.tags(state="failed", reason=failure)
+            outbox.end("FAILED")
             return Result(None, reason=str(failure))
-        self._conclude(job, run_id, outcome, compiled)
-        pruned = outcome.end == "pruned"
-        tracker.set_tags(run_id, state="pruned" if pruned else "complete", end=outcome.end)
-        tracker.end(run_id, "FINISHED")
-        return Result(_best(outcome), pruned)
+        self._conclude(job, outbox, outcome, compiled)
+        result = Result(_best(outcome), outcome.end == "pruned")
+        outbox.tags(state="pruned" if result.pruned else "complete", end=outcome.end)
+        outbox.end("FINISHED")
+        checkpoints.conclude(asdict(result))
+        return result
 
     def forget(self, job: Job) -> None:
         """Remove the checkpoints of a job whose end has been heard."""
-        shutil.rmtree(self._folder(job), ignore_errors=True)
+        self._checkpoints(job).remove()
 
     def fail(self, job: Job, reason: str, details: str) -> None:
         """Close the run of a job that raised: the reason as a tag, the traceback as a file."""
-        tracker = self.context.tracker
-        run_id = self._open_run(job)
-        tracker.set_tags(run_id, state="failed", reason=reason)
-        with tracker.files(run_id) as folder:
+        outbox = runs.outbox(self.context, job)
+        outbox.tags(state="failed", reason=reason)
+        with outbox.files() as folder:
             (folder / "failure.txt").write_text(details, encoding="utf-8")
-        tracker.end(run_id, "FAILED")
+        outbox.end("FAILED")
 
-    def _train(self, job: Job, run_id: str, line: Line) -> tuple[Outcome, CompiledNetwork]:
-        context, tracker = self.context, self.context.tracker
+    def _train(
+        self, job: Job, outbox: Outbox, checkpoints: Checkpoints, line: Line
+    ) -> tuple[Outcome, CompiledNetwork]:
+        context = self.context
 
         def report(epoch: Epoch) -> bool:
-            tracker.log_metrics(run_id, epoch.metrics, epoch.number, epoch.time)
+            checkpoints.push(BEST, LATEST)
+            outbox.metrics(epoch.metrics, epoch.number, epoch.time)
             speed = epoch.metrics["images_per_second"]
             return line.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
 
@@ -91,23 +95,26 @@ class Bench:
             job.settings,
             Material(context.train, context.validation, classes),
             seed=job.seed,
-            folder=self._folder(job),
+            folder=checkpoints.folder,
             report=report,
             threads=self.threads,
             on_step=lambda epoch, percent, loss: line.progress(job.key, epoch, percent, loss),
         )
         return outcome, compiled
 
-    def _conclude(self, job: Job, run_id: str, outcome: Outcome, compiled: CompiledNetwork) -> None:
-        """Write and log everything that a trained network leaves behind."""
+    def _conclude(
+        self, job: Job, outbox: Outbox, outcome: Outcome, compiled: CompiledNetwork
+    ) -> None:
+        """Write and say everything that a trained network leaves behind."""
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
         predictor = Predictor(compiled.network, classes)
-        with context.tracker.files(run_id) as folder:
+        with outbox.files() as folder:
             origin = {
                 "architecture": job.key.architecture,
                 "study": job.study,
-                "run": run_id,
+                "kind": job.key.kind,
+                "trial": job.key.number,
                 "seed": job.seed,
                 "val_iou": _best(outcome),
                 "commit": context.commit,
@@ -125,13 +132,12 @@ class Bench:
                 "seconds/training": sum(each.metrics["epoch_seconds"] for each in outcome.history),
             }
             ended = outcome.history[-1].time  # the same when it is all done again after a crash
-            values |= occluded.evaluate(context, job, predictor, run_id, folder, at=ended)
+            values |= occluded.evaluate(context, job, predictor, outbox, folder, at=ended)
             if job.key.kind == "final":
                 values |= final.evaluate(context, predictor, model_file, folder, self.threads)
+                registry.register(context, job, outbox, model_file, values)
             values["seconds/evaluation"] = time.perf_counter() - started
-            context.tracker.log_once(run_id, values, ended)
-        if job.key.kind == "final":
-            registry.register(context, job, run_id, values)
+            outbox.once(values, ended)
 
     def _compile(self, job: Job) -> CompiledNetwork:
         data = self.context.experiment.data
@@ -145,41 +151,32 @@ class Bench:
         self._compiled[key] = compiled
         return compiled
 
-    def _folder(self, job: Job) -> Path:
-        return self.context.checkpoints / job.study / job.key.folder
+    def _checkpoints(self, job: Job) -> Checkpoints:
+        copies, name = self.context.experiment.checkpoints, f"{job.study}/{job.key.folder}"
+        address = f"{copies.rstrip('/')}/{name}" if copies else None
+        return Checkpoints(self.context.checkpoints / name, address)
 
-    def _open_run(self, job: Job) -> str:
-        context, tracker = self.context, self.context.tracker
-        identity = {
-            "study": job.study,
-            "kind": job.key.kind,
-            "architecture": job.key.architecture,
-            "trial": str(job.key.number),
-            "winner": job.key.winner or "-",
-        }
-        run_id = tracker.open_run(
-            context.experiment_id,
-            job.key.label,
-            identity,
-            describe(job, alone=not context.study_run),
-            context.study_run,
-        )
+    def _begin(self, job: Job) -> Outbox:
+        """Say that an attempt at the job begins, and what the job is."""
+        context, outbox = self.context, runs.outbox(self.context, job)
         settings = job.settings.model_dump()
         architecture = context.experiment.architectures[job.key.architecture].options()
-        tracker.log_params(run_id, {**settings, "network": architecture, "seed": job.seed})
         manifest = context.manifest
-        tracker.log_dataset(
-            run_id, context.experiment.data.source, manifest.fingerprint, **context.dataset_facts()
-        )
-        tracker.set_tags(
-            run_id,
+        dataset = {
+            "name": context.experiment.data.source,
+            "digest": manifest.fingerprint,
+            **context.dataset_facts(),
+        }
+        outbox.open(
+            dataset,
             attempt=job.attempt,
             seed=job.seed,
             commit=context.commit,
             data=manifest.fingerprint,
             host=socket.gethostname(),
         )
-        return run_id
+        outbox.params({**settings, "network": architecture, "seed": job.seed})
+        return outbox
 
 
 def _best(outcome: Outcome) -> float:
@@ -191,18 +188,4 @@ def history_table(history: tuple[Epoch, ...]) -> pd.DataFrame:
     """Return the epochs as a table, one row each."""
     return pd.DataFrame(
         [{"epoch": epoch.number, "time": epoch.time, **epoch.metrics} for epoch in history]
-    )
-
-
-def describe(job: Job, alone: bool = False) -> str:
-    """Say in a sentence what a run is. alone: it belongs to no study."""
-    settings = job.settings
-    what = f"Trial {job.key.number} of the search for {job.key.architecture}"
-    if alone:
-        what = f"Single training {job.key.number} of {job.key.architecture}"
-    elif job.key.kind == "final":
-        what = f"Final {job.key.number} of {job.key.architecture}'s best setting, tested once"
-    return (
-        f"{what}: learning rate {settings.learning_rate:.3g}, batch size {settings.batch_size}, "
-        f"{settings.epochs} epochs, seed {job.seed}."
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from faceseg.classes import LAPA, ClassSet
 from faceseg.training.settings import TrainingSettings
+from pipelines.config.secrets import redact
 from pipelines.search.space import Space
 
 
@@ -57,6 +58,9 @@ class Data(Section):
             raise ValueError(f"image_size {list(self.image_size)}: both must be multiples of 32")
         return self
 
+
+# Where an experiment runs and keeps things is no part of what it is.
+WHERE = ("resources", "tracking", "storage", "checkpoints")
 
 # What each builder takes, told here because asking it would load a framework.
 COMMON = ("alpha", "width", "encoder_weights", "batch_norm_momentum")
@@ -132,14 +136,17 @@ class Resources(Section):
     workers: int | None = Field(None, ge=1, description="None: as many as the cluster holds")
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
-    address: str | None = Field(None, description="Ray address; None starts Ray here")
+    address: str | None = Field(
+        None, description="Ray address; None: RAY_ADDRESS if it is set, else Ray starts here"
+    )
     trials_per_worker: int = Field(50, ge=1, description="then a fresh process takes over")
 
 
 class Tracking(Section):
-    """Where MLflow is; None means a database file in `storage`."""
+    """Where MLflow and Optuna keep what happened; None means a database file in `storage`."""
 
     uri: str | None = None
+    database: str | None = Field(None, description="Optuna's: postgresql+psycopg://…")
     registered_model: str = "faceseg"
 
 
@@ -162,6 +169,9 @@ class Experiment(Section):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     storage: Path = Path("results")
+    checkpoints: str | None = Field(
+        None, description="an fsspec address (s3://…) that every node reaches; None: in storage"
+    )
 
     @field_validator("architectures", mode="before")
     @classmethod
@@ -199,8 +209,13 @@ class Experiment(Section):
     @property
     def study(self) -> str:
         """The study's name: same experiment, same study, whatever runs it and for how long."""
-        where = ("resources", "tracking", "storage", "description")
-        return f"{self.name}-{self.digest(*where, 'search.trials', 'finals.seeds')[:8]}"
+        left_out = (*WHERE, "description", "search.trials", "finals.seeds")
+        return f"{self.name}-{self.digest(*left_out)[:8]}"
+
+    @property
+    def single(self) -> str:
+        """The name of single trainings: they are no part of a study."""
+        return f"{self.name}-single-{self.digest(*WHERE)[:8]}"
 
     @property
     def tracking_uri(self) -> str:
@@ -209,9 +224,10 @@ class Experiment(Section):
 
     @property
     def search_database(self) -> str:
-        """Optuna's database: a file of its own beside MLflow's."""
-        return f"sqlite:///{(self.storage / 'optuna.db').resolve()}"
+        """Optuna's database: unless one is given, a file of its own beside MLflow's."""
+        return self.tracking.database or f"sqlite:///{(self.storage / 'optuna.db').resolve()}"
 
     def as_yaml(self) -> str:
-        """Return the resolved experiment as a file that runs it again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        """Return the resolved experiment as a file that runs it again, without its passwords."""
+        content = redact(self.model_dump(mode="json"))
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -15,9 +15,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from faceseg.errors import UserError
 from pipelines.config import Resources
+from pipelines.config.secrets import redact
 from pipelines.context import Context
 from pipelines.search.coordinator import Coordinator, Snapshot
 from pipelines.search.worker import Leave, Worker, environment
+from pipelines.tracking import Sender
 
 TICK = 0.5  # seconds between two looks
 STILL_BORN = 3  # workers in a row that may die before they take a job
@@ -92,8 +94,34 @@ class Pool:
         return bool(self._working)
 
 
-def run(context: Context, show: Show) -> dict[str, str]:
-    """Run search and finals to their end; return each architecture's winner digest."""
+@dataclass
+class Outage:
+    """Tells, once each, that MLflow has gone away and that it is back."""
+
+    context: Context
+    sender: Sender
+    _told: bool = False
+
+    def news(self) -> list[str]:
+        """Return what is to be said now."""
+        waiting = self.sender.waiting()
+        if self._told == (waiting.since is not None):
+            return []
+        self._told = not self._told
+        uri = redact(self.context.tracker.uri)
+        if not self._told:
+            return [f"MLflow at {uri} answers again; what waited is being sent"]
+        return [
+            f"MLflow at {uri} does not answer since {waiting.clock} ({waiting.error}); training "
+            f"goes on, and what it says waits in {self.context.outboxes}"
+        ]
+
+
+def run(context: Context, show: Show, sender: Sender) -> dict[str, str]:
+    """Run search and finals to their end; return each architecture's winner digest.
+
+    sender: the driver's own; what it cannot send is told.
+    """
     experiment = context.experiment
     ours = connect(experiment.resources)
     try:
@@ -111,8 +139,9 @@ def run(context: Context, show: Show) -> dict[str, str]:
         )
         pool = Pool(context, coordinator, size(experiment.resources))
         pool.fill()
+        outage = Outage(context, sender)
         while pool.busy:
-            news = pool.step()
+            news = [*pool.step(), *outage.news()]
             try:
                 show(ray.get(coordinator.snapshot.remote(), timeout=10), news)
             except GetTimeoutError:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from mlflow.exceptions import MlflowException
 from rich.console import Console
 
 from faceseg.errors import UserError
@@ -19,7 +18,9 @@ from pipelines.context import Context
 from pipelines.prepare import prepare
 from pipelines.search.coordinator import WAIT
 from pipelines.search.job import Job, Key
+from pipelines.tracking import Sender
 
+PARTING = 5.0  # seconds that a worker which leaves gives its records to arrive
 PAUSE = 1.0  # seconds between two questions for work, and between two notes of progress
 
 
@@ -51,16 +52,13 @@ class Worker:
 
     def work(self, coordinator: Any) -> Leave:
         """Do jobs until there are none, or until it is time for a fresh process."""
-        try:
-            return self._work(coordinator)
-        except UserError as error:
-            return Leave("stop", str(error))
-        except MlflowException as error:  # without it nothing that is done can be kept
-            return Leave(
-                "stop",
-                f"MLflow at {self.context.tracker.uri} failed: {error}. What was done is kept: "
-                "mend that, and the same command goes on",
-            )
+        with Sender(self.context.outboxes, self.context.tracker) as sender:
+            try:
+                leave = self._work(coordinator)
+            except UserError as error:
+                leave = Leave("stop", str(error))
+            sender.drain(PARTING)
+        return leave
 
     def _work(self, coordinator: Any) -> Leave:
         done = 0
@@ -73,7 +71,7 @@ class Worker:
                 continue
             try:
                 result = self.bench.do(job, RayLine(coordinator))
-            except (UserError, MlflowException):
+            except UserError:
                 raise
             except Exception as error:  # the trial's own failure: told, and the study goes on
                 self._fail(coordinator, job, error)
@@ -125,6 +123,7 @@ def environment(experiment_gpus: float) -> dict[str, str]:
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the sender tries again, and says so
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     if experiment_gpus <= 0:

@@ -112,7 +112,7 @@ def test_every_run_keeps_its_files(store: Any, tmp_path: Path):
         np.testing.assert_allclose(history["val/iou"], [value for _, value in curve])
         classes, origin = read_facts(store.tracker.fetch(run_id, "checkpoints/best.keras", own))
         assert classes == LAPA
-        assert origin["run"] == run_id
+        assert str(origin["trial"]) == run.data.tags["faceseg.trial"]
         with np.load(store.tracker.fetch(run_id, "confusion.npz", own)) as counts:
             images = 3 if run.data.tags["faceseg.kind"] == "final" else 2
             assert counts["clean/0/visible"].shape == (images, 11, 11)

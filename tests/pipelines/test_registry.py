@@ -19,11 +19,11 @@ from faceseg.classes import LAPA
 from faceseg.data.manifest import Manifest
 from faceseg.saving import save
 from faceseg.training.settings import TrainingSettings
-from pipelines import registry
+from pipelines import registry, runs
 from pipelines.config import Experiment
 from pipelines.context import Context
 from pipelines.search.job import Job, Key
-from pipelines.tracking import Tracker
+from pipelines.tracking import Sender, Tracker
 
 VALUES = {
     **{f"test/{name}": 0.5 for name in ("iou", "dice", "precision", "recall", "iou_small")},
@@ -47,32 +47,29 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def context(tracker: Tracker, experiment_id: str, tmp_path: Path) -> Context:
     experiment = Experiment.model_validate(
-        {"name": "registry", "tracking": {"registered_model": f"model-{tmp_path.name}"}}
+        {
+            "name": "registry",
+            "storage": tmp_path,
+            "tracking": {"registered_model": f"model-{tmp_path.name}"},
+        }
     )
     manifest = Manifest.model_construct(fingerprint="abcdef")
-    return Context(experiment, tmp_path, manifest, tracker, experiment_id, "", "commit1")
+    return Context(experiment, tmp_path, manifest, tracker, experiment_id, "study", "commit1")
 
 
 def final(
     context: Context, network_file: Path, architecture: str, number: int, iou: float
 ) -> tuple[Job, str]:
-    """Log a final's run as `Bench` does, as far as the registry looks at it."""
-    study = context.experiment.study
+    """Say a final's model and score as `Bench` does, and wait until they have arrived."""
     key = Key("final", architecture, number, "winner01")
-    job = Job(key, study, 7, 1, TrainingSettings())
-    identity = {
-        "study": study,
-        "kind": "final",
-        "architecture": architecture,
-        "trial": str(number),
-        "winner": "winner01",
-    }
-    run_id = context.tracker.open_run(context.experiment_id, key.label, identity, "A final.")
-    with context.tracker.files(run_id) as folder:
-        (folder / "checkpoints").mkdir()
-        (folder / "checkpoints" / "best.keras").write_bytes(network_file.read_bytes())
-    context.tracker.log_metrics(run_id, {"best/val_iou": iou})
-    return job, run_id
+    job = Job(key, context.experiment.study, 7, 1, TrainingSettings())
+    outbox = runs.outbox(context, job)
+    outbox.once({"best/val_iou": iou}, at=1.0)
+    registry.register(context, job, outbox, network_file, VALUES)
+    with Sender(context.outboxes, context.tracker) as sender:
+        assert sender.drain(30), sender.waiting()
+    identity = outbox.run.identity
+    return job, context.tracker.find_runs(context.experiment_id, **identity)[0].info.run_id
 
 
 def aliases(context: Context) -> dict[str, str]:
@@ -82,8 +79,7 @@ def aliases(context: Context) -> dict[str, str]:
 
 
 def test_a_final_becomes_a_version_that_says_what_it_is(context: Context, network_file: Path):
-    job, run_id = final(context, network_file, "unet", 0, 0.5)
-    assert registry.register(context, job, run_id, VALUES) == "1"
+    _, run_id = final(context, network_file, "unet", 0, 0.5)
     name = context.experiment.tracking.registered_model
     version = context.tracker.client.get_model_version(name, "1")
     assert version.run_id == run_id
@@ -104,9 +100,8 @@ def test_a_final_becomes_a_version_that_says_what_it_is(context: Context, networ
 
 
 def test_a_final_done_again_keeps_its_version(context: Context, network_file: Path):
-    job, run_id = final(context, network_file, "unet", 0, 0.5)
-    versions = [registry.register(context, job, run_id, VALUES) for _ in range(2)]
-    assert versions == ["1", "1"]
+    for _ in range(2):
+        final(context, network_file, "unet", 0, 0.5)
     name = context.experiment.tracking.registered_model
     assert len(context.tracker.client.search_model_versions(f"name = '{name}'")) == 1
 
@@ -116,17 +111,17 @@ def test_aliases_name_the_best_by_validation_and_keep_the_champion(
 ):
     winners = {"unet": "winner01", "segnet": "winner01"}
     for architecture, number, iou in (("unet", 0, 0.3), ("unet", 1, 0.4), ("segnet", 0, 0.6)):
-        registry.register(context, *final(context, network_file, architecture, number, iou), VALUES)
+        final(context, network_file, architecture, number, iou)
     expected = {"best-unet": "2", "best-segnet": "3", "champion": "3"}
     assert registry.set_aliases(context, winners) == expected
     assert aliases(context) == expected
-    registry.register(context, *final(context, network_file, "unet", 2, 0.9), VALUES)
+    final(context, network_file, "unet", 2, 0.9)
     assert registry.set_aliases(context, winners) == {"best-unet": "4", "best-segnet": "3"}
     assert aliases(context) == {"best-unet": "4", "best-segnet": "3", "champion": "3"}
 
 
 def test_finals_of_other_settings_are_not_pointed_at(context: Context, network_file: Path):
-    registry.register(context, *final(context, network_file, "unet", 0, 0.9), VALUES)
+    final(context, network_file, "unet", 0, 0.9)
     assert registry.set_aliases(context, {"unet": "winner02"}) == {}
     assert aliases(context) == {}
 
@@ -141,7 +136,7 @@ def test_a_version_is_served_images_and_gives_label_maps_of_their_size(
     context: Context, network_file: Path
 ):
     """Left red, right blue, 48 rows of 80 pixels: ids 1 and 3, but for the blurred middle."""
-    registry.register(context, *final(context, network_file, "unet", 0, 0.5), VALUES)
+    final(context, network_file, "unet", 0, 0.5)
     name = context.experiment.tracking.registered_model
     model = mlflow.pyfunc.load_model(f"models:/{name}/1")
     image = np.zeros((48, 80, 3), dtype=np.uint8)

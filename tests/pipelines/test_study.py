@@ -41,7 +41,7 @@ def test_what_runs_is_closed_when_the_study_stops(
 ):
     with (
         pytest.raises(type(error)),
-        study.closed_on_error(context, context.experiment.study),
+        study.closed_on_error(context),
     ):
         raise error
     assert statuses(context) == {
@@ -54,7 +54,7 @@ def test_what_runs_is_closed_when_the_study_stops(
 
 def test_nothing_is_closed_without_an_error(context: Context):
     before = statuses(context)
-    with study.closed_on_error(context, context.experiment.study):
+    with study.closed_on_error(context):
         pass
     assert statuses(context) == before
 

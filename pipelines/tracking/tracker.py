@@ -1,7 +1,7 @@
 """MLflow, by client and by ids alone: no current run, so any process may log to any run.
 
 A run is found by its tags before it is made, so a job that starts again goes on in the run it
-had. Points carry the time at which they were measured: sending an epoch twice stores it once.
+had. The driver speaks to MLflow through this; jobs write to their outbox.
 """
 
 import json
@@ -19,17 +19,16 @@ from typing import Any, Literal
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking import MlflowClient
 
 from faceseg.errors import UserError
+from pipelines.config.secrets import redact
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
 # Without it the pages open on language-model tools, and runs are a click away.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-SYSTEM_INTERVAL = 10  # seconds between two samples of the machine
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Tracker:
                 own = None if self.uri.startswith("http") else artifacts.resolve().as_uri()
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except MlflowException as error:
-            raise UserError(f"MLflow at {self.uri} does not answer: {error}") from error
+            raise UserError(redact(f"MLflow at {self.uri} does not answer: {error}")) from error
         if found.lifecycle_stage != "active":
             raise UserError(
                 f"the MLflow experiment {name!r} was deleted; restore it in the UI, or give this "
@@ -90,16 +89,31 @@ class Tracker:
         parent: str = "",
     ) -> str:
         """Return the id of the run with these `faceseg.` tags, made or set to running again."""
+        run_id = self.find_or_make_run(experiment_id, name, identity, description, parent)
+        self.set_running(run_id)
+        return run_id
+
+    def find_or_make_run(
+        self,
+        experiment_id: str,
+        name: str,
+        identity: Mapping[str, str],
+        description: str,
+        parent: str = "",
+    ) -> str:
+        """Return the id of the run with these `faceseg.` tags, in whatever state it is."""
         if found := self.find_runs(experiment_id, **identity):
-            run_id = str(found[0].info.run_id)
-            self.client.update_run(run_id, status="RUNNING")
-            return run_id
+            return str(found[0].info.run_id)
         tags = {f"faceseg.{key}": value for key, value in identity.items()}
         tags["mlflow.note.content"] = description
         tags["mlflow.user"] = _user()
         if parent:
             tags["mlflow.parentRunId"] = parent
         return str(self.client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
+
+    def set_running(self, run_id: str) -> None:
+        """Say that a run goes on."""
+        self.client.update_run(run_id, status="RUNNING")
 
     def log_metrics(
         self, run_id: str, values: Mapping[str, float], step: int = 0, at: float | None = None
@@ -109,11 +123,7 @@ class Tracker:
         A class that occurs nowhere has no score, and a gap in its curve says so.
         """
         stamp = int(1000 * (time.time() if at is None else at))
-        points = [
-            Metric(key, float(value), stamp, step)
-            for key, value in values.items()
-            if math.isfinite(value)
-        ]
+        points = [Metric(key, value, stamp, step) for key, value in finite(values).items()]
         for start in range(0, len(points), BATCH):
             self.client.log_batch(run_id, metrics=points[start : start + BATCH])
 
@@ -141,26 +151,6 @@ class Tracker:
         self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
 
     @contextmanager
-    def system_metrics(self, run_id: str) -> Iterator[None]:
-        """Log CPU, memory, disk, network and GPU of this machine while something runs."""
-        monitor = SystemMetricsMonitor(
-            run_id, SYSTEM_INTERVAL, resume_logging=True, tracking_uri=self.uri
-        )
-        monitor.start()
-        try:
-            yield
-        finally:
-            monitor.finish()
-
-    def result(self, run_id: str) -> tuple[float, bool] | None:
-        """Return best `val/iou` and whether pruned, of a run that has ended well; else None."""
-        data = self.client.get_run(run_id).data
-        state = data.tags.get("faceseg.state")
-        if state not in ("complete", "pruned"):
-            return None
-        return data.metrics["best/val_iou"], state == "pruned"
-
-    @contextmanager
     def files(self, run_id: str) -> Iterator[Path]:
         """Give a folder; what was written into it becomes the run's artifacts."""
         with TemporaryDirectory(prefix="faceseg-") as folder:
@@ -174,9 +164,14 @@ class Tracker:
         except (MlflowException, OSError) as error:
             raise UserError(f"MLflow run {run_id} holds no artifact {artifact!r}") from error
 
-    def end(self, run_id: str, status: Status) -> None:
-        """Close a run."""
-        self.client.set_terminated(run_id, status)
+    def end(self, run_id: str, status: Status, at: float | None = None) -> None:
+        """Close a run, ended `at` (seconds since 1970; None: now)."""
+        self.client.set_terminated(run_id, status, None if at is None else int(1000 * at))
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that are numbers: MLflow takes no others."""
+    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

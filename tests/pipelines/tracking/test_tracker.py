@@ -9,7 +9,7 @@ import pytest
 from mlflow.entities import Metric
 
 from faceseg.errors import UserError
-from pipelines.tracking import Tracker, flatten
+from pipelines.tracking.tracker import Tracker, flatten
 
 IDENTITY = {"study": "s-1", "kind": "trial", "architecture": "unet", "trial": "0"}
 
@@ -177,19 +177,6 @@ def test_a_run_ends_as_it_did(tracker: Tracker, run_id: str, status: str):
     info = tracker.client.get_run(run_id).info
     assert info.status == status
     assert info.end_time is not None
-
-
-@pytest.mark.parametrize(
-    ("state", "result"),
-    [(None, None), ("failed", None), ("complete", (0.5, False)), ("pruned", (0.5, True))],
-)
-def test_the_result_of_a_run_that_has_ended_well(
-    tracker: Tracker, run_id: str, state: str | None, result: tuple[float, bool] | None
-):
-    tracker.log_metrics(run_id, {"best/val_iou": 0.5})
-    if state:
-        tracker.set_tags(run_id, state=state)
-    assert tracker.result(run_id) == result
 
 
 def test_a_tracker_travels_as_its_address(tracker: Tracker):

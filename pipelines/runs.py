@@ -1,0 +1,35 @@
+"""The MLflow run of a job: what finds it, what it says of itself, and its outbox."""
+
+from pipelines.context import Context
+from pipelines.search.job import Job
+from pipelines.tracking import Outbox, RunInfo
+
+
+def outbox(context: Context, job: Job) -> Outbox:
+    """Return where all that a job has to say is written; a job done again has the same."""
+    identity = {
+        "study": job.study,
+        "kind": job.key.kind,
+        "architecture": job.key.architecture,
+        "trial": str(job.key.number),
+        "winner": job.key.winner or "-",
+    }
+    description = describe(job, alone=not context.study_run)
+    run = RunInfo(
+        context.experiment_id, job.key.label, identity, description, parent=context.study_run
+    )
+    return Outbox(context.outboxes / job.key.folder, run)
+
+
+def describe(job: Job, alone: bool = False) -> str:
+    """Say in a sentence what a run is. alone: it belongs to no study."""
+    settings = job.settings
+    what = f"Trial {job.key.number} of the search for {job.key.architecture}"
+    if alone:
+        what = f"Single training {job.key.number} of {job.key.architecture}"
+    elif job.key.kind == "final":
+        what = f"Final {job.key.number} of {job.key.architecture}'s best setting, tested once"
+    return (
+        f"{what}: learning rate {settings.learning_rate:.3g}, batch size {settings.batch_size}, "
+        f"{settings.epochs} epochs, seed {job.seed}."
+    )

@@ -1,0 +1,118 @@
+"""One record of an outbox brought to MLflow, so that bringing it twice changes nothing.
+
+A server may die after it has stored a record and before it says so: each kind first looks at
+what is there.
+"""
+
+import mlflow
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.tracking import MlflowClient
+
+from pipelines.tracking.outbox import Record
+from pipelines.tracking.tracker import Tracker
+
+
+class Stored:
+    """The points that a run has, read once a metric while one sender holds the run."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._points: dict[str, dict[int, int]] = {}  # metric -> step -> time
+
+    def points(self, run_id: str, key: str) -> dict[int, int]:
+        """Return the steps of a metric and when (ms) they were measured; the caller may add."""
+        if key not in self._points:
+            history = self._tracker.client.get_metric_history(run_id, key)
+            self._points[key] = {each.step: each.timestamp for each in history}
+        return self._points[key]
+
+
+def deliver(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> None:
+    """Tell MLflow what a record says. Raises MlflowException, or OSError for files."""
+    content = record.content
+    match record.kind:
+        case "open":
+            tracker.set_running(run_id)
+            dataset = dict(content["dataset"])
+            tracker.log_dataset(run_id, dataset.pop("name"), dataset.pop("digest"), **dataset)
+            tracker.set_tags(run_id, **content["tags"])
+        case "metrics":
+            _metrics(record, tracker, run_id, stored)
+        case "once":
+            tracker.log_once(run_id, content["values"], content["at"])
+        case "params":
+            tracker.log_params(run_id, content["values"])
+        case "tags":
+            tracker.set_tags(run_id, **content["tags"])
+        case "files":
+            tracker.client.log_artifacts(run_id, str(record.files))
+        case "version":
+            # MLflow resolves a `models:/` address in its default store, whatever the client's is.
+            mlflow.set_tracking_uri(tracker.uri)
+            _version(record, tracker.client, run_id)
+        case "end":
+            tracker.end(run_id, content["status"], content["at"])
+        case _:
+            raise ValueError(f"{record.path} is of no known kind: {record.kind!r}")
+
+
+def _metrics(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> None:
+    """Log a step unless the run has it: an epoch trained again after a loss is the same epoch."""
+    values, step, at = (record.content[key] for key in ("values", "step", "at"))
+    if not values:
+        return
+    known = stored.points(run_id, next(iter(values)))  # a step's values are stored together
+    stamp = int(1000 * at)
+    if step is None:
+        if stamp in known.values():
+            return
+        step = max(known, default=-1) + 1
+    elif step in known:
+        return
+    tracker.log_metrics(run_id, values, step, at)
+    known[step] = stamp
+
+
+def _version(record: Record, client: MlflowClient, run_id: str) -> None:
+    """Make a version of the registered model, unless this run has one."""
+    name, architecture = record.content["model"], record.content["architecture"]
+    _ensure_model(client, name)
+    if client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+        return
+    known = client.search_logged_models(
+        [record.run.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    logged = (
+        known[0]
+        if known
+        else client.create_logged_model(
+            record.run.experiment_id,
+            name=architecture,
+            source_run_id=run_id,
+            model_type=architecture,
+        )
+    )
+    if logged.status != LoggedModelStatus.READY:
+        client.log_model_artifacts(logged.model_id, str(record.files))
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    client.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}",
+        run_id=run_id,
+        tags=record.content["tags"],
+        description=record.run.description,
+        model_id=logged.model_id,
+    )
+
+
+def _ensure_model(client: MlflowClient, name: str) -> None:
+    """Make the registered model unless another process has."""
+    try:
+        client.create_registered_model(
+            name, description="Face parsing: an RGB photograph in, a label map of its size out."
+        )
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise

@@ -1,0 +1,143 @@
+"""Brings what outboxes hold to MLflow, in order, in a thread of its own.
+
+Senders run in the driver and in every worker; whoever holds a run's lock sends for it, so a
+dead worker's records are sent by another. MLflow down is no error here: records wait.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+from mlflow.exceptions import MlflowException
+from requests import RequestException, get
+
+from pipelines.config.secrets import redact
+from pipelines.tracking import outbox
+from pipelines.tracking.delivery import Stored, deliver
+from pipelines.tracking.tracker import Tracker
+
+PAUSE = 0.3  # seconds between two looks into the outboxes
+LONGEST_PAUSE = 10.0  # seconds between two tries while MLflow does not answer
+PROBE = 5.0  # seconds that MLflow has to say that it is there
+REFUSED = "refused"  # ending of records that MLflow will never take
+# What MLflow says of a record that it would refuse again tomorrow.
+FINAL = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What has not arrived. `since`: when MLflow stopped answering (seconds since 1970)."""
+
+    records: int = 0
+    runs: int = 0
+    refused: int = 0
+    since: float | None = None
+    error: str = ""
+
+    @property
+    def clock(self) -> str:
+        """`since` as people read it."""
+        return datetime.fromtimestamp(self.since).strftime("%H:%M:%S") if self.since else ""
+
+
+class Sender:
+    """Sends what lies in the outboxes under `root`. Use as a context."""
+
+    def __init__(self, root: Path, tracker: Tracker) -> None:
+        self.root = root
+        self.tracker = tracker
+        self._stop = threading.Event()
+        self._since: float | None = None
+        self._error = ""
+        self._runs: dict[Path, str] = {}
+        self._thread = threading.Thread(target=self._go, name="sender", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=PROBE)
+
+    def waiting(self) -> Waiting:
+        """Return what waits now, counted on disk."""
+        waiting = [len(outbox.records(folder)) for folder in self._folders()]
+        refused = sum(1 for _ in self.root.glob(f"*/*.{REFUSED}"))
+        return Waiting(sum(waiting), sum(map(bool, waiting)), refused, self._since, self._error)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until nothing waits, at most so long; return whether all has arrived."""
+        until = time.monotonic() + seconds
+        while self.waiting().records:
+            if time.monotonic() > until:
+                return False
+            time.sleep(PAUSE / 3)
+        return True
+
+    def _go(self) -> None:
+        pause = PAUSE
+        while not self._stop.wait(pause):
+            try:
+                self._round()
+            except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
+                # The thread must outlive whatever MLflow answers: the error is shown, and kept.
+                self._since = self._since or time.time()
+                self._error = redact(str(error).strip().splitlines()[0] if str(error) else "")
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                self._since, self._error, pause = None, "", PAUSE
+
+    def _round(self) -> None:
+        folders = [folder for folder in self._folders() if outbox.records(folder)]
+        if folders:
+            self._probe()
+        for folder in folders:
+            lock = FileLock(folder.with_suffix(".lock"))
+            try:
+                with lock.acquire(blocking=False):
+                    self._send(folder)
+            except Timeout:  # another process sends for this run
+                continue
+
+    def _send(self, folder: Path) -> None:
+        stored = Stored(self.tracker)
+        for path in outbox.records(folder):
+            if self._stop.is_set():
+                return
+            record = outbox.read(path)
+            if folder not in self._runs:
+                run = record.run
+                self._runs[folder] = self.tracker.find_or_make_run(
+                    run.experiment_id, run.name, run.identity, run.description, run.parent
+                )
+            try:
+                deliver(record, self.tracker, self._runs[folder], stored)
+            except MlflowException as error:
+                if error.error_code not in FINAL:
+                    raise
+                path.rename(path.with_suffix(f".{REFUSED}"))
+                path.with_suffix(".reason").write_text(str(error), encoding="utf-8")
+            else:
+                record.remove()
+
+    def _probe(self) -> None:
+        """Raise at once if a server is not there: MLflow's own calls would try for minutes."""
+        if not self.tracker.uri.startswith("http"):
+            return
+        answer = get(f"{self.tracker.uri.rstrip('/')}/health", timeout=PROBE)
+        if answer.status_code >= 500:
+            raise RequestException(f"{answer.status_code} {answer.reason}")
+
+    def _folders(self) -> list[Path]:
+        return [path for path in sorted(self.root.glob("*")) if path.is_dir()]

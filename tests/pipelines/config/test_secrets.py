@@ -1,0 +1,40 @@
+"""Passwords of addresses are not shown, and an experiment written down does not hold them."""
+
+import pytest
+
+from pipelines.config import Experiment
+from pipelines.config.secrets import redact
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (
+            "postgresql+psycopg://me:s3cret@db:5432/optuna",
+            "postgresql+psycopg://me:***@db:5432/optuna",
+        ),
+        ("failed at https://u:p%40ss@host/x, twice", "failed at https://u:***@host/x, twice"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("sqlite:///a.db", "sqlite:///a.db"),
+        ({"a": ["s3://k:v@b"], "n": 3}, {"a": ["s3://k:***@b"], "n": 3}),
+    ],
+)
+def test_a_password_is_hidden_and_nothing_else(given, shown):
+    assert redact(given) == shown
+
+
+def test_an_experiment_is_written_down_without_its_password():
+    experiment = Experiment.model_validate(
+        {"name": "x", "tracking": {"database": "postgresql+psycopg://me:s3cret@db/optuna"}}
+    )
+    assert experiment.search_database.endswith("me:s3cret@db/optuna")
+    assert "s3cret" not in experiment.as_yaml()
+
+
+def test_where_it_runs_does_not_name_a_study():
+    plain = Experiment.model_validate({"name": "x"})
+    moved = Experiment.model_validate(
+        {"name": "x", "checkpoints": "s3://b/c", "tracking": {"database": "postgresql://db/o"}}
+    )
+    assert plain.study == moved.study
+    assert plain.single == moved.single

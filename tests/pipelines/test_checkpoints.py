@@ -1,0 +1,69 @@
+"""A job's checkpoints on a disk that dies, and their copy at an address that does not."""
+
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from faceseg.errors import UserError
+from pipelines.checkpoints import BEST, LATEST, Checkpoints
+
+ADDRESS = "memory://bucket/study/unet-trial-000"
+
+
+@pytest.fixture(autouse=True)
+def empty_memory():
+    fsspec.filesystem("memory").store.clear()
+
+
+def test_another_node_goes_on_from_the_copy(tmp_path: Path):
+    here, there = (Checkpoints(tmp_path / node, ADDRESS) for node in ("here", "there"))
+    here.fetch()  # nothing yet
+    assert not here.folder.exists()
+    here.folder.mkdir()
+    for epoch in (b"1", b"2"):
+        (here.folder / BEST).write_bytes(b"best" + epoch)
+        (here.folder / LATEST).write_bytes(epoch)
+        here.push(BEST, LATEST)
+    there.folder.mkdir()
+    (there.folder / LATEST).write_bytes(b"0")  # what an attempt before left on this node
+    there.fetch()
+    assert (there.folder / LATEST).read_bytes() == b"2"
+    assert (there.folder / BEST).read_bytes() == b"best2"
+    assert there.outcome() is None
+    there.conclude({"value": 0.5, "pruned": False, "reason": ""})
+    here.fetch()
+    assert here.outcome() == {"value": 0.5, "pruned": False, "reason": ""}
+    here.remove()
+    assert not here.folder.exists()
+    assert fsspec.filesystem("memory").find("/bucket") == []
+
+
+def test_a_copy_cut_off_in_the_middle_leaves_the_old_one(tmp_path: Path, monkeypatch):
+    kept = Checkpoints(tmp_path / "here", f"file://{tmp_path}/copy")
+    kept.folder.mkdir()
+    (kept.folder / LATEST).write_bytes(b"whole")
+    kept.push(LATEST)
+
+    def break_off(source, target):
+        target.write(b"ha")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", break_off)
+    with pytest.raises(UserError, match=r"address file:.*No space left.*the same command goes on"):
+        kept.push(LATEST)
+    assert (tmp_path / "copy" / LATEST).read_bytes() == b"whole"
+
+
+def test_an_address_of_no_known_kind_is_told_without_its_password(tmp_path: Path):
+    with pytest.raises(UserError, match=r"nosuch://me:\*\*\*@host/x cannot be used"):
+        Checkpoints(tmp_path, "nosuch://me:secret@host/x").fetch()
+
+
+def test_without_an_address_the_folder_is_all(tmp_path: Path):
+    only = Checkpoints(tmp_path / "job")
+    only.folder.mkdir()
+    only.fetch()
+    only.push(LATEST)
+    only.remove()
+    assert not only.folder.exists()

@@ -1,0 +1,173 @@
+"""What a run says waits on disk, arrives in order, and arrives once, whatever dies meanwhile."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from pipelines.tracking import Outbox, RunInfo, Sender, Tracker, delivery, outbox, sender
+from pipelines.tracking.machine import machine_watched
+
+DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
+
+
+@pytest.fixture
+def box(experiment_id: str, tmp_path: Path) -> Outbox:
+    identity = {"study": tmp_path.name, "kind": "trial", "architecture": "unet", "trial": "0"}
+    info = RunInfo(experiment_id, "unet-trial-000", identity, "A trial.")
+    return Outbox(tmp_path / "outbox" / "unet-trial-000", info)
+
+
+def send(tracker: Tracker, box: Outbox) -> None:
+    with Sender(box.folder.parent, tracker) as sending:
+        assert sending.drain(30), sending.waiting()
+
+
+def run_of(tracker: Tracker, box: Outbox):
+    (run,) = tracker.find_runs(box.run.experiment_id, **box.run.identity)
+    return run
+
+
+def curve(tracker: Tracker, box: Outbox, key: str) -> list[tuple[int, float, int]]:
+    run_id = run_of(tracker, box).info.run_id
+    points = tracker.client.get_metric_history(run_id, key)
+    return [(each.step, each.value, each.timestamp) for each in points]
+
+
+def test_all_that_a_run_says_arrives(tracker: Tracker, box: Outbox, tmp_path: Path):
+    box.open(DATASET, attempt=1)
+    box.params({"epochs": 2, "augmentation": {"flip": True}})
+    for epoch in (1, 2):
+        box.metrics({"val/iou": 0.25 * epoch, "val/loss": float("nan")}, epoch, at=1000.0 + epoch)
+    with box.files() as folder:
+        (folder / "history.csv").write_text("epoch\n")
+    box.once({"best/val_iou": 0.5}, at=1002.0)
+    box.tags(state="complete")
+    box.end("FINISHED")
+    assert len(outbox.records(box.folder)) == 8
+    send(tracker, box)
+    run = run_of(tracker, box)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "unet-trial-000"
+    assert run.data.params == {"epochs": "2", "augmentation.flip": "True"}
+    assert run.data.metrics == {"val/iou": 0.5, "best/val_iou": 0.5}
+    assert (run.data.tags["faceseg.state"], run.data.tags["faceseg.attempt"]) == ("complete", "1")
+    assert curve(tracker, box, "val/iou") == [(1, 0.25, 1_001_000), (2, 0.5, 1_002_000)]
+    assert tracker.fetch(run.info.run_id, "history.csv", tmp_path).read_text() == "epoch\n"
+    assert list(box.folder.iterdir()) == []
+
+
+def test_an_epoch_that_is_trained_and_said_again_is_one_point(tracker: Tracker, box: Outbox):
+    """A node died with its disk: the next attempt begins anew, at other times of day."""
+    box.metrics({"val/iou": 0.2}, 1, at=1000.0)
+    send(tracker, box)
+    box.metrics({"val/iou": 0.2}, 1, at=2000.0)
+    box.metrics({"val/iou": 0.3}, 2, at=2001.0)
+    box.once({"latency": 5.0}, at=1.0)
+    box.once({"latency": 6.0}, at=2.0)
+    send(tracker, box)
+    assert curve(tracker, box, "val/iou") == [(1, 0.2, 1_000_000), (2, 0.3, 2_001_000)]
+    assert [value for _, value, _ in curve(tracker, box, "latency")] == [5.0]
+
+
+def test_a_record_whose_answer_was_lost_is_not_doubled(
+    tracker: Tracker, box: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    """The server stores a record and dies before it says so, every time the first time."""
+    seen: set[str] = set()
+    really = delivery.deliver
+
+    def forgetful(record, *others) -> None:
+        really(record, *others)
+        if record.path.name not in seen:
+            seen.add(record.path.name)
+            raise MlflowException("connection reset")
+
+    monkeypatch.setattr(sender, "deliver", forgetful)
+    box.open(DATASET, attempt=1)
+    box.metrics({"val/iou": 0.2}, 1)
+    for at in (10.0, 20.0):
+        box.metrics({"system/cpu": at}, step=None, at=at)
+    box.end("FAILED")
+    send(tracker, box)
+    assert len(seen) == 5
+    assert [step for step, _, _ in curve(tracker, box, "val/iou")] == [1]
+    assert curve(tracker, box, "system/cpu") == [(0, 10.0, 10_000), (1, 20.0, 20_000)]
+    assert len(tracker.client.get_run(run_of(tracker, box).info.run_id).inputs.dataset_inputs) == 1
+
+
+def test_what_mlflow_will_never_take_is_set_aside_with_the_reason(tracker: Tracker, box: Outbox):
+    box.params({"epochs": 2})
+    box.params({"epochs": 3})  # a param cannot change
+    box.metrics({"val/iou": 0.2}, 1)
+    with Sender(box.folder.parent, tracker) as sending:
+        assert sending.drain(30)
+        assert sending.waiting().refused == 1
+    assert run_of(tracker, box).data.metrics == {"val/iou": 0.2}
+    (reason,) = box.folder.glob("*.reason")
+    assert "epochs" in reason.read_text()
+
+
+def test_files_of_something_that_failed_are_not_said(box: Outbox):
+    def write_half() -> None:
+        with box.files() as folder:
+            (folder / "half.csv").write_text("1")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        write_half()
+    assert list(box.folder.iterdir()) == []
+
+
+def test_one_sender_sends_for_a_run_and_the_other_takes_over(tracker: Tracker, box: Outbox):
+    for step in range(20):
+        box.metrics({"val/iou": 0.01 * step}, step)
+    with (
+        Sender(box.folder.parent, tracker) as first,
+        Sender(box.folder.parent, tracker) as second,
+    ):
+        assert first.drain(30)
+        assert second.drain(30)
+    assert [step for step, _, _ in curve(tracker, box, "val/iou")] == list(range(20))
+
+
+class Unwell(http.server.BaseHTTPRequestHandler):
+    """A proxy whose server is gone."""
+
+    def do_GET(self) -> None:
+        self.send_error(502)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@pytest.fixture
+def unwell() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unwell)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, unwell: str):
+    box.metrics({"val/iou": 0.2}, 1)
+    with Sender(box.folder.parent, Tracker(unwell)) as sending:
+        assert not sending.drain(2)
+        waiting = sending.waiting()
+    assert (waiting.records, waiting.runs) == (1, 1)
+    assert waiting.since is not None
+    assert "502" in waiting.error
+    assert len(outbox.records(box.folder)) == 1
+
+
+def test_the_machine_is_watched_through_the_outbox(box: Outbox):
+    with machine_watched(box, interval=0.05):
+        threading.Event().wait(0.4)
+    said = [outbox.read(path) for path in outbox.records(box.folder)]
+    assert said
+    assert {each.content["step"] for each in said} == {None}
+    assert "system/cpu_utilization_percentage" in said[0].content["values"]
