@@ -159,6 +159,7 @@ def arrived(context: Context, sender: Sender, console: Console) -> None:
             )
         console.print(f"{told(waiting, context)}; waiting for it", style="yellow", markup=False)
         before = waiting
+    sender.clear()
     if refused := sender.waiting().refused:
         console.print(
             f"MLflow refused {refused} records for good; they lie in {context.outboxes}: "

@@ -6,6 +6,7 @@ dead worker's records are sent by another. MLflow down is no error here: records
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +86,16 @@ class Sender:
             time.sleep(PAUSE / 3)
         return True
 
+    def clear(self) -> None:
+        """Remove the folders of runs whose records have all arrived, once nobody writes more."""
+        for folder in self._folders():
+            with suppress(OSError):  # what was refused stays, and its folder
+                folder.rmdir()
+        for lock in self.root.glob("*.lock"):
+            lock.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.root.rmdir()
+
     def _go(self) -> None:
         pause = PAUSE
         while not self._stop.wait(pause):
@@ -93,7 +104,7 @@ class Sender:
             except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
                 # The thread must outlive whatever MLflow answers: the error is shown, and kept.
                 self._since = self._since or time.time()
-                self._error = redact(str(error).strip().splitlines()[0] if str(error) else "")
+                self._error = _reason(error)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 self._since, self._error, pause = None, "", PAUSE
@@ -141,3 +152,10 @@ class Sender:
 
     def _folders(self) -> list[Path]:
         return [path for path in sorted(self.root.glob("*")) if path.is_dir()]
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why MLflow took nothing."""
+    if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
+        return "no connection"  # requests tells the whole of its own inside
+    return redact((str(error).strip() or type(error).__name__).splitlines()[0][:200])

@@ -111,6 +111,20 @@ def test_what_mlflow_will_never_take_is_set_aside_with_the_reason(tracker: Track
     assert "epochs" in reason.read_text()
 
 
+def test_what_has_arrived_leaves_nothing_behind(tracker: Tracker, box: Outbox):
+    root = box.folder.parent
+    box.metrics({"val/iou": 0.2}, 1)
+    with Sender(root, tracker) as sending:
+        assert sending.drain(30)
+        sending.clear()
+        assert not root.exists()
+        box.params({"epochs": 2})
+        box.params({"epochs": 3})
+        assert sending.drain(30)
+        sending.clear()
+        assert len(list(box.folder.glob("*.refused"))) == 1
+
+
 def test_files_of_something_that_failed_are_not_said(box: Outbox):
     def write_half() -> None:
         with box.files() as folder:
