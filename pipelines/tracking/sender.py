@@ -158,4 +158,4 @@ def _reason(error: Exception) -> str:
     """Say in a few words why MLflow took nothing."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # requests tells the whole of its own inside
-    return redact((str(error).strip() or type(error).__name__).splitlines()[0][:200])
+    return str(redact((str(error).strip() or type(error).__name__).splitlines()[0][:200]))
