@@ -8,7 +8,7 @@ ignores the extra member, so any Keras program with this package installed can l
 import json
 import os
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import keras
@@ -19,7 +19,10 @@ from faceseg.errors import UserError
 
 MEMBER = "faceseg.json"
 # What Keras, h5py, json and zipfile raise for a file that is not what it should be.
-_UNREADABLE = (ValueError, TypeError, KeyError, OSError, RuntimeError, zipfile.BadZipFile)
+_UNREADABLE = (
+    *(ValueError, TypeError, KeyError, OSError, RuntimeError, ImportError),
+    zipfile.BadZipFile,
+)
 
 
 def save(network: keras.Model, path: Path, classes: ClassSet, origin: dict[str, Any]) -> None:
@@ -45,12 +48,14 @@ def save(network: keras.Model, path: Path, classes: ClassSet, origin: dict[str, 
 def read_facts(path: Path) -> tuple[ClassSet, dict[str, Any]]:
     """Return the class set and the origin stored in a file written by `save`.
 
-    Raises UserError if there is no such file, or if it is another or a damaged one.
+    Raises UserError if there is no such file, or if it is another or a damaged one, or one
+    whose members would lie outside of the folder that it is unpacked into.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}; expected a model saved by faceseg")
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_members(path, archive.namelist())
             facts = json.loads(archive.read(MEMBER))
         return ClassSet.model_validate(facts["classes"]), dict(facts["origin"])
     except _UNREADABLE as error:
@@ -71,6 +76,16 @@ def load(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
     except _UNREADABLE as error:
         raise UserError(f"{path} cannot be loaded safely: {_reason(error)}") from error
     return network, classes, origin
+
+
+def _check_members(path: Path, names: list[str]) -> None:
+    for name in names:
+        place = PurePosixPath(name.replace("\\", "/"))
+        if place.is_absolute() or ".." in place.parts:
+            raise UserError(
+                f"{path} cannot be loaded safely: its member {name!r} points outside of the file; "
+                "no model saved by faceseg has one"
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -7,11 +7,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from faceseg.errors import UserError
+from pipelines.stopping import heed_sigterm
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +33,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one value: search.trials=50."),
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Ray's dashboard, http://HEAD:8265; or RAY_API_SERVER_ADDRESS."
+    ),
+]
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -47,7 +54,11 @@ QUIET = {
 @app.command()
 def study(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Do the whole job: prepare, search, finals, compare. Run again, it goes on."""
+    from pipelines import submit, versions
+
+    versions.check_sent()
     settings = _load(experiment, override)
+    submit.check_job(settings)
     from pipelines import study as stage
 
     folder = stage.run(settings, _console())
@@ -112,15 +123,77 @@ def ui(
     os.execv(command[0], command)  # noqa: S606  # the server takes this process's place
 
 
+@app.command()
+def submit(
+    experiment: ExperimentFile,
+    address: Address = None,
+    override: Overrides = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not follow the job.")] = False,
+) -> None:
+    """Run the study as a job on a Ray cluster, and follow it: its exit code is ours.
+
+    The source in this folder travels with it; data, results and secrets do not.
+    """
+    from pipelines import cluster, jobs
+    from pipelines import submit as stage
+    from pipelines.study import commit
+
+    order = stage.order(experiment, tuple(override or ()), commit())
+    address = cluster.address_of(address)
+    client = cluster.connect(address)
+    name = stage.send(client, order, _console())
+    typer.echo(f"job {name} runs on {address}")
+    typer.echo(f"  follow it: {jobs.command(address, '--logs', name)}")
+    typer.echo(f"  stop it:   {jobs.command(address, '--stop', name)}")
+    if not detach:
+        _follow(client, address, name)
+
+
+@app.command(name="jobs")
+def list_jobs(
+    address: Address = None,
+    logs: Annotated[str | None, typer.Option(metavar="JOB", help="Follow this job.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="JOB", help="Stop this job.")] = None,
+) -> None:
+    """List this tool's jobs on a Ray cluster; follow one, or stop one."""
+    from pipelines import cluster, jobs
+
+    address = cluster.address_of(address)
+    client = cluster.connect(address)
+    if stop:
+        jobs.stop(client, stop, _console())
+    if logs:
+        _follow(client, address, logs)
+    if not stop and not logs:
+        jobs.show(client, _console())
+
+
+@app.command()
+def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
+    """Check all that a study needs, on every node: a line each, ok or what to do."""
+    settings = _load(experiment, override)
+    from pipelines.doctor import stage
+
+    if not stage.run(settings, _console()):
+        raise typer.Exit(1)
+
+
+class Followed(SystemExit):
+    """The end of following a job: what there is to say has been said."""
+
+
 def main() -> None:
     """Run the command line; turn a mistake of the user's into a paragraph and exit code 2."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    heed_sigterm()
     try:
         app()
     except UserError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise SystemExit(2) from None
+    except Followed:
+        raise
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
             typer.echo("stopped; the same command goes on from here", err=True)
@@ -131,6 +204,22 @@ def _load(path: Path, override: list[str] | None) -> "Experiment":
     from pipelines.config import load
 
     return load(path, tuple(override or ()))
+
+
+def _follow(client: Any, address: str, name: str) -> NoReturn:
+    """Follow a job to its end and exit as it did; Ctrl-C ends the following alone."""
+    from pipelines import jobs
+
+    try:
+        raise Followed(jobs.Log(client, name).follow())
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\nno longer followed; job {name} goes on.\n"
+            f"  follow it again: {jobs.command(address, '--logs', name)}\n"
+            f"  stop it:         {jobs.command(address, '--stop', name)}",
+            err=True,
+        )
+        raise Followed(INTERRUPTED) from None
 
 
 def _check_runs(experiment: "Experiment", file: Path) -> None:

@@ -1,21 +1,29 @@
 """The one process that owns a study's state and hands out its jobs.
 
-It runs as a Ray actor on the head node, imports no framework, and can be killed at any time:
-what it knows is in Optuna's database, and a new one goes on from there. Workers pull; each
-holds one job at a time.
+It runs as a Ray actor on the driver's node and imports no framework. All it knows is in
+Optuna's database, so it can be killed at any time: Ray starts it again, and it goes on from
+there. Every call may be made twice. Workers pull; each holds one job at a time.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
+from pipelines.search.database import open_storage, patiently
 from pipelines.search.job import Job, Key
-from pipelines.search.lane import Lane
+from pipelines.search.lane import End, Lane
+from pipelines.search.lease import Lease
+from pipelines.search.trials import Verdict, epochs_of
 
 WAIT = "wait"
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -34,7 +42,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The study at a glance, for the terminal."""
+    """The study at a glance, for the terminal; and the jobs that the driver has to give up."""
 
     running: list[Running]
     counts: dict[str, dict[str, int]]
@@ -42,93 +50,138 @@ class Snapshot:
     finals: dict[str, int]
     epochs_done: int
     epochs_all: int
+    doomed: list[tuple[Job, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _patient(
+    method: Callable[Concatenate["Coordinator", Given], Answer],
+) -> Callable[Concatenate["Coordinator", Given], Answer]:
+    """Make a method wait for the database while that is away."""
+
+    @wraps(method)
+    def waiting(self: "Coordinator", /, *given: Given.args, **options: Given.kwargs) -> Answer:
+        url = self.experiment.search_database
+        return patiently(url, lambda: method(self, *given, **options))
+
+    return waiting
 
 
 class Coordinator:
-    """Hands out jobs, lowest used budget first; hears reports; ends jobs."""
+    """Hands out jobs, lowest used budget first; hears reports; ends jobs.
 
-    def __init__(self, experiment: Experiment) -> None:
+    session: opens the names of the workers that may hold jobs now.
+    """
+
+    def __init__(self, experiment: Experiment, session: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = open_storage(experiment.search_database)
         self.experiment = experiment
-        self.lanes = {name: Lane(experiment, name, storage) for name in experiment.architectures}
-        self._leases: dict[str, Key] = {}
-        self._running: dict[Key, Running] = {}
-        ended = sum(lane.ended() for lane in self.lanes.values())
-        self._epochs_done = ended * experiment.training.epochs
+        self.session = session
+        self._progress: dict[Key, tuple[int, int]] = {}  # epoch and percent, for people only
+        self._speed: dict[Key, float] = {}
 
+    @cached_property
+    def lanes(self) -> dict[str, Lane]:
+        """The architectures, opened at the first call: an error is told to who made it."""
+        storage = open_storage(self.experiment.search_database)
+        return {
+            name: Lane(self.experiment, name, storage, self.session)
+            for name in self.experiment.architectures
+        }
+
+    @_patient
     def next(self, worker: str) -> Job | str | None:
-        """Return a job for `worker`, WAIT while others may still fail, or None at the end."""
-        for lane in sorted(self.lanes.values(), key=Lane.started):
-            job = lane.next()
-            if job is not None:
-                self._leases[worker] = job.key
-                self._running[job.key] = Running(worker, job.key.label, job.settings.epochs)
+        """Return a job for `worker`, WAIT while others may still fail, or None at the end.
+
+        A worker that holds a job gets it again.
+        """
+        for lane in self.lanes.values():
+            if held := lane.held(worker):
+                return held
+        for lane in sorted(self.lanes.values(), key=lambda each: each.asking.started()):
+            if job := lane.next(worker):
                 return job
         return None if all(lane.done() for lane in self.lanes.values()) else WAIT
 
     def progress(self, key: Key, epoch: int, percent: int) -> None:
         """Note how far a job is; only for people."""
-        if running := self._running.get(key):
-            running.epoch, running.percent = epoch, percent
+        self._progress[key] = (epoch, percent)
 
-    def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
-        """Store an epoch's value; return whether the job should go on."""
-        self._epochs_done += 1
-        if running := self._running.get(key):
-            running.epoch, running.percent, running.iou = epoch, 100, value
-            running.images_per_second = images_per_second
-        return self.lanes[key.architecture].report(key, epoch, value)
+    @_patient
+    def report(
+        self, worker: str, key: Key, epoch: int, value: float, images_per_second: float
+    ) -> Verdict:
+        """Store an epoch's value; say whether to go on."""
+        verdict = self.lanes[key.architecture].report(worker, key, epoch, value)
+        self._progress[key] = (epoch, 100)
+        self._speed[key] = images_per_second
+        return verdict
 
-    def finish(
-        self, worker: str, key: Key, value: float | None, pruned: bool, reason: str = ""
-    ) -> None:
-        """End a job: with a value, pruned, or (no value) failed for `reason`."""
-        state = TrialState.COMPLETE if value is not None else TrialState.FAIL
-        self.lanes[key.architecture].tell(
-            key, value, TrialState.PRUNED if pruned else state, reason
-        )
-        ended = self._running.pop(key, None)
-        if ended is not None:
-            self._epochs_done += max(0, ended.epochs - ended.epoch)
-        self._leases.pop(worker, None)
+    @_patient
+    def finish(self, worker: str, key: Key, end: End) -> bool:
+        """End a job; return whether it was this worker's to end."""
+        self._progress.pop(key, None)
+        self._speed.pop(key, None)
+        return self.lanes[key.architecture].finish(worker, key, end)
 
-    def lose(self, worker: str) -> str | None:
-        """Take back the job of a worker that died; return its label."""
-        key = self._leases.pop(worker, None)
-        if key is None:
-            return None
-        self._running.pop(key, None)
-        self.lanes[key.architecture].lose(key)
-        return key.label
+    @_patient
+    def give_up(self, key: Key, reason: str) -> None:
+        """End a doomed job as failed."""
+        self.lanes[key.architecture].end(key, End(None, reason=reason))
 
+    @_patient
+    def lose(self, worker: str, *, is_fault: bool = True, out_of_memory: bool = False) -> str:
+        """Take back the job of a worker that died; return its label, '' if it held none.
+
+        is_fault: False where its node died, which says nothing of the job.
+        out_of_memory: Ray has killed it to save the node.
+        """
+        for lane in self.lanes.values():
+            if key := lane.lose(worker, is_fault=is_fault, out_of_memory=out_of_memory):
+                return key.label
+        return ""
+
+    @_patient
     def snapshot(self) -> Snapshot:
         """Return the study at a glance."""
+        lanes = self.lanes
         trials, seeds = self.experiment.search.trials, self.experiment.finals.seeds
         epochs = self.experiment.training.epochs
         lane_epochs = trials * epochs + seeds * (self.experiment.finals.epochs or epochs)
-        best = {name: lane.winner() for name, lane in self.lanes.items()}
+        best = {name: lane.winner() for name, lane in lanes.items()}
         return Snapshot(
-            list(self._running.values()),
-            {name: dict(lane.count()) for name, lane in self.lanes.items()},
+            [self._running(*each) for lane in lanes.values() for each in lane.at_work()],
+            {name: dict(lane.search.count()) for name, lane in lanes.items()},
             {name: trial.value if trial else None for name, trial in best.items()},
-            {name: lane.finals_done() for name, lane in self.lanes.items()},
-            self._epochs_done,
-            lane_epochs * len(self.lanes),
+            {name: lane.finals_done() for name, lane in lanes.items()},
+            sum(lane.epochs_done() for lane in lanes.values()),
+            lane_epochs * len(lanes),
+            [each for lane in lanes.values() for each in lane.doomed()],
+            [note for lane in lanes.values() if (note := lane.asking.note())],
         )
 
+    @_patient
     def winners(self) -> dict[str, str]:
         """Return each architecture's winner digest; '' for one without a completed trial."""
         return {
             name: lane.winner_digest() if lane.winner() else "" for name, lane in self.lanes.items()
         }
 
+    @_patient
     def reasons(self) -> dict[str, list[str]]:
         """Return why trials failed, by architecture."""
         return {name: lane.reasons() for name, lane in self.lanes.items()}
 
-
-def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """Open Optuna's database, made and migrated if it is new. Many writers wait, not fail."""
-    options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    return optuna.storages.RDBStorage(url, engine_kwargs=options)
+    def _running(self, job: Job, trial: FrozenTrial) -> Running:
+        epoch, percent = self._progress.get(job.key, (epochs_of(trial), 100))
+        lease = Lease.of(trial)
+        return Running(
+            lease.worker,
+            job.key.label,
+            job.settings.epochs,
+            epoch,
+            percent,
+            trial.intermediate_values.get(trial.last_step or 0),
+            self._speed.get(job.key),
+            lease.since,
+        )

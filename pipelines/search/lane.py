@@ -1,66 +1,85 @@
 """One architecture's way through a study: its search, then the finals of its winner.
 
-Both are Optuna studies in one database, so what was asked, told and reached survives any
-process: a lane opened again finds its running trials and hands them out anew. Finals are
-trials with fixed settings, one a seed.
+Both are Optuna studies in one database, and a lane keeps nothing else: what was asked, told
+and reached, and who does it, survives any process. Finals are trials with fixed settings, one
+a seed.
 """
 
 import hashlib
-import math
-from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
+from pipelines.search.asking import Asking
 from pipelines.search.job import Job, Key, Kind, seed_of
+from pipelines.search.lease import Lease
 from pipelines.search.space import apply
-from pipelines.search.strategy import pruner, sampler
+from pipelines.search.strategy import pruner
+from pipelines.search.trials import ENDED, Trials, Verdict, epochs_of
 
-ATTEMPTS = 3  # of one job, when machines die under it
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+@dataclass(frozen=True)
+class End:
+    """How a job ended: with a value, pruned, or (no value) failed for a reason."""
+
+    value: float | None
+    pruned: bool = False
+    reason: str = ""
+    out_of_memory: bool = False
+
+    @property
+    def state(self) -> TrialState:
+        """The state in Optuna's terms."""
+        if self.pruned:
+            return TrialState.PRUNED
+        return TrialState.FAIL if self.value is None else TrialState.COMPLETE
 
 
 class Lane:
     """The jobs of one architecture, in order."""
 
     def __init__(
-        self, experiment: Experiment, architecture: str, storage: optuna.storages.BaseStorage
+        self,
+        experiment: Experiment,
+        architecture: str,
+        storage: optuna.storages.BaseStorage,
+        session: str,
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
+        self.session = session
         self._storage = storage
-        self._search = self._open("search", pruner(experiment))
-        for point in experiment.search.first:
-            self._search.enqueue_trial(point, skip_if_exists=True)
-        self._finals: optuna.Study | None = None
-        self._lost = [self._key("trial", each) for each in self._running(self._search)]
+        self.search = self._open("search", pruner(experiment))
+        self.asking = Asking(experiment, architecture, self.search)
+        self._finals: Trials | None = None
 
-    def started(self) -> int:
-        """Return how many trials of the search were ever started."""
-        return len(self._begun(self._search))
+    def held(self, worker: str) -> Job | None:
+        """Return the job that a worker holds."""
+        for kind, trials in self._opened().items():
+            for trial in trials.running():
+                if Lease.of(trial).worker == worker:
+                    return self._job(kind, trial)
+        return None
 
-    def ended(self) -> int:
-        """Return how many trials of the search have ended, in whatever way."""
-        return sum(each.state in ENDED for each in self._search.get_trials(deepcopy=False))
+    def next(self, worker: str) -> Job | None:
+        """Give `worker` a job; None: nothing is left, or all that is left is held by others.
 
-    def next(self) -> Job | None:
-        """Return a job to do, or None: nothing left, or all that is left is running."""
-        if self._lost:
-            return self._again(self._lost.pop(0))
-        search = self.experiment.search
-        if self.started() < search.trials:
-            return self._ask()
-        if self._running(self._search) or self.winner() is None:
+        Jobs that nobody does any more come first.
+        """
+        if job := self._left_behind("trial", worker):
+            return job
+        if trial := self.asking.ask():
+            return self._hand_out("trial", trial, worker)
+        if self._is_searching() or self.winner() is None:
             return None
         finals = self._open_finals()
-        if self._lost:
-            return self._again(self._lost.pop(0))
-        if len(self._begun(finals)) < self.experiment.finals.seeds:
-            trial = finals.ask()
-            return self._job(self._key("final", trial), 1)
+        if job := self._left_behind("final", worker):
+            return job
+        if len(finals.begun()) < self.experiment.finals.seeds:
+            return self._hand_out("final", finals.ask({}), worker)
         return None
 
     def done(self) -> bool:
@@ -69,13 +88,12 @@ class Lane:
             return False
         if self.winner() is None:
             return True
-        finals = self._open_finals()
-        ended = [each for each in finals.get_trials(deepcopy=False) if each.state in ENDED]
+        ended = [each for each in self._open_finals().all() if each.state in ENDED]
         return len(ended) >= self.experiment.finals.seeds
 
     def winner(self) -> FrozenTrial | None:
         """Return the completed trial of the best value; of equals the first."""
-        complete = self._search.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        complete = self.search.complete()
         return max(complete, key=lambda each: (each.value, -each.number), default=None)
 
     def winning_settings(self) -> TrainingSettings:
@@ -92,131 +110,135 @@ class Lane:
         text = self.winning_settings().model_dump_json() if self.winner() else ""
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    def report(self, key: Key, epoch: int, value: float) -> bool:
-        """Store a value at an epoch; return whether to go on. A repeated epoch is not stored.
+    def report(self, worker: str, key: Key, epoch: int, value: float) -> Verdict:
+        """Store a value at an epoch; say whether to go on."""
+        return self._trials(key.kind).report(worker, key.number, epoch, value)
 
-        NaN (no foreground class was to be found) counts as 0. A job that has ended elsewhere
-        need not go on.
-        """
-        trial = self._trial(key)
-        known = trial.storage.get_trial(trial._trial_id)
-        if known.state in ENDED:
+    def finish(self, worker: str, key: Key, end: End) -> bool:
+        """End a job; return whether it was this worker's to end."""
+        trial = self._trials(key.kind).find(key.number)
+        if Lease.of(trial).worker != worker:
             return False
-        if epoch not in known.intermediate_values:
-            trial.report(_number(value), epoch)
-        if key.kind == "final":
-            return True
-        return not trial.should_prune()
+        self.end(key, end)
+        return True
 
-    def tell(self, key: Key, value: float | None, state: TrialState, reason: str = "") -> None:
-        """End a job; a NaN value counts as 0. Telling an ended one again changes nothing."""
-        if self._has_ended(key):
-            return
-        study = self._study(key.kind)
-        if reason:
-            study._storage.set_trial_user_attr(self._trial(key)._trial_id, "reason", reason)
-        told = None if value is None or state != TrialState.COMPLETE else _number(value)
-        study.tell(key.number, told, state=state, skip_if_finished=True)
+    def end(self, key: Key, end: End) -> None:
+        """End a job, whoever holds it. Ending it again changes nothing."""
+        trials = self._trials(key.kind)
+        trial = trials.find(key.number)
+        if end.out_of_memory and trial.state not in ENDED:
+            trials.note_out_of_memory(trial, self._settings(key.kind, trial).batch_size)
+        trials.tell(key.number, end.value, end.state, end.reason)
 
-    def lose(self, key: Key) -> None:
-        """Put a job whose worker died in front of the queue, or fail it after three attempts."""
-        self._lost.append(key)
+    def lose(self, worker: str, *, is_fault: bool, out_of_memory: bool = False) -> Key | None:
+        """Take the job of a dead worker back; return its key, None if the worker held none."""
+        job = self.held(worker)
+        if job is None:
+            return None
+        trials = self._trials(job.key.kind)
+        trial = trials.find(job.key.number)
+        lease = Lease.of(trial).lost(epochs_of(trial), is_fault=is_fault)
+        if out_of_memory:
+            trials.note_out_of_memory(trial, job.settings.batch_size)
+            lease = lease.given_up(out_of_memory_at(job.settings.batch_size))
+        trials.set_lease(trial, lease)
+        return job.key
 
-    def count(self) -> Counter[str]:
-        """Return how many trials of the search ended in which state."""
-        return Counter(each.state.name.lower() for each in self._search.get_trials(deepcopy=False))
+    def doomed(self) -> list[tuple[Job, str]]:
+        """Return the jobs that are handed out no more, with the reasons; they are to be ended."""
+        return [
+            (self._job(kind, trial), Lease.of(trial).doomed)
+            for kind, trials in self._opened().items()
+            for trial in trials.running()
+            if Lease.of(trial).doomed
+        ]
+
+    def at_work(self) -> list[tuple[Job, FrozenTrial]]:
+        """Return the jobs that workers of this session hold."""
+        return [
+            (self._job(kind, trial), trial)
+            for kind, trials in self._opened().items()
+            for trial in trials.running()
+            if Lease.of(trial).is_held(self.session)
+        ]
+
+    def epochs_done(self) -> int:
+        """Return how many epochs lie behind this architecture; a job that has ended did all."""
+        training = self.experiment.training.epochs
+        lengths = {"trial": training, "final": self.experiment.finals.epochs or training}
+        return sum(
+            lengths[kind] if each.state in ENDED else epochs_of(each)
+            for kind, trials in self._opened().items()
+            for each in trials.all()
+        )
 
     def finals_done(self) -> int:
         """Return how many finals of the winner are complete."""
-        if self._is_searching():
-            return 0  # the winner may still change
-        if self.winner() is None:
-            return 0
-        states = (TrialState.COMPLETE,)
-        return len(self._open_finals().get_trials(deepcopy=False, states=states))
+        finals = self.finals()
+        return len(finals.complete()) if finals else 0
+
+    def finals(self) -> Trials | None:
+        """Return the winner's finals; None while the search goes on, and the winner may change."""
+        return None if self._is_searching() or self.winner() is None else self._open_finals()
 
     def reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
-        studies = [self._search] if self._finals is None else [self._search, self._finals]
-        failed = [
-            each
-            for study in studies
-            for each in study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        ]
-        return sorted({str(each.user_attrs.get("reason", "unknown")) for each in failed})
+        found = set().union(*(trials.reasons() for trials in self._opened().values()))
+        return sorted(found | {self.asking.note()} - {""})
 
     def _is_searching(self) -> bool:
         """Return whether a trial of the search is still to be started or to end."""
-        return self.started() < self.experiment.search.trials or bool(self._running(self._search))
+        return self.asking.goes_on() or bool(self.search.running())
 
-    def _ask(self) -> Job:
-        self._search.sampler = sampler(self.experiment, self.architecture, self.started())
-        trial = self._search.ask(self.experiment.search.space.distributions())
-        return self._job(self._key("trial", trial), 1)
+    def _left_behind(self, kind: Kind, worker: str) -> Job | None:
+        """Hand out a job that was begun and that no worker of this session holds."""
+        for trial in self._trials(kind).running():
+            lease = Lease.of(trial)
+            if lease.is_held(self.session) or lease.doomed:
+                continue
+            asked = self.asking.asked(trial) if kind == "trial" else trial
+            if asked is not None:
+                return self._hand_out(kind, asked, worker)
+        return None
 
-    def _again(self, key: Key) -> Job | None:
-        if self._has_ended(key):  # a worker given up for lost had told it after all
-            return self.next()
-        trial = self._trial(key)
-        attempt = int(trial.user_attrs.get("attempt", 1)) + 1
-        if attempt > ATTEMPTS:
-            self.tell(key, None, TrialState.FAIL, f"its worker died {ATTEMPTS} times")
-            return self.next()
-        return self._job(key, attempt)
+    def _hand_out(self, kind: Kind, trial: FrozenTrial, worker: str) -> Job:
+        lease, trials = Lease.of(trial).taken(worker, epochs_of(trial)), self._trials(kind)
+        trials.set_lease(trial, lease)
+        return self._job(kind, trials.find(trial.number))
 
-    def _job(self, key: Key, attempt: int) -> Job:
-        trial = self._trial(key)
-        trial.set_user_attr("attempt", attempt)
-        base = self.experiment.seed
-        if key.kind == "final":
-            settings = self.winning_settings()
-            seed = seed_of(base, "final", key.number)  # the same seeds for every architecture
+    def _job(self, kind: Kind, trial: FrozenTrial) -> Job:
+        base, number = self.experiment.seed, trial.number
+        key = Key(kind, self.architecture, number, self.winner_digest() if kind == "final" else "")
+        if kind == "final":
+            seed = seed_of(base, "final", number)  # the same seeds for every architecture
         else:
-            settings = apply(trial.params, self.experiment.training)
-            seed = seed_of(base, self.architecture, key.number)
-        return Job(key, self.experiment.study, seed, attempt, settings)
+            seed = seed_of(base, self.architecture, number)
+        attempt = Lease.of(trial).attempt
+        return Job(key, self.experiment.study, seed, attempt, self._settings(kind, trial))
 
-    def _open(self, name: str, with_pruner: optuna.pruners.BasePruner) -> optuna.Study:
-        return optuna.create_study(
-            study_name=f"{self.experiment.study}/{self.architecture}/{name}",
-            storage=self._storage,
-            direction="maximize",
-            pruner=with_pruner,
-            load_if_exists=True,
-        )
+    def _settings(self, kind: Kind, trial: FrozenTrial) -> TrainingSettings:
+        if kind == "final":
+            return self.winning_settings()
+        return apply(trial.params, self.experiment.training)
 
-    def _open_finals(self) -> optuna.Study:
+    def _open(self, name: str, with_pruner: optuna.pruners.BasePruner) -> Trials:
+        name = f"{self.experiment.study}/{self.architecture}/{name}"
+        return Trials(name, self._storage, with_pruner)
+
+    def _open_finals(self) -> Trials:
         if self._finals is None:
-            name = f"finals-{self.winner_digest()}"
-            self._finals = self._open(name, optuna.pruners.NopPruner())
-            self._lost += [self._key("final", each) for each in self._running(self._finals)]
+            self._finals = self._open(f"finals-{self.winner_digest()}", optuna.pruners.NopPruner())
         return self._finals
 
-    def _study(self, kind: Kind) -> optuna.Study:
-        return self._search if kind == "trial" else self._open_finals()
+    def _trials(self, kind: Kind) -> Trials:
+        return self.search if kind == "trial" else self._open_finals()
 
-    def _key(self, kind: Kind, trial: FrozenTrial | Trial) -> Key:
-        winner = self.winner_digest() if kind == "final" else ""
-        return Key(kind, self.architecture, trial.number, winner)
-
-    def _trial(self, key: Key) -> Any:
-        study = self._study(key.kind)
-        return Trial(study, study.get_trials(deepcopy=False)[key.number]._trial_id)
-
-    def _has_ended(self, key: Key) -> bool:
-        trial = self._trial(key)
-        return trial.storage.get_trial(trial._trial_id).state in ENDED
-
-    @staticmethod
-    def _begun(study: optuna.Study) -> list[FrozenTrial]:
-        trials = study.get_trials(deepcopy=False)
-        return [each for each in trials if each.state != TrialState.WAITING]
-
-    @staticmethod
-    def _running(study: optuna.Study) -> list[FrozenTrial]:
-        return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    def _opened(self) -> dict[Kind, Trials]:
+        """Return the search, and the finals once the search is over."""
+        finals = self.finals()
+        return {"trial": self.search} if finals is None else {"trial": self.search, "final": finals}
 
 
-def _number(value: float) -> float:
-    """Return the value Optuna is told: it takes no NaN."""
-    return 0.0 if math.isnan(value) else value
+def out_of_memory_at(batch_size: int) -> str:
+    """Say in words that a batch was too large."""
+    return f"out of memory at batch size {batch_size}"

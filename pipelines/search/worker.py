@@ -10,18 +10,21 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-import ray
+from ray.exceptions import RayError
 from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.context import Context
 from pipelines.prepare import prepare
+from pipelines.search import disk
+from pipelines.search.answers import PAUSE, ask
 from pipelines.search.coordinator import WAIT
 from pipelines.search.job import Job, Key
+from pipelines.search.lane import End, out_of_memory_at
+from pipelines.search.locks import HeldElsewhereError, only_worker
 from pipelines.tracking import Sender
 
 PARTING = 5.0  # seconds that a worker which leaves gives its records to arrive
-PAUSE = 1.0  # seconds between two questions for work, and between two notes of progress
 
 
 @dataclass(frozen=True)
@@ -32,71 +35,112 @@ class Leave:
     message: str = ""
 
 
+class LeaseLostError(Exception):
+    """The job was given to another worker: this one was held for dead."""
+
+
 class Worker:
     """The actor's class. Made with its own share of CPUs and GPUs by the pool."""
 
     def __init__(self, name: str, context: Context) -> None:
-        # Imported here: the driver sends this class without loading a framework itself.
-        from faceseg.devices import claim
-
-        resources = context.experiment.resources
-        threads = max(1, int(resources.cpus))
-        claim(threads, resources.gpus)
-        from pipelines.trial import Bench
-
-        if not context.packs.exists():  # another node's disk: pack once here
-            prepare(context.experiment, Console(quiet=True))
         self.name = name
         self.context = context
-        self.bench = Bench(context, threads)
+        self.bench: Any = None
 
     def work(self, coordinator: Any) -> Leave:
-        """Do jobs until there are none, or until it is time for a fresh process."""
+        """Do jobs until there are none, or until it is time for a fresh process.
+
+        Raises what is nobody's fault that is known: the pool decides.
+        """
         with Sender(self.context.outboxes, self.context.tracker) as sender:
             try:
                 leave = self._work(coordinator)
             except UserError as error:
                 leave = Leave("stop", str(error))
+            except Exception as error:
+                words = disk.trouble(error, self.context.experiment.storage)
+                if words is None:
+                    raise
+                leave = Leave("stop", words)
             sender.drain(PARTING)
         return leave
 
+    def make_bench(self) -> Any:
+        """Claim this process's share of the machine and return where jobs are done."""
+        # Imported here: the driver sends this class without loading a framework itself.
+        from faceseg.devices import claim
+
+        experiment = self.context.experiment
+        threads = max(1, int(experiment.resources.cpus))
+        claim(threads, experiment.resources.gpus)
+        from pipelines.trial import Bench
+
+        if not self.context.packs.exists():  # another node's disk: pack once here
+            prepare(experiment, Console(quiet=True))
+        return Bench(self.context, threads)
+
     def _work(self, coordinator: Any) -> Leave:
+        self.bench = self.make_bench()
         done = 0
         while done < self.context.experiment.resources.trials_per_worker:
-            job = ray.get(coordinator.next.remote(self.name))
+            job = ask(coordinator.next, self.name)
             if job is None:
                 return Leave("done")
             if job == WAIT:
                 time.sleep(PAUSE)
                 continue
             try:
-                result = self.bench.do(job, RayLine(coordinator))
-            except UserError:
-                raise
-            except Exception as error:  # the trial's own failure: told, and the study goes on
-                self._fail(coordinator, job, error)
-                return Leave("suspect", f"{job.key.label}: {error}")
-            ray.get(
-                coordinator.finish.remote(
-                    self.name, job.key, result.value, result.pruned, result.reason
-                )
-            )
-            self.bench.forget(job)
+                with only_worker(self._lock(job)):
+                    leave = self._do(job, coordinator)
+            except (HeldElsewhereError, LeaseLostError) as error:
+                return Leave("suspect", str(error))
+            if leave is not None:
+                return leave
             done += 1
         return Leave("retired")
 
-    def _fail(self, coordinator: Any, job: Job, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        self.bench.fail(job, reason, traceback.format_exc())
-        ray.get(coordinator.finish.remote(self.name, job.key, None, False, reason))
+    def _do(self, job: Job, coordinator: Any) -> Leave | None:
+        """Do one job to its end; return why to leave after it, or None."""
+        leave = None
+        try:
+            result = self.bench.do(job, RayLine(coordinator, self.name))
+            end = End(result.value, result.pruned, result.reason)
+        except Exception as error:
+            if not self._is_the_jobs_own(error):
+                raise
+            end = self._fail(job, error)  # told, and the study goes on
+            leave = Leave("suspect", f"{job.key.label}: {end.reason}")
+        if not ask(coordinator.finish, self.name, job.key, end):
+            raise LeaseLostError(f"{job.key.label} was ended by {self.name} after another had it")
         self.bench.forget(job)
+        return leave
+
+    def _is_the_jobs_own(self, error: Exception) -> bool:
+        """Return whether an error is the job's: not the user's mistake, Ray's or the disk's."""
+        if isinstance(error, UserError | RayError | LeaseLostError):
+            return False
+        return disk.trouble(error, self.context.experiment.storage) is None
+
+    def _fail(self, job: Job, error: Exception) -> End:
+        from faceseg.devices import is_out_of_memory
+
+        out_of_memory = is_out_of_memory(error)
+        reason = f"{type(error).__name__}: {error}"[:500]
+        if out_of_memory:
+            reason = out_of_memory_at(job.settings.batch_size)
+        self.bench.fail(job, reason, traceback.format_exc())
+        return End(None, reason=reason, out_of_memory=out_of_memory)
+
+    def _lock(self, job: Job) -> Any:
+        return self.context.checkpoints / job.study / f"{job.key.folder}.lock"
 
 
 class RayLine:
     """A job's line to the coordinator."""
 
-    def __init__(self, coordinator: Any) -> None:
+    def __init__(self, coordinator: Any, worker: str) -> None:
         self._coordinator = coordinator
+        self._worker = worker
         self._last = 0.0
 
     def progress(self, key: Key, epoch: int, percent: int, loss: float) -> None:
@@ -106,11 +150,14 @@ class RayLine:
             self._coordinator.progress.remote(key, epoch, percent)
 
     def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
-        """Send an epoch's value and wait for the verdict."""
-        verdict: bool = ray.get(
-            self._coordinator.report.remote(key, epoch, value, images_per_second)
-        )
-        return verdict
+        """Send an epoch's value and wait for the verdict; return whether to go on.
+
+        Raises LeaseLostError if the job is another's by now.
+        """
+        verdict = ask(self._coordinator.report, self._worker, key, epoch, value, images_per_second)
+        if verdict == "leave":
+            raise LeaseLostError(f"{key.label} was given to another worker than {self._worker}")
+        return bool(verdict == "go on")
 
 
 def environment(experiment_gpus: float) -> dict[str, str]:

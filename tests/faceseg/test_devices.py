@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 
-from faceseg.devices import versions
+import numpy as np
+import pytest
+
+from faceseg.devices import is_out_of_memory, versions
 
 PROGRAM = """
 import json, warnings
@@ -42,3 +45,54 @@ def test_threads_are_claimed_once_and_a_missing_card_is_an_error() -> None:
 
 def test_versions_name_what_decides_a_number() -> None:
     assert {"keras", "numpy", "tensorflow"} == versions().keys()
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+JAX = RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
+TENSORFLOW = ResourceExhaustedError("OOM when allocating tensor with shape[32,256,256,64]")
+
+
+TORCH = OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), JAX, TENSORFLOW, TORCH])
+def test_a_lack_of_memory_is_known_in_every_frameworks_words(error: Exception) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_a_real_tensor_and_a_real_array_that_are_too_large_are_known() -> None:
+    with pytest.raises(MemoryError) as array:
+        np.empty(2**60, dtype=np.uint8)
+    assert is_out_of_memory(array.value)
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.ResourceExhaustedError) as tensor:
+        tf.zeros((2**20, 2**20, 2**5))  # 128 TiB
+    assert is_out_of_memory(tensor.value)
+
+
+def test_a_lack_of_memory_is_found_below_another_error() -> None:
+    raised = ValueError("no batch could be made")
+    raised.__cause__ = MemoryError()
+    assert is_out_of_memory(raised)
+    raised.__cause__, raised.__context__ = None, MemoryError()
+    assert is_out_of_memory(raised)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("the loss is not finite"),
+        OSError(28, "No space left on device"),
+        ResourceExhaustedError("results/best.keras; No space left on device"),
+    ],
+)
+def test_other_errors_and_a_full_disk_are_no_lack_of_memory(error: Exception) -> None:
+    assert not is_out_of_memory(error)

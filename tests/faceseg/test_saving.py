@@ -155,3 +155,58 @@ def test_code_in_the_file_is_refused_and_not_run(tmp_path: Path, four_classes: C
     # It is no empty threat: who asks Keras to trust the file has the code run.
     keras.saving.load_model(path, safe_mode=False).predict_on_batch(np.zeros((1, 4, 4, 3)))
     assert trace.exists()
+
+
+@pytest.mark.parametrize(
+    "member", ["../escaped", "assets/../../escaped", "/escaped", "..\\escaped"]
+)
+def test_a_member_that_points_outside_is_refused(saved: Path, tmp_path: Path, member: str) -> None:
+    path = tmp_path / "given" / "best.keras"
+    path.parent.mkdir()
+    path.write_bytes(saved.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("assets/note.txt", "a member of assets has Keras unpack the file")
+        archive.writestr(member, "attack")
+    with pytest.raises(UserError, match=r"cannot be loaded safely: its member .* points outside"):
+        load_predictor(path)
+    assert [each.name for each in tmp_path.rglob("*")] == ["given", "best.keras"]
+    assert not Path("/escaped").exists()
+
+
+# Keras's file names its layers by module and class. One that names other code must not import it.
+OTHER_CODE = {
+    "a function of a module": ("Activation", {"module": "attack", "class_name": "function"}),
+    "a function of Python's": ("Activation", {"module": "os", "class_name": "function"}),
+    "a class of a module": (None, {"module": "attack", "class_name": "Attack"}),
+    "a switch of Keras's": (
+        None,
+        {"module": "keras.config", "class_name": "enable_unsafe_deserialization"},
+    ),
+    "a pickled module": (None, {"module": "keras.layers", "class_name": "TorchModuleWrapper"}),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_CODE)
+def test_a_file_that_names_other_code_is_refused_and_not_imported(
+    name: str, tmp_path: Path, four_classes: ClassSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "attacked"
+    attack = f"open({str(trace)!r}, 'w').close()\nclass Attack: ...\ndef system(x): return x\n"
+    (tmp_path / "attack.py").write_text(attack, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Activation("relu")])
+    path = tmp_path / "whole.keras"
+    save(model, path, four_classes, {})
+    within, named = OTHER_CODE[name]
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    layer = config["config"]["layers"][1]
+    assert layer["class_name"] == "Activation"
+    if within:
+        layer["config"]["activation"] = {**named, "config": "system", "registered_name": "system"}
+    else:
+        config["config"]["layers"][1] = {**named, "config": {}, "registered_name": None}
+    copy_but(path, tmp_path / "best.keras", "config.json", json.dumps(config).encode())
+    with pytest.raises(UserError, match="cannot be loaded safely"):
+        load_predictor(tmp_path / "best.keras")
+    assert not trace.exists()

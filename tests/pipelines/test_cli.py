@@ -1,6 +1,7 @@
 """The command line's manners: quick to help, and one paragraph for a mistake."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +36,9 @@ def say(
         code = ended.value.code
         return code if isinstance(code, int) else 0, said.out, said.err
 
+    heeded = signal.getsignal(signal.SIGTERM)
     yield run
+    signal.signal(signal.SIGTERM, heeded)
     os.environ.clear()
     os.environ.update(before)
 
@@ -75,13 +78,17 @@ def test_help_loads_no_framework(arguments: list[str], tmp_path: Path):
 def test_every_verb_says_what_it_does(say: Say):
     code, out, _ = say("--help")
     assert code == 0
-    for verb in ("study", "prepare", "train", "compare", "ui"):
+    for verb in ("study", "prepare", "train", "compare", "ui", "submit", "jobs", "doctor"):
         assert verb in out
 
 
 MISTAKES = {
     "no such experiment": (["study", "nothing.yaml"], "there is no experiment file nothing.yaml"),
     "unknown key": (["study", "TINY", "--set", "search.trails=3"], "did you mean 'trials'?"),
+    "a Python tag": (
+        ["study", "TINY", "--set", "seed=!!python/object/apply:os.getcwd []"],
+        "is not plain YAML",
+    ),
     "no value": (["study", "TINY", "--set", "search.trials"], "--set takes KEY=VALUE"),
     "not in the experiment": (
         ["train", "TINY", "pspnet"],
@@ -104,6 +111,12 @@ MISTAKES = {
         "/no/w.h5",
     ),
     "no place": (["study", "TINY", "--set", "storage=/proc/results"], "storage /proc/results"),
+    "no cluster": (["submit", "TINY", "--set", "storage=/shared"], "lies outside of the working"),
+    "no address": (["jobs"], "--address: expected the address of Ray's dashboard"),
+    "a password in a job": (
+        ["submit", "TINY", "--set", "tracking.uri=http://me:geheim@host"],
+        "--set tracking.uri=… holds a password",
+    ),
     "nothing to compare": (["compare", "TINY"], "results holds no runs yet; run `faceseg study"),
     "nothing to show": (["ui", "TINY"], "results holds no runs yet; run `faceseg study"),
     "a server has its own pages": (
@@ -123,6 +136,17 @@ def test_a_mistake_is_told_in_a_paragraph_and_leaves_nothing(name: str, say: Say
     assert "Traceback" not in out + err
     left = [path for path in Path.cwd().rglob("*") if path.is_file()]
     assert left == []
+
+
+def test_a_file_with_a_python_tag_is_refused(say: Say, tmp_path: Path):
+    trace = tmp_path / "attacked"
+    attack = tmp_path / "attack.yaml"
+    attack.write_text(f"seed: !!python/object/apply:os.mkdir [{trace}]\n", encoding="utf-8")
+    for verb in ("study", "submit", "doctor"):
+        code, _, err = say(verb, str(attack))
+        assert code == 2
+        assert "is not plain YAML" in err or "lies outside" in err
+    assert not trace.exists()
 
 
 def test_eyes_that_a_class_set_lacks_cannot_be_covered(say: Say, tiny: Path):

@@ -245,3 +245,31 @@ def test_the_splits_are_found_where_they_lie(lapa_folder: Path, tmp_path: Path) 
     shutil.rmtree(lapa_folder / "val")
     with pytest.raises(UserError, match="expected folders"):
         find_splits(tmp_path)
+
+
+@pytest.mark.parametrize("member", ["../escaped", "LaPa/../../../escaped", "/escaped"])
+def test_an_archive_writes_nothing_outside_of_the_cache(
+    kaggle: StandIn, cache: Path, lapa_folder: Path, member: str
+) -> None:
+    content = io.BytesIO(zipped(lapa_folder))
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr(member, "attack")
+    kaggle.archive = content.getvalue()
+    found = download()
+    assert found.parent.name == "3"
+    escaped = [path for path in cache.parent.rglob("escaped") if found.parent not in path.parents]
+    assert escaped == []
+    assert not Path("/escaped").exists()
+
+
+def test_a_tar_that_points_outside_is_refused(
+    kaggle: StandIn, cache: Path, lapa_folder: Path
+) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        archive.add(lapa_folder, "LaPa")
+        archive.addfile(tarfile.TarInfo("../escaped"), io.BytesIO())
+    kaggle.archive = buffer.getvalue()
+    with pytest.raises(UserError, match="is damaged"):
+        download()
+    assert list(cache.parent.rglob("escaped")) == []

@@ -1,15 +1,25 @@
 """What the tests of the search share: a small experiment, and Optuna databases on disk."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+import ray
 
+from faceseg.data.manifest import Manifest
 from pipelines.config import Experiment
-from pipelines.search import coordinator
+from pipelines.context import Context
+from pipelines.search import coordinator, crew, database, pool
+from pipelines.search.coordinator import Snapshot
 from pipelines.search.lane import Lane
+from pipelines.tracking import Sender, Tracker
+
+from . import bench
 
 OpenLane = Callable[..., Lane]
 
@@ -18,7 +28,7 @@ OpenLane = Callable[..., Lane]
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An Optuna database with its tables and nothing in it: making them takes a second."""
     path = tmp_path_factory.mktemp("optuna") / "empty.db"
-    coordinator.open_storage(f"sqlite:///{path}").engine.dispose()
+    database.open_storage(f"sqlite:///{path}").engine.dispose()
     return path
 
 
@@ -27,12 +37,13 @@ def closed_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Close at the end every database that a test has opened; be as quiet as a coordinator."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = []
-    really_open = coordinator.open_storage
+    really_open = database.open_storage
 
     def open_and_note(url: str) -> optuna.storages.RDBStorage:
         opened.append(really_open(url))
         return opened[-1]
 
+    monkeypatch.setattr(database, "open_storage", open_and_note)
     monkeypatch.setattr(coordinator, "open_storage", open_and_note)
     yield
     for storage in opened:
@@ -57,11 +68,12 @@ def experiment(tmp_path: Path, empty_database: Path) -> Experiment:
 
 @pytest.fixture
 def open_lane() -> OpenLane:
-    """Open lanes as a new process would: each with its own connection to the database."""
+    """Open lanes as a new driver would: each with its own session and connection."""
+    sessions = itertools.count()
 
-    def opener(experiment: Experiment, architecture: str = "unet") -> Lane:
-        storage = coordinator.open_storage(experiment.search_database)
-        return Lane(experiment, architecture, storage)
+    def opener(experiment: Experiment, architecture: str = "unet", session: str = "") -> Lane:
+        storage = database.open_storage(experiment.search_database)
+        return Lane(experiment, architecture, storage, session or f"session-{next(sessions)}")
 
     return opener
 
@@ -90,3 +102,59 @@ def second_storage(tmp_path: Path, empty_database: Path) -> Callable[[Experiment
         return experiment.model_copy(update={"storage": folder})
 
     return move
+
+
+@pytest.fixture(scope="module")
+def our_ray() -> Iterator[None]:
+    """A Ray of the module's own on two processors, however many there are."""
+    ray.cloudpickle.register_pickle_by_value(bench)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+    ray.cloudpickle.unregister_pickle_by_value(bench)
+
+
+@dataclass
+class Ran:
+    """What one driver left: the winners, what was said, and the context it ran in."""
+
+    context: Context
+    winners: dict[str, str] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def run(
+    our_ray: None,
+    experiment: Experiment,
+    changed: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Ran]:
+    """Run one architecture's study with made-up training to its end."""
+    monkeypatch.setattr(crew, "Worker", bench.FakeWorker)
+
+    def run_pool(
+        plans: str, workers: int = 1, watch: Callable[[Snapshot], None] | None = None, **search: Any
+    ) -> Ran:
+        planned = changed(
+            experiment,
+            description=plans,
+            architectures={"pspnet": None, "segnet": None},
+            search=search,
+            resources={"workers": workers, "trials_per_worker": 3},
+        )
+        manifest = Manifest.model_construct()  # no job of ours looks at it
+        context = Context(planned, tmp_path, manifest, Tracker("http://store"), "0", "run", "abc")
+        ran = Ran(context)
+
+        def show(snapshot: Snapshot, news: list[str]) -> None:
+            ran.news.extend(news)
+            if watch is not None:
+                watch(snapshot)
+
+        with Sender(context.outboxes, context.tracker) as sender:
+            ran.winners = pool.run(context, show, sender)
+        return ran
+
+    return run_pool

@@ -8,24 +8,27 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.search.coordinator import WAIT, Coordinator
 from pipelines.search.job import Job, Key
+from pipelines.search.lane import End
 
 ARCHITECTURES = ("unet", "pspnet", "segnet")
 
 
-def take(coordinator: Coordinator, worker: str = "w1") -> Job:
+def take(coordinator: Coordinator, worker: str = "s/w1") -> Job:
     job = coordinator.next(worker)
     assert isinstance(job, Job)
     return job
 
 
-def end(coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "w1") -> None:
-    coordinator.finish(worker, job.key, value, False, "" if value is not None else "broken")
+def end(
+    coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "s/w1"
+) -> None:
+    coordinator.finish(worker, job.key, End(value, reason="" if value is not None else "broken"))
 
 
 def finish(coordinator: Coordinator) -> list[Key]:
     """One worker does all there is, each job scored by its number; return the keys."""
     keys = []
-    while (job := coordinator.next("w1")) is not None:
+    while (job := coordinator.next("s/w1")) is not None:
         assert isinstance(job, Job)
         end(coordinator, job, 0.1 * (1 + job.key.number))
         keys.append(job.key)
@@ -34,7 +37,7 @@ def finish(coordinator: Coordinator) -> list[Key]:
 
 @pytest.fixture
 def coordinator(experiment: Experiment) -> Coordinator:
-    return Coordinator(experiment)
+    return Coordinator(experiment, "s")
 
 
 def test_one_worker_does_every_job_once(coordinator: Coordinator):
@@ -44,7 +47,7 @@ def test_one_worker_does_every_job_once(coordinator: Coordinator):
         **{(name, "trial"): 3 for name in ARCHITECTURES},
         **{(name, "final"): 2 for name in ARCHITECTURES},
     }
-    assert coordinator.next("w1") is None
+    assert coordinator.next("s/w1") is None
 
 
 def test_the_lowest_used_budget_comes_first(coordinator: Coordinator):
@@ -72,44 +75,86 @@ def test_a_failed_trial_is_paid_from_its_architectures_own_budget(coordinator: C
 def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
     experiment: Experiment, changed: Any
 ):
-    coordinator = Coordinator(changed(experiment, architectures={"pspnet": None, "segnet": None}))
-    jobs = {worker: take(coordinator, worker) for worker in ("w1", "w2", "w3")}
-    assert coordinator.next("w4") == WAIT
+    coordinator = Coordinator(
+        changed(experiment, architectures={"pspnet": None, "segnet": None}), "s"
+    )
+    jobs = {worker: take(coordinator, worker) for worker in ("s/w1", "s/w2", "s/w3")}
+    assert coordinator.next("s/w4") == WAIT
     for worker, job in jobs.items():
         end(coordinator, job, worker=worker)
-    finals = {worker: take(coordinator, worker) for worker in ("w1", "w2")}
-    assert coordinator.next("w3") == WAIT
-    end(coordinator, finals["w1"], worker="w1")
-    assert coordinator.next("w1") == WAIT
-    assert coordinator.lose("w2") == "unet-final-001"
-    again = take(coordinator, "w3")
-    assert (again.key, again.attempt) == (finals["w2"].key, 2)
-    end(coordinator, again, worker="w3")
-    assert [coordinator.next(worker) for worker in ("w1", "w3")] == [None, None]
+    finals = {worker: take(coordinator, worker) for worker in ("s/w1", "s/w2")}
+    assert coordinator.next("s/w3") == WAIT
+    end(coordinator, finals["s/w1"], worker="s/w1")
+    assert coordinator.next("s/w1") == WAIT
+    assert coordinator.lose("s/w2") == "unet-final-001"
+    again = take(coordinator, "s/w3")
+    assert (again.key, again.attempt) == (finals["s/w2"].key, 2)
+    end(coordinator, again, worker="s/w3")
+    assert [coordinator.next(worker) for worker in ("s/w1", "s/w3")] == [None, None]
 
 
 def test_a_lost_workers_job_goes_to_the_next_that_asks(coordinator: Coordinator):
-    job = take(coordinator, "w1")
-    assert coordinator.lose("w1") == "unet-trial-000"
-    assert coordinator.lose("w1") is None
-    assert coordinator.lose("never seen") is None
-    again = [take(coordinator, "w2") for _ in range(3)]
+    job = take(coordinator, "s/w1")
+    assert coordinator.lose("s/w1") == "unet-trial-000"
+    assert coordinator.lose("s/w1") == ""
+    assert coordinator.lose("never seen") == ""
+    again = [take(coordinator, worker) for worker in ("s/w2", "s/w3", "s/w4")]
     assert [each.attempt for each in again if each.key == job.key] == [2]
 
 
-def test_a_coordinator_made_anew_keeps_the_budget(experiment: Experiment, coordinator: Coordinator):
+def test_a_worker_that_asks_twice_gets_the_job_it_holds(coordinator: Coordinator):
+    """Its first question was answered by a coordinator that died with the answer."""
+    assert take(coordinator) == take(coordinator)
+    assert [each.worker for each in coordinator.snapshot().running] == ["s/w1"]
+
+
+def test_a_coordinator_that_ray_starts_again_goes_on_as_if_nothing_was(
+    experiment: Experiment, coordinator: Coordinator
+):
+    """Between any two calls."""
+    keys = []
+    for _ in range(15):
+        job = take(Coordinator(experiment, "s"))
+        assert take(Coordinator(experiment, "s")) == job
+        assert Coordinator(experiment, "s").report("s/w1", job.key, 1, 0.5, 9.0) == "go on"
+        assert Coordinator(experiment, "s").finish("s/w1", job.key, End(0.5))
+        keys.append(job.key)
+    assert len(set(keys)) == 15
+    assert coordinator.next("s/w1") is None
+    assert coordinator.snapshot().counts == {name: {"complete": 3} for name in ARCHITECTURES}
+
+
+def test_another_drivers_coordinator_keeps_the_budget(
+    experiment: Experiment, coordinator: Coordinator
+):
     """The first one is gone in the middle: two trials done, two running."""
     for _ in range(2):
         end(coordinator, take(coordinator))
-    running = [take(coordinator, "w1").key, take(coordinator, "w2").key]
-    anew = Coordinator(experiment)
+    running = [take(coordinator, "s/w1").key, take(coordinator, "s/w2").key]
+    anew = Coordinator(experiment, "t")
     keys = finish(anew)
     assert set(running) <= set(keys)
     assert Counter((key.architecture, key.kind) for key in keys)["unet", "final"] == 2
     snapshot = anew.snapshot()
     assert snapshot.counts == {name: {"complete": 3} for name in ARCHITECTURES}
     assert snapshot.finals == dict.fromkeys(ARCHITECTURES, 2)
-    assert Coordinator(experiment).next("w1") is None
+    assert Coordinator(experiment, "u").next("u/w1") is None
+
+
+def test_a_doomed_job_is_shown_until_it_is_given_up(experiment: Experiment, changed: Any):
+    alone = changed(experiment, architectures={"pspnet": None, "segnet": None})
+    coordinator = Coordinator(alone, "s")
+    job = take(coordinator)
+    for _ in range(3):
+        coordinator.lose("s/w1")
+        following = take(coordinator)
+    assert following.key != job.key
+    ((doomed, reason),) = coordinator.snapshot().doomed
+    assert doomed.key == job.key
+    for _ in range(2):
+        coordinator.give_up(doomed.key, reason)
+    assert coordinator.snapshot().doomed == []
+    assert coordinator.snapshot().counts["unet"] == {"fail": 1, "running": 1}
 
 
 def test_winners_are_named_by_their_settings(coordinator: Coordinator):
@@ -130,11 +175,11 @@ def test_an_architecture_without_a_completed_trial_has_no_winner(coordinator: Co
 def test_the_snapshot_shows_what_runs_and_how_far(coordinator: Coordinator):
     job = take(coordinator)
     coordinator.progress(job.key, 1, 40)
-    coordinator.report(job.key, 1, 0.25, 120.0)
+    coordinator.report("s/w1", job.key, 1, 0.25, 120.0)
     coordinator.progress(job.key, 2, 10)
     snapshot = coordinator.snapshot()
     (running,) = snapshot.running
-    assert (running.label, running.worker, running.epochs) == ("unet-trial-000", "w1", 6)
+    assert (running.label, running.worker, running.epochs) == ("unet-trial-000", "s/w1", 6)
     assert (running.epoch, running.percent, running.iou) == (2, 10, 0.25)
     assert running.images_per_second == 120.0
     assert snapshot.epochs_done == 1
@@ -150,12 +195,12 @@ def test_a_study_taken_up_again_knows_the_epochs_behind_it(
     for _ in range(2):
         end(coordinator, take(coordinator))
     assert coordinator.snapshot().epochs_done == 2 * 6
-    assert Coordinator(experiment).snapshot().epochs_done == 2 * 6
+    assert Coordinator(experiment, "s").snapshot().epochs_done == 2 * 6
 
 
 def test_progress_of_a_job_that_is_over_is_passed_over(coordinator: Coordinator):
     job = take(coordinator)
     end(coordinator, job)
     coordinator.progress(job.key, 5, 50)
-    assert not coordinator.report(job.key, 5, 0.9, 10.0)
+    assert coordinator.report("s/w1", job.key, 5, 0.9, 10.0) == "leave"
     assert coordinator.snapshot().running == []

@@ -7,15 +7,27 @@ import pytest
 from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.search.job import Job, seed_of
-from pipelines.search.lane import Lane
+from pipelines.search.job import Job, Key, seed_of
+from pipelines.search.lane import End, Lane
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 FIRST = [{"learning_rate": 0.003, "batch_size": 16.0}, {"learning_rate": 0.0005}]
 
 
+def worker(lane: Lane) -> str:
+    return f"{lane.session}/worker-1"
+
+
+def tell(lane: Lane, key: Key, value: float | None, state: TrialState, reason: str = "") -> None:
+    lane.end(key, End(value, state == TrialState.PRUNED, reason))
+
+
+def report(lane: Lane, key: Key, epoch: int, value: float) -> bool:
+    return lane.report(worker(lane), key, epoch, value) == "go on"
+
+
 def take(lane: Lane) -> Job:
-    job = lane.next()
+    job = lane.next(worker(lane))
     assert job is not None
     return job
 
@@ -26,16 +38,16 @@ def finish_search(lane: Lane, *values: float | None) -> list[Job]:
     for value in values:
         job = take(lane)
         assert job.key.kind == "trial"
-        lane.tell(job.key, value, FAIL if value is None else COMPLETE, "" if value else "broken")
+        tell(lane, job.key, value, FAIL if value is None else COMPLETE, "" if value else "broken")
         jobs.append(job)
     return jobs
 
 
 def finish_finals(lane: Lane) -> list[Job]:
     jobs = []
-    while job := lane.next():
+    while job := lane.next(worker(lane)):
         assert job.key.kind == "final"
-        lane.tell(job.key, 0.5, COMPLETE)
+        tell(lane, job.key, 0.5, COMPLETE)
         jobs.append(job)
     return jobs
 
@@ -63,7 +75,7 @@ def test_first_points_are_queued_once_however_often_a_lane_is_opened(
     experiment = changed(experiment, search={"first": FIRST, "trials": 1})
     for _ in range(3):
         lane = open_lane(experiment)
-    assert lane.count() == {"waiting": 2}
+    assert lane.search.count() == {"waiting": 2}
     finish_search(lane, 0.1)
     assert take(lane).key.kind == "final"  # a point beyond the budget is never tried
 
@@ -80,21 +92,21 @@ def test_a_job_says_all_that_a_worker_needs(lane: Lane, experiment: Experiment):
 
 def test_the_winner_is_the_best_completed_trial_and_of_equals_the_first(lane: Lane):
     first = take(lane)
-    lane.report(first.key, 1, 0.99)
-    lane.tell(first.key, 0.99, PRUNED)
+    report(lane, first.key, 1, 0.99)
+    tell(lane, first.key, 0.99, PRUNED)
     finish_search(lane, 0.4, 0.4)
     assert lane.winner().number == 1
-    assert lane.count() == {"pruned": 1, "complete": 2}
+    assert lane.search.count() == {"pruned": 1, "complete": 2}
 
 
 def test_finals_open_only_behind_the_whole_search(lane: Lane):
     jobs = [take(lane) for _ in range(3)]
-    assert lane.next() is None
+    assert lane.next(worker(lane)) is None
     for job in jobs[:2]:
-        lane.tell(job.key, 0.3, COMPLETE)
-        assert lane.next() is None
+        tell(lane, job.key, 0.3, COMPLETE)
+        assert lane.next(worker(lane)) is None
         assert not lane.done()
-    lane.tell(jobs[2].key, 0.7, COMPLETE)
+    tell(lane, jobs[2].key, 0.7, COMPLETE)
     final = take(lane)
     assert final.key.kind == "final"
     assert final.settings == jobs[2].settings.model_copy(update={"epochs": 9})
@@ -129,8 +141,8 @@ def test_a_final_without_a_length_of_its_own_is_as_long_as_a_trial(
 def test_a_search_that_fails_whole_ends_and_says_why(lane: Lane):
     jobs = [take(lane) for _ in range(3)]
     for job, reason in zip(jobs, ("a", "b", "a"), strict=True):
-        lane.tell(job.key, None, FAIL, reason)
-    assert lane.next() is None
+        tell(lane, job.key, None, FAIL, reason)
+    assert lane.next(worker(lane)) is None
     assert lane.done()
     assert lane.winner() is None
     assert lane.reasons() == ["a", "b"]
@@ -139,8 +151,8 @@ def test_a_search_that_fails_whole_ends_and_says_why(lane: Lane):
 def test_a_failed_final_is_not_tried_for_ever_and_its_reason_is_told(lane: Lane):
     finish_search(lane, 0.2, 0.5, 0.3)
     for _ in range(2):
-        lane.tell(take(lane).key, None, FAIL, "no such luck")
-    assert lane.next() is None
+        tell(lane, take(lane).key, None, FAIL, "no such luck")
+    assert lane.next(worker(lane)) is None
     assert lane.done()
     assert lane.finals_done() == 0
     assert lane.reasons() == ["no such luck"]
@@ -149,18 +161,18 @@ def test_a_failed_final_is_not_tried_for_ever_and_its_reason_is_told(lane: Lane)
 def test_an_epoch_reported_again_is_not_stored_again(lane: Lane):
     job = take(lane)
     for epoch, value in ((1, 0.1), (2, 0.2), (1, 0.9), (2, 0.9), (3, 0.3)):
-        assert lane.report(job.key, epoch, value)
-    stored = lane._search.trials[0].intermediate_values
+        assert report(lane, job.key, epoch, value)
+    stored = lane.search.study.trials[0].intermediate_values
     assert stored == {1: 0.1, 2: 0.2, 3: 0.3}
 
 
 def test_a_score_that_is_no_number_counts_as_nothing(lane: Lane):
     """A validation split without any foreground has a NaN; Optuna takes none."""
     job = take(lane)
-    assert lane.report(job.key, 1, math.nan)
-    lane.tell(job.key, math.nan, COMPLETE)
+    assert report(lane, job.key, 1, math.nan)
+    tell(lane, job.key, math.nan, COMPLETE)
     finish_search(lane, 0.2, 0.1)
-    trial = lane._search.trials[0]
+    trial = lane.search.study.trials[0]
     assert (trial.state, trial.value, trial.intermediate_values) == (COMPLETE, 0.0, {1: 0.0})
     assert lane.winner().number == 1
 
@@ -177,12 +189,12 @@ def test_nothing_is_pruned_before_its_grace_and_something_after(
     for number in range(9):
         job = take(lane)
         for epoch in range(1, 7):
-            if not lane.report(job.key, epoch, 0.9 - 0.1 * number):
+            if not report(lane, job.key, epoch, 0.9 - 0.1 * number):
                 stopped.append(epoch)
-                lane.tell(job.key, None, PRUNED)
+                tell(lane, job.key, None, PRUNED)
                 break
         else:
-            lane.tell(job.key, 0.9 - 0.1 * number, COMPLETE)
+            tell(lane, job.key, 0.9 - 0.1 * number, COMPLETE)
     assert stopped
     assert min(stopped) >= 3
     assert lane.winner().number == 0
@@ -195,8 +207,8 @@ def test_a_grace_longer_than_a_trial_prunes_nothing(
     lane = open_lane(changed(experiment, search={"pruner": pruner, "grace_epochs": 7}))
     for number in range(3):
         job = take(lane)
-        assert all(lane.report(job.key, epoch, 0.9 - 0.3 * number) for epoch in range(1, 7))
-        lane.tell(job.key, 0.9 - 0.3 * number, COMPLETE)
+        assert all(report(lane, job.key, epoch, 0.9 - 0.3 * number) for epoch in range(1, 7))
+        tell(lane, job.key, 0.9 - 0.3 * number, COMPLETE)
 
 
 def test_finals_are_never_pruned(experiment: Experiment, open_lane: Any, changed: Any):
@@ -204,23 +216,25 @@ def test_finals_are_never_pruned(experiment: Experiment, open_lane: Any, changed
     finish_search(lane, 0.9, 0.8, 0.7)
     for number in range(2):
         job = take(lane)
-        assert all(lane.report(job.key, epoch, 0.9 - 0.5 * number) for epoch in range(1, 10))
+        assert all(report(lane, job.key, epoch, 0.9 - 0.5 * number) for epoch in range(1, 10))
 
 
 def test_telling_twice_changes_nothing(lane: Lane):
     complete, failed = take(lane), take(lane)
-    lane.tell(complete.key, 0.5, COMPLETE)
-    lane.tell(failed.key, None, FAIL, "first")
-    before = [(each.state, each.value, each.user_attrs) for each in lane._search.trials]
-    lane.tell(complete.key, 0.9, COMPLETE)
-    lane.tell(complete.key, None, FAIL, "late")
-    lane.tell(failed.key, None, FAIL, "second")
-    lane.tell(failed.key, 0.9, COMPLETE)
-    assert [(each.state, each.value, each.user_attrs) for each in lane._search.trials] == before
+    tell(lane, complete.key, 0.5, COMPLETE)
+    tell(lane, failed.key, None, FAIL, "first")
+    before = [(each.state, each.value, each.user_attrs) for each in lane.search.study.trials]
+    tell(lane, complete.key, 0.9, COMPLETE)
+    tell(lane, complete.key, None, FAIL, "late")
+    tell(lane, failed.key, None, FAIL, "second")
+    tell(lane, failed.key, 0.9, COMPLETE)
+    assert [
+        (each.state, each.value, each.user_attrs) for each in lane.search.study.trials
+    ] == before
 
 
 def test_a_job_that_has_ended_elsewhere_need_not_go_on(lane: Lane):
     job = take(lane)
-    lane.tell(job.key, 0.5, COMPLETE)
-    assert not lane.report(job.key, 4, 0.9)
-    assert lane._search.trials[0].intermediate_values == {}
+    tell(lane, job.key, 0.5, COMPLETE)
+    assert not report(lane, job.key, 4, 0.9)
+    assert lane.search.study.trials[0].intermediate_values == {}

@@ -6,14 +6,22 @@ import pytest
 from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.search.job import Job
-from pipelines.search.lane import ATTEMPTS, Lane
+from pipelines.search.job import Job, Key
+from pipelines.search.lane import End, Lane
 
 COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL
 
 
+def worker(lane: Lane) -> str:
+    return f"{lane.session}/worker-1"
+
+
+def tell(lane: Lane, key: Key, value: float | None, state: TrialState, reason: str = "") -> None:
+    lane.end(key, End(value, state == TrialState.PRUNED, reason))
+
+
 def take(lane: Lane) -> Job:
-    job = lane.next()
+    job = lane.next(worker(lane))
     assert job is not None
     return job
 
@@ -27,9 +35,9 @@ def score(job: Job) -> float:
 def search(lane: Lane) -> list[dict[str, Any]]:
     """Do the whole search; return what was asked."""
     while (job := take(lane)).key.kind == "trial":
-        lane.tell(job.key, score(job), COMPLETE)
-    lane.tell(job.key, 0.5, COMPLETE)
-    return [trial.params for trial in lane._search.trials]
+        tell(lane, job.key, score(job), COMPLETE)
+    tell(lane, job.key, 0.5, COMPLETE)
+    return [trial.params for trial in lane.search.study.trials]
 
 
 @pytest.fixture
@@ -64,8 +72,8 @@ def test_a_lane_opened_before_every_ask_asks_the_same(
     for _ in range(7):
         lane = open_lane(elsewhere)
         job = take(lane)
-        lane.tell(job.key, score(job), COMPLETE)
-    again = [trial.params for trial in lane._search.trials]
+        tell(lane, job.key, score(job), COMPLETE)
+    again = [trial.params for trial in lane.search.study.trials]
     assert again == search(open_lane(longer))
 
 
@@ -74,60 +82,22 @@ def test_running_trials_are_handed_out_again_before_new_ones(
 ):
     lane = open_lane(experiment)
     running = [take(lane), take(lane)]
-    lane.report(running[0].key, 1, 0.25)
+    lane.report(worker(lane), running[0].key, 1, 0.25)
     reopened = open_lane(experiment)
     again = [take(reopened), take(reopened)]
     assert [job.key for job in again] == [job.key for job in running]
     assert [job.settings for job in again] == [job.settings for job in running]
     assert [job.seed for job in again] == [job.seed for job in running]
     assert [job.attempt for job in again] == [2, 2]
-    assert reopened._search.trials[0].intermediate_values == {1: 0.25}
+    assert reopened.search.study.trials[0].intermediate_values == {1: 0.25}
     assert take(reopened).key.number == 2  # the budget is topped up, not started anew
-    assert reopened.next() is None
-
-
-def test_a_job_that_kills_its_workers_is_failed_after_three_attempts(
-    experiment: Experiment, open_lane: Any
-):
-    lane = open_lane(experiment)
-    job = take(lane)
-    attempts = [job.attempt]
-    for _ in range(ATTEMPTS):
-        lane.lose(job.key)
-        following = take(lane)
-        if following.key == job.key:
-            attempts.append(following.attempt)
-    assert attempts == [1, 2, 3]
-    assert following.key.number == 1  # and the search goes on
-    assert lane.count() == {"fail": 1, "running": 1}
-    assert lane.reasons() == ["its worker died 3 times"]
-
-
-def test_attempts_are_counted_across_processes(experiment: Experiment, open_lane: Any):
-    lane = open_lane(experiment)
-    job = take(lane)
-    for attempt in (2, 3):
-        lane = open_lane(experiment)
-        assert take(lane).attempt == attempt
-    lane = open_lane(experiment)
-    assert take(lane).key.number == job.key.number + 1
-    assert lane.count() == {"fail": 1, "running": 1}
-
-
-def test_a_job_given_up_for_lost_but_told_is_not_done_again(experiment: Experiment, open_lane: Any):
-    """A worker that could not be reached for a while may come back with its result."""
-    lane = open_lane(experiment)
-    job = take(lane)
-    lane.lose(job.key)
-    lane.tell(job.key, 0.5, COMPLETE)
-    assert take(lane).key.number == 1
-    assert lane.winner().value == 0.5
+    assert reopened.next(worker(reopened)) is None
 
 
 def test_running_finals_are_handed_out_again(experiment: Experiment, open_lane: Any):
     lane = open_lane(experiment)
     for value in (0.1, 0.3, 0.2):
-        lane.tell(take(lane).key, value, COMPLETE)
+        tell(lane, take(lane).key, value, COMPLETE)
     final = take(lane)
     reopened = open_lane(experiment)
     assert not reopened.done()
@@ -136,7 +106,7 @@ def test_running_finals_are_handed_out_again(experiment: Experiment, open_lane: 
     assert again.attempt == 2
     second = take(reopened)
     assert second.key.number == 1
-    assert reopened.next() is None
+    assert reopened.next(worker(reopened)) is None
 
 
 @pytest.fixture
@@ -144,9 +114,9 @@ def finished(experiment: Experiment, open_lane: Any) -> Lane:
     """A lane with nothing left to do; its winner is trial 1."""
     lane: Lane = open_lane(experiment)
     for value in (0.1, 0.3, 0.2):
-        lane.tell(take(lane).key, value, COMPLETE)
+        tell(lane, take(lane).key, value, COMPLETE)
     for _ in range(2):
-        lane.tell(take(lane).key, 0.3, COMPLETE)
+        tell(lane, take(lane).key, 0.3, COMPLETE)
     assert lane.done()
     return lane
 
@@ -155,7 +125,7 @@ def test_a_finished_lane_opened_again_has_nothing_to_do(
     finished: Lane, experiment: Experiment, open_lane: Any
 ):
     again = open_lane(experiment)
-    assert again.next() is None
+    assert again.next(worker(again)) is None
     assert again.done()
     assert again.finals_done() == 2
     assert again.winner_digest() == finished.winner_digest()
@@ -169,9 +139,9 @@ def test_more_trials_go_on_from_where_the_search_was(
     jobs = [take(more), take(more)]
     assert [job.key.number for job in jobs] == [3, 4]
     for job in jobs:
-        more.tell(job.key, 0.25, COMPLETE)
+        tell(more, job.key, 0.25, COMPLETE)
     assert more.winner().number == 1
-    assert more.next() is None  # the winner's finals are there
+    assert more.next(worker(more)) is None  # the winner's finals are there
     assert more.done()
 
 
@@ -180,7 +150,7 @@ def test_another_winner_has_finals_of_its_own(
 ):
     before = finished.winner_digest()
     more = open_lane(changed(experiment, search={"trials": 4}))
-    more.tell(take(more).key, 0.9, COMPLETE)
+    tell(more, take(more).key, 0.9, COMPLETE)
     finals = [take(more), take(more)]
     assert [job.key.number for job in finals] == [0, 1]
     assert {job.key.winner for job in finals} == {more.winner_digest()}
@@ -195,12 +165,12 @@ def test_more_seeds_add_finals_to_those_that_are_there(
     assert not more.done()
     final = take(more)
     assert (final.key.kind, final.key.number) == ("final", 2)
-    assert more.next() is None
+    assert more.next(worker(more)) is None
 
 
 def test_asking_for_less_than_is_there_does_nothing(
     finished: Lane, experiment: Experiment, open_lane: Any, changed: Any
 ):
     less = open_lane(changed(experiment, search={"trials": 1}, finals={"seeds": 1}))
-    assert less.next() is None
+    assert less.next(worker(less)) is None
     assert less.done()

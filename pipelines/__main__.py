@@ -1,0 +1,5 @@
+"""`python -m pipelines` is `faceseg`."""
+
+from pipelines.cli import main
+
+main()

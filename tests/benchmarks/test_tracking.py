@@ -1,0 +1,21 @@
+"""The benchmark of many writers, in small: nothing is lost, and nothing arrives twice."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.tracking import HEADING, STORES, Load, measure, opened
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_every_point_of_many_writers_arrives_once(store: str, tmp_path: Path):
+    load = Load(writers=4, epochs=5, metrics=20, pause=0.0)
+    with opened(store, tmp_path) as uri:
+        found = measure(uri, load, tmp_path)
+    assert (found.lost, found.doubled, found.wrong) == (0, 0, 0)
+    assert len(found.said) == 4 * 5
+    # A step said twice would be sent again; each was sent once.
+    assert len(found.called) == 4 * 5
+    assert len(found.row(store)) <= max(map(len, HEADING.splitlines()))

@@ -1,0 +1,119 @@
+"""One driver a study, one worker a job; a lock ends with the process that held it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from faceseg.errors import UserError
+from pipelines.config import Experiment
+from pipelines.search.locks import HeldElsewhereError, only_driver, only_worker
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipelines.config import Experiment
+from pipelines.search.locks import only_driver, only_worker
+what, where = sys.argv[1:]
+held = only_worker(Path(where)) if what == "job" else only_driver(
+    Experiment(name="fake", storage=Path(where))
+)
+with held:
+    print("held", flush=True)
+    time.sleep(600)
+"""
+Hold = Callable[[str, Path], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """Hold a lock in a process of its own."""
+    with ExitStack() as stack:
+
+        def start(what: str, where: Path) -> subprocess.Popen[str]:
+            command = [sys.executable, "-c", HOLD, what, str(where)]
+            process = stack.enter_context(
+                subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            )
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            return process
+
+        yield start
+
+
+def test_a_second_driver_is_refused_and_told_who_has_the_study(tmp_path: Path, hold: Hold):
+    experiment = Experiment(name="fake", storage=tmp_path)
+    first = hold("study", tmp_path)
+    with pytest.raises(UserError, match=f"is being run already, by process {first.pid} on "):
+        only_driver(experiment).__enter__()
+    with only_driver(experiment.model_copy(update={"name": "other"})):
+        pass  # another study on the same storage
+
+
+def test_a_study_whose_driver_was_killed_is_free(tmp_path: Path, hold: Hold):
+    first = hold("study", tmp_path)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    (path,) = (tmp_path / "locks").iterdir()  # the file is left, the lock is not
+    with only_driver(Experiment(name="fake", storage=tmp_path)):
+        assert path.read_text().startswith(f"process {os.getpid()} on ")
+    assert not path.exists()
+
+
+def test_a_study_is_free_again_after_an_error(tmp_path: Path):
+    experiment = Experiment(name="fake", storage=tmp_path)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"), only_driver(experiment):
+            raise ValueError("no")
+
+
+def test_a_job_held_by_a_dying_worker_is_waited_for(tmp_path: Path, hold: Hold):
+    path = tmp_path / "unet-trial-000.lock"
+    zombie = hold("job", path)
+
+    def die() -> None:
+        time.sleep(0.3)
+        zombie.kill()
+
+    dying = threading.Thread(target=die)
+    dying.start()
+    with only_worker(path, patience=60):
+        assert zombie.poll() is not None
+    dying.join()
+    assert not path.exists()
+
+
+def test_a_job_that_stays_held_is_left_alone(tmp_path: Path, hold: Hold):
+    path = tmp_path / "unet-trial-000.lock"
+    zombie = hold("job", path)
+    words = f"unet-trial-000 is still held by process {zombie.pid} on .* after 0 s"
+    with pytest.raises(HeldElsewhereError, match=words), only_worker(path, patience=0.1):
+        pass
+
+
+def test_one_after_the_other_never_two_at_once(tmp_path: Path):
+    """Each removes the file behind it, while others wait for it."""
+    path, inside, most = tmp_path / "job.lock", [], []
+
+    def work() -> None:
+        for _ in range(10):
+            with only_worker(path):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 40
