@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job's command
+READY = 60.0  # seconds that a head node has to come up
 GRACE = 60  # seconds that a stopped study has to close its runs; Ray's own are 3
 
 
@@ -76,13 +77,33 @@ def send(client: Any, order: Order, console: "Console") -> str:
             f"sending {len(sizes)} files, {archive.stat().st_size / 2**20:.1f} MiB packed",
             highlight=False,
         )
-        client.submit_job(
-            entrypoint=order.entrypoint,
-            submission_id=name,
-            metadata=order.metadata,
-            runtime_env={"working_dir": str(archive), "env_vars": order.environment},
-        )
+        environment = {"working_dir": str(archive), "env_vars": order.environment}
+        _start(client, order, name, environment)
     return name
+
+
+def _start(client: Any, order: Order, name: str, environment: dict[str, Any]) -> None:
+    """Start the job; a head node that has just come up takes none for some seconds."""
+    until = time.monotonic() + READY
+    while True:
+        try:
+            client.submit_job(
+                entrypoint=order.entrypoint,
+                submission_id=name,
+                metadata=order.metadata,
+                runtime_env=environment,
+            )
+        except RuntimeError as error:
+            if "No available agent" not in str(error):
+                raise
+            if time.monotonic() > until:
+                raise UserError(
+                    f"the cluster has had no agent to take a job for {READY:g} s; `ray status` on "
+                    "the head node says what it is missing"
+                ) from error
+            time.sleep(1)
+        else:
+            return
 
 
 def order(file: Path, overrides: tuple[str, ...], commit: str) -> Order:
