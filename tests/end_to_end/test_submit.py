@@ -5,28 +5,22 @@ shell script stands in its place, where what is looked at is the job and not the
 """
 
 import json
-import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import pytest
-import requests
 
 from pipelines.config import load
 from pipelines.tracking import Tracker
 
+from .head import BIN, Head, started, wait_for
+
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1000)]
-BIN = Path(sys.executable).parent
 STAND_IN = f"""#!/bin/sh
 case "$2" in
   stub-list.yaml) find . -type f | sort; echo "commit $FACESEG_COMMIT"; exit 3 ;;
@@ -34,84 +28,19 @@ case "$2" in
   *) exec {BIN}/faceseg "$@" ;;
 esac
 """
-PORTS = (
-    *("port", "dashboard-port", "ray-client-server-port", "dashboard-agent-listen-port"),
-    *("dashboard-agent-grpc-port", "metrics-export-port", "runtime-env-agent-port"),
-)
 SECRET = "geheim-" + secrets.token_hex(8)
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A head: the address of its dashboard, and what a client must have in its environment."""
-
-    address: str
-    token: str
-    environment: dict[str, str]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A head of its own: ports, folder and token that no other Ray on this machine has."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    """A head whose `faceseg` is the stand-in, and whose environment holds a secret."""
     home = tmp_path_factory.mktemp("head")
     stand_in = home / "faceseg"
     stand_in.write_text(STAND_IN, encoding="utf-8")
     stand_in.chmod(0o755)
-    token = secrets.token_hex(32)
-    (home / "token").write_text(token, encoding="utf-8")
-    ours = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(home / "token")}
-    apart = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    folder = tempfile.mkdtemp(prefix="ray-")  # pytest's own is too long for Ray's sockets
-    command = [BIN / "ray", "start", "--head", "--block", f"--temp-dir={folder}"]
-    command += [f"--{name}={port}" for name, port in ports.items()]
-    command += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", "--num-cpus=2"]
-    command += ["--min-worker-port=0", "--max-worker-port=0", "--num-gpus=0"]
-    command += ["--object-store-memory=80000000", "--disable-usage-stats"]
-    environment = {**apart, **ours, "PATH": f"{home}:{BIN}:{os.environ['PATH']}"}
-    environment |= {
-        "TRACKING": f"http://me:{SECRET}@127.0.0.1:1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    }
-    environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    environment["RAY_raylet_start_wait_time_s"] = "180"  # where the tests share two cores
-    with (home / "head.log").open("wb") as log:
-        head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{ports['dashboard-port']}"
-    try:
-        wait_for(
-            lambda: "--block" in (home / "head.log").read_text("utf-8"), home / "head.log", 180
-        )
-        wait_for(lambda: answers(address), home / "head.log")
-        yield Cluster(address, token, {**apart, **ours})
-    finally:
-        head.send_signal(signal.SIGTERM)  # it ends the processes that it started
-        head.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def answers(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/api/version", timeout=5).status_code == 401
-    except requests.ConnectionError:
-        return False
-
-
-def wait_for(what: Callable[[], bool], told: Path, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, told.read_text(encoding="utf-8")
-        time.sleep(0.2)
+    uri = f"http://me:{SECRET}@127.0.0.1:1"  # nothing listens there
+    with started(home, TRACKING=uri, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0") as head:
+        yield head
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +69,7 @@ Begin = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
-def begin(cluster: Cluster, work: Path) -> Begin:
+def begin(cluster: Head, work: Path) -> Begin:
     """Start a command of this environment in the working directory, as a client of the head."""
 
     def start(*words: str, **environment: str) -> subprocess.Popen[str]:
@@ -169,17 +98,9 @@ def say(begin: Begin) -> Say:
 
 
 @pytest.fixture
-def to(cluster: Cluster, storage: Path) -> tuple[str, ...]:
+def to(cluster: Head, storage: Path) -> tuple[str, ...]:
     """The options that every submission here has."""
     return ("--address", cluster.address, "--set", f"storage={storage}")
-
-
-def known(cluster: Cluster) -> list[dict[str, object]]:
-    """Return all that the cluster tells of its jobs."""
-    headers = {"Authorization": f"Bearer {cluster.token}"}
-    answer = requests.get(f"{cluster.address}/api/jobs/", headers=headers, timeout=30)
-    answer.raise_for_status()
-    return list(answer.json())
 
 
 def name_in(said: str) -> str:
@@ -196,7 +117,7 @@ def test_source_travels_data_does_not_and_the_exit_code_comes_back(say: Say, to:
 
 
 def test_a_study_is_done_on_the_cluster_and_followed(
-    say: Say, to: tuple[str, ...], work: Path, storage: Path, cluster: Cluster
+    say: Say, to: tuple[str, ...], work: Path, storage: Path, cluster: Head
 ):
     one = ("--set", "architectures.unet=null", "--set", "architectures.pspnet=null")
     done = say("faceseg", "submit", "tiny.yaml", *to, *one)
@@ -227,7 +148,7 @@ def test_a_users_mistake_is_told_and_exits_with_2(say: Say, to: tuple[str, ...])
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_plain_job_must_name_a_storage_and_have_its_senders_versions(say: Say, cluster: Cluster):
+def test_a_plain_job_must_name_a_storage_and_have_its_senders_versions(say: Say, cluster: Head):
     other = json.dumps({"excludes": ["data"], "env_vars": {"FACESEG_VERSIONS": '{"ray": "2.9.3"}'}})
     submit = ("ray", "job", "submit", "--address", cluster.address, "--working-dir", ".")
     done = say(*submit, "--runtime-env-json", other, "--", "faceseg", "study", "tiny.yaml")
@@ -269,7 +190,7 @@ def test_ctrl_c_ends_the_following_and_not_the_job(
     assert "was stopped; the same study submitted again goes on" in followed.stderr
 
 
-def test_a_wrong_token_is_refused_in_a_clear_line(say: Say, to: tuple[str, ...], cluster: Cluster):
+def test_a_wrong_token_is_refused_in_a_clear_line(say: Say, to: tuple[str, ...], cluster: Head):
     wrong = "wrong-" + secrets.token_hex(16)
     for verb in (("submit", "stub-list.yaml", *to), ("jobs", *to[:2])):
         done = say("faceseg", *verb, RAY_AUTH_TOKEN=wrong, RAY_AUTH_TOKEN_PATH="")
@@ -289,13 +210,13 @@ def test_a_wrong_token_is_refused_in_a_clear_line(say: Say, to: tuple[str, ...],
 
 
 def test_a_nodes_secret_and_the_token_are_nowhere_in_a_jobs_facts(
-    say: Say, to: tuple[str, ...], cluster: Cluster, work: Path
+    say: Say, to: tuple[str, ...], cluster: Head, work: Path
 ):
     secret = work / "secret.yaml"
     secret.write_text("base: tiny.yaml\ntracking: {uri: '${TRACKING}'}\n", encoding="utf-8")
     done = say("faceseg", "submit", "secret.yaml", *to, MLFLOW_TRACKING_PASSWORD=SECRET)
     assert done.returncode == 2, done.stdout  # the nodes know TRACKING; nothing listens there
-    told = done.stdout + done.stderr + json.dumps(known(cluster))
+    told = done.stdout + done.stderr + json.dumps(cluster.jobs())
     assert "http://me:***@127.0.0.1:1" in done.stdout  # it was filled in, on the cluster
     assert SECRET not in told
     assert cluster.token not in told

@@ -135,14 +135,18 @@ def run(
     monkeypatch.setattr(crew, "Worker", bench.FakeWorker)
 
     def run_pool(
-        plans: str, workers: int = 1, watch: Callable[[Snapshot], None] | None = None, **search: Any
+        plans: str,
+        workers: int = 1,
+        jobs: int = 50,
+        watch: Callable[[Snapshot], None] | None = None,
+        **search: Any,
     ) -> Ran:
         planned = changed(
             experiment,
             description=plans,
             architectures={"pspnet": None, "segnet": None},
             search=search,
-            resources={"workers": workers, "trials_per_worker": 3},
+            resources={"workers": workers, "trials_per_worker": jobs},
         )
         manifest = Manifest.model_construct()  # no job of ours looks at it
         context = Context(planned, tmp_path, manifest, Tracker("http://store"), "0", "run", "abc")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.ray
 
 
 def test_failures_are_told_and_the_study_goes_on(run: Any, tmp_path: Path):
-    ran = run("1:raises 2:diverges 3:dies", trials=5)
+    ran = run("1:raises 2:diverges 3:dies", jobs=3, trials=5)
     found, noted = trials(tmp_path), notes(tmp_path)
     states = [trial.state.name for trial in found]
     assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]

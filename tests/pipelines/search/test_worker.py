@@ -1,8 +1,12 @@
-"""What a worker's process finds in its environment."""
+"""What a worker's process finds in its environment, and what it hears from the coordinator."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from pipelines.search.worker import environment
+from pipelines.search import worker
+from pipelines.search.job import Key
+from pipelines.search.worker import LeaseLostError, RayLine, environment
 
 
 def test_cards_are_hidden_from_a_worker_that_asked_for_none():
@@ -20,3 +24,20 @@ def test_the_backend_is_the_drivers(monkeypatch: pytest.MonkeyPatch):
     assert environment(0)["KERAS_BACKEND"] == "jax"
     monkeypatch.delenv("KERAS_BACKEND")
     assert environment(0)["KERAS_BACKEND"] == "tensorflow"
+
+
+@pytest.mark.parametrize(("verdict", "goes_on"), [("go on", True), ("prune", False)])
+def test_a_report_is_answered_with_whether_to_go_on(
+    verdict: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "ask", lambda *question: verdict)
+    line = RayLine(SimpleNamespace(report=None), "s/worker-1")
+    assert line.report(Key("trial", "unet", 3), 1, 0.5, 10.0) is goes_on
+
+
+def test_a_worker_that_was_held_for_dead_leaves_its_job(monkeypatch: pytest.MonkeyPatch):
+    """Neither pruned nor failed: another worker is at it."""
+    monkeypatch.setattr(worker, "ask", lambda *question: "leave")
+    line = RayLine(SimpleNamespace(report=None), "s/worker-1")
+    with pytest.raises(LeaseLostError, match="unet-trial-003 was given to another worker"):
+        line.report(Key("trial", "unet", 3), 1, 0.5, 10.0)

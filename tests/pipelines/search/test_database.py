@@ -1,0 +1,146 @@
+"""Optuna's database goes away and comes back, is full, or was never there."""
+
+import errno
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from faceseg.errors import UserError
+from pipelines.config import Experiment
+from pipelines.search import database
+from pipelines.search.coordinator import Coordinator
+from pipelines.search.database import patiently
+from pipelines.search.job import Job
+from pipelines.search.lane import End
+from tests.infra.postgres import Postgres, running
+
+URL = "postgresql+psycopg://me:secret@127.0.0.1:1/optuna"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def coordinator(
+    postgres: Postgres, experiment: Experiment, changed: Any, request: pytest.FixtureRequest
+) -> Iterator[Coordinator]:
+    """A coordinator of one architecture on a PostgreSQL database of its own."""
+    url = postgres.make(request.node.name[:60])
+    alone = changed(
+        experiment, architectures={"pspnet": None, "segnet": None}, tracking={"database": url}
+    )
+    return Coordinator(alone, "s")
+
+
+def test_a_server_that_restarts_in_the_middle_costs_nothing_but_time(
+    coordinator: Coordinator, postgres: Postgres
+):
+    """It goes away between two calls; the next waits until it is back."""
+    job = coordinator.next("s/w1")
+    assert isinstance(job, Job)
+    for again in (
+        lambda: coordinator.report("s/w1", job.key, 1, 0.25, 9.0),
+        lambda: coordinator.finish("s/w1", job.key, End(0.25)),
+        lambda: coordinator.next("s/w1"),
+        coordinator.snapshot,
+    ):
+        postgres.stop()
+        starting = threading.Timer(0.5, postgres.start)
+        starting.start()
+        said = again()
+        starting.join()
+    assert said.counts == {"unet": {"complete": 1, "running": 1}}
+    assert said.best == {"unet": 0.25}
+
+
+def test_a_server_that_stays_away_is_told_without_its_password(
+    coordinator: Coordinator, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database, "PATIENCE", 0.5)
+    coordinator.next("s/w1")
+    postgres.stop()
+    try:
+        with pytest.raises(UserError, match="has not answered for 0 s") as raised:
+            coordinator.next("s/w2")
+    finally:
+        postgres.start()
+    words = str(raised.value)
+    assert f"***@127.0.0.1:{postgres.port}" in words
+    assert "for-tests-only" not in words
+    assert words.endswith("start it, and the same command goes on")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"for-tests-only": "wrong"}, "cannot be opened: .*password authentication failed"),
+        ({"/postgres": "/nowhere"}, 'cannot be opened: .*database "nowhere" does not exist'),
+        ({"+psycopg": "+pg8000"}, r"needs a driver that is not installed .*install faceseg\[post"),
+        ({"postgresql+psycopg://": "postgresql:/"}, "cannot be opened: .*Expected in tracking"),
+    ],
+)
+def test_an_address_that_no_waiting_mends_is_told_at_once(
+    postgres: Postgres, experiment: Experiment, changed: Any, change: dict[str, str], words: str
+):
+    url = postgres.url("postgres")
+    for old, new in change.items():
+        url = url.replace(old, new)
+    coordinator = Coordinator(changed(experiment, tracking={"database": url}), "s")
+    with never_waiting(), pytest.raises(UserError, match=words):
+        coordinator.next("s/w1")
+
+
+def test_a_full_disk_under_sqlite_is_told_at_once(tmp_path: Any):
+    def fill() -> None:
+        full = sqlite3.OperationalError("database or disk is full")
+        raise OperationalError("UPDATE", {}, full)
+
+    with (
+        never_waiting(),
+        pytest.raises(UserError, match=r"database or disk is full.*make room.*goes on"),
+    ):
+        patiently(f"sqlite:///{tmp_path}/optuna.db", fill)
+
+
+def test_a_locked_sqlite_is_tried_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(database, "PAUSES", (0.01, 0.01))
+    left = [1, 2, 3]
+
+    def write() -> str:
+        if left:
+            left.pop()
+            raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+        return "written"
+
+    assert patiently(f"sqlite:///{tmp_path}/optuna.db", write) == "written"
+
+
+def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
+    def fail() -> None:
+        raise ValueError("a defect of ours")
+
+    with pytest.raises(ValueError, match="a defect of ours"):
+        patiently(URL, fail)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        patiently(URL, lambda: _raise(OSError(errno.EBADF, os.strerror(errno.EBADF))))
+
+
+@contextmanager
+def never_waiting() -> Iterator[None]:
+    """Fail where there is a second try."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(database.time, "sleep", lambda seconds: pytest.fail("it waits"))
+        yield
+
+
+def _raise(error: Exception) -> None:
+    raise error
