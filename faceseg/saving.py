@@ -15,7 +15,7 @@ import keras
 
 from faceseg import networks  # noqa: F401  # registers the layers that a file may name
 from faceseg.classes import ClassSet
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 
 MEMBER = "faceseg.json"
 # What Keras, h5py, json and zipfile raise for a file that is not what it should be.
@@ -61,7 +61,7 @@ def read_facts(path: Path) -> tuple[ClassSet, dict[str, Any]]:
     except _UNREADABLE as error:
         raise UserError(
             f"{path} is not a model saved by faceseg: no {MEMBER} can be read from it "
-            f"({_reason(error)}); give a best.keras of a run, or a registry address"
+            f"({first_line(error)}); give a best.keras of a run, or a registry address"
         ) from error
 
 
@@ -74,7 +74,7 @@ def load(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:
-        raise UserError(f"{path} cannot be loaded safely: {_reason(error)}") from error
+        raise UserError(f"{path} cannot be loaded safely: {first_line(error)}") from error
     return network, classes, origin
 
 
@@ -86,7 +86,3 @@ def _check_members(path: Path, names: list[str]) -> None:
                 f"{path} cannot be loaded safely: its member {name!r} points outside of the file; "
                 "no model saved by faceseg has one"
             )
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

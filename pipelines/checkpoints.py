@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Checkpoints:
 
     folder: Path
     address: str | None = None
+    _copied: dict[str, int] = field(default_factory=dict, repr=False)  # file -> when it was written
 
     def outcome(self) -> dict[str, Any] | None:
         """Return how the job ended, if it did before anybody heard."""
@@ -56,20 +57,25 @@ class Checkpoints:
                     unfinished = self.folder / f".{name}.fetched"
                     system.get_file(f"{root}/{name}", str(unfinished))
                     unfinished.replace(self.folder / name)
+                    self._copied[name] = (self.folder / name).stat().st_mtime_ns
 
     def push(self, *names: str) -> None:
-        """Bring files of the folder to the copy, each whole or not at all."""
+        """Bring files of the folder to the copy, each whole or not at all; those it has stay."""
         if self.address is None:
             return
         with self._reached() as (system, root):
             system.makedirs(root, exist_ok=True)
             for name in names:
+                written = (self.folder / name).stat().st_mtime_ns
+                if self._copied.get(name) == written:  # the best epoch is rarely the last
+                    continue
                 with (
                     (self.folder / name).open("rb") as here,
                     system.transaction,
                     system.open(f"{root}/{name}", "wb") as there,
                 ):
                     shutil.copyfileobj(here, there)
+                self._copied[name] = written
 
     def remove(self) -> None:
         """Remove both."""

@@ -134,11 +134,10 @@ def submit(
 
     The source in this folder travels with it; data, results and secrets do not.
     """
-    from pipelines import cluster, jobs
+    from pipelines import cluster, jobs, versions
     from pipelines import submit as stage
-    from pipelines.study import commit
 
-    order = stage.order(experiment, tuple(override or ()), commit())
+    order = stage.order(experiment, tuple(override or ()), versions.commit())
     address = cluster.address_of(address)
     client = cluster.connect(address)
     name = stage.send(client, order, _console())

@@ -8,7 +8,7 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 from pipelines.config.secrets import redact
 
 TIMEOUT = 10  # seconds to wait for the first answer
@@ -88,5 +88,4 @@ def _silence(error: Exception) -> str:
 
 def cause(error: BaseException) -> str:
     """Return an exception's first line, short and without passwords."""
-    text = str(redact(str(error))).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
+    return str(redact(first_line(error)))[:200]

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from faceseg.data.layout import SPLITS
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 
 HANDLE = "kiranraghavendrauci/lapa-face-parsing-dataset"
 
@@ -66,8 +66,9 @@ def _fetch() -> Path:
         raise UserError(_refusal(status)) from error
     except RequestException as error:  # before OSError and ValueError, which some are too
         raise UserError(
-            f"Kaggle could not be reached, or the connection broke off ({_short(error)}). Check "
-            f"the network and any proxy, then run again: what is there is kept. {_BY_HAND}"
+            "Kaggle could not be reached, or the connection broke off "
+            f"({first_line(error)[:200]}). Check the network and any proxy, then run again: what is "
+            f"there is kept. {_BY_HAND}"
         ) from error
     except (CredentialError, UnauthenticatedError) as error:
         raise UserError(f"Kaggle's credentials are missing ({error}). {_CREDENTIALS}") from error
@@ -104,8 +105,8 @@ def _refusal(status: int) -> str:
 
 def _damage(error: Exception) -> str:
     return (
-        f"the download of {HANDLE} is damaged ({_short(error)}). Remove {_place()} and run "
-        f"again. {_BY_HAND}"
+        f"the download of {HANDLE} is damaged ({first_line(error)[:200]}). "
+        f"Remove {_place()} and run again. {_BY_HAND}"
     )
 
 
@@ -114,7 +115,3 @@ def _disk(error: OSError) -> str:
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         wrong = f"kagglehub cannot write into its cache ({error})"
     return f"{wrong}. Make room, or export KAGGLEHUB_CACHE with a folder on another disk."
-
-
-def _short(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,5 +1,6 @@
-"""The MLflow run of a job: what finds it, what it says of itself, and its outbox."""
+"""What a job leaves between its attempts: its MLflow run's outbox, and its checkpoints."""
 
+from pipelines.checkpoints import Checkpoints
 from pipelines.context import Context
 from pipelines.search.job import Job
 from pipelines.tracking import Outbox, RunInfo
@@ -19,6 +20,13 @@ def outbox(context: Context, job: Job) -> Outbox:
         context.experiment_id, job.key.label, identity, description, parent=context.study_run
     )
     return Outbox(context.outboxes / job.key.folder, run)
+
+
+def checkpoints(context: Context, job: Job) -> Checkpoints:
+    """Return where a job's checkpoints are."""
+    copies, name = context.experiment.checkpoints, f"{job.study}/{job.key.folder}"
+    address = f"{copies.rstrip('/')}/{name}" if copies else None
+    return Checkpoints(context.checkpoints / name, address)
 
 
 def describe(job: Job, alone: bool = False) -> str:

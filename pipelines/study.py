@@ -1,7 +1,5 @@
 """The main job: prepare, search, finals, compare. Started again, it goes on where it was."""
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,13 +12,14 @@ from rich.console import Console
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.robustness.occlusion import kinds_for
-from pipelines import registry
+from pipelines import registry, versions
 from pipelines.compare import stage as comparison
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.context import Context
 from pipelines.display import Display
 from pipelines.prepare import prepare
+from pipelines.search.locks import only_driver
 from pipelines.tracking import Sender, Status, Tracker, Waiting
 
 PATIENCE = 600.0  # seconds that a study waits at its end for an MLflow that takes nothing
@@ -31,6 +30,11 @@ LAST_WORDS = 15.0  # seconds that a stopped study gives its records to arrive
 def run(experiment: Experiment, console: Console) -> Path:
     """Do the whole job; return the folder of the comparison."""
     check(experiment)
+    with only_driver(experiment):
+        return _run(experiment, console)
+
+
+def _run(experiment: Experiment, console: Console) -> Path:
     folder, manifest = prepare(experiment, console)
     context = open_study(experiment, folder, manifest)
     results = experiment.storage / experiment.name
@@ -100,7 +104,9 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
         {"study": experiment.study, "kind": "study"},
         experiment.description or f"A study of {architectures} on {experiment.data.source} images.",
     )
-    context = Context(experiment, folder, manifest, tracker, experiment_id, run_id, commit())
+    context = Context(
+        experiment, folder, manifest, tracker, experiment_id, run_id, versions.commit()
+    )
     check_same_images(context)
     if not is_finished(context):
         tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
@@ -215,21 +221,3 @@ def running(context: Context) -> list[Run]:
     """Return the runs of a study that MLflow holds for running."""
     runs = context.tracker.find_runs(context.experiment_id, study=context.name)
     return [run for run in runs if run.info.status == "RUNNING"]
-
-
-def commit() -> str:
-    """Return the commit of the code, marked if it was changed since; 'unknown' without git."""
-    if given := os.environ.get("FACESEG_COMMIT"):
-        return given
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from faceseg.errors import UserError
-from pipelines import study
+from pipelines import study, versions
 from pipelines.config import Experiment
 from pipelines.context import Context
 from pipelines.prepare import prepare
@@ -58,7 +58,7 @@ def run(experiment: Experiment, architecture: str, console: Console) -> "Result"
 
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
-    context = Context(experiment, folder, manifest, tracker, experiment_id, "", study.commit())
+    context = Context(experiment, folder, manifest, tracker, experiment_id, "", versions.commit())
     job = Job(
         _key(context, architecture), experiment.single, experiment.seed, 1, experiment.training
     )

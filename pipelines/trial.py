@@ -46,7 +46,7 @@ class Bench:
 
     def do(self, job: Job, line: Line) -> Result:
         """Do one job. The job's own failures are a result; anything else is raised."""
-        checkpoints = self._checkpoints(job)
+        checkpoints = runs.checkpoints(self.context, job)
         checkpoints.fetch()
         if known := checkpoints.outcome():  # ended before, and its worker died untold
             return Result(**known)
@@ -67,7 +67,7 @@ class Bench:
 
     def forget(self, job: Job) -> None:
         """Remove the checkpoints of a job whose end has been heard."""
-        self._checkpoints(job).remove()
+        runs.checkpoints(self.context, job).remove()
 
     def fail(self, job: Job, reason: str, details: str) -> None:
         """Close the run of a job that raised: the reason as a tag, the traceback as a file."""
@@ -150,11 +150,6 @@ class Bench:
             del self._compiled[next(iter(self._compiled))]
         self._compiled[key] = compiled
         return compiled
-
-    def _checkpoints(self, job: Job) -> Checkpoints:
-        copies, name = self.context.experiment.checkpoints, f"{job.study}/{job.key.folder}"
-        address = f"{copies.rstrip('/')}/{name}" if copies else None
-        return Checkpoints(self.context.checkpoints / name, address)
 
     def _begin(self, job: Job) -> Outbox:
         """Say that an attempt at the job begins, and what the job is."""

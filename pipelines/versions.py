@@ -7,6 +7,7 @@ way that nobody can read. A submitted job carries its sender's versions and comp
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -51,6 +52,24 @@ def check_sent() -> None:
             "or container with theirs; where `faceseg` differs, submit from the folder that "
             "holds its source, so that the source travels"
         )
+
+
+def commit() -> str:
+    """Return the commit of the code, marked if it was changed since; 'unknown' without git."""
+    if given := os.environ.get("FACESEG_COMMIT"):
+        return given
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
 
 
 def _version(package: str) -> str:

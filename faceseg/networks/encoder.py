@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 
 # MobileNetV2's own layer names, and the prefix of the encoders that are ours.
 ENCODER_LAYER = re.compile(r"Conv1$|bn_Conv1$|expanded_conv_|block_\d+_|encoder_")
@@ -97,9 +97,9 @@ def stored_encoder(path: str | Path, alpha: float) -> keras.Model:
                 input_shape=(224, 224, 3), alpha=alpha, include_top=False, weights=str(path)
             )
     except (ValueError, KeyError, OSError) as error:  # other shapes, other layers, not HDF5
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"{str(path)!r} does not hold MobileNetV2 weights for alpha {alpha} ({reason}); "
-            "expected a .weights.h5 file of keras.applications.MobileNetV2(include_top=False). "
+            f"{str(path)!r} does not hold MobileNetV2 weights for alpha {alpha} "
+            f"({first_line(error)}); expected a .weights.h5 file of "
+            "keras.applications.MobileNetV2(include_top=False). "
             "Set alpha to the file's own, or give another file."
         ) from error

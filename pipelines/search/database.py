@@ -9,7 +9,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 from pipelines.config.secrets import redact
 from pipelines.search import disk
 
@@ -80,4 +80,4 @@ def _folder(url: str) -> Path:
 def _root(error: Exception) -> str:
     """Return the first line of what was wrong at first, without passwords."""
     *_, first = disk.chain(error)
-    return str(redact(str(first).strip().splitlines()[0] if str(first).strip() else repr(first)))
+    return str(redact(first_line(first)))

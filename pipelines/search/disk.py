@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from faceseg.errors import first_line
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 AWAY = (errno.EROFS, errno.EIO, errno.ESTALE)
 # Libraries wrap the system's error, or keep its words alone.
@@ -48,8 +50,7 @@ def _what_to_do(error: BaseException, folder: Path, gone: bool) -> str:
         free = shutil.disk_usage(folder).free / 1024**2
         where = f"the disk of {folder} has {free:,.0f} MiB free"
         remedy = "make room, or mend the disk"
-    first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return (
-        f"what was done cannot be written: {first}; {where}. Nothing that was whole is lost: "
-        f"{remedy}; the same command goes on"
+        f"what was done cannot be written: {first_line(error)[:200]}; {where}. "
+        f"Nothing that was whole is lost: {remedy}; the same command goes on"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
+from faceseg.errors import first_line
 from pipelines.config.secrets import redact
 from pipelines.context import Context
 from pipelines.tracking import Sender
@@ -94,7 +95,7 @@ class Death:
         from ray.exceptions import ActorUnavailableError
 
         if isinstance(error, RayTaskError):
-            return cls(_first_line(error.cause), raised=True)
+            return cls(first_line(error.cause)[:160], raised=True)
         text = str(error).lower()
         if isinstance(error, OutOfMemoryError) or any(words in text for words in MEMORY):
             return cls("Ray killed it to save its node's memory", out_of_memory=True)
@@ -109,8 +110,4 @@ def _exit_of(text: str) -> str:
     """Return what Ray says of how a process ended, without its guesses at causes."""
     _, found, detail = text.partition("Worker exit detail: ")
     detail = detail.partition(" Some common causes")[0].strip().rstrip(".")
-    return f"its process ended: {detail}"[:160] if found else _first_line(text)
-
-
-def _first_line(error: object) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    return f"its process ended: {detail}"[:160] if found else first_line(text)[:160]

@@ -96,6 +96,7 @@ def _give_up(crew: Crew, snapshot: Snapshot) -> list[str]:
             words = disk.trouble(error, crew.context.experiment.storage)
             raise UserError(words or str(error)) from error
         ask(crew.coordinator.give_up, job.key, reason)
+        runs.checkpoints(crew.context, job).remove()
     return [f"{job.key.label} is given up: {reason}" for job, reason in snapshot.doomed]
 
 

@@ -17,20 +17,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from pipelines.tracking.tracker import Status, finite
+from pipelines.tracking.tracker import RunInfo, Status, finite
 
 RECORD, FILES, UNFINISHED = ".json", ".files", ".unfinished-"
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What finds an MLflow run, or makes it: `identity` are its `faceseg.` tags."""
-
-    experiment_id: str
-    name: str
-    identity: Mapping[str, str]
-    description: str
-    parent: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from requests import RequestException, get
 
+from faceseg.errors import first_line
 from pipelines.config.secrets import redact
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import Stored, deliver
@@ -128,10 +129,7 @@ class Sender:
                 return
             record = outbox.read(path)
             if folder not in self._runs:
-                run = record.run
-                self._runs[folder] = self.tracker.find_or_make_run(
-                    run.experiment_id, run.name, run.identity, run.description, run.parent
-                )
+                self._runs[folder] = self.tracker.find_or_make_run(record.run)
             try:
                 deliver(record, self.tracker, self._runs[folder], stored)
             except MlflowException as error:
@@ -158,4 +156,4 @@ def _reason(error: Exception) -> str:
     """Say in a few words why MLflow took nothing."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # requests tells the whole of its own inside
-    return str(redact((str(error).strip() or type(error).__name__).splitlines()[0][:200]))
+    return str(redact(first_line(error)[:200]))

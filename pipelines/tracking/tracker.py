@@ -32,6 +32,17 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
+class RunInfo:
+    """What finds an MLflow run, or makes it: `identity` are its `faceseg.` tags."""
+
+    experiment_id: str
+    name: str
+    identity: Mapping[str, str]
+    description: str
+    parent: str = ""
+
+
+@dataclass(frozen=True)
 class Tracker:
     """One MLflow store. Cheap to send to another process: it holds the address only."""
 
@@ -89,27 +100,22 @@ class Tracker:
         parent: str = "",
     ) -> str:
         """Return the id of the run with these `faceseg.` tags, made or set to running again."""
-        run_id = self.find_or_make_run(experiment_id, name, identity, description, parent)
+        run = RunInfo(experiment_id, name, identity, description, parent)
+        run_id = self.find_or_make_run(run)
         self.set_running(run_id)
         return run_id
 
-    def find_or_make_run(
-        self,
-        experiment_id: str,
-        name: str,
-        identity: Mapping[str, str],
-        description: str,
-        parent: str = "",
-    ) -> str:
-        """Return the id of the run with these `faceseg.` tags, in whatever state it is."""
-        if found := self.find_runs(experiment_id, **identity):
+    def find_or_make_run(self, run: RunInfo) -> str:
+        """Return the id of a run, in whatever state it is."""
+        if found := self.find_runs(run.experiment_id, **run.identity):
             return str(found[0].info.run_id)
-        tags = {f"faceseg.{key}": value for key, value in identity.items()}
-        tags["mlflow.note.content"] = description
+        tags = {f"faceseg.{key}": value for key, value in run.identity.items()}
+        tags["mlflow.note.content"] = run.description
         tags["mlflow.user"] = _user()
-        if parent:
-            tags["mlflow.parentRunId"] = parent
-        return str(self.client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
+        if run.parent:
+            tags["mlflow.parentRunId"] = run.parent
+        made = self.client.create_run(run.experiment_id, tags=tags, run_name=run.name)
+        return str(made.info.run_id)
 
     def set_running(self, run_id: str) -> None:
         """Say that a run goes on."""

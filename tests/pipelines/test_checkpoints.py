@@ -39,6 +39,21 @@ def test_another_node_goes_on_from_the_copy(tmp_path: Path):
     assert fsspec.filesystem("memory").find("/bucket") == []
 
 
+def test_what_the_copy_has_is_not_sent_again(tmp_path: Path, monkeypatch):
+    """The best epoch is rarely the last, and a job taken up again tells its epochs anew."""
+    sent = []
+    monkeypatch.setattr("shutil.copyfileobj", lambda source, target: sent.append(source.name))
+    here, there = (Checkpoints(tmp_path / node, f"file://{tmp_path}/copy") for node in "ab")
+    here.folder.mkdir()
+    (here.folder / BEST).write_bytes(b"best")
+    for epoch in (b"1", b"2"):
+        (here.folder / LATEST).write_bytes(epoch)
+        here.push(BEST, LATEST)
+    there.fetch()
+    there.push(BEST, LATEST)
+    assert [Path(name).name for name in sent] == [BEST, LATEST, LATEST]
+
+
 def test_a_copy_cut_off_in_the_middle_leaves_the_old_one(tmp_path: Path, monkeypatch):
     kept = Checkpoints(tmp_path / "here", f"file://{tmp_path}/copy")
     kept.folder.mkdir()
@@ -49,6 +64,7 @@ def test_a_copy_cut_off_in_the_middle_leaves_the_old_one(tmp_path: Path, monkeyp
         target.write(b"ha")
         raise OSError(28, "No space left on device")
 
+    (kept.folder / LATEST).write_bytes(b"newer")
     monkeypatch.setattr("shutil.copyfileobj", break_off)
     with pytest.raises(UserError, match=r"address file:.*No space left.*the same command goes on"):
         kept.push(LATEST)

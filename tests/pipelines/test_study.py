@@ -1,15 +1,18 @@
 """What a study does around its search: runs are closed rightly, a budget is known when spent."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from pipelines import study
 from pipelines.config import Experiment
 from pipelines.context import Context
+from pipelines.search.locks import only_driver
 from pipelines.tracking import Tracker
 
 NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
@@ -81,10 +84,15 @@ def test_a_study_is_finished_when_it_has_spent_what_is_asked_now(context: Contex
     assert not study.is_finished(replace(context, experiment=asked))
 
 
-def test_the_commit_may_be_given(monkeypatch: pytest.MonkeyPatch):
-    """A container has no git; its build says what is in it."""
-    monkeypatch.setenv("FACESEG_COMMIT", "0123456789ab")
-    assert study.commit() == "0123456789ab"
+def test_a_second_driver_of_a_study_is_refused_before_it_changes_anything(context: Context):
+    before = statuses(context)
+    with (
+        only_driver(context.experiment),
+        pytest.raises(UserError, match=f"is being run already, by process {os.getpid()}"),
+    ):
+        study.run(context.experiment, Console(quiet=True))
+    assert statuses(context) == before
+    assert not (context.experiment.storage / "packs").exists()
 
 
 def test_a_study_does_not_go_on_with_other_images(context: Context):

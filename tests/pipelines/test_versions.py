@@ -40,3 +40,9 @@ def test_a_job_of_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch):
     told = str(refused.value).splitlines()
     assert told[1] == f"  ray: 2.9.3 expected, {versions.here()['ray']} found"
     assert len(told) == 3
+
+
+def test_the_commit_may_be_given(monkeypatch: pytest.MonkeyPatch):
+    """A container has no git; its build says what is in it."""
+    monkeypatch.setenv("FACESEG_COMMIT", "0123456789ab")
+    assert versions.commit() == "0123456789ab"

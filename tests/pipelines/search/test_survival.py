@@ -14,7 +14,7 @@ from pipelines.tracking import outbox
 
 from .bench import notes, trials
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 class Killer:
@@ -72,13 +72,14 @@ def test_a_job_that_kills_its_workers_is_given_up_and_its_run_closed(run: Any, t
     assert said[0].content["tags"] == {"state": "failed", "reason": reason}
     assert said[1].content["status"] == "FAILED"
     assert said[0].run.name == "unet-trial-001"
+    assert list(ran.context.checkpoints.rglob("latest.npz")) == []
 
 
 def test_a_job_that_makes_progress_survives_any_number_of_deaths(run: Any, tmp_path: Path):
     run("0:creeps", trials=1)
     (trial,) = trials(tmp_path)
-    assert (trial.state.name, trial.value, attempts(tmp_path)) == ("COMPLETE", 0.6, [6])
-    assert trial.intermediate_values == pytest.approx({n: 0.1 * n for n in range(1, 7)})
+    assert (trial.state.name, trial.value, attempts(tmp_path)) == ("COMPLETE", 0.5, [5])
+    assert trial.intermediate_values == pytest.approx({n: 0.1 * n for n in range(1, 6)})
 
 
 def test_out_of_memory_is_told_with_the_batch_size_and_not_met_again(run: Any, tmp_path: Path):
