@@ -67,8 +67,8 @@ def _fetch() -> Path:
     except RequestException as error:  # before OSError and ValueError, which some are too
         raise UserError(
             "Kaggle could not be reached, or the connection broke off "
-            f"({first_line(error)[:200]}). Check the network and any proxy, then run again: what is "
-            f"there is kept. {_BY_HAND}"
+            f"({first_line(error)[:200]}). Check the network and any proxy, then run again: what "
+            f"is there is kept. {_BY_HAND}"
         ) from error
     except (CredentialError, UnauthenticatedError) as error:
         raise UserError(f"Kaggle's credentials are missing ({error}). {_CREDENTIALS}") from error
