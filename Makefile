@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help study test lint lock image clean
+.PHONY: help study test test-studies test-units lint lock image clean
 
 help:
 	@echo "make study  run the quickstart study and print its table"
@@ -13,8 +13,16 @@ help:
 study: $(VENV)/run.stamp
 	$(BIN)/faceseg study experiments/quickstart.yaml
 
+# Two halves side by side: one waits for clusters and studies while the other computes. Ray would
+# give its workers the lowest rank, and the other half all there is.
 test: lint
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory --jobs=2 test-studies test-units
+
+test-studies:
+	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos/test_audit.py tests/chaos/test_kills.py tests/infra tests/end_to_end
+
+test-units:
+	$(BIN)/python -m pytest tests/faceseg tests/pipelines tests/benchmarks
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

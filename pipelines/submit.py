@@ -67,7 +67,7 @@ def send(client: Any, order: Order, console: "Console") -> str:
     """Send the working directory and start the job; return its name."""
     folder = Path.cwd()
     sizes = workdir.chosen(folder, _at_home(order.experiment))
-    check_travels(order.file, sizes)
+    check_travels(order.file, order.overrides, sizes)
     workdir.check_size(folder, sizes)
     name = f"{order.experiment.study}-{time.strftime('%Y%m%d-%H%M%S')}"
     with TemporaryDirectory(prefix="faceseg-submit-") as place:
@@ -133,8 +133,8 @@ def check_places(experiment: Experiment) -> None:
     """Refuse places that lie in the job's own folder, which Ray removes, or stay at home."""
     check_storage(experiment)
     places = {"data.path": experiment.data.path}
-    for name, network in experiment.architectures.items():
-        weights = network.encoder_weights
+    for name, (_, options) in experiment.networks.items():
+        weights = options.get("encoder_weights")
         if weights not in (None, "none", "imagenet"):
             places[f"architectures.{name}.encoder_weights"] = Path(str(weights))
     for key, path in places.items():
@@ -161,16 +161,22 @@ def check_job(experiment: Experiment) -> None:
         check_storage(experiment)
 
 
-def check_travels(file: Path, sizes: dict[Path, int]) -> None:
-    """Refuse an experiment whose file, or a base of it, does not travel."""
-    for each in files_of(file):
+def check_travels(file: Path, overrides: tuple[str, ...], sizes: dict[Path, int]) -> None:
+    """Refuse an experiment whose file, or one that it is made of, does not travel."""
+    for each in all_files(file, overrides):
         inside = Path(os.path.relpath(each))
         if inside not in sizes:
             raise UserError(
                 f"{each} does not travel: it must lie in the working directory {Path.cwd()}, "
                 "where neither git nor .rayignore ignores it. Submit from the folder that holds "
-                "the experiment and its bases"
+                "the experiment, its bases and what --set @FILE names"
             )
+
+
+def all_files(file: Path, overrides: tuple[str, ...]) -> list[Path]:
+    """Return the files that an experiment is made of: its own, those laid over it, their bases."""
+    laid = [Path(each[1:]) for each in overrides if each.startswith("@")]
+    return [found for each in (file, *laid) for found in files_of(each)]
 
 
 def files_of(file: Path) -> list[Path]:
@@ -191,7 +197,8 @@ def files_of(file: Path) -> list[Path]:
 @contextmanager
 def unset_variables_kept(file: Path, overrides: tuple[str, ...]) -> Iterator[None]:
     """Let `${NAME}` stand for itself where NAME is not set here: it is set on the nodes."""
-    texts = [*overrides, *(each.read_text("utf-8") for each in files_of(file) if each.is_file())]
+    files = [each for each in all_files(file, overrides) if each.is_file()]
+    texts = [*overrides, *(each.read_text("utf-8") for each in files)]
     names = {name for text in texts for name in VARIABLE.findall(text)} - os.environ.keys()
     for name in names:
         os.environ[name] = f"${{{name}}}"

@@ -46,6 +46,7 @@ class Snapshot:
 
     running: list[Running]
     counts: dict[str, dict[str, int]]
+    budgets: dict[str, int]
     best: dict[str, float | None]
     finals: dict[str, int]
     epochs_done: int
@@ -83,11 +84,14 @@ class Coordinator:
     @cached_property
     def lanes(self) -> dict[str, Lane]:
         """The architectures, opened at the first call: an error is told to who made it."""
-        storage = open_storage(self.experiment.search_database)
-        return {
-            name: Lane(self.experiment, name, storage, self.session)
-            for name in self.experiment.architectures
+        experiment, session = self.experiment, self.session
+        storage = open_storage(experiment.search_database)
+        lanes = {
+            name: Lane(experiment, name, storage, session) for name in experiment.architectures
         }
+        for name, variant in experiment.variants.items():
+            lanes[name] = Lane(experiment, name, storage, session, base=lanes[variant.of])
+        return lanes
 
     @_patient
     def next(self, worker: str) -> Job | str | None:
@@ -145,17 +149,18 @@ class Coordinator:
     def snapshot(self) -> Snapshot:
         """Return the study at a glance."""
         lanes = self.lanes
-        trials, seeds = self.experiment.search.trials, self.experiment.finals.seeds
-        epochs = self.experiment.training.epochs
-        lane_epochs = trials * epochs + seeds * (self.experiment.finals.epochs or epochs)
+        epochs, seeds = self.experiment.training.epochs, self.experiment.finals.seeds
+        final_epochs = seeds * (self.experiment.finals.epochs or epochs)
+        budgets = {name: lane.asking.budget() or 1 for name, lane in lanes.items()}
         best = {name: lane.winner() for name, lane in lanes.items()}
         return Snapshot(
             [self._running(*each) for lane in lanes.values() for each in lane.at_work()],
             {name: dict(lane.search.count()) for name, lane in lanes.items()},
+            budgets,
             {name: trial.value if trial else None for name, trial in best.items()},
             {name: lane.finals_done() for name, lane in lanes.items()},
             sum(lane.epochs_done() for lane in lanes.values()),
-            lane_epochs * len(lanes),
+            sum(budget * epochs + final_epochs for budget in budgets.values()),
             [each for lane in lanes.values() for each in lane.doomed()],
             [note for lane in lanes.values() if (note := lane.asking.note())],
         )

@@ -9,11 +9,12 @@ import hashlib
 from dataclasses import dataclass
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
-from pipelines.search.asking import Asking
+from pipelines.search.asking import Asking, Point
 from pipelines.search.job import Job, Key, Kind, seed_of
 from pipelines.search.lease import Lease
 from pipelines.search.space import apply
@@ -39,7 +40,11 @@ class End:
 
 
 class Lane:
-    """The jobs of one architecture, in order."""
+    """The jobs of one architecture, in order.
+
+    base: of a variant, the lane of the architecture whose winning settings it is trained with:
+    its search is one trial at these.
+    """
 
     def __init__(
         self,
@@ -47,13 +52,17 @@ class Lane:
         architecture: str,
         storage: optuna.storages.BaseStorage,
         session: str,
+        base: "Lane | None" = None,
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
         self.session = session
         self._storage = storage
-        self.search = self._open("search", pruner(experiment))
-        self.asking = Asking(experiment, architecture, self.search)
+        self._base = base
+        # A variant has one trial, and nothing to be compared with.
+        self.search = self._open("search", NopPruner() if base else pruner(experiment))
+        follows = self._base_settings if base else None
+        self.asking = Asking(experiment, architecture, self.search, follows)
         self._finals: Trials | None = None
 
     def held(self, worker: str) -> Job | None:
@@ -186,6 +195,14 @@ class Lane:
         found = set().union(*(trials.reasons() for trials in self._opened().values()))
         return sorted(found | {self.asking.note()} - {""})
 
+    def _base_settings(self) -> list[Point] | None:
+        """Return the settings of the base's winner: none if it has none, None if it may change."""
+        base = self._base
+        if base is None or base._is_searching():
+            return None
+        winner = base.winner()
+        return [dict(winner.params)] if winner else []
+
     def _is_searching(self) -> bool:
         """Return whether a trial of the search is still to be started or to end."""
         return self.asking.goes_on() or bool(self.search.running())
@@ -227,7 +244,7 @@ class Lane:
 
     def _open_finals(self) -> Trials:
         if self._finals is None:
-            self._finals = self._open(f"finals-{self.winner_digest()}", optuna.pruners.NopPruner())
+            self._finals = self._open(f"finals-{self.winner_digest()}", NopPruner())
         return self._finals
 
     def _trials(self, kind: Kind) -> Trials:

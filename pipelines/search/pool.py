@@ -13,7 +13,8 @@ from ray.exceptions import GetTimeoutError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from faceseg.errors import UserError
-from pipelines import runs
+from pipelines import ensemble, runs
+from pipelines.config.claims import ENSEMBLE
 from pipelines.context import Context
 from pipelines.search import disk
 from pipelines.search.answers import ask
@@ -42,7 +43,11 @@ def run(context: Context, show: Show, sender: Sender) -> dict[str, str]:
         crew = Crew(context, _coordinator(context, session), workers, session)
         crew.fill()
         _watch(crew, show, Outage(context, sender))
-        return _winners(crew.coordinator)
+        winners = _winners(crew.coordinator)
+        if experiment.ensemble:
+            show(ask(crew.coordinator.snapshot), ["all finals are done; testing their ensemble"])
+            winners[ENSEMBLE] = ensemble.run(context, winners)
+        return winners
     finally:
         if ours:
             ray.shutdown()

@@ -15,17 +15,14 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
-from requests import RequestException, get
+from requests import RequestException
 
-from faceseg.errors import first_line
-from pipelines.config.secrets import redact
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import Stored, deliver
-from pipelines.tracking.tracker import Tracker
+from pipelines.tracking.tracker import PROBE, Tracker, failure
 
 PAUSE = 0.3  # seconds between two looks into the outboxes
 LONGEST_PAUSE = 10.0  # seconds between two tries while MLflow does not answer
-PROBE = 5.0  # seconds that MLflow has to say that it is there
 REFUSED = "refused"  # ending of records that MLflow will never take
 # What MLflow says of a record that it would refuse again tomorrow.
 FINAL = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
@@ -105,7 +102,7 @@ class Sender:
             except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
                 # The thread must outlive whatever MLflow answers: the error is shown, and kept.
                 self._since = self._since or time.time()
-                self._error = _reason(error)
+                self._error = failure(error)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 self._since, self._error, pause = None, "", PAUSE
@@ -113,7 +110,7 @@ class Sender:
     def _round(self) -> None:
         folders = [folder for folder in self._folders() if outbox.records(folder)]
         if folders:
-            self._probe()
+            self.tracker.probe()
         for folder in folders:
             lock = FileLock(folder.with_suffix(".lock"))
             try:
@@ -140,20 +137,5 @@ class Sender:
             else:
                 record.remove()
 
-    def _probe(self) -> None:
-        """Raise at once if a server is not there: MLflow's own calls would try for minutes."""
-        if not self.tracker.uri.startswith("http"):
-            return
-        answer = get(f"{self.tracker.uri.rstrip('/')}/health", timeout=PROBE)
-        if answer.status_code >= 500:
-            raise RequestException(f"{answer.status_code} {answer.reason}")
-
     def _folders(self) -> list[Path]:
         return [path for path in sorted(self.root.glob("*")) if path.is_dir()]
-
-
-def _reason(error: Exception) -> str:
-    """Say in a few words why MLflow took nothing."""
-    if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
-        return "no connection"  # requests tells the whole of its own inside
-    return str(redact(first_line(error)[:200]))

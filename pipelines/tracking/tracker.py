@@ -5,6 +5,7 @@ had. The driver speaks to MLflow through this; jobs write to their outbox.
 """
 
 import json
+import logging
 import math
 import os
 import time
@@ -20,13 +21,15 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from requests import RequestException, get
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 from pipelines.config.secrets import redact
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
+PROBE = 5.0  # seconds that a server has to say that it is there
 # Without it the pages open on language-model tools, and runs are a click away.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -53,11 +56,23 @@ class Tracker:
         """The client; the first one on a new sqlite file makes its tables."""
         # MLflow resolves a `models:/` address in its default store, whatever the client's is.
         mlflow.set_tracking_uri(self.uri)
+        # It prints a traceback of each error of the database, which it raises as well.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def __getstate__(self) -> dict[str, str]:
         """Travel as the address: a client and its connections stay in their process."""
         return {"uri": self.uri}
+
+    def probe(self) -> None:
+        """Raise requests' error at once if a server is not there: MLflow's own calls would try
+        for minutes.
+        """
+        if not self.uri.startswith("http"):
+            return
+        answer = get(f"{self.uri.rstrip('/')}/health", timeout=PROBE)
+        if answer.status_code >= 500:
+            raise RequestException(f"{answer.status_code} {answer.reason}")
 
     def experiment(self, name: str, artifacts: Path) -> str:
         """Return the id of an experiment, made if it is new.
@@ -65,12 +80,16 @@ class Tracker:
         artifacts: where its files go if the store is a database; a server decides itself.
         """
         try:
+            self.probe()
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 own = None if self.uri.startswith("http") else artifacts.resolve().as_uri()
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
-        except MlflowException as error:
-            raise UserError(redact(f"MLflow at {self.uri} does not answer: {error}")) from error
+        except (MlflowException, RequestException) as error:
+            raise UserError(
+                f"MLflow at {redact(self.uri)} does not answer ({failure(error)}): start it, or "
+                "set tracking.uri to where it is"
+            ) from error
         if found.lifecycle_stage != "active":
             raise UserError(
                 f"the MLflow experiment {name!r} was deleted; restore it in the UI, or give this "
@@ -191,3 +210,10 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"
+
+
+def failure(error: Exception) -> str:
+    """Say in a few words why MLflow does not answer, or takes nothing."""
+    if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
+        return "no connection"  # requests tells the whole of its own inside
+    return str(redact(first_line(error)[:200]))

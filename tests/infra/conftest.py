@@ -1,15 +1,55 @@
 """A real PostgreSQL with the product's databases, and a real MLflow server with users."""
 
 import os
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import mlflow
 import pytest
 
 from tests.infra import mlflow_server as servers
+from tests.infra import ray_nodes
 from tests.infra.mlflow_server import AUTHENTICATION, REPOSITORY, MlflowServer
-from tests.infra.postgres import Postgres, running
+from tests.infra.postgres import PASSWORD, Postgres, running
+from tests.infra.ray_nodes import BIN, RayNodes
+
+TINY = """
+name: tiny
+seed: 3
+data:
+  image_size: [32, 32]
+  drawn: {train: 24, val: 6, test: 6, size: 48, difficulty: 0.3}
+architectures:
+  unet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
+training: {epochs: 2}
+search:
+  trials: 2
+  space: {learning_rate: {low: 3.0e-3, high: 3.0e-2, log: true}}
+  random_trials: 1
+  pruner: none
+finals: {seeds: 1}
+robustness: {kinds: [gray_square], trial_images: 2, final_images: 3}
+resources: {workers: 2, cpus: 1, address: auto}
+tracking:
+  uri: ${FACESEG_TEST_MLFLOW}
+  database: ${FACESEG_TEST_OPTUNA}
+storage: ${FACESEG_TEST_STORAGE}
+"""
+Say = Callable[..., subprocess.CompletedProcess[str]]
+Begin = Callable[..., subprocess.Popen[str]]
+# Where a job is looked at and not the study, this stands in the place of the nodes' `faceseg`
+# for the experiments whose names begin with `stub`.
+STAND_IN = f"""#!/bin/sh
+case "$2" in
+  stub-list.yaml) find . -type f | sort; echo "commit $FACESEG_COMMIT"; exit 3 ;;
+  stub-wait.yaml) trap 'echo closing; exit 0' TERM; echo waiting; while :; do sleep 0.1; done ;;
+  *) exec {BIN}/faceseg "$@" ;;
+esac
+"""
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +99,98 @@ def signed_in(mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> M
     for name, value in mlflow_server.credentials.items():
         monkeypatch.setenv(name, value)
     return mlflow_server
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A folder with a short name, for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="fs-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def secret() -> str:
+    """What stands in an address that only nodes know."""
+    return "geheim-" + secrets.token_hex(8)
+
+
+@pytest.fixture(scope="session")
+def logins(
+    place: Path, postgres: Postgres, mlflow_server: MlflowServer, secret: str
+) -> dict[str, str]:
+    """What nodes know, and the machine that submits does not."""
+    return {
+        **mlflow_server.credentials,
+        "PGPASSWORD": PASSWORD,
+        "FACESEG_TEST_MLFLOW": mlflow_server.uri,
+        "FACESEG_TEST_OPTUNA": f"postgresql+psycopg://faceseg@127.0.0.1:{postgres.port}/optuna",
+        "FACESEG_TEST_STORAGE": str(place / "shared"),
+        "FACESEG_TEST_SECRET": f"http://me:{secret}@127.0.0.1:1",  # nothing listens there
+    }
+
+
+@pytest.fixture
+def node(logins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All that a node knows, in this test's own environment."""
+    for name, value in logins.items():
+        monkeypatch.setenv(name, value)
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="session")
+def cluster(place: Path, logins: dict[str, str]) -> Iterator[RayNodes]:
+    """A head and two nodes that want a token."""
+    (place / "bin").mkdir()
+    stand_in = place / "bin" / "faceseg"
+    stand_in.write_text(STAND_IN, encoding="utf-8")
+    stand_in.chmod(0o755)
+    with ray_nodes.running(place, logins) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="session")
+def work(place: Path) -> Path:
+    """The folder that studies are submitted from: experiments, and a gigabyte of data."""
+    folder = place / "work"
+    (folder / "data").mkdir(parents=True)
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    for name in ("stub-list", "stub-wait"):
+        (folder / f"{name}.yaml").write_text("base: tiny.yaml\n", encoding="utf-8")
+    (folder / "notes.md").write_text("text\n", encoding="utf-8")
+    with (folder / "data" / "faces.npy").open("wb") as file:
+        file.write(b"\x93NUMPY\0")
+        file.truncate(2**30)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def begin(cluster: RayNodes, work: Path) -> Begin:
+    """Start a command of this environment in the working directory, as a client of the cluster."""
+    ours = ("RAY_", "MLFLOW_", "PG", "FACESEG_")
+    known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+    def start(*words: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [BIN / words[0], *words[1:]],
+            cwd=work,
+            env={**known, "COLUMNS": "200", "TERM": "dumb", **cluster.client, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def say(begin: Begin) -> Say:
+    """Run such a command to its end."""
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with begin(*words, **environment) as process:
+            out, err = process.communicate(timeout=800)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    return run

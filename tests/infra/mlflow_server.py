@@ -2,18 +2,17 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from tests.infra.postgres import free_port
+from tests.infra.processes import free_port, kill_family
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "infra" / "compose.yaml"
@@ -92,8 +91,23 @@ class MlflowServer:
         """What it says."""
         return self.folder / "mlflow-server.log"
 
-    def start(self, wait: float = 120) -> None:
+    def start(self) -> None:
         """Start it and wait until it answers."""
+        self.begin()
+        self.wait()
+
+    def wait(self, seconds: float = 120) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + seconds
+        while not self.answers():
+            process = self._process
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(self.log.read_text(encoding="utf-8"))
+            time.sleep(0.2)
+
+    def begin(self) -> None:
+        """Start it and do not wait."""
         words = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -104,12 +118,6 @@ class MlflowServer:
                 env=self.environment,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + wait
-        while not self.answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(self.log.read_text(encoding="utf-8"))
-            time.sleep(0.2)
 
     def answers(self) -> bool:
         """Return whether it says that it is well."""
@@ -121,11 +129,7 @@ class MlflowServer:
 
     def stop(self) -> None:
         """Kill -9 it and its workers."""
-        if self._process is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        kill_family(self._process)
         self._process = None
 
 

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy import URL
+
+from tests.infra.processes import free_port
 
 USER = "faceseg"
 PASSWORD = "for-tests-only"  # noqa: S105  # this server lives for one test
@@ -122,13 +123,6 @@ def running() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _programs(folder: Path) -> Path:

@@ -111,16 +111,16 @@ def test_an_experiment_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(UserError, match="lies outside of the working directory"):
         order(tmp_path / "tiny.yaml", (SHARED,), "abc123")
     with pytest.raises(UserError, match=r"\.\./tiny\.yaml does not travel"):
-        check_travels(Path("../tiny.yaml"), {Path("tiny.yaml"): 1})
+        check_travels(Path("../tiny.yaml"), (), {Path("tiny.yaml"): 1})
 
 
 def test_a_base_that_stays_at_home_is_named(prepared: Order, tmp_path: Path):
     (tmp_path / "base.yaml").write_text("seed: 1", encoding="utf-8")
     file = prepared("base: ../base.yaml", SHARED).file
     assert files_of(file) == [file, Path("experiments/../base.yaml")]
-    check_travels(file, {file: 1, Path("base.yaml"): 1})
+    check_travels(file, (), {file: 1, Path("base.yaml"): 1})
     with pytest.raises(UserError, match=r"base\.yaml does not travel"):
-        check_travels(file, {file: 1})
+        check_travels(file, (), {file: 1})
 
 
 def test_within_a_job_a_relative_storage_is_refused(
@@ -134,3 +134,15 @@ def test_within_a_job_a_relative_storage_is_refused(
     with pytest.raises(UserError, match="which is lost with the job"):
         check_job(load(file))
     check_job(load(file, (SHARED,)))
+
+
+def test_a_file_laid_over_the_experiment_travels_and_is_read(prepared: Order):
+    small = Path("experiments/small.yaml")
+    small.parent.mkdir(exist_ok=True)
+    small.write_text("tracking: {uri: '${ONLY_ON_THE_NODES}'}\n", encoding="utf-8")
+    made = prepared("seed: 1", SHARED, "@experiments/small.yaml")
+    assert made.experiment.tracking.uri == "${ONLY_ON_THE_NODES}"
+    assert "--set @experiments/small.yaml" in made.entrypoint
+    check_travels(made.file, made.overrides, {made.file: 1, small: 1})
+    with pytest.raises(UserError, match=r"experiments/small\.yaml does not travel"):
+        check_travels(made.file, made.overrides, {made.file: 1})

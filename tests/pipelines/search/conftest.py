@@ -71,9 +71,15 @@ def open_lane() -> OpenLane:
     """Open lanes as a new driver would: each with its own session and connection."""
     sessions = itertools.count()
 
-    def opener(experiment: Experiment, architecture: str = "unet", session: str = "") -> Lane:
+    def opener(
+        experiment: Experiment,
+        architecture: str = "unet",
+        session: str = "",
+        base: Lane | None = None,
+    ) -> Lane:
         storage = database.open_storage(experiment.search_database)
-        return Lane(experiment, architecture, storage, session or f"session-{next(sessions)}")
+        session = session or f"session-{next(sessions)}"
+        return Lane(experiment, architecture, storage, session, base)
 
     return opener
 
@@ -85,7 +91,8 @@ def changed() -> Callable[..., Experiment]:
     def change(experiment: Experiment, **sections: dict[str, object]) -> Experiment:
         content = experiment.model_dump()
         for name, values in sections.items():
-            content[name] = {**content[name], **values} if isinstance(values, dict) else values
+            before = content.get(name, {})
+            content[name] = {**before, **values} if isinstance(values, dict) else values
         return Experiment.model_validate(content)
 
     return change

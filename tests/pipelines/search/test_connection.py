@@ -13,7 +13,8 @@ import ray
 from faceseg.errors import UserError
 from pipelines.config import Resources
 from pipelines.search import connection
-from tests.infra.postgres import free_port
+from tests.infra import ray_nodes
+from tests.infra.processes import free_port
 from tests.infra.ray_nodes import RayNodes
 
 CONNECT = """
@@ -72,13 +73,11 @@ def test_an_address_where_nobody_listens_is_told_at_once():
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[RayNodes]:
     """A head and one node that want a token."""
-    with tempfile.TemporaryDirectory(prefix="fs-", ignore_cleanup_errors=True) as folder:
-        cluster = RayNodes(Path(folder), {}, nodes=1)
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="fs-", ignore_cleanup_errors=True) as folder,
+        ray_nodes.running(Path(folder), {}, nodes=1) as cluster,
+    ):
+        yield cluster
 
 
 def connect(nodes: RayNodes, **environment: str) -> str:

@@ -238,3 +238,36 @@ def test_a_job_that_has_ended_elsewhere_need_not_go_on(lane: Lane):
     tell(lane, job.key, 0.5, COMPLETE)
     assert not report(lane, job.key, 4, 0.9)
     assert lane.search.study.trials[0].intermediate_values == {}
+
+
+def test_a_variant_follows_the_settings_that_won(
+    experiment: Experiment, open_lane: Any, changed: Any
+):
+    """Its own search is one trial at these, begun when the architecture's search is over."""
+    given = changed(experiment, variants={"unet-narrow": {"of": "unet", "width": 0.05}})
+    base = open_lane(given)
+    variant = open_lane(given, "unet-narrow", base=base)
+    assert variant.next(worker(variant)) is None
+    assert not variant.done()
+    jobs = finish_search(base, 0.2, 0.6, 0.4)
+    assert variant.asking.budget() == 1
+    trial = take(variant)
+    assert trial.key == Key("trial", "unet-narrow", 0)
+    assert trial.settings.learning_rate == jobs[1].settings.learning_rate
+    assert trial.settings.batch_size == jobs[1].settings.batch_size
+    tell(variant, trial.key, 0.3, COMPLETE)
+    finals, of_base = finish_finals(variant), finish_finals(base)
+    assert [job.seed for job in finals] == [job.seed for job in of_base]
+    assert finals[0].settings == of_base[0].settings
+    assert variant.done()
+
+
+def test_a_variant_of_an_architecture_without_a_winner_is_over(
+    experiment: Experiment, open_lane: Any, changed: Any
+):
+    given = changed(experiment, variants={"unet-narrow": {"of": "unet", "width": 0.05}})
+    base = open_lane(given)
+    variant = open_lane(given, "unet-narrow", base=base)
+    finish_search(base, None, None, None)
+    assert variant.next(worker(variant)) is None
+    assert variant.done()

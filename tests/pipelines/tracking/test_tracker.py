@@ -3,10 +3,12 @@
 import math
 import pickle
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 
 from faceseg.errors import UserError
 from pipelines.tracking.tracker import Tracker, flatten
@@ -37,8 +39,9 @@ def test_a_deleted_experiment_is_refused_with_the_way_out(
         tracker.experiment(tmp_path.name, tmp_path)
 
 
-def test_a_server_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_a_server_that_is_not_there_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "restored by monkeypatch after Tracker sets it")
     with socket.socket() as unused:  # bound and not listening: nobody else takes the port
         unused.bind(("127.0.0.1", 0))
@@ -199,3 +202,15 @@ def test_all_runs_are_found_though_they_fill_more_than_a_page(
     )
     found = tracker.find_runs(experiment_id, study="p")
     assert [run.data.tags["faceseg.trial"] for run in found] == ["0", "1", "2", "3", "4"]
+
+
+def test_an_error_of_the_database_is_raised_and_not_printed_besides(
+    tracker: Tracker, run_id: str, capfd: pytest.CaptureFixture[str]
+):
+    """A table that is gone stands in for a full disk: to SQLAlchemy both are the same error."""
+    with sqlite3.connect(tracker.uri.removeprefix("sqlite:///")) as database:
+        database.execute("drop table tags")
+    database.close()
+    with pytest.raises(MlflowException, match="no such table"):
+        tracker.set_tags(run_id, any="thing")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,75 @@
+"""The audit finds what it is there to find: faults put into a copy of clean books."""
+
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from .audit import Audit, differences
+
+pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
+FAULTS = {
+    "has steps twice": "insert into metrics select key, value, timestamp + 1, run_uuid, step, 0"
+    " from metrics where key = 'val/dice' and step = 3 and run_uuid = :run",
+    "has the steps": "delete from metrics where key = 'val/iou' and step = 2 and run_uuid = :run",
+    "Optuna was told": "update metrics set value = 0.9"
+    " where key = 'val/iou' and step = 2 and run_uuid = :run",
+    "is RUNNING": "update runs set status = 'RUNNING' where run_uuid = :run",
+    "0 runs, not 1": "update runs set lifecycle_stage = 'deleted' where run_uuid = :run",
+    "2 runs, not 1": "update tags set value = '0' where key = 'faceseg.trial' and run_uuid = :run",
+    "versions are of the runs": "delete from model_versions where name = :model and version = 1",
+    "the aliases are": "delete from registered_model_aliases"
+    " where name = :model and alias = 'champion'",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_mlflow_is_found(fault: str, undisturbed: Audit, tmp_path: Path):
+    changed = replace(undisturbed, database=tmp_path / "mlflow.db")
+    shutil.copy(undisturbed.database, changed.database)
+    (run,) = [each.run_id for each in undisturbed.jobs() if each.name == "segnet-trial-001"]
+    model = undisturbed.experiment.tracking.registered_model
+    with sqlite3.connect(changed.database) as connection:
+        connection.execute(FAULTS[fault], {"run": run, "model": model})
+    connection.close()
+    assert any(fault in each for each in changed.faults()), changed.faults()
+
+
+def test_a_fault_of_optuna_is_found(undisturbed: Audit, tmp_path: Path):
+    storage = tmp_path / undisturbed.storage.relative_to("/")
+    storage.mkdir(parents=True)
+    shutil.copy(undisturbed.storage / "optuna.db", storage)
+    with sqlite3.connect(storage / "optuna.db") as connection:
+        connection.execute("update trials set state = 'RUNNING' where number = 1")
+        connection.execute("update trials set number = 70 where number = 0")
+    connection.close()
+    faults = "; ".join(replace(undisturbed, view=tmp_path).trials())
+    assert "search/1 is RUNNING" in faults
+    numbers = [*range(1, undisturbed.experiment.search.trials), 70]
+    assert f"the trials {numbers}, not " in faults
+
+
+def test_a_missing_and_a_damaged_file_are_found(undisturbed: Audit, tmp_path: Path):
+    artifacts = tmp_path / "artifacts"
+    shutil.copytree(undisturbed.artifacts, artifacts)
+    one, other, *_ = undisturbed.jobs()
+    one.file("history.csv", artifacts).unlink()
+    damaged = other.file("confusion.npz", artifacts)
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    faults = "; ".join(replace(undisturbed, artifacts=artifacts).files())
+    assert "has no history.csv" in faults
+    assert f"{damaged} cannot be read" in faults
+
+
+def test_another_score_is_a_difference(undisturbed: Audit, tmp_path: Path):
+    text = undisturbed.table.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    names, cells = lines[0].split(","), lines[1].split(",")
+    cells[names.index("iou")] = "0.99"
+    cells[names.index("latency_p50_ms")] = "99"
+    changed = tmp_path / "comparison.csv"
+    changed.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]), encoding="utf-8")
+    (found,) = differences(changed, undisturbed.table)
+    assert found.startswith("segnet.iou: ")

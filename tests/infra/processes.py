@@ -1,0 +1,88 @@
+"""Processes that a test starts, and how they end: by their ids, whatever became of the test."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def loopback(number: int) -> str:
+    """Return one of this process's own addresses: two test runs at once do not meet."""
+    pid = os.getpid()
+    return f"127.{1 + pid // 250 % 99}.{pid % 250}.{number}"
+
+
+def listens(host: str, port: int) -> bool:
+    """Return whether something takes connections there."""
+    with suppress(OSError):
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    return False
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return what lives of a process, its descendants and its session; itself last."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(each.pid) == pid:
+                found.append(each)
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        found += [*process.children(recursive=True), process]
+    return sorted(set(found), key=lambda each: each.pid == pid)
+
+
+def titled(pids: Iterable[int], title: str) -> list[psutil.Process]:
+    """Return the processes in the families of `pids` whose command line begins with `title`."""
+    found = []
+    for each in (member for pid in pids for member in family(pid)):
+        with suppress(psutil.Error):
+            words = each.cmdline()
+            if words and (words[0].startswith(title) or Path(words[0]).name == title):
+                found.append(each)
+    return found
+
+
+def lives(process: psutil.Process) -> bool:
+    """Return whether a process runs: a dead one that nobody has asked about yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill_family(process: subprocess.Popen[Any] | None) -> None:
+    """Kill -9 a process with all its descendants, and whatever else is in its session."""
+    if process is None:
+        return
+    for each in family(process.pid):
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def wait_until(
+    what: str, is_so: Callable[[], Any], seconds: float = 180, pause: float = 0.1
+) -> float:
+    """Wait until something is so; return how long it took. AssertionError names what never was."""
+    begun = time.monotonic()
+    while not is_so():
+        waited = time.monotonic() - begun
+        assert waited < seconds, f"{what}: not after {seconds:g} s"
+        time.sleep(pause)
+    return time.monotonic() - begun
