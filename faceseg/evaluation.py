@@ -22,6 +22,7 @@ from faceseg.metrics import (
     false_presence,
     mean_of_defined,
     per_image_iou,
+    ratio,
     scores,
     worst_tenth,
 )
@@ -33,14 +34,17 @@ Case = tuple[NDArray[np.uint8], Labels]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The records of one split.
+    """What was counted on one split, as it is.
 
-    `ids` (N,), `counts` (N, C, C), `boundary` (C, 2), `calibration` (2, K, 3).
+    `ids` (N,), `counts` (N, C, C), `boundary` (N, C, 2) intersection and union of each class's
+    outline, `outline` (N, 2) its length in the prediction and in the truth, `calibration`
+    (2, K, 3) over all pixels and over the foreground's.
     """
 
     ids: tuple[str, ...]
     counts: Counts
     boundary: Counts
+    outline: Counts
     calibration: Fractions
 
     def scores(self, classes: ClassSet) -> dict[str, float]:
@@ -48,7 +52,10 @@ class Evaluation:
         images = per_image_iou(self.counts, classes)
         everywhere, foreground = self.calibration
         found = scores(self.counts.sum(axis=0), classes)
-        found["boundary_iou"] = float(mean_of_defined(boundary_iou(self.boundary)[1:]))
+        edges = boundary_iou(self.boundary.sum(axis=0))
+        found["boundary_iou"] = float(mean_of_defined(edges[1:]))
+        predicted, true = self.outline.sum(axis=0)
+        found["outline_length"] = float(ratio(predicted, true))
         found["iou_per_image"] = float(mean_of_defined(images))
         found["iou_worst_tenth"] = worst_tenth(images)
         found["calibration_error"] = expected_calibration_error(everywhere)
@@ -61,16 +68,25 @@ class Evaluation:
 def evaluate(predictor: Predictor, split: Split, batch_size: int = 8) -> Evaluation:
     """Score every image of a split that keeps its originals, on their own size."""
     classes = len(predictor.classes)
-    matrices = []
-    edges: Counts = np.zeros((classes, 2), dtype=np.int64)
+    matrices, edges, outlines = [], [], []
     bins: Fractions = np.zeros((2, BINS, 3))
     cases = (split.original(index) for index in range(len(split)))
     for truth, logits in own_size_logits(predictor, cases, batch_size):
         predicted = np.argmax(logits, axis=-1).astype(np.uint8)
         matrices.append(confusion(truth, predicted, classes))
-        edges += boundary_counts(truth, predicted, classes, boundary_distance(*truth.shape))
+        edges.append(boundary_counts(truth, predicted, classes, boundary_distance(*truth.shape)))
+        outlines.append((outline_length(predicted), outline_length(truth)))
         bins += calibration_counts(softmax(logits), truth)
-    return Evaluation(split.ids, np.stack(matrices), edges, bins)
+    return Evaluation(
+        split.ids, np.stack(matrices), np.stack(edges), np.array(outlines, dtype=np.int64), bins
+    )
+
+
+def outline_length(labels: Labels) -> int:
+    """Count the pairs of neighbouring pixels, side by side or one above the other, that differ."""
+    across = labels[:, 1:] != labels[:, :-1]
+    down = labels[1:] != labels[:-1]
+    return int(np.count_nonzero(across)) + int(np.count_nonzero(down))
 
 
 def own_size_logits(

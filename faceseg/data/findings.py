@@ -25,6 +25,7 @@ class Findings:
         self.ids: dict[str, list[str]] = defaultdict(list)
         self._tallies: dict[str, Tally] = defaultdict(lambda: Tally(classes))
         self._repeated: dict[str, int] = defaultdict(int)
+        self._without_pose: dict[str, int] = defaultdict(int)
         self._met: dict[bytes, tuple[str, str]] = {}
 
     def add(self, split: str, taken: Ready | Problem) -> Ready | None:
@@ -45,6 +46,7 @@ class Findings:
             )
             return None
         self._repeated[split] += first[1] != taken.id
+        self._without_pose[split] += "landmarks" in taken.facts
         self.ids[split].append(taken.id)
         self._tallies[split].add(taken.columns)
         return taken
@@ -85,6 +87,12 @@ class Findings:
         lines += [
             f"images of {split} that repeat the pixels of another image of {split}: {count}"
             for split, count in self._repeated.items()
+            if count
+        ]
+        lines += [
+            f"images of {split} whose landmarks are missing or wrong, so that no slice by pose "
+            f"holds them: {count}"
+            for split, count in self._without_pose.items()
             if count
         ]
         lines += [

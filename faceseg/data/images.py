@@ -8,6 +8,7 @@ Transparency is laid over white, as viewers and labelling tools show it: what li
 transparent pixels was seen by nobody who drew the labels.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from faceseg.classes import ClassSet
+from faceseg.classes import IGNORE, ClassSet
 from faceseg.data.checks import check_ids
 from faceseg.data.decode import Decoded, decode
 from faceseg.data.problems import BadFile
@@ -104,6 +105,26 @@ def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
     )
     nearest: Pixels = labels[rows[:, None], columns]
     return nearest
+
+
+def blend_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Bring labels (H, W) to `size` bilinearly, as if ids were amounts: wrong, and kept.
+
+    This is the reference study's defect, for its replication alone (`cv2.resize` of the mask,
+    its ids then cast): where hair (10) meets the left brow (2) it writes nose (6). A new pixel
+    to which an ignored one contributes is ignored; the study's masks have none.
+    """
+    if labels.shape == size:
+        return labels
+    ignored = (labels == IGNORE).astype(np.float32)
+    touched = cv2.resize(ignored, size[::-1], interpolation=cv2.INTER_LINEAR) > 0
+    return np.where(touched, np.uint8(IGNORE), _resized(labels, size, cv2.INTER_LINEAR))
+
+
+LABEL_RESIZING: dict[str, Callable[[Pixels, tuple[int, int]], Pixels]] = {
+    "nearest": resize_labels,
+    "bilinear": blend_labels,
+}
 
 
 def _resized(pixels: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:

@@ -1,54 +1,52 @@
-"""Items read, checked and resized by several threads, handed out in their order.
+"""How an item of a source is taken in: read, checked, resized.
 
 Shapes: H rows, W columns of the pack; h, w the image's own size; C classes.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.classes import ClassSet
 from faceseg.data.checks import check_pair
-from faceseg.data.images import resize_image, resize_labels
+from faceseg.data.images import LABEL_RESIZING, resize_image
+from faceseg.data.manifest import LabelResizing
 from faceseg.data.problems import BadFile, Problem
-from faceseg.data.source import Item, Pair
+from faceseg.data.source import Facts, Item, Pair
 from faceseg.data.tally import class_columns
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-
-_AHEAD = 2  # items a thread may be ahead of the writer; they bound the memory
 
 
 @dataclass(frozen=True)
 class Ready:
     """A sound pair: image (H, W, 3) and labels (H, W), and its original if that is kept.
 
-    `digest` is of the original's pixels, `columns` (C, W) the tally of the packed labels.
+    `facts` are what the item says of itself, asked only where the original is kept. `digest` is
+    of the original's pixels, `columns` (C, W) the tally of the packed labels.
     """
 
     id: str
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     original: Pair | None
+    facts: Facts
     digest: bytes
     columns: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Intake:
-    """How the items of one split are taken in."""
+    """How the items of one split are taken in.
+
+    `label_resizing` is how their labels are brought to `size`; originals stay as they are.
+    """
 
     split: str
     classes: ClassSet
     size: tuple[int, int]
     originals: bool
+    label_resizing: LabelResizing = "nearest"
 
     def take(self, item: Item) -> Ready | Problem:
         """Read, check and resize one item."""
@@ -63,30 +61,16 @@ class Intake:
                 wrong=bad.wrong,
                 expected=bad.expected,
             )
-        packed = resize_labels(labels, self.size)
+        packed = LABEL_RESIZING[self.label_resizing](labels, self.size)
         return Ready(
             id=item.id,
             image=resize_image(image, self.size),
             labels=packed,
             original=(image, labels) if self.originals else None,
+            facts=item.facts(labels) if self.originals else {},
             digest=_digest(image),
             columns=class_columns(packed, len(self.classes)),
         )
-
-
-def in_order(work: Callable[[Given], Made], given: Iterable[Given], threads: int) -> Iterator[Made]:
-    """Yield `work(each)` in the order given, done by threads that run a little ahead."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Made]] = deque()
-        try:
-            for each in given:
-                waiting.append(pool.submit(work, each))
-                if len(waiting) > _AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

@@ -1,7 +1,8 @@
 """LaPa's layout: `{train,val,test}/{images,labels,landmarks}`, paired by stem.
 
 `images/a.jpg` belongs to `labels/a.png`, never the third image to the third label. Landmarks
-are not read: some files are known to be wrong, and the masks hold what is needed.
+are read for the pose alone, and may be missing: some files are known to be wrong, and the
+masks hold what is needed.
 """
 
 from collections import defaultdict
@@ -10,13 +11,16 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from faceseg.classes import LAPA, ClassSet
 from faceseg.data.checks import check_pair
 from faceseg.data.images import read_image, read_labels
+from faceseg.data.landmarks import fit_mask, read_landmarks, yaw_degrees
 from faceseg.data.problems import BadFile
-from faceseg.data.source import Pair
+from faceseg.data.source import Facts, Pair
 from faceseg.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -27,11 +31,15 @@ _OTHER_IMAGES = frozenset({".bmp", ".gif", ".heic", ".jfif", ".tif", ".tiff", ".
 
 @dataclass(frozen=True)
 class FilePair:
-    """The files of one stem. A sound pair has exactly one image and one label file."""
+    """The files of one stem. A sound pair has exactly one image and one label file.
+
+    `landmarks` is None in a split that has no landmarks at all.
+    """
 
     id: str
     images: tuple[Path, ...]
     labels: tuple[Path, ...]
+    landmarks: Path | None
     root: Path
     classes: ClassSet
 
@@ -45,6 +53,18 @@ class FilePair:
         except BadFile as bad:
             raise BadFile(self._relative(bad.file), bad.wrong, bad.expected) from bad
         return image, labels
+
+    def facts(self, labels: NDArray[np.uint8]) -> Facts:
+        """Return `yaw_degrees` from the landmarks, or `landmarks`: what is wrong with them."""
+        if self.landmarks is None:
+            return {}
+        try:
+            points = read_landmarks(self.landmarks)
+        except BadFile as bad:
+            return {"landmarks": bad.wrong}
+        if not fit_mask(points, labels, self.classes):
+            return {"landmarks": "not where the mask has the face"}
+        return {"yaw_degrees": yaw_degrees(points)}
 
     def _only(self, files: tuple[Path, ...], kind: str, others: tuple[Path, ...]) -> Path:
         expected = f"one {kind} file (JPEG or PNG) of the same stem"
@@ -92,7 +112,7 @@ class LapaLayout:
         digest = blake2b(digest_size=16)
         count = total = 0
         for pair in (pair for split in SPLITS for pair in self._items[split]):
-            for file in (*pair.images, *pair.labels):
+            for file in _existing(pair):
                 status = file.stat()
                 name = file.relative_to(self.path).as_posix()
                 digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
@@ -114,10 +134,26 @@ class LapaLayout:
                 f"{self.path / split / 'images'} holds no JPEG or PNG image; "
                 f"found: {_contents(self.path / split / 'images')}"
             )
+        folder = self.path / split / "landmarks"
+        has_landmarks = any(folder.glob("*.txt"))
         return tuple(
-            FilePair(stem, images.get(stem, ()), labels.get(stem, ()), self.path, self.classes)
+            FilePair(
+                stem,
+                images.get(stem, ()),
+                labels.get(stem, ()),
+                folder / f"{stem}.txt" if has_landmarks else None,
+                self.path,
+                self.classes,
+            )
             for stem in sorted(images.keys() | labels.keys())
         )
+
+
+def _existing(pair: FilePair) -> list[Path]:
+    """Return the files of a pair; its landmarks may be missing."""
+    landmarks = pair.landmarks
+    found = [] if landmarks is None or not landmarks.is_file() else [landmarks]
+    return [*pair.images, *pair.labels, *found]
 
 
 def _by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:

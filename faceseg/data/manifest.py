@@ -12,8 +12,9 @@ from faceseg.classes import ClassSet
 from faceseg.data.problems import Problem
 
 MANIFEST = "manifest.json"
-PACK_VERSION = 1  # raised whenever packs of older code must not be used any more
+PACK_VERSION = 2  # raised whenever packs of older code must not be used any more
 OnBad = Literal["stop", "skip"]
+LabelResizing = Literal["nearest", "bilinear"]
 
 
 class SplitFacts(BaseModel):
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     classes: ClassSet
     image_size: tuple[int, int]
     on_bad: OnBad
+    label_resizing: LabelResizing = "nearest"
     source: dict[str, JsonValue]
     splits: dict[str, SplitFacts]
     shared_photos: dict[str, int]
@@ -98,6 +100,7 @@ def cache_key(
     classes: ClassSet,
     image_size: tuple[int, int],
     on_bad: OnBad,
+    label_resizing: LabelResizing,
 ) -> str:
     """Return the name of the pack of this source under these settings."""
     settings = {
@@ -106,6 +109,7 @@ def cache_key(
         "classes": classes.model_dump(mode="json"),
         "image_size": list(image_size),
         "on_bad": on_bad,
+        "label_resizing": label_resizing,
     }
     return _digest(settings, size=10)
 

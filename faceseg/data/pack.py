@@ -1,8 +1,8 @@
 """Labelled images decoded once: checked, resized, and packed where all trials read them.
 
 A pack is a folder `<root>/<key>/` with `manifest.json` and, for each split, `images.npy`,
-`labels.npy` and `ids.json`; all splits but 'train' keep the images at their own size too, so
-that a final model is scored there without the source.
+`labels.npy` and `ids.json`; all splits but 'train' keep the images at their own size too, with
+the facts known of each, so that a final model is scored there without the source.
 
 Shapes: H rows, W columns of the pack.
 """
@@ -18,12 +18,13 @@ import numpy as np
 import PIL
 from pydantic import JsonValue
 
+from faceseg.ahead import in_order
 from faceseg.classes import ClassSet
 from faceseg.data import manifest as facts
 from faceseg.data.findings import Findings
 from faceseg.data.folder import build_once
-from faceseg.data.intake import Intake, in_order
-from faceseg.data.manifest import Manifest, OnBad
+from faceseg.data.intake import Intake
+from faceseg.data.manifest import LabelResizing, Manifest, OnBad
 from faceseg.data.problems import report
 from faceseg.data.source import Item, Source
 from faceseg.data.split import Split, open_split
@@ -44,6 +45,7 @@ def prepare(
     image_size: tuple[int, int],
     on_bad: OnBad = "stop",
     *,
+    label_resizing: LabelResizing = "nearest",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, Manifest]:
@@ -52,12 +54,15 @@ def prepare(
     Every pair is checked. What is wrong stops the packing (`on_bad="stop"`: UserError with the
     first 20 findings) or is left out and listed in the manifest (`"skip"`). The same picture
     in two splits counts as wrong; the one in 'train', else in 'val', is then left out.
+    `label_resizing="bilinear"` is a defect of the reference study, kept for its replication: it
+    spoils the packed labels of 'train' and 'val'; no original and nothing of 'test'.
     Returns the pack's folder and its manifest. `threads` defaults to the processors there are.
     """
     identity = dict(source.identity())
-    key = facts.cache_key(identity, classes, image_size, on_bad)
+    key = facts.cache_key(identity, classes, image_size, on_bad, label_resizing)
     folder = Path(root) / key
-    packing = _Packing(source, classes, image_size, on_bad, threads or _processors(), progress)
+    threads = threads or _processors()
+    packing = _Packing(source, classes, image_size, on_bad, label_resizing, threads, progress)
 
     def fill(partial: Path) -> None:
         packing.run(partial, key, identity).write(partial)
@@ -77,6 +82,7 @@ class _Packing:
     classes: ClassSet
     size: tuple[int, int]
     on_bad: OnBad
+    label_resizing: LabelResizing
     threads: int
     progress: Progress | None
     done: int = 0
@@ -102,6 +108,7 @@ class _Packing:
             classes=self.classes,
             image_size=self.size,
             on_bad=self.on_bad,
+            label_resizing=self.label_resizing,
             source=identity,
             splits=findings.splits(digests, self.source.splits),
             shared_photos=findings.shared_photos(),
@@ -127,7 +134,9 @@ class _Packing:
     def _pack_split(
         self, folder: Path, split: str, items: Sequence[Item], findings: Findings, total: int
     ) -> str:
-        intake = Intake(split, self.classes, self.size, originals=split != "train")
+        resizing: LabelResizing = "nearest" if split == "test" else self.label_resizing
+        originals = split != "train"
+        intake = Intake(split, self.classes, self.size, originals, resizing)
         with SplitWriter(folder / split, self.size, intake.originals) as writer:
             for taken in in_order(intake.take, items, self.threads):
                 ready = findings.add(split, taken)
@@ -135,7 +144,7 @@ class _Packing:
                 if ready is not None and not stopping:
                     writer.append(ready.id, ready.image, ready.labels)
                     if ready.original is not None:
-                        writer.append_original(*ready.original)
+                        writer.append_original(*ready.original, ready.facts)
                 self.done += 1
                 if self.progress is not None:
                     self.progress(self.done, total)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Facts = Mapping[str, float | str]
 
 
 class Item(Protocol):
@@ -24,6 +25,16 @@ class Item(Protocol):
         """Return the RGB image (H, W, 3) and its labels (H, W), both uint8.
 
         Called from several threads at once. Raises BadFile if the pair cannot be used.
+        """
+
+    def facts(self, labels: NDArray[np.uint8]) -> Facts:
+        """Return what is known of the image besides its pixels, JSON-able; {} if nothing is.
+
+        `labels` (H, W) are what `read` gave: what they contradict is left out. Called for
+        images whose originals are kept, from several threads. Names that all sources share:
+        `yaw_degrees` (positive looks right in the image), `skin_tone` (0 the lightest, 1 the
+        darkest), `occluder` (what lies before the face, or "none"); `landmarks` says what is
+        wrong with a file of them, where one should be.
         """
 
 

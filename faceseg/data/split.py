@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.photos import photo_of
-from faceseg.data.writer import IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
+from faceseg.data.source import Facts
+from faceseg.data.writer import FACTS, IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
 
 
 class Split:
@@ -54,12 +55,21 @@ class Split:
         return image, np.array(content[middle:end]).reshape(height, width)
 
     @cached_property
+    def facts(self) -> tuple[Facts, ...]:
+        """What the source says of each image (`Item.facts`), N mappings; where originals are."""
+        self._check_originals()
+        return tuple(json.loads((self.folder / self.name / FACTS).read_text("utf-8")))
+
+    @cached_property
     def _originals(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        if not self.has_originals:
-            raise ValueError(f"split {self.name!r} keeps no originals; 'val' and 'test' do")
+        self._check_originals()
         place = self.folder / self.name
         content = np.memmap(place / ORIGINALS, dtype=np.uint8, mode="r")
         return np.load(place / ORIGINALS_INDEX), content
+
+    def _check_originals(self) -> None:
+        if not self.has_originals:
+            raise ValueError(f"split {self.name!r} keeps no originals; 'val' and 'test' do")
 
 
 def open_split(folder: str | Path, split: str) -> Split:

@@ -16,10 +16,12 @@ from typing import IO, Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.source import Facts
+
 Pixels = NDArray[np.uint8]
 
 IMAGES, LABELS, IDS = "images.npy", "labels.npy", "ids.json"
-ORIGINALS, ORIGINALS_INDEX = "originals.bin", "originals.npy"
+ORIGINALS, ORIGINALS_INDEX, FACTS = "originals.bin", "originals.npy", "facts.json"
 
 
 class RowFile:
@@ -57,7 +59,8 @@ class SplitWriter:
     """Writes a split: images (N, H, W, 3), labels (N, H, W), ids, and originals if wanted.
 
     `originals.bin` holds image (h, w, 3) and labels (h, w) of each image one after the other;
-    `originals.npy` is int64 (N, 3): where each begins, h and w.
+    `originals.npy` is int64 (N, 3): where each begins, h and w. `facts.json` lists what is known
+    of each besides; it has no part in the digest.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], originals: bool) -> None:
@@ -68,6 +71,7 @@ class SplitWriter:
         self._labels = RowFile(folder / LABELS, size)
         self._originals = (folder / ORIGINALS).open("wb") if originals else None
         self._index: list[tuple[int, int, int]] = []
+        self._facts: list[Facts] = []
         self._digest = blake2b(digest_size=16)
 
     def append(self, name: str, image: Pixels, labels: Pixels) -> None:
@@ -79,12 +83,13 @@ class SplitWriter:
         self._digest.update(np.ascontiguousarray(image).data)
         self._digest.update(np.ascontiguousarray(labels).data)
 
-    def append_original(self, image: Pixels, labels: Pixels) -> None:
-        """Write the same image (h, w, 3) and labels (h, w) at their own size."""
+    def append_original(self, image: Pixels, labels: Pixels, facts: Facts | None = None) -> None:
+        """Write the same image (h, w, 3) and labels (h, w) at their own size, and its facts."""
         if self._originals is None:
             raise ValueError(f"no originals are kept in {self.folder.name}")
         height, width = labels.shape
         self._index.append((self._originals.tell(), height, width))
+        self._facts.append(facts or {})
         self._digest.update(f"{height}x{width}".encode())
         for part in (image, labels):
             self._originals.write(np.ascontiguousarray(part).data)
@@ -94,15 +99,19 @@ class SplitWriter:
         """Complete all files on the disk; return a digest of ids and pixels."""
         self._images.finish()
         self._labels.finish()
-        with (self.folder / IDS).open("w", encoding="utf-8") as file:
-            json.dump(self.ids, file)
-            flush(file)
+        self._write_json(IDS, self.ids)
         if self._originals is not None:
             flush(self._originals)
             with (self.folder / ORIGINALS_INDEX).open("wb") as file:
                 np.save(file, np.array(self._index, dtype=np.int64).reshape(-1, 3))
                 flush(file)
+            self._write_json(FACTS, [dict(each) for each in self._facts])
         return self._digest.hexdigest()
+
+    def _write_json(self, name: str, content: list[Any]) -> None:
+        with (self.folder / name).open("w", encoding="utf-8") as file:
+            json.dump(content, file)
+            flush(file)
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,12 @@
 import keras
 from keras import layers
 
+from faceseg.networks.checks import check_word
+from faceseg.networks.layers import ReversedChannels
+
+# How 0 to 255 is scaled, times and plus: to [-1, 1] or to [0, 1].
+PIXELS = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
+
 
 def scaled_filters(filters: int, factor: float) -> int:
     """Return `filters` times `factor` as a multiple of 8, at least 8.
@@ -14,15 +20,25 @@ def scaled_filters(filters: int, factor: float) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-def image_input(height: int, width: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return (the image as given, the image in [-1, 1]), both (B, height, width, 3).
+def image_input(
+    height: int, width: int, pixels: str = "signed_rgb"
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return (the image as given, the image as the network sees it), both (B, height, width, 3).
 
     RGB of 0 to 255 as uint8 or float goes in. It is declared float32, since Keras casts what
     it is given to the declared type, and uint8 would cut off the fractions of a float image.
+
+    `pixels` says what the network sees: "signed_rgb" is RGB in [-1, 1], which MobileNetV2 was
+    trained on. "unit_bgr" is BGR in [0, 1]: a defect of the reference study, kept for its
+    replication alone.
     """
+    check_word("kind of pixels", pixels, PIXELS)
+    scale, offset = PIXELS[pixels]
     image = keras.Input((height, width, 3), dtype="float32", name="image")
-    normalisation = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="normalisation")
-    return image, normalisation(image)
+    outputs = layers.Rescaling(scale, offset, dtype="float32", name="normalisation")(image)
+    if pixels == "unit_bgr":
+        outputs = ReversedChannels(dtype="float32", name="bgr")(outputs)
+    return image, outputs
 
 
 def convolution(

@@ -138,6 +138,19 @@ class BilinearResize(keras.layers.Layer):
         return {**super().get_config(), "height": self.height, "width": self.width}
 
 
+@keras.saving.register_keras_serializable(package="faceseg")
+class ReversedChannels(keras.layers.Layer):
+    """Turn the order of the channels round, RGB to BGR: (B, H, W, C) -> (B, H, W, C)."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the channels, the last first."""
+        return ops.flip(inputs, axis=-1)
+
+    def compute_output_shape(self, input_shape: Dimensions) -> Dimensions:
+        """Return the shape as it is."""
+        return input_shape
+
+
 def static_size(name: str, shape: Dimensions) -> tuple[int, int]:
     """Return (H, W) of a (B, H, W, C) shape; ValueError if either is not known."""
     _, height, width, _ = shape

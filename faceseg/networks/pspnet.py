@@ -38,12 +38,14 @@ def build_pspnet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
     output_stride: int = 8,
 ) -> keras.Model:
     """Build the PSPNet: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
     `alpha` scales the encoder's filters, `width` those after it. `output_stride` is 8 (the
-    paper's), 16 or 32. `encoder_weights` is "imagenet", "none" (or None), or a file.
+    paper's), 16 or 32. `encoder_weights` is "imagenet", "none" (or None), or a file; `pixels`
+    is what the first layer sees (see `image_input`).
     The auxiliary head is not part of this model: see `with_auxiliary_head`.
     Raises UserError for sizes that 32 does not divide, and for weights that do not fit.
     """
@@ -51,7 +53,7 @@ def build_pspnet(
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    image, normalised = image_input(height, breadth)
+    image, normalised = image_input(height, breadth, pixels)
     tensors = encode(normalised, alpha=alpha, momentum=momentum, output_stride=output_stride)
     outputs = pyramid(tensors["block_16_project"], width, momentum)
     outputs = convolution(outputs, scaled_filters(HEAD_FILTERS, width), "head", momentum)

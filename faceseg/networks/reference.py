@@ -2,7 +2,9 @@
 
 Ours in them: raw logits in place of softmax, RGB of 0 to 255 in with the normalisation
 inside, names for the layers, and the knobs `alpha` and `width` for small runs. The rest is
-kept as it was, defects included. At 256x256 and 11 classes: 12.8, 10.7 and 26.7 M parameters.
+kept as it was, defects included. What went wrong before the networks are options: `pixels`
+here (BGR in [0, 1]) and `label_resizing` of a pack (bilinear masks).
+At 256x256 and 11 classes: 12.8, 10.7 and 26.7 M parameters.
 
 Source: github.com/Younessboumlik/Facial-Parts-Segmentation-with-Deep-Learning; its facts are
 used, none of its code.
@@ -40,6 +42,7 @@ def build_reference_unet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
 ) -> keras.Model:
     """Build the notebook's U-Net: half the resolution, then each pixel twice as large.
 
@@ -49,7 +52,7 @@ def build_reference_unet(
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    image, normalised = image_input(height, breadth)
+    image, normalised = image_input(height, breadth, pixels)
     *skips, outputs = encode(normalised, alpha=alpha, momentum=momentum).values()
     for filters, skip, stride in zip(UNET_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
         name, count = f"decoder_{stride}", scaled_filters(filters, width)
@@ -70,6 +73,7 @@ def build_reference_pspnet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
 ) -> keras.Model:
     """Build the notebook's PSPNet: output stride 32, a pyramid, five transposed convolutions.
 
@@ -82,7 +86,7 @@ def build_reference_pspnet(
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    image, normalised = image_input(height, breadth)
+    image, normalised = image_input(height, breadth, pixels)
     deepest = encode(normalised, alpha=alpha, momentum=momentum)["block_16_project"]
     filters = scaled_filters(PYRAMID_FILTERS, width)
     levels = [padded_pooling(deepest, bins, filters, momentum) for bins in PSPNET_BINS]
@@ -110,6 +114,7 @@ def build_reference_segnet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
 ) -> keras.Model:
     """Build the notebook's "SegNet": a plain U-Net, whose feature maps cross by concatenation.
 
@@ -121,7 +126,7 @@ def build_reference_segnet(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
     refuse_encoder_weights(encoder_weights, "reference-segnet")
-    image, outputs = image_input(height, breadth)
+    image, outputs = image_input(height, breadth, pixels)
     skips = []
     for stage, filters in enumerate(SEGNET_FILTERS, start=1):
         outputs = two_convolutions(

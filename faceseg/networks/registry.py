@@ -38,7 +38,7 @@ def build(
     """Build the network `name`: RGB (B, H, W, 3) of 0 to 255 in, logits (B, H, W, C) out.
 
     `options` are the builder's own keywords (`alpha`, `width`, `encoder_weights`,
-    `batch_norm_momentum`; `output_stride` of pspnet; `encoder` of segnet).
+    `batch_norm_momentum`, `pixels`; `output_stride` of pspnet; `encoder` of segnet).
     Raises UserError for an unknown name or option, naming the nearest right one, and for
     whatever the builder refuses.
     """

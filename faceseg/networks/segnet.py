@@ -48,12 +48,14 @@ def build_segnet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
 ) -> keras.Model:
     """Build the SegNet: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
     `encoder` is "vgg" (the paper's) or "mobilenetv2". `width` scales the filters, `alpha`
     those of a MobileNetV2 encoder; VGG has no alpha and takes no notice of it.
-    `encoder_weights` is "none" (or None), with MobileNetV2 also "imagenet" or a file.
+    `encoder_weights` is "none" (or None), with MobileNetV2 also "imagenet" or a file. `pixels`
+    is what the first layer sees (see `image_input`).
     Raises UserError for another encoder, for sizes that 32 does not divide, and for weights
     that do not fit.
     """
@@ -62,7 +64,7 @@ def build_segnet(
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    image, normalised = image_input(height, breadth)
+    image, normalised = image_input(height, breadth, pixels)
     if encoder == "vgg":
         refuse_encoder_weights(encoder_weights, "segnet with encoder: vgg")
         scores = vgg_segnet(normalised, num_classes, width, momentum)

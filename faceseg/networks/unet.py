@@ -38,18 +38,20 @@ def build_unet(
     width: float = 1.0,
     encoder_weights: str | Path | None = None,
     batch_norm_momentum: float = 0.99,
+    pixels: str = "signed_rgb",
 ) -> keras.Model:
     """Build the U-Net: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
     `alpha` scales the encoder's filters, `width` the decoder's. `encoder_weights` is
-    "imagenet", "none" (or None), or a file (see `load_encoder_weights`).
+    "imagenet", "none" (or None), or a file (see `load_encoder_weights`). `pixels` is what the
+    first layer sees (see `image_input`).
     Raises UserError for sizes that 32 does not divide, and for weights that do not fit.
     """
     momentum = batch_norm_momentum
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    image, normalised = image_input(height, breadth)
+    image, normalised = image_input(height, breadth, pixels)
     *skips, outputs = encode(normalised, alpha=alpha, momentum=momentum).values()
     for filters, skip, stride in zip(DECODER_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
         count = scaled_filters(filters, width)

@@ -1,11 +1,13 @@
-"""What a table of scores under occlusion comes to.
+"""What a table of scores under a suite comes to.
 
-Severity is the share of the face covered. For a kind with natural steps the key is the
-mean coverage its step reached on the split, not the step's number.
+Severity is the share of the face covered under `occ-v1` (for a kind with natural steps, the
+mean coverage that its step reached), and the kind's own steps under the other suites.
 
-Retention, IoU(s)/IoU(0), says what a model keeps of what it had, and a predictor that
-looks at nothing (the mean label map) keeps all of its little: so retention is never read
-without `iou`, the area under the IoU curve itself, which such a predictor cannot win.
+Retention, IoU(s) / IoU(0), says what a model keeps of what it had. A predictor that looks at
+nothing (the mean label map) keeps all of its little, and agrees with itself under every shift.
+So what is relative is defined only for a model that is better than blind: give `blind`, the
+clean IoU of the mean label map, and at or below it these figures are NaN. `iou`, the mean of
+the curve itself, and the corruption error cannot be won in that way.
 NaN (an undefined score) spreads to every figure that rests on it.
 """
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from faceseg.classes import ClassSet
 from faceseg.metrics import Counts
+from faceseg.robustness.geometry import CONSISTENCY
 
 FARTHEST = 0.5  # the severity up to which areas are taken
 
@@ -25,7 +28,7 @@ Curve = Mapping[float, float]  # score by severity
 
 @dataclass(frozen=True)
 class Summary:
-    """One model's figures. By kind: `retention` and `iou`, areas normalised to length 1.
+    """One model's figures. By kind: `retention` and `iou`, means over the severities.
 
     `mean_retention` and `mean_iou` are means over the kinds; `worst_kind` is the kind of
     least retention (the first of equals), None where retention is undefined.
@@ -38,16 +41,21 @@ class Summary:
     worst_kind: str | None
 
 
-def summarise(table: Mapping[str, Curve], clean: float) -> Summary:
+def summarise(
+    table: Mapping[str, Curve], clean: float, *, by_share: bool = True, blind: float = 0.0
+) -> Summary:
     """Sum up {kind: {severity: IoU}} beside the IoU of the images as they are.
 
-    With a clean IoU of 0 nothing can be retained: retention is NaN, not 1.
+    by_share: severities are shares of the face (`Suite.by_share`), and the mean over them is
+    the area under the curve from 0 to 0.5 over its length; otherwise they count alike.
+    Where `clean` is not above `blind` nothing can be retained: retention is NaN, not 1.
     Raises ValueError if a kind or a severity is missing or no share of the face.
     """
     if not table:
-        raise ValueError("no occlusion kind was scored")
-    iou = {kind: curve_area(curve, clean) for kind, curve in table.items()}
-    kept = {kind: curve_area(retention(curve, clean), 1.0) for kind, curve in table.items()}
+        raise ValueError("no kind was scored")
+    average = curve_area if by_share else _curve_mean
+    iou = {kind: average(curve, clean) for kind, curve in table.items()}
+    kept = {kind: average(retention(curve, clean, blind), 1.0) for kind, curve in table.items()}
     undefined = any(math.isnan(value) for value in kept.values())
     return Summary(
         retention=kept,
@@ -58,9 +66,9 @@ def summarise(table: Mapping[str, Curve], clean: float) -> Summary:
     )
 
 
-def retention(curve: Curve, clean: float) -> dict[float, float]:
-    """Divide each score by the clean one; NaN where that is 0 or NaN."""
-    if not clean > 0:
+def retention(curve: Curve, clean: float, blind: float = 0.0) -> dict[float, float]:
+    """Divide each score by the clean one; NaN where that is NaN or not above `blind`."""
+    if not clean > blind:
         return dict.fromkeys(curve, math.nan)
     return {severity: score / clean for severity, score in curve.items()}
 
@@ -83,12 +91,52 @@ def curve_area(curve: Curve, start: float) -> float:
     return float(np.trapezoid(kept_scores, kept_places) / end)
 
 
+def mean_errors(table: Mapping[str, Curve]) -> dict[str, float]:
+    """Return the mean over the severities of 1 - IoU, by kind: what pins a reference model."""
+    return {kind: 1 - _curve_mean(curve, 0.0) for kind, curve in table.items()}
+
+
+def corruption_errors(
+    errors: Mapping[str, float], reference: Mapping[str, float]
+) -> dict[str, float]:
+    """Return each kind's error as a share of a reference model's; both from `mean_errors`.
+
+    1 is the reference's own. Their mean over the kinds is the mean corruption error (mCE) of
+    Hendrycks and Dietterich 2019, with 1 - IoU for the error. NaN where the reference makes no
+    error. Raises ValueError if a kind is not in the reference.
+    """
+    if missing := [kind for kind in errors if kind not in reference]:
+        raise ValueError(
+            f"the reference has no error for {', '.join(missing)}; it has {', '.join(reference)}"
+        )
+    return {
+        kind: error / reference[kind] if reference[kind] > 0 else math.nan
+        for kind, error in errors.items()
+    }
+
+
+def consistency(
+    agreement: Mapping[str, Curve], clean: float, blind: float = 0.0
+) -> dict[str, float]:
+    """Return by kind how far predictions move with the picture: the mean IoU of two of them.
+
+    agreement: {kind: {severity: IoU}} under the policy `agreement`, of which those kinds are
+    taken for which it is meant: a flip and a shift, that take nothing away. `clean` is the IoU
+    against the truth; NaN where it is not above `blind`, since a fixed answer agrees with itself.
+    """
+    return {
+        kind: _curve_mean(curve, 0.0) if clean > blind else math.nan
+        for kind, curve in agreement.items()
+        if kind in CONSISTENCY
+    }
+
+
 def occluder_rates(counts: Counts, classes: ClassSet, label: int = 0) -> tuple[float, float]:
     """Return (rejection, hallucination) from the confusion (C, C) of covered pixels alone.
 
     Rejection is the share predicted as what is seen there (`label`: background, or hair
     under strands), hallucination the share predicted as a part of the face. Both are NaN
-    without pixels. The rows do not matter.
+    without pixels. The rows do not matter. Who always answers `label` rejects everything.
     """
     predicted = counts.sum(axis=0)
     pixels = int(predicted.sum())
@@ -96,6 +144,13 @@ def occluder_rates(counts: Counts, classes: ClassSet, label: int = 0) -> tuple[f
         return math.nan, math.nan
     face = int(predicted[list(classes.face)].sum())
     return int(predicted[label]) / pixels, face / pixels
+
+
+def _curve_mean(curve: Curve, start: float) -> float:
+    """Mean over the severities, all alike; `start`, the clean score, is none of them."""
+    if not curve:
+        raise ValueError("a kind was scored at no severity")
+    return _mean(curve.values())
 
 
 def _mean(values: Iterable[float]) -> float:

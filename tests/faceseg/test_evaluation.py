@@ -98,9 +98,19 @@ def test_the_boundary_is_taken_at_the_images_own_distance(predictor: Any, split:
     # 4 x 4 pixels: the boundary is one pixel wide. Image 1: all 8 of the skin's, of the
     # prediction's 12 all but the 2 whose neighbours are skin too: 6 of 12. Image 2: 8 of 8.
     # Hair: image 2: 4 of 4; image 3: the rim of a 4 x 4 square, 12, and none in the truth.
-    np.testing.assert_array_equal(found.boundary[1:], [[6 + 8, 12 + 8], [4, 4 + 12]])
+    np.testing.assert_array_equal(found.boundary[:, 1], [[6, 12], [8, 8], [0, 0]])
+    np.testing.assert_array_equal(found.boundary[:, 2], [[0, 0], [4, 4], [0, 12]])
     expected = (14 / 20 + 4 / 16) / 2
     assert found.scores(THREE)["boundary_iou"] == pytest.approx(expected)
+
+
+def test_the_length_of_outlines_is_told_by_neighbours_that_differ(
+    predictor: Any, split: Split
+) -> None:
+    found = evaluate(predictor, split)
+    # Image 1: one upright line of 4. Image 2: two level lines of 4. Image 3: none at all.
+    np.testing.assert_array_equal(found.outline, [[4, 4], [8, 8], [0, 0]])
+    assert found.scores(THREE)["outline_length"] == 1
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50])

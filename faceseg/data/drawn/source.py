@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from faceseg.data.drawn.painting import check_size, draw_face, factors_of
 from faceseg.data.drawn.seeds import VERSION
+from faceseg.data.source import Facts
 from faceseg.errors import UserError
 
 
@@ -31,6 +32,15 @@ class DrawnItem:
         """Draw the face: uint8 RGB (size, size, 3) and its labels, uint8 (size, size)."""
         face = draw_face((self.seed, self.split, self.index), self.size, self.difficulty)
         return face.image, face.labels
+
+    def facts(self, labels: NDArray[np.uint8]) -> Facts:
+        """Return the factors that scores are sliced by."""
+        factors = factors_of((self.seed, self.split, self.index), self.difficulty)
+        return {
+            "yaw_degrees": factors.pose.yaw_degrees,
+            "skin_tone": factors.person.skin_tone,
+            "occluder": factors.scene.occluder,
+        }
 
     def factors(self) -> dict[str, object]:
         """Return the face's factors of variation, flat and JSON-able, without drawing it."""

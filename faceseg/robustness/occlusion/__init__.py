@@ -13,11 +13,11 @@ from faceseg.robustness.occlusion.kinds import (
     KINDS,
     REFERENCE_KIND,
     SEVERITIES,
+    VERSION,
     has_steps,
     kinds_for,
     severities,
 )
-from faceseg.robustness.occlusion.seeds import VERSION
 
 __all__ = [
     "KINDS",

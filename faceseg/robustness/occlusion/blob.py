@@ -50,6 +50,9 @@ def _marbled(scene: Scene) -> Image:
     for cells, share in ((10, 0.7), (40, 0.3)):
         coarse = generator.uniform(0, share, (cells, cells)).astype(np.float32)
         mixture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    contrast = np.clip((mixture - 0.5) * 1.6 + 0.5, 0, 1)[..., None]
-    texture: Image = (first + (second - first) * contrast).astype(np.uint8)
-    return texture
+    contrast = np.clip((mixture - 0.5) * 1.6 + 0.5, 0, 1)
+    planes = [
+        (start + (end - start) * contrast).astype(np.uint8)
+        for start, end in zip(first, second, strict=True)
+    ]
+    return np.asarray(cv2.merge(planes), np.uint8)

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from faceseg.classes import IGNORE, ClassSet
-from faceseg.robustness.occlusion.kinds import check_severity, drawing, has_steps
+from faceseg.robustness.occlusion.kinds import VERSION, check_severity, drawing, has_steps
 from faceseg.robustness.occlusion.scene import Image, Labels, Mask, Scene, Shape
-from faceseg.robustness.occlusion.seeds import generator_for
-from faceseg.robustness.occlusion.severity import scale_for
+from faceseg.robustness.occlusion.severity import covered, scale_for
+from faceseg.robustness.seeds import generator_for
 
 Policy = Literal["visible", "unoccluded"]
 POLICIES: tuple[Policy, ...] = ("visible", "unoccluded")
@@ -64,15 +64,16 @@ def occlude_each(  # noqa: PLR0917  as `occlude`
         check_severity(kind, severity)
     if image.shape != (*labels.shape, 3) or image.dtype != np.uint8:
         raise ValueError(f"image {image.dtype} {image.shape} does not fit labels {labels.shape}")
-    scene = Scene(image, labels, classes, generator_for(kind, image_id, replica))
+    scene = Scene(image, labels, classes, generator_for(VERSION, kind, image_id, replica))
     if not scene.face.any():
         untouched = Occlusion(image.copy(), np.zeros(labels.shape, np.bool_), 0.0, 0)
         return [untouched for _ in severities]
     shape = draw(scene)
-    return [
-        _at(shape, scene, int(severity) if has_steps(kind) else None, severity)
-        for severity in severities
+    growth = np.sort(shape.growth[scene.face])
+    scales = [
+        int(severity) if has_steps(kind) else scale_for(growth, severity) for severity in severities
     ]
+    return [_at(shape, scale, image, covered(growth, scale) / len(growth)) for scale in scales]
 
 
 def relabel(labels: Labels, occlusion: Occlusion, policy: Policy) -> Labels:
@@ -91,9 +92,6 @@ def relabel(labels: Labels, occlusion: Occlusion, policy: Policy) -> Labels:
     return changed
 
 
-def _at(shape: Shape, scene: Scene, step: int | None, share: float) -> Occlusion:
-    """Take a shape at a natural step, or at the scale that covers a share of the face."""
-    scale = scale_for(shape, scene.face, share) if step is None else step
+def _at(shape: Shape, scale: int, image: Image, coverage: float) -> Occlusion:
     mask = shape.mask(scale)
-    coverage = float(mask[scene.face].mean())
-    return Occlusion(shape.paint(scene.image, mask), mask, coverage, shape.label)
+    return Occlusion(shape.paint(image, mask), mask, coverage, shape.label)

@@ -5,7 +5,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.robustness.occlusion.frame import Frame, frame_of
-from faceseg.robustness.occlusion.scene import NEVER, Image, Mask, Scene, Shape, texture_paint
+from faceseg.robustness.occlusion.scene import (
+    NEVER,
+    Image,
+    Mask,
+    Scene,
+    Shape,
+    shaded,
+    texture_paint,
+)
 
 STEPS = (1.0, 2.0, 3.0)
 
@@ -88,4 +96,4 @@ def _pleats(
     light = 1.0 - 0.16 * (fold > 0.86) + 0.06 * fold
     light = light - 0.22 * np.square(np.clip((along - frame.middle) / (frame.width / 2), -1, 1))
     light = light - 0.15 * np.clip(down / chin - 0.7, 0, 1)
-    return np.clip(light[..., None] * cloth, 0, 255).astype(np.uint8)
+    return shaded(light, cloth)

@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.robustness.occlusion.frame import Frame, frame_of
-from faceseg.robustness.occlusion.scene import NEVER, Image, Mask, Scene, Shape
+from faceseg.robustness.occlusion.scene import (
+    NEVER,
+    Image,
+    Mask,
+    Scene,
+    Shape,
+    laid_over,
+    shaded,
+)
 
 STEPS = (1.0, 2.0, 3.0)
 
@@ -45,12 +53,12 @@ def eye_band(scene: Scene) -> Shape:
             cv2.fillPoly(growth, [corners], float(step), shift=_SUBPIXEL)
     tint = np.array(_TINTS[int(scene.generator.integers(len(_TINTS)))], np.float64)
     texture = _lenses(frame, scene.labels.shape, tint)
+    rim = shaded(np.full(scene.labels.shape, 0.4), tint)
 
     def paint(image: Image, mask: Mask) -> Image:
-        inside = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        rim = np.array(tint * 0.4, np.uint8)
-        glasses = np.where(inside[..., None], texture, rim)
-        return np.where(mask[..., None], glasses, image)
+        inside = np.asarray(cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
+        rimmed = laid_over(image.copy(), rim, mask)
+        return laid_over(rimmed, texture, inside.view(np.bool_))
 
     return Shape(growth, paint)
 
@@ -92,5 +100,4 @@ def _lenses(frame: Frame, size: tuple[int, int], tint: NDArray[np.float64]) -> I
     slant = slant + (down * (frame.along[1] + 0.6 * frame.down[1])) / frame.distance
     light = 1 + np.clip(depth + 0.3, 0, 1) * 0.9
     light = light + 1.2 * (np.abs((slant + 0.12) % 1.0 - 0.5) < 0.06)
-    glass: Image = np.clip(light[..., None] * tint, 0, 255).astype(np.uint8)
-    return glass
+    return shaded(light, tint)

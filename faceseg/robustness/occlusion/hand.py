@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.robustness.occlusion.scene import Image, Mask, Paint, Scene, Shape
+from faceseg.robustness.occlusion.scene import Image, Mask, Paint, Scene, Shape, laid_over, shaded
 from faceseg.robustness.occlusion.star import DIRECTIONS, Floats, convex_reach, star_growth
 
 # In hand lengths, wrist to middle fingertip; forward from the wrist, sideways to the thumb's
@@ -96,10 +96,9 @@ def _skin_paint(skin: Floats, thickness: float, scene: Scene) -> Paint:
     mottle = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * 0.03
 
     def paint(image: Image, mask: Mask) -> Image:
-        depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+        depth = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 5)
         edge = np.clip(depth / thickness, 0, 1)
         light = 0.62 + 0.40 * np.sqrt(edge * (2 - edge)) + mottle
-        flesh = np.clip(light[..., None] * skin, 0, 255).astype(np.uint8)
-        return np.where(mask[..., None], flesh, image)
+        return laid_over(image.copy(), shaded(light, skin), mask)
 
     return paint

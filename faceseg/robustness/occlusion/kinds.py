@@ -12,6 +12,7 @@ from faceseg.robustness.occlusion.scene import Scene, Shape
 from faceseg.robustness.occlusion.squares import gray_square, gray_square_translucent
 from faceseg.robustness.occlusion.strands import strands
 
+VERSION = "occ-v1"
 SEVERITIES = (0.05, 0.10, 0.20, 0.35, 0.50)  # shares of the face covered
 REFERENCE_KIND = "gray_square_translucent"  # the reference study's; no part of occ-v1
 

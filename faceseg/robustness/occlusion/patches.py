@@ -26,7 +26,9 @@ def patches(scene: Scene) -> Shape:
     growth = ranks[cells] * side + from_middle.astype(np.int64)
     colour = scene.image.reshape(-1, 3).mean(axis=0)
     red, green, blue = (int(channel) for channel in colour)
-    return Shape(np.minimum(growth, NEVER).astype(np.int32), flat_paint((red, green, blue)))
+    return Shape(
+        np.minimum(growth, NEVER).astype(np.int32), flat_paint((red, green, blue), (height, width))
+    )
 
 
 def _ranks(
@@ -35,7 +37,7 @@ def _ranks(
     generator: np.random.Generator,
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Give each cell that touches the face its turn from 1 on, any other NEVER."""
-    touching = np.unique(cells[face])
+    touching = np.flatnonzero(np.bincount(cells[face]))
     ranks = np.full(int(cells.max()) + 1, NEVER, np.int64)
     ranks[touching] = generator.permutation(len(touching)) + 1
     return ranks

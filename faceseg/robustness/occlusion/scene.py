@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,23 +90,36 @@ class Shape:
 
 def where(labels: Labels, ids: tuple[int, ...]) -> Mask:
     """Say where labels (H, W) hold one of these ids."""
-    table = np.zeros(256, np.bool_)
-    table[list(ids)] = True
-    return table[labels]
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = 1
+    return np.asarray(cv2.LUT(labels, table), np.uint8).view(np.bool_)
 
 
 def texture_paint(texture: Image) -> Paint:
     """Return the paint that shows this texture (H, W, 3) through the mask."""
 
     def paint(image: Image, mask: Mask) -> Image:
-        return np.where(mask[..., None], texture, image)
+        return laid_over(image.copy(), texture, mask)
 
     return paint
 
 
-def flat_paint(colour: Colour) -> Paint:
-    """Return the paint of one RGB colour."""
-    return texture_paint(np.array(colour, np.uint8).reshape(1, 1, 3))
+def flat_paint(colour: Colour, size: tuple[int, int]) -> Paint:
+    """Return the paint of one RGB colour for images of this size (H, W)."""
+    return texture_paint(shaded(np.ones(size, np.float32), np.array(colour, np.float64)))
+
+
+def shaded(light: NDArray[np.floating], colour: NDArray[np.float64]) -> Image:
+    """Return an image (H, W, 3) of one RGB colour (3,) under a light (H, W), cut off at 255."""
+    # Plane by plane: NumPy takes several times as long over a last axis of three.
+    planes = [np.clip(light * channel, 0, 255).astype(np.uint8) for channel in colour]
+    return np.asarray(cv2.merge(planes), np.uint8)
+
+
+def laid_over(image: Image, texture: Image, mask: Mask) -> Image:
+    """Write the texture (H, W, 3) into the image where the mask is true; return the image."""
+    cv2.copyTo(texture, mask.view(np.uint8), image)
+    return image
 
 
 def _middle(pixels: NDArray[np.int64]) -> tuple[int, int]:

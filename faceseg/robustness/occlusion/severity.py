@@ -1,23 +1,29 @@
 """The scale at which an occluder covers a wanted share of the face."""
 
-from faceseg.robustness.occlusion.scene import NEVER, Mask, Shape
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.robustness.occlusion.scene import NEVER
 
 
-def scale_for(shape: Shape, face: Mask, share: float) -> int:
-    """Find by bisection the scale whose mask covers the share of the face nearest to `share`.
+def scale_for(growth: NDArray[np.int32], share: float) -> int:
+    """Find the scale whose mask covers the share of the face nearest to `share`.
 
-    `face` (H, W) must not be empty. If the two neighbours are equally near, the smaller
-    mask is taken; a larger share never gets a smaller scale.
+    growth: that of the face's pixels, sorted (K,), K at least 1. If the two neighbours are
+    equally near, the smaller mask is taken; a larger share never gets a smaller scale.
     """
-    growth = shape.growth[face]
     wanted = share * len(growth)
-    low, high = 0, NEVER - 1  # a scale that covers too little, and one that is enough if any is
-    while high - low > 1:
-        middle = (low + high) // 2
-        if (growth <= middle).sum() < wanted:
-            low = middle
-        else:
-            high = middle
-    missing = wanted - (growth <= low).sum()
-    excess = (growth <= high).sum() - wanted
+    # What a bisection of all scales ends at: the growth of the last pixel that is needed.
+    last = max(0, math.ceil(wanted) - 1)
+    high = min(max(int(growth[last]), 1), NEVER - 1)
+    low = high - 1
+    missing = wanted - covered(growth, low)
+    excess = covered(growth, high) - wanted
     return high if excess < missing else low
+
+
+def covered(growth: NDArray[np.int32], scale: int) -> int:
+    """Count the pixels that are covered at a scale; growth (K,) is sorted."""
+    return int(np.searchsorted(growth, scale, side="right"))

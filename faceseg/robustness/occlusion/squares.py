@@ -1,8 +1,9 @@
 """Grey squares: opaque, and the reference study's see-through pair."""
 
+import cv2
 import numpy as np
 
-from faceseg.robustness.occlusion.scene import Image, Mask, Scene, Shape, flat_paint
+from faceseg.robustness.occlusion.scene import Image, Mask, Scene, Shape, flat_paint, laid_over
 from faceseg.robustness.occlusion.star import UNIT
 
 GREY = 128
@@ -20,7 +21,7 @@ def gray_square(scene: Scene) -> Shape:
     down = np.abs(np.arange(height)[:, None] - row)
     filling = 0.5 / max(height, width)
     reach = np.maximum(across, down) + filling * np.minimum(across, down)
-    return Shape((reach * UNIT).astype(np.int32), flat_paint((GREY, GREY, GREY)))
+    return Shape((reach * UNIT).astype(np.int32), flat_paint((GREY, GREY, GREY), (height, width)))
 
 
 def gray_square_translucent(scene: Scene) -> Shape:
@@ -33,13 +34,14 @@ def gray_square_translucent(scene: Scene) -> Shape:
     def paint(image: Image, mask: Mask) -> Image:
         growth = square.growth
         scale = int(growth[mask].max(initial=0))
-        outer = np.where(mask[..., None], _halfway(image), image)
-        inner = mask & (growth <= scale // 2)
-        return np.where(inner[..., None], _halfway(outer), outer)
+        once = _halfway(image)
+        outer = laid_over(image.copy(), once, mask)
+        return laid_over(outer, _halfway(once), mask & (growth <= scale // 2))
 
     return Shape(square.growth, paint, label=None)
 
 
 def _halfway(image: Image) -> Image:
     """Blend an image half and half with grey."""
-    return ((image.astype(np.uint16) + GREY) // 2).astype(np.uint8)
+    table = ((np.arange(256) + GREY) // 2).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table), np.uint8)

@@ -5,6 +5,8 @@ quadrants to [0, 4), and a length is |dx| + |dy|: both are plain divisions and s
 every platform rounds alike, so that masks are the same everywhere.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,8 +41,8 @@ def convex_reach(points: Floats) -> Floats:
     outward = np.stack([ahead[:, 1], -ahead[:, 0]], axis=1)
     offset = (outward * points).sum(axis=1)  # of one sign for all edges, either way round
     slopes = outward / offset[:, None]
-    across, down = np.split(_directions(), 2, axis=1)
-    reach: Floats = 1.0 / (across * slopes[:, 0] + down * slopes[:, 1]).max(axis=1)
+    across, down = _directions()
+    reach: Floats = 1.0 / (across * slopes[:, :1] + down * slopes[:, 1:]).max(axis=0)
     return reach
 
 
@@ -53,13 +55,14 @@ def outline_reach(points: Floats) -> Floats:
     return reach
 
 
+@cache
 def _directions() -> Floats:
-    """Return the middle direction of each code, of length 1 in |dx| + |dy|: (DIRECTIONS, 2)."""
+    """Return the middle direction of each code, of length 1 in |dx| + |dy|: (2, DIRECTIONS)."""
     angle = (np.arange(DIRECTIONS) + 0.5) * (4 / DIRECTIONS)
     across = np.abs((angle % 4) - 2) - 1
     down = 1 - np.abs(angle - 1)
     down = np.where(angle > 2, np.abs(angle - 3) - 1, down)
-    return np.stack([across, down], axis=1)
+    return np.stack([across, down])
 
 
 def _diamond(across: Floats, down: Floats) -> tuple[Floats, Floats]:

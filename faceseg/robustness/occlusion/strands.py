@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.robustness.occlusion.frame import Floats, Frame, frame_of
-from faceseg.robustness.occlusion.scene import NEVER, Image, Mask, Scene, Shape
+from faceseg.robustness.occlusion.scene import NEVER, Image, Scene, Shape, texture_paint
 
 _STEPS = 12  # pieces of a strand, from its root to its tip
 _BATCH = 16  # strands drawn at a time
@@ -33,12 +33,10 @@ def strands(scene: Scene) -> Shape:
     shades = base * scene.generator.uniform(0.78, 1.22, (_MOST * _BATCH, 1))
     colours = np.clip(shades, 0, 255).astype(np.uint8)
 
-    def paint(image: Image, mask: Mask) -> Image:
-        painted = image.copy()
-        painted[mask] = colours[(growth[mask] - 1) // _STEPS]
-        return painted
-
-    return Shape(growth, paint, label=hair)
+    drawn = growth != NEVER
+    texture: Image = np.zeros((*growth.shape, 3), np.uint8)
+    texture[drawn] = colours[(growth[drawn] - 1) // _STEPS]
+    return Shape(growth, texture_paint(texture), label=hair)
 
 
 def _curves(scene: Scene, frame: Frame) -> Floats:

@@ -70,6 +70,9 @@ def test_a_source_names_its_items_and_what_it_depends_on():
     assert np.array_equal(image, face.image)
     assert np.array_equal(labels, face.labels)
     assert item.factors() == face.factors.as_dict()
+    assert item.facts(labels) == {
+        name: item.factors()[name] for name in ("yaw_degrees", "skin_tone", "occluder")
+    }
     assert json.loads(json.dumps(source.identity())) == source.identity()
     assert source.identity() != DrawnFaces({"train": 13, "val": 0}, size=32, seed=4).identity()
 

@@ -127,3 +127,14 @@ def test_identity_changes_with_a_file_and_not_with_the_place(lapa_folder: Path) 
     assert LapaLayout(moved).identity() == before
     Image.new("L", (40, 32)).save(moved / "test/labels/test0.png")
     assert LapaLayout(moved).identity() != before
+
+
+def test_identity_knows_the_landmarks(lapa_folder: Path) -> None:
+    before = LapaLayout(lapa_folder).identity()
+    (lapa_folder / "val/landmarks/val0.txt").write_text("106", encoding="utf-8")
+    assert LapaLayout(lapa_folder).identity() != before
+
+
+def test_a_split_without_landmarks_says_nothing_of_them(lapa_folder: Path) -> None:
+    item = LapaLayout(lapa_folder).items("test")[0]
+    assert item.facts(item.read()[1]) == {}

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from faceseg.classes import LAPA
+from faceseg.data.drawn import DrawnFaces
 from faceseg.data.images import read_image, read_labels, resize_image, resize_labels
 from faceseg.data.layout import LapaLayout
 from faceseg.data.pack import Manifest, open_split, prepare
@@ -75,6 +76,45 @@ def test_training_images_keep_no_originals(lapa_folder: Path, root: Path) -> Non
     assert not split.has_originals
     with pytest.raises(ValueError, match="keeps no originals"):
         split.original(0)
+
+
+def test_what_a_source_knows_of_an_image_is_kept_with_its_original(root: Path) -> None:
+    source = DrawnFaces({"train": 2, "val": 2, "test": 3}, size=32, seed=5)
+    folder, _ = prepare(source, root, LAPA, (32, 32))
+    test = open_split(folder, "test")
+    assert len(test.facts) == 3
+    for item, facts in zip(source.items("test"), test.facts, strict=True):
+        assert facts == item.facts(item.read()[1])
+    assert len(open_split(folder, "val").facts) == 2
+    with pytest.raises(ValueError, match="keeps no originals"):
+        _ = open_split(folder, "train").facts
+
+
+def test_bilinear_masks_spoil_training_and_validation_and_nothing_else(root: Path) -> None:
+    source = DrawnFaces({"train": 2, "val": 2, "test": 2}, size=48, seed=5)
+    right, manifest = prepare(source, root, LAPA, (32, 32))
+    wrong, spoilt = prepare(source, root, LAPA, (32, 32), label_resizing="bilinear")
+    assert (manifest.label_resizing, spoilt.label_resizing) == ("nearest", "bilinear")
+    assert manifest.splits["test"].digest == spoilt.splits["test"].digest
+    for name in ("train", "val"):
+        good, bad = open_split(right, name), open_split(wrong, name)
+        np.testing.assert_array_equal(good.images, bad.images)
+        assert np.any(good.labels != bad.labels)
+    np.testing.assert_array_equal(
+        open_split(right, "val").original(1)[1], open_split(wrong, "val").original(1)[1]
+    )
+
+
+def test_landmarks_that_are_wrong_are_warned_of(lapa_folder: Path, root: Path) -> None:
+    (lapa_folder / "test/landmarks/test0.txt").write_text("106\n1 2\n", encoding="utf-8")
+    folder, manifest = prepared(lapa_folder, root)
+    assert manifest.warnings == (
+        "images of test whose landmarks are missing or wrong, so that no slice by pose holds "
+        "them: 2",
+    )
+    first, second = open_split(folder, "test").facts
+    assert first == {"landmarks": "3 numbers, or one that is not finite"}
+    assert "No such file" in second["landmarks"]
 
 
 def test_a_split_is_pickled_as_its_place(lapa_folder: Path, root: Path) -> None:

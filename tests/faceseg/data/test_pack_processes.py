@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from faceseg.classes import LAPA
 from faceseg.data.pack import Manifest, prepare
-from faceseg.data.source import Pair
+from faceseg.data.source import Facts, Pair
 from faceseg.errors import UserError
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -36,6 +37,9 @@ class SlowItem:
         rng = np.random.default_rng(int(self.id))
         image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
         return image, rng.integers(0, 11, (40, 40), dtype=np.uint8)
+
+    def facts(self, labels: NDArray[np.uint8]) -> Facts:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceseg.data.images import resize_image, resize_labels
+from faceseg.classes import IGNORE, LAPA
+from faceseg.data.images import blend_labels, resize_image, resize_labels
 
 
 def test_shrinking_averages_areas() -> None:
@@ -69,3 +70,31 @@ def test_sizes_and_types(size: tuple[int, int]) -> None:
     image = resize_image(np.zeros((5, 9, 3), dtype=np.uint8), size)
     assert image.shape == (*size, 3)
     assert image.dtype == np.uint8
+
+
+# Left brow (2) beside hair (10): half-way lies 6, and 6 is the nose. Grown to four columns, their
+# centres lie at -0.25, 0.25, 0.75 and 1.25: 2, then 2 + 8/4, 2 + 8 * 3/4, 10.
+BROW_AND_HAIR = np.array([[2, 10]], dtype=np.uint8)
+
+
+def test_bilinear_masks_hold_classes_that_are_not_there() -> None:
+    assert blend_labels(BROW_AND_HAIR, (1, 1)).tolist() == [[LAPA.names.index("nose")]]
+    assert blend_labels(BROW_AND_HAIR, (1, 4)).tolist() == [[2, 4, 8, 10]]
+
+
+def test_nearest_masks_do_not() -> None:
+    assert resize_labels(BROW_AND_HAIR, (1, 1)).tolist() == [[10]]
+    assert resize_labels(BROW_AND_HAIR, (1, 4)).tolist() == [[2, 2, 10, 10]]
+
+
+def test_a_bilinear_mask_of_the_wanted_size_is_as_it_was() -> None:
+    assert blend_labels(BROW_AND_HAIR, (1, 2)) is BROW_AND_HAIR
+
+
+def test_what_an_ignored_pixel_contributes_to_is_ignored() -> None:
+    labels = np.array([[2, 10, 0, IGNORE]], dtype=np.uint8)
+    assert blend_labels(labels, (1, 2)).tolist() == [[6, IGNORE]]
+    rng = np.random.default_rng(5)
+    noise = rng.choice(np.array([*range(11), IGNORE], np.uint8), (33, 47))
+    ids = set(np.unique(blend_labels(noise, (64, 32))).tolist())
+    assert ids <= {*range(11), IGNORE}

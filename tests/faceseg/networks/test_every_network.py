@@ -110,10 +110,14 @@ def test_logits_are_float32_under_mixed_precision(variant: str, images: Images) 
 
 
 @every_variant
-def test_the_batch_norm_momentum_is_the_one_asked_for(variant: str) -> None:
+def test_momentum_and_pixels_are_the_ones_asked_for(variant: str) -> None:
     name, options = VARIANTS[variant]
-    options = {**options, "alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9}
+    options = {**options, "batch_norm_momentum": 0.9, "pixels": "unit_bgr"}
+    options |= {"alpha": 0.35, "width": 0.25}
     model = build(name, (64, 64, 3), CLASSES, **options)
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
     assert len(norms) > 10
     assert {each.momentum for each in norms} == {0.9}
+    first = next(each for each in model.layers if isinstance(each, keras.layers.Conv2D))
+    assert first.input is model.get_layer("bgr").output
+    assert model.get_layer("normalisation").scale == 1 / 255

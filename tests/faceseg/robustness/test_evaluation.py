@@ -11,35 +11,15 @@ from numpy.typing import NDArray
 from faceseg.classes import LAPA
 from faceseg.data.split import Split
 from faceseg.metrics import class_iou
-from faceseg.predictor import Predictor
-from faceseg.robustness.evaluation import CLEAN, evaluate_occlusion, table
-from faceseg.robustness.occlusion import occlude, severities
+from faceseg.robustness.evaluation import evaluate
+from faceseg.robustness.occlusion import KINDS, occlude, severities
+from faceseg.robustness.suites import OCCLUSION
+from faceseg.robustness.tables import class_map, curves, table
+from faceseg.robustness.views import CLEAN
+from tests.faceseg.robustness.painted import Answer, paint, seen, who_answers
 
 SIZE = 64
 Labels = NDArray[np.uint8]
-Pixels = NDArray[np.uint8]
-
-
-class Fake:
-    """A network that is a function of one image, answering with labels."""
-
-    def __init__(self, answer: Callable[[Pixels], Labels]) -> None:
-        self.input_shape = (None, SIZE, SIZE, 3)
-        self.answer = answer
-
-    def predict_on_batch(self, images: Pixels) -> NDArray[np.float32]:
-        return np.stack([np.eye(11, dtype=np.float32)[self.answer(each)] for each in images])
-
-
-def paint(labels: Labels) -> Pixels:
-    """Write the labels into the image: red tells the id, green and blue that it is one."""
-    return np.stack([20 * labels, np.full_like(labels, 3), np.full_like(labels, 251)], axis=-1)
-
-
-def seen(image: Pixels, covered: int = 0) -> Labels:
-    """Read the labels off an image; where something else was painted, answer `covered`."""
-    written = (image[..., 0] % 20 == 0) & (image[..., 1] == 3) & (image[..., 2] == 251)
-    return np.where(written, image[..., 0] // 20, covered).astype(np.uint8)
 
 
 @pytest.fixture
@@ -53,11 +33,8 @@ def split(faces: list[Labels], write_pack: Callable[..., Split], tmp_path: Path)
     return write_pack(tmp_path, "val", pairs, (SIZE, SIZE))
 
 
-def tabulate(
-    split: Split, answer: Callable[[Pixels], Labels], *kinds: str, limit: int = 99
-) -> pd.DataFrame:
-    predictor = Predictor(Fake(answer), LAPA)
-    return table(evaluate_occlusion(predictor, split, kinds, limit), LAPA)
+def tabulate(split: Split, answer: Answer, *kinds: str) -> pd.DataFrame:
+    return table(evaluate(who_answers(answer, SIZE), split, OCCLUSION, kinds, 99), LAPA)
 
 
 def test_who_sees_right_under_every_occluder_has_every_score(split: Split) -> None:
@@ -94,10 +71,10 @@ def test_the_share_is_the_severity_or_for_steps_what_was_covered(
 def test_who_sees_through_the_occluder_pays_under_one_policy_only(
     split: Split, faces: list[Labels]
 ) -> None:
-    # The occluded images come in the order of the split, all severities of one at a time.
-    answers = iter([*faces, *(labels for labels in faces for _ in severities("blob"))])
-    predictor = Predictor(Fake(lambda image: next(answers)), LAPA)
-    conditions = evaluate_occlusion(predictor, split, ["blob"], limit=3)
+    # Images come in the order of the split: each clean, then all severities.
+    answers = iter([labels for labels in faces for _ in (0, *severities("blob"))])
+    predictor = who_answers(lambda image: next(answers), SIZE)
+    conditions = evaluate(predictor, split, OCCLUSION, ["blob"], limit=3)
     rows = table(conditions, LAPA)
     unoccluded = rows[rows.policy == "unoccluded"]
     assert (unoccluded.iou == 1).all()
@@ -112,7 +89,7 @@ def test_who_sees_through_the_occluder_pays_under_one_policy_only(
         union += np.sum(labels == 1)
         covered += np.sum(mask)
         covered_face += np.sum(mask & (labels >= 1) & (labels <= 9))
-    skin = class_iou(conditions[-1].stacked("visible").sum(axis=0))[1]
+    skin = class_iou(conditions[-1].total("visible"))[1]
     assert skin == pytest.approx(hits / union)
     assert visible.hallucination.iloc[-1] == pytest.approx(covered_face / covered)
 
@@ -142,14 +119,21 @@ def test_strands_are_hair_and_a_picture_without_a_face_does_not_change_that(
     assert (rows[rows.kind == "strands"].hallucination == 0).all()
 
 
-def test_the_first_images_are_taken_and_batches_change_nothing(split: Split) -> None:
-    predictor = Predictor(Fake(seen), LAPA)
-    one = evaluate_occlusion(predictor, split, ["patches"], limit=1)
-    all_three = evaluate_occlusion(predictor, split, ["patches"], limit=3)
-    assert len(one[0].coverage) == 1
-    for few, many in zip(one, all_three, strict=True):
-        np.testing.assert_array_equal(few.stacked("visible")[0], many.stacked("visible")[0])
-        assert few.coverage[0] == many.coverage[0]
+def test_the_first_images_are_taken_and_neither_batches_nor_threads_change_anything(
+    split: Split,
+) -> None:
+    predictor = who_answers(seen, SIZE)
+    one = evaluate(predictor, split, OCCLUSION, KINDS, limit=1)
+    usual = evaluate(predictor, split, OCCLUSION, KINDS, limit=3, threads=1, batch_size=8)
+    other = evaluate(predictor, split, OCCLUSION, KINDS, limit=3, threads=4, batch_size=1)
+    assert len(one) == len(usual) == 1 + 5 * 5 + 2 * 3
+    for few, many, same in zip(one, usual, other, strict=True):
+        for policy in OCCLUSION.policies:
+            np.testing.assert_array_equal(few.counts[policy][0], many.counts[policy][0])
+            np.testing.assert_array_equal(many.counts[policy], same.counts[policy])
+        np.testing.assert_array_equal(few.coverage[0], many.coverage[0])
+        np.testing.assert_array_equal(many.coverage, same.coverage)
+        np.testing.assert_equal(many.covered, same.covered)
 
 
 def test_a_see_through_square_has_nothing_that_is_covered(split: Split) -> None:
@@ -158,3 +142,26 @@ def test_a_see_through_square_has_nothing_that_is_covered(split: Split) -> None:
     assert shown[["rejection", "hallucination"]].isna().all(axis=None)
     both = [shown[shown.policy == policy].iou.tolist() for policy in ("visible", "unoccluded")]
     assert both[0] == both[1]
+
+
+def test_the_class_map_takes_the_severity_nearest_to_a_fifth(split: Split) -> None:
+    conditions = evaluate(who_answers(seen, SIZE), split, OCCLUSION, ["hand", "eye_band"], 3)
+    # Under `unoccluded` rows are the pixels beside the occluder: all right, or none left.
+    found = class_map(conditions, LAPA, "unoccluded")
+    assert found.columns.tolist() == [CLEAN, "hand", "eye_band"]
+    assert found.index.tolist() == list(LAPA.names)
+    assert found.loc[["left_eye", "right_eye"], "eye_band"].isna().all()
+    assert (found.drop(index=["left_eye", "right_eye"]) == 1).all(axis=None)
+    only = [each for each in conditions if each.kind != "hand" or each.severity == 0.2]
+    pd.testing.assert_frame_equal(class_map(only, LAPA, "unoccluded"), found)
+
+
+def test_curves_are_of_one_policy_of_one_suite(split: Split) -> None:
+    rows = tabulate(split, seen, "blob", "eye_band")
+    found, clean = curves(rows, "visible")
+    assert clean == 1
+    assert list(found) == ["blob", "eye_band"]
+    assert list(found["blob"]) == list(severities("blob"))
+    assert list(found["eye_band"]) == rows[rows.kind == "eye_band"].share.unique().tolist()
+    with pytest.raises(ValueError, match="policies here are unoccluded, visible"):
+        curves(rows, "truth")

@@ -7,7 +7,15 @@ import pytest
 
 from faceseg.classes import LAPA
 from faceseg.metrics import confusion, scores
-from faceseg.robustness.summary import curve_area, occluder_rates, retention, summarise
+from faceseg.robustness.summary import (
+    consistency,
+    corruption_errors,
+    curve_area,
+    mean_errors,
+    occluder_rates,
+    retention,
+    summarise,
+)
 
 SEVERITIES = (0.05, 0.10, 0.20, 0.35, 0.50)
 
@@ -40,7 +48,7 @@ def test_steps_and_holes_are_refused(curve: dict[float, float]) -> None:
 
 
 def test_an_empty_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="no occlusion kind"):
+    with pytest.raises(ValueError, match="no kind was scored"):
         summarise({}, clean=0.5)
 
 
@@ -72,3 +80,42 @@ def test_covered_pixels_are_rejected_or_hallucinated() -> None:
     assert occluder_rates(counts, LAPA) == (3 / 8, 2 / 8)
     assert occluder_rates(counts, LAPA, label=10) == (3 / 8, 2 / 8)
     assert all(math.isnan(rate) for rate in occluder_rates(0 * counts, LAPA))
+
+
+def test_steps_count_alike_where_they_are_no_shares_of_the_face() -> None:
+    found = summarise({"roll": {15.0: 0.6, 90.0: 0.2}}, clean=0.8, by_share=False)
+    assert found.iou == pytest.approx({"roll": 0.4})
+    assert found.retention == pytest.approx({"roll": 0.5})
+
+
+def test_who_is_not_better_than_blind_retains_nothing() -> None:
+    steps = {"grey": {1.0: 0.25}}
+    assert summarise(steps, 0.25, by_share=False, blind=0.2).mean_retention == 1
+    assert math.isnan(summarise(steps, 0.25, by_share=False, blind=0.25).mean_retention)
+    assert consistency({"flip": {1.0: 0.9}}, clean=0.3, blind=0.2) == {"flip": 0.9}
+    assert math.isnan(consistency({"flip": {1.0: 0.9}}, clean=0.2, blind=0.2)["flip"])
+
+
+def test_consistency_is_of_a_flip_and_a_shift_alone() -> None:
+    agreement = {"shift": {0.01: 0.9, 0.08: 0.7}, "roll": {15.0: 0.1}}
+    assert consistency(agreement, clean=0.8) == pytest.approx({"shift": 0.8})
+
+
+def test_corruption_errors_match_the_hand_count() -> None:
+    # Errors 0.2 and 0.4, mean 0.3, of a reference's 0.6; and 0.5 of 0.25.
+    errors = mean_errors({"jpeg": {1.0: 0.8, 2.0: 0.6}, "grey": {1.0: 0.5}})
+    assert errors == pytest.approx({"jpeg": 0.3, "grey": 0.5})
+    found = corruption_errors(errors, {"jpeg": 0.6, "grey": 0.25, "contrast": 0.9})
+    assert found == pytest.approx({"jpeg": 0.5, "grey": 2.0})
+    assert corruption_errors(errors, errors) == pytest.approx({"jpeg": 1, "grey": 1})
+    assert math.isnan(corruption_errors({"jpeg": 0.3}, {"jpeg": 0.0})["jpeg"])
+
+
+def test_a_kind_that_the_reference_lacks_is_refused() -> None:
+    with pytest.raises(ValueError, match="no error for grey; it has jpeg"):
+        corruption_errors({"jpeg": 0.3, "grey": 0.2}, {"jpeg": 0.3})
+
+
+def test_a_kind_without_severities_is_refused() -> None:
+    with pytest.raises(ValueError, match="at no severity"):
+        mean_errors({"jpeg": {}})

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from faceseg.classes import LAPA
-from faceseg.robustness.occlusion import mask_digest
-from faceseg.robustness.occlusion.seeds import generator_for
+from faceseg.robustness.occlusion import KINDS, mask_digest
+from faceseg.robustness.seeds import generator_for
 
 Faces = Callable[..., NDArray[np.uint8]]
 
@@ -41,8 +41,16 @@ def test_the_digest_tells_ids_replicas_and_labels_apart(face: Faces) -> None:
     assert len(digests) == 4
 
 
-def test_a_generator_is_keyed_by_kind_image_and_replica() -> None:
-    keys = [("blob", "a", 0), ("hand", "a", 0), ("blob", "b", 0), ("blob", "a", 1)]
+def test_threads_change_no_mask(face: Faces) -> None:
+    images = [(name, face(64, tilt=name in "bd")) for name in "abcdef"]
+    one, four = (mask_digest(images, KINDS, LAPA, threads=threads) for threads in (1, 4))
+    assert one == four
+
+
+def test_a_generator_is_keyed_by_suite_kind_image_and_replica() -> None:
+    blob, hand = ("occ-v1", "blob"), ("occ-v1", "hand")
+    keys = [(*blob, "a", 0), (*hand, "a", 0), (*blob, "b", 0), (*blob, "a", 1)]
+    keys.append(("occ-v2", "blob", "a", 0))
     draws = {generator_for(*key).integers(2**62) for key in keys}
-    assert len(draws) == 4
-    assert generator_for("blob", "a", 0).integers(2**62) in draws
+    assert len(draws) == 5
+    assert generator_for("occ-v1", "blob", "a").integers(2**62) in draws

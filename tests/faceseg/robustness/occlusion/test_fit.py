@@ -10,7 +10,7 @@ from faceseg.classes import LAPA
 from faceseg.robustness.occlusion import occlude
 from faceseg.robustness.occlusion.frame import Frame, frame_of
 from faceseg.robustness.occlusion.scene import Scene
-from faceseg.robustness.occlusion.seeds import generator_for
+from faceseg.robustness.seeds import generator_for
 
 Labels = NDArray[np.uint8]
 Faces = Callable[..., Labels]
@@ -25,7 +25,7 @@ def covered(labels: Labels, kind: str, step: int) -> NDArray[np.bool_]:
 
 def frame(labels: Labels) -> Frame:
     blank = np.zeros((*labels.shape, 3), np.uint8)
-    return frame_of(Scene(blank, labels, LAPA, generator_for("blob", "a", 0)))
+    return frame_of(Scene(blank, labels, LAPA, generator_for("occ-v1", "blob", "a")))
 
 
 @pytest.mark.parametrize("tilt", [False, True])

@@ -5,15 +5,13 @@ import json
 
 import numpy as np
 
-VERSION = "occ-v1"
 
-
-def generator_for(kind: str, image_id: str, replica: int) -> np.random.Generator:
+def generator_for(version: str, kind: str, image_id: str, replica: int = 0) -> np.random.Generator:
     """Return a fresh Philox generator keyed by a hash of the four.
 
-    The severity is no part of the key: all severities of an (image, kind) share one
-    centre, shape and texture.
+    The severity is no part of the key: all severities of an (image, kind) share one draw
+    (an occluder's shape, a field of noise, a direction), so that differences are paired.
     """
-    name = json.dumps([VERSION, kind, image_id, replica])
+    name = json.dumps([version, kind, image_id, replica])
     key = hashlib.blake2b(name.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))

@@ -1,0 +1,95 @@
+"""Noise of pixels: which value comes out where which value went in, by chance.
+
+Each kind is a table of chances, and one uniform draw a channel says which of them came true.
+All severities read the same draw, so a pixel that is bright by chance is so at all of them.
+The draw has `DRAWS` values: the tails beyond 1 in 8,192 to either side are cut off.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, pdtr, pdtrc
+
+from faceseg.robustness.corruption.worsening import Image, Worsening
+
+Chances = NDArray[np.float64]
+
+DRAWS = 4096
+
+_SIGMAS = (0.08, 0.12, 0.18, 0.26, 0.38)  # of full range
+_PHOTONS = (60.0, 25.0, 12.0, 5.0, 3.0)  # at full range
+_GAINS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
+_WELL = 1000.0  # electrons of a white pixel in full light
+_READ = 3.0  # standard deviation of reading them out, in electrons
+
+
+def gaussian_noise(image: Image, generator: np.random.Generator) -> Worsening:
+    """Add normal noise to each channel of each pixel."""
+    return _noisy(image, generator, _gaussian)
+
+
+def shot_noise(image: Image, generator: np.random.Generator) -> Worsening:
+    """Count photons: a Poisson draw of each channel of each pixel."""
+    return _noisy(image, generator, _poisson)
+
+
+def low_light(image: Image, generator: np.random.Generator) -> Worsening:
+    """Take the picture in 1/2 to 1/32 of the light, and leave it as dark as it comes out.
+
+    sRGB is made linear, light falls, electrons are counted (Poisson) and read out (normal
+    noise), and the result is sRGB again. Model: Foi et al. 2008, Poissonian-Gaussian noise.
+    """
+    return _noisy(image, generator, _poisson_gaussian)
+
+
+def _noisy(
+    image: Image, generator: np.random.Generator, outcomes: Callable[[int], Image]
+) -> Worsening:
+    draws = generator.integers(0, DRAWS, image.shape, dtype=np.uint16)
+    place = image.astype(np.int32) * DRAWS + draws
+    return lambda severity: outcomes(severity).ravel()[place]
+
+
+@cache
+def _gaussian(severity: int) -> Image:
+    values, limits = np.arange(256)[:, None], np.arange(255) + 0.5
+    return _outcomes(ndtr((limits - values) / (255 * _SIGMAS[severity - 1])))
+
+
+@cache
+def _poisson(severity: int) -> Image:
+    photons = _PHOTONS[severity - 1]
+    # A count k comes out as 255 k / photons: what lies below a limit are the counts to there.
+    counts = np.floor((np.arange(255) + 0.5) / 255 * photons)
+    return _outcomes(pdtr(counts, np.arange(256)[:, None] / 255 * photons))
+
+
+@cache
+def _poisson_gaussian(severity: int) -> Image:
+    mean = _linear(np.arange(256)) * _WELL * _GAINS[severity - 1]
+    limits = _linear(np.arange(255) + 0.5) * _WELL
+    counts = np.arange(_WELL)  # half of which are 22 deviations above the mean of 1/2
+    below = pdtr(counts, mean[:, None])
+    chance = np.diff(below, axis=1, prepend=0.0)  # of each count, (256, counts)
+    read_out = ndtr((limits - counts[:, None]) / _READ)
+    return _outcomes(chance @ read_out + pdtrc(counts[-1], mean)[:, None])
+
+
+def _outcomes(at_most: Chances) -> Image:
+    """Return the value (256, DRAWS) that each value becomes by each draw.
+
+    at_most: chances (256, 255) that it becomes at most 0, at most 1, ... at most 254.
+    """
+    middles = (np.arange(DRAWS) + 0.5) / DRAWS
+    return np.stack([np.searchsorted(row, middles) for row in at_most]).astype(np.uint8)
+
+
+def _linear(values: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return the light (0 to 1) that sRGB values (0 to 255) stand for."""
+    shares = np.asarray(values, np.float64) / 255
+    light: NDArray[np.float64] = np.where(
+        shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4
+    )
+    return light

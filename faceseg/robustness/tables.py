@@ -1,0 +1,93 @@
+"""Tables of conditions: a row a condition and policy, and the classes against the kinds.
+
+NaN stands where a score is undefined: no pixel of any class, nothing covered.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from faceseg.classes import ClassSet
+from faceseg.metrics import class_iou, scores
+from faceseg.robustness.conditions import Condition
+from faceseg.robustness.summary import Curve, occluder_rates
+from faceseg.robustness.views import CLEAN
+
+SCORES = ("iou", "dice", "precision", "recall")
+
+
+def table(conditions: Sequence[Condition], classes: ClassSet) -> pd.DataFrame:
+    """Return one row a kind, severity and policy; conditions as `evaluate` gave them.
+
+    `share` is the severity; of a kind with natural steps, the share of the face that it covers
+    on the mean. Retention is IoU / IoU(clean) under the policy, over the same images. Rejection
+    and hallucination are of the covered pixels. A predictor that looks at nothing may retain
+    or reject all: these three are read beside `iou`, never alone.
+    """
+    clean = {policy: _iou(conditions[0], policy, classes) for policy in conditions[0].counts}
+    rows: list[dict[str, Any]] = []
+    for condition in conditions:
+        rejection, hallucination = _occluder_rates(condition, classes)
+        for policy, counts in condition.counts.items():
+            found = scores(condition.total(policy), classes)
+            iou = found["iou"]
+            rows.append(
+                {
+                    "suite": condition.suite,
+                    "kind": condition.kind,
+                    "severity": condition.severity,
+                    "share": condition.share,
+                    "policy": policy,
+                    **{name: found[name] for name in SCORES},
+                    "retention": iou / clean[policy] if clean[policy] > 0 else np.nan,
+                    "rejection": rejection,
+                    "hallucination": hallucination,
+                    "images": len(counts),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def curves(rows: pd.DataFrame, policy: str) -> tuple[dict[str, Curve], float]:
+    """Return ({kind: {share: IoU}}, the clean IoU) under a policy, of the rows of `table`."""
+    wanted = rows[rows.policy == policy]
+    clean = wanted[wanted.kind == CLEAN].iou
+    if len(clean) != 1:
+        given = ", ".join(sorted(set(rows.policy)))
+        raise ValueError(
+            f"{len(clean)} clean rows under policy {policy!r}: expected the one of a table "
+            f"of one suite, whose policies here are {given}"
+        )
+    found: dict[str, Curve] = {
+        str(kind): dict(zip(group.share, group.iou, strict=True))
+        for kind, group in wanted[wanted.kind != CLEAN].groupby("kind", sort=False)
+    }
+    return found, float(clean.iloc[0])
+
+
+def class_map(
+    conditions: Sequence[Condition], classes: ClassSet, policy: str, at: float = 0.20
+) -> pd.DataFrame:
+    """Return the IoU of each class (rows) under each kind (columns), `clean` first.
+
+    at: the severity; of each kind the condition whose `share` is nearest to it is taken.
+    """
+    columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+    for kind in dict.fromkeys(condition.kind for condition in conditions):
+        same = [condition for condition in conditions if condition.kind == kind]
+        nearest = min(same, key=lambda condition: abs(condition.share - at))
+        columns[kind] = class_iou(nearest.total(policy))
+    return pd.DataFrame(columns, index=list(classes.names))
+
+
+def _iou(condition: Condition, policy: str, classes: ClassSet) -> float:
+    return scores(condition.total(policy), classes)["iou"]
+
+
+def _occluder_rates(condition: Condition, classes: ClassSet) -> tuple[float, float]:
+    if condition.covered is None or condition.shown is None:
+        return np.nan, np.nan
+    covered = condition.covered.sum(axis=0, dtype=np.int64)
+    return occluder_rates(covered, classes, condition.shown)

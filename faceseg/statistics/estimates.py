@@ -1,0 +1,162 @@
+"""Intervals of a network's score and of the difference of two, training noise included.
+
+Two things are drawn by chance: the photographs of the test set and the seeds of the trainings.
+Photographs are resampled (`Resampling`), alike for two networks. Resampling two or three seeds
+as well would be the plain hierarchical bootstrap, but it covers far too seldom: three seeds
+show two thirds of their variance, and their estimate of it is itself a guess. `python -m
+tests.benchmarks.coverage` measures that beside what is done here:
+
+- The training variance of a mean over S seeds is the sample variance of their scores over S,
+  less what the photographs' draws hold already (the seeds' differences on single images); that
+  of a difference is the sum of two; not below 0. It is the estimator of a two-way random model
+  (Searle, Casella and McCulloch 1992).
+- It widens each side of the photographs' percentile interval in quadrature (Zou and Donner 2008).
+- Student's t takes the normal quantile's place: P - 1 degrees of freedom for the photographs,
+  Welch's (1947) for the seeds of one network or two, and of the two quantiles the mean, weighted
+  by their variances (Cochran and Cox 1957). The photographs' variance is taken P / (P - 1)
+  times (Hesterberg 2015, on the narrowness of the bootstrap).
+
+With one seed training noise cannot be seen, and is not counted: see `Estimate.seeds`.
+Shapes: S seeds, P photographs, R resamples. An undefined score has the interval (NaN, NaN).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from faceseg.metrics import Fractions
+from faceseg.statistics.measured import Measured
+
+Interval = tuple[float, float]
+Verdict = Literal["supported", "contradicted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score, or a difference of two, and how sure it is.
+
+    `low`, `high`: for photographs and trainings drawn anew. `fixed_low`, `fixed_high`: for
+    photographs alone, of these very finals. `seeds`: the finals of each network.
+    """
+
+    value: float
+    low: float
+    high: float
+    fixed_low: float
+    fixed_high: float
+    photos: int
+    seeds: tuple[int, ...]
+
+    @property
+    def different(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Training noise of mean scores over seeds: its variance and degrees of freedom."""
+
+    variance: float
+    degrees: float
+
+
+_NONE = _Noise(0.0, math.inf)
+
+
+def estimate(measured: Measured, level: float = 0.95) -> Estimate:
+    """Return the mean score over a network's seeds with its intervals."""
+    return _estimate([(1, measured)], level)
+
+
+def difference(first: Measured, second: Measured, level: float = 0.95) -> Estimate:
+    """Return how much higher the first network's mean score is than the second's.
+
+    Photographs are paired, seeds are not. Raises ValueError if the two were measured on
+    different images or resampled otherwise.
+    """
+    if first.resampling != second.resampling:
+        raise ValueError(
+            "two networks of different images, resamples or bootstrap seeds cannot be paired:"
+            " measure both with one Resampling"
+        )
+    return _estimate([(1, first), (-1, second)], level)
+
+
+def verdict(found: Estimate, margin: float = 0.0) -> Verdict:
+    """Judge the claim that the value is above the margin: only what the interval says counts."""
+    if found.low > margin:
+        return "supported"
+    return "contradicted" if found.high < margin else "undecided"
+
+
+def interval(draws: Fractions, level: float = 0.95) -> Interval:
+    """Return the percentile interval of draws; NaN ones (no class at all) are left out."""
+    defined = draws[np.isfinite(draws)]
+    if not len(defined):
+        return math.nan, math.nan
+    outside = 50 * (1 - level)
+    low, high = np.percentile(defined, [outside, 100 - outside])
+    return float(low), float(high)
+
+
+def _estimate(parts: Sequence[tuple[int, Measured]], level: float) -> Estimate:
+    """Estimate a sum of signed means over seeds."""
+    value = float(sum(sign * part.values.mean() for sign, part in parts))
+    defined = np.all([np.isfinite(part.draws).all(axis=0) for _, part in parts], axis=0)
+    drawn = [part.draws[:, defined] for _, part in parts]
+    total = np.sum(
+        [sign * draws.mean(axis=0) for (sign, _), draws in zip(parts, drawn, strict=True)], axis=0
+    )
+    noise = _training_noise([part.values for _, part in parts], drawn)
+    photos = parts[0][1].resampling.count
+    return Estimate(
+        value,
+        *_ends(value, total, photos, noise, level),
+        *_ends(value, total, photos, _NONE, level),
+        photos,
+        tuple(len(part.values) for _, part in parts),
+    )
+
+
+def _training_noise(values: Sequence[Fractions], draws: Sequence[Fractions]) -> _Noise:
+    """Estimate the noise of networks' means from their scores (S,) and draws (S, R)."""
+    between, on_images, spread = 0.0, 0.0, 0.0
+    for scores, drawn in zip(values, draws, strict=True):
+        seeds = len(scores)
+        if seeds < 2 or not drawn.size:
+            continue
+        variance = float(scores.var(ddof=1)) / seeds
+        between += variance
+        spread += variance**2 / (seeds - 1)
+        apart = (drawn - drawn.mean(axis=0)).var(axis=1).sum() / (seeds - 1)
+        on_images += float(apart) / seeds
+    if between <= on_images:
+        return _NONE
+    return _Noise(between - on_images, between**2 / spread)
+
+
+def _ends(value: float, draws: Fractions, photos: int, noise: _Noise, level: float) -> Interval:
+    """Return the interval of a value from its draws over photographs and its training noise."""
+    if not math.isfinite(value) or photos < 2 or not len(draws):
+        return math.nan, math.nan
+    low, high = interval(draws, level)
+    narrow = photos / (photos - 1)
+    by_photos = narrow * float(draws.var())
+    if by_photos + noise.variance == 0:
+        return value, value
+    share = (1 + level) / 2
+    normal = ndtri(share)
+    student = (
+        by_photos * stdtrit(photos - 1, share) + noise.variance * stdtrit(noise.degrees, share)
+    ) / (by_photos + noise.variance)
+    below, above = (
+        float(student / normal)
+        * math.sqrt(narrow * max(0.0, side) ** 2 + normal**2 * noise.variance)
+        for side in (value - low, high - value)
+    )
+    return value - below, value + above
