@@ -1,0 +1,1 @@
+"""Photographs and videos labelled with a trained network."""

@@ -1,0 +1,62 @@
+"""Which network is meant by the first word of `faceseg predict`."""
+
+import os
+import re
+from pathlib import Path
+
+from faceseg.devices import claim
+from faceseg.errors import UserError
+from faceseg.predictor import Predictor, load
+
+RUN = re.compile(r"[0-9a-f]{32}")
+RUN_ADDRESS = re.compile(r"runs:/[0-9a-f]{32}/?")
+CHECKPOINT = "checkpoints/best.keras"
+SQLITE = "sqlite:///"
+
+
+def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predictor:
+    """Load a registry address, a run or a file; tracking: where MLflow is.
+
+    A run means its best checkpoint.
+    """
+    address = address_of(model)
+    in_mlflow = address.startswith(("models:/", "runs:/"))
+    uri = _store(model, tracking) if in_mlflow else ""
+    try:
+        claim(os.cpu_count() or 1, 1.0 if gpu else 0.0)
+    except RuntimeError as error:
+        raise UserError(f"--gpu: {error}") from error
+    if not in_mlflow:
+        return load(address)
+    import mlflow
+
+    from pipelines.promote.answering import answering
+    from pipelines.tracking import Tracker
+
+    mlflow.set_tracking_uri(uri)
+    with answering(Tracker(uri)):
+        try:
+            return load(address)
+        except OSError as error:
+            raise UserError(f"{model} holds no network: {error}") from error
+
+
+def address_of(model: str) -> str:
+    """Return the full address of a model: a run's is that of its best checkpoint."""
+    if RUN.fullmatch(model) and not Path(model).exists():
+        model = f"runs:/{model}"
+    if RUN_ADDRESS.fullmatch(model):
+        return f"{model.rstrip('/')}/{CHECKPOINT}"
+    return model
+
+
+def _store(model: str, tracking: str | None) -> str:
+    uri = tracking or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise UserError(
+            f"{model} is one of MLflow's addresses, and nothing says where MLflow is: give"
+            " --tracking URL or set MLFLOW_TRACKING_URI, such as sqlite:///results/mlflow.db"
+        )
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        raise UserError(f"there is no MLflow database {uri.removeprefix(SQLITE)}")
+    return uri
