@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from faceseg.errors import UserError
+from pipelines import cli_models
+from pipelines.arguments import ExperimentFile, Overrides, check_runs, console, load
 from pipelines.stopping import heed_sigterm
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pipelines.config import Experiment
 
 app = typer.Typer(
@@ -26,13 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="EXPERIMENT", help="An experiment's YAML file.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one value: search.trials=50."),
-]
 Address = Annotated[
     str | None,
     typer.Option(
@@ -57,11 +50,11 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
     from pipelines import submit, versions
 
     versions.check_sent()
-    settings = _load(experiment, override)
+    settings = load(experiment, override)
     submit.check_job(settings)
     from pipelines import study as stage
 
-    folder = stage.run(settings, _console())
+    folder = stage.run(settings, console())
     typer.echo(f"report: {folder / 'comparison.html'}")
     typer.echo(f"curves: {_ui_line(settings, experiment)}")
 
@@ -69,10 +62,10 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
 @app.command()
 def prepare(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Check every image and label, and pack them for training."""
-    settings = _load(experiment, override)
+    settings = load(experiment, override)
     from pipelines.prepare import prepare as stage
 
-    folder, _ = stage(settings, _console())
+    folder, _ = stage(settings, console())
     typer.echo(f"packed in {folder}")
 
 
@@ -83,10 +76,10 @@ def train(
     override: Overrides = None,
 ) -> None:
     """Train one architecture once, here, with the experiment's own settings."""
-    settings = _load(experiment, override)
+    settings = load(experiment, override)
     from pipelines import train as stage
 
-    result = stage.run(settings, architecture, _console())
+    result = stage.run(settings, architecture, console())
     if result.value is None:
         typer.secho(f"failed: {result.reason}", fg="red", err=True)
         raise typer.Exit(1)
@@ -94,15 +87,28 @@ def train(
 
 
 @app.command()
-def compare(experiment: ExperimentFile, override: Overrides = None) -> None:
-    """Build the comparison again, from MLflow alone."""
-    settings = _load(experiment, override)
-    _check_runs(settings, experiment)
+def compare(
+    experiments: Annotated[
+        list[Path],
+        typer.Argument(metavar="EXPERIMENT...", help="One experiment's YAML file, or several."),
+    ],
+    override: Overrides = None,
+) -> None:
+    """Build the comparison again, from MLflow alone; of several studies, what each step gained."""
+    opened = [load(each, override) for each in experiments]
+    for settings, file in zip(opened, experiments, strict=True):
+        check_runs(settings, file)
+    if len(opened) > 1:
+        from pipelines.compare import steps
+
+        typer.echo(f"table: {steps.run(opened, console()) / 'steps.md'}")
+        return
     from pipelines.compare import stage
     from pipelines.tracking import Tracker
 
+    (settings,) = opened
     folder = settings.storage / settings.name
-    stage.run(Tracker(settings.tracking_uri), settings, folder, _console())
+    stage.run(Tracker(settings.tracking_uri), settings, folder, console())
     typer.echo(f"report: {folder / 'comparison.html'}")
 
 
@@ -113,10 +119,10 @@ def ui(
     override: Overrides = None,
 ) -> None:
     """Open MLflow's pages on the experiment's runs, on this machine only."""
-    settings = _load(experiment, override)
+    settings = load(experiment, override)
     if settings.tracking_uri.startswith("http"):
         raise UserError(f"this experiment's MLflow already has pages: {settings.tracking_uri}")
-    _check_runs(settings, experiment)
+    check_runs(settings, experiment)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
@@ -140,7 +146,7 @@ def submit(
     order = stage.order(experiment, tuple(override or ()), versions.commit())
     address = cluster.address_of(address)
     client = cluster.connect(address)
-    name = stage.send(client, order, _console())
+    name = stage.send(client, order, console())
     typer.echo(f"job {name} runs on {address}")
     typer.echo(f"  follow it: {jobs.command(address, '--logs', name)}")
     typer.echo(f"  stop it:   {jobs.command(address, '--stop', name)}")
@@ -160,21 +166,24 @@ def list_jobs(
     address = cluster.address_of(address)
     client = cluster.connect(address)
     if stop:
-        jobs.stop(client, stop, _console())
+        jobs.stop(client, stop, console())
     if logs:
         _follow(client, address, logs)
     if not stop and not logs:
-        jobs.show(client, _console())
+        jobs.show(client, console())
 
 
 @app.command()
 def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Check all that a study needs, on every node: a line each, ok or what to do."""
-    settings = _load(experiment, override)
+    settings = load(experiment, override)
     from pipelines.doctor import stage
 
-    if not stage.run(settings, _console()):
+    if not stage.run(settings, console()):
         raise typer.Exit(1)
+
+
+app.add_typer(cli_models.app)
 
 
 class Followed(SystemExit):
@@ -199,12 +208,6 @@ def main() -> None:
         raise
 
 
-def _load(path: Path, override: list[str] | None) -> "Experiment":
-    from pipelines.config import load
-
-    return load(path, tuple(override or ()))
-
-
 def _follow(client: Any, address: str, name: str) -> NoReturn:
     """Follow a job to its end and exit as it did; Ctrl-C ends the following alone."""
     from pipelines import jobs
@@ -219,18 +222,6 @@ def _follow(client: Any, address: str, name: str) -> NoReturn:
             err=True,
         )
         raise Followed(INTERRUPTED) from None
-
-
-def _check_runs(experiment: "Experiment", file: Path) -> None:
-    """Refuse to read a store that is not there: MLflow would make an empty one."""
-    if experiment.tracking.uri is None and not (experiment.storage / "mlflow.db").exists():
-        raise UserError(f"{experiment.storage} holds no runs yet; run `faceseg study {file}` first")
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console()
 
 
 def _ui_line(experiment: "Experiment", file: Path) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from faceseg.data.manifest import Manifest
 from faceseg.data.split import Split, open_split
@@ -38,10 +39,15 @@ class Context:
         """The test images: only finals look at them, once."""
         return open_split(self.packs, "test")
 
-    def dataset_facts(self) -> dict[str, object]:
-        """What MLflow shows of the data set: counts, class shares, what was left out."""
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """What MLflow shows of the data set: its name and digest, counts, class shares, what was
+        left out.
+        """
         splits = self.manifest.splits
         return {
+            "name": self.experiment.data.source,
+            "digest": self.manifest.fingerprint,
             "counts": {name: facts.count for name, facts in splits.items()},
             "image_size": list(self.manifest.image_size),
             "left_out": len(self.manifest.problems),

@@ -17,9 +17,8 @@ PLAIN_INTERVAL = 15.0  # seconds between two plain lines
 class Display:
     """Shows snapshots. Use as a context; call it with a snapshot and what just happened."""
 
-    def __init__(self, console: Console, trials: int, seeds: int) -> None:
+    def __init__(self, console: Console, seeds: int) -> None:
         self.console = console
-        self.trials = trials
         self.seeds = seeds
         self._started = time.monotonic()
         self._first_done: int | None = None
@@ -67,7 +66,7 @@ class Display:
         for name, counts in snapshot.counts.items():
             architectures.add_row(
                 name,
-                f"{_ended(counts)} of {self.trials}",
+                f"{_ended(counts)} of {snapshot.budgets[name]}",
                 str(counts.get("pruned", 0)),
                 str(counts.get("fail", 0)),
                 _score(snapshot.best[name]),
@@ -77,7 +76,7 @@ class Display:
 
     def _line(self, snapshot: Snapshot) -> str:
         done = ", ".join(
-            f"{name} {_ended(counts)}/{self.trials} (best {_score(snapshot.best[name])})"
+            f"{name} {_ended(counts)}/{snapshot.budgets[name]} (best {_score(snapshot.best[name])})"
             for name, counts in snapshot.counts.items()
         )
         running = ", ".join(f"{job.label} {_epoch(job)}" for job in snapshot.running)

@@ -1,25 +1,60 @@
-"""`python -m pipelines.measure MODEL THREADS`: latency and memory of a saved network, as JSON.
+"""What a network costs: its size, its time and its memory.
 
-Runs in a process of its own, so that the memory is this network's and no other's.
+`python -m pipelines.measure THREADS MODEL...` prints latency and memory of a saved network, or of
+several that answer together, as JSON: in a process of its own, since a worker that has trained
+other networks says nothing about what this one needs.
 """
 
 import json
+import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faceseg.devices import claim
 
+if TYPE_CHECKING:
+    from faceseg.predictor import Predictor
 
-def main(model_file: str, threads: int) -> None:
+
+def cost(
+    predictors: "Sequence[Predictor]", files: Sequence[Path], threads: int
+) -> dict[str, float]:
+    """Return the `model/…`, `latency/…` and `memory/…` of networks, and the files they are in."""
+    from faceseg.networks.cost import macs, parameters
+
+    return {
+        "model/parameters": sum(parameters(each.network) for each in predictors),
+        "model/macs": sum(macs(each.network) for each in predictors),
+        "model/size_mb": sum(file.stat().st_size for file in files) / 1024**2,
+        **_measure_apart(files, threads),
+    }
+
+
+def _measure_apart(files: Sequence[Path], threads: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "pipelines.measure", str(threads), *map(str, files)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if answer.returncode != 0:
+        raise RuntimeError(f"measuring {files[0]} failed:\n{answer.stderr[-2000:]}")
+    values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return values
+
+
+def main(threads: int, files: Sequence[str]) -> None:
     """Load, time at batch 1, print `latency/…` and `memory/…` on one line."""
     claim(threads)
+    from faceseg.ensemble import together
     from faceseg.latency import latency, peak_memory_mb
     from faceseg.predictor import load
 
-    found = {f"latency/{name}": value for name, value in latency(load(model_file)).items()}
+    predictors = [load(file) for file in files]
+    predictor = predictors[0] if len(predictors) == 1 else together(predictors)
+    found = {f"latency/{name}": value for name, value in latency(predictor).items()}
     found["latency/threads"] = threads
     found["memory/peak_mb"] = peak_memory_mb()
     sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(int(sys.argv[1]), sys.argv[2:])

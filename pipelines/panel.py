@@ -1,4 +1,7 @@
-"""A few test images with truth and prediction, kept with a final for the comparison's page."""
+"""Test images with truth and prediction, kept with a final for the comparison's page.
+
+Some are the same for every network, to be compared; some are the network's own worst.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,22 +9,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.classes import ClassSet
 from faceseg.data.images import resize_image, resize_labels
+from faceseg.data.photos import photo_of
 from faceseg.data.split import Split
+from faceseg.evaluation import Evaluation
+from faceseg.metrics import per_image_iou
 from faceseg.predictor import Predictor
 
 SHOWN = 6
+WORST = 3
 SIDE = 192  # pixels of a picture's longer side in the panel, unless it is smaller
 
 
 @dataclass(frozen=True)
 class Panel:
-    """`ids`, and by id the image (H, W, 3), its truth (H, W) and the prediction (H, W)."""
+    """`ids` are shown of every network, `worst` of this one, its lowest IoU first.
+
+    By id the image (H, W, 3), its truth (H, W) and the prediction (H, W).
+    """
 
     ids: tuple[str, ...]
     images: dict[str, NDArray[np.uint8]]
     truths: dict[str, NDArray[np.uint8]]
     predictions: dict[str, NDArray[np.uint8]]
+    worst: tuple[str, ...] = ()
 
 
 def chosen(count: int) -> list[int]:
@@ -29,30 +41,57 @@ def chosen(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(SHOWN, count))})
 
 
-def write_panel(path: Path, predictor: Predictor, split: Split) -> None:
-    """Predict the chosen images and store all three, shrunk to `SIDE`, in one npz."""
+def worst_places(tested: Evaluation, classes: ClassSet) -> list[int]:
+    """Return the places of the images of lowest IoU, lowest first, one a photograph at most.
+
+    Images whose truth is all background have no IoU and are left out.
+    """
+    scores = per_image_iou(tested.counts, classes)
+    places: dict[str, int] = {}
+    for place in np.argsort(scores, kind="stable").tolist():
+        if np.isfinite(scores[place]):
+            places.setdefault(photo_of(tested.ids[place]), place)
+    return list(places.values())[:WORST]
+
+
+def write_panel(
+    path: Path, predictor: Predictor, split: Split, tested: Evaluation | None = None
+) -> None:
+    """Store images, truths and predictions, shrunk to `SIDE`, in one npz.
+
+    tested: what the predictor was counted on this split; without it the worst are not known.
+    """
+    shown = chosen(len(split))
+    worst = worst_places(tested, predictor.classes) if tested else []
     arrays: dict[str, NDArray[np.uint8]] = {}
-    ids = []
-    for place in chosen(len(split)):
+    for place in sorted({*shown, *worst}):
         image, truth = split.original(place)
         size = _shown_size(image.shape[:2])
         name = split.ids[place]
-        ids.append(name)
         arrays[f"image/{name}"] = resize_image(image, size)
         arrays[f"truth/{name}"] = resize_labels(truth, size)
         arrays[f"prediction/{name}"] = resize_labels(predictor.predict(image), size)
-    np.savez_compressed(path, allow_pickle=False, ids=np.array(ids), **arrays)
+    names = {
+        key: np.array([split.ids[place] for place in places], dtype=np.str_)
+        for key, places in (("ids", shown), ("worst", worst))
+    }
+    np.savez_compressed(path, allow_pickle=False, **names, **arrays)
 
 
 def read_panel(path: Path) -> Panel:
     """Read what `write_panel` wrote."""
     with np.load(path, allow_pickle=False) as stored:
-        ids = tuple(str(name) for name in stored["ids"])
+        ids, worst = (
+            tuple(str(name) for name in stored[key]) if key in stored else ()
+            for key in ("ids", "worst")
+        )
+        kept = dict.fromkeys((*ids, *worst))
         return Panel(
             ids,
-            {name: stored[f"image/{name}"] for name in ids},
-            {name: stored[f"truth/{name}"] for name in ids},
-            {name: stored[f"prediction/{name}"] for name in ids},
+            {name: stored[f"image/{name}"] for name in kept},
+            {name: stored[f"truth/{name}"] for name in kept},
+            {name: stored[f"prediction/{name}"] for name in kept},
+            worst,
         )
 
 

@@ -31,6 +31,7 @@ def prepare(experiment: Experiment, console: Console) -> tuple[Path, Manifest]:
             data.class_set,
             data.image_size,
             data.on_bad,
+            label_resizing=data.label_resizing,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for warning in manifest.warnings:

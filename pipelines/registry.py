@@ -1,11 +1,15 @@
 """The model registry: each final becomes a version, with its scores as tags.
 
 A version is a pyfunc model that needs nothing but this package: images in, labels out. Its
-aliases say what it is for: `best-<architecture>`, and `champion` for the one in use.
+aliases say what it is for: `best-<architecture>`, `champion` for the one in use, and `previous`
+for the one before. The first study sets `champion`; then `pipelines.promote` does.
 """
 
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,18 @@ import mlflow.pyfunc
 
 from pipelines import pyfunc
 from pipelines.context import Context
+from pipelines.promote import handover
 from pipelines.search.job import Job
-from pipelines.tracking import Outbox
+from pipelines.tracking import Outbox, Tracker
 
-SCORES = ("iou", "dice", "precision", "recall", "iou_small", "boundary_iou")
+# The scores that a version bears as tags, where they are defined.
+SCORES = {
+    **{
+        f"test_{name}": f"test/{name}"
+        for name in ("iou", "dice", "precision", "recall", "iou_small", "boundary_iou")
+    },
+    "occlusion_retention": "occlusion/retention",
+}
 MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores it beside the network
 
 
@@ -34,11 +46,10 @@ def register(
         "data": context.manifest.fingerprint,
         "commit": context.commit,
         **{
-            f"test_{score}": f"{values[f'test/{score}']:.4f}"
-            for score in SCORES
-            if math.isfinite(values[f"test/{score}"])
+            tag: f"{values[name]:.4f}"
+            for tag, name in SCORES.items()
+            if math.isfinite(values[name])
         },
-        "occlusion_retention": f"{values['occlusion/retention']:.4f}",
         "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
     }
     model = context.experiment.tracking.registered_model
@@ -46,37 +57,62 @@ def register(
         write_model(folder, network)
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best of some finals: its version in the registry, its run and its `best/val_iou`."""
+
+    score: float
+    version: str
+    run_id: str
+
+
+def best_finals(
+    tracker: Tracker, experiment_id: str, study: str, model: str, winners: Mapping[str, str]
+) -> dict[str, Best]:
+    """Return each architecture's best final by validation score, of equals the first version.
+
+    winners: the digest of each architecture's winning settings. The test plays no part.
+    """
+    found: dict[str, Best] = {}
+    for architecture, winner in winners.items():
+        runs = tracker.find_runs(
+            experiment_id, study=study, kind="final", architecture=architecture, winner=winner
+        )
+        for run in runs:
+            versions = tracker.client.search_model_versions(
+                f"name = '{model}' and run_id = '{run.info.run_id}'"
+            )
+            if versions and "best/val_iou" in run.data.metrics:
+                score, number = run.data.metrics["best/val_iou"], str(versions[0].version)
+                candidate = Best(score, number, run.info.run_id)
+                found[architecture] = better(found.get(architecture, candidate), candidate)
+    return found
+
+
+def better(one: Best, other: Best) -> Best:
+    """Return the one with the higher validation score; of equals the earlier version."""
+    return max(one, other, key=lambda each: (each.score, -int(each.version)))
+
+
 def set_aliases(context: Context, winners: dict[str, str]) -> dict[str, str]:
     """Point `best-<architecture>` at each architecture's best final, by validation score.
 
-    `champion` is set only if there is none: from then on a gate decides. winners: the digest
-    of each architecture's winning settings. Returns alias to version.
+    `champion` is set only if there is none: from then on the gate decides (`faceseg promote`).
+    winners: the digest of each architecture's winning settings. Returns alias to version.
     """
     client = context.tracker.client
     name = context.experiment.tracking.registered_model
-    aliases: dict[str, tuple[float, str]] = {}
-    for architecture, winner in winners.items():
-        runs = context.tracker.find_runs(
-            context.experiment_id,
-            study=context.experiment.study,
-            kind="final",
-            architecture=architecture,
-            winner=winner,
-        )
-        for run in runs:
-            found = client.search_model_versions(
-                f"name = '{name}' and run_id = '{run.info.run_id}'"
-            )
-            if found and "best/val_iou" in run.data.metrics:
-                candidate = (run.data.metrics["best/val_iou"], str(found[0].version))
-                key = f"best-{architecture}"
-                aliases[key] = max(aliases.get(key, (-1.0, "")), candidate)
-    for alias, (_, version) in aliases.items():
+    best = best_finals(
+        context.tracker, context.experiment_id, context.experiment.study, name, winners
+    )
+    chosen = {f"best-{architecture}": each.version for architecture, each in best.items()}
+    for alias, version in chosen.items():
         client.set_registered_model_alias(name, alias, version)
-    chosen = {alias: version for alias, (_, version) in aliases.items()}
-    if aliases and "champion" not in client.get_registered_model(name).aliases:
-        chosen["champion"] = max(aliases.values())[1]
-        client.set_registered_model_alias(name, "champion", chosen["champion"])
+    if best:
+        seat, first = handover.Seat(name), reduce(better, best.values()).version
+        state = handover.read(client, seat)
+        if state.holder is None and handover.hand_over(client, seat, state, first):
+            chosen[seat.alias] = first
     return chosen
 
 

@@ -2,24 +2,26 @@
 
 from pipelines.checkpoints import Checkpoints
 from pipelines.context import Context
-from pipelines.search.job import Job
+from pipelines.search.job import Job, Key
 from pipelines.tracking import Outbox, RunInfo
 
 
 def outbox(context: Context, job: Job) -> Outbox:
     """Return where all that a job has to say is written; a job done again has the same."""
+    return outbox_of(context, job.study, job.key, describe(job, alone=not context.study_run))
+
+
+def outbox_of(context: Context, study: str, key: Key, description: str) -> Outbox:
+    """Return the outbox of what a key names: the identity of its run is made of it."""
     identity = {
-        "study": job.study,
-        "kind": job.key.kind,
-        "architecture": job.key.architecture,
-        "trial": str(job.key.number),
-        "winner": job.key.winner or "-",
+        "study": study,
+        "kind": key.kind,
+        "architecture": key.architecture,
+        "trial": str(key.number),
+        "winner": key.winner or "-",
     }
-    description = describe(job, alone=not context.study_run)
-    run = RunInfo(
-        context.experiment_id, job.key.label, identity, description, parent=context.study_run
-    )
-    return Outbox(context.outboxes / job.key.folder, run)
+    run = RunInfo(context.experiment_id, key.label, identity, description, parent=context.study_run)
+    return Outbox(context.outboxes / key.folder, run)
 
 
 def checkpoints(context: Context, job: Job) -> Checkpoints:

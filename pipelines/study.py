@@ -11,9 +11,10 @@ from rich.console import Console
 
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
-from faceseg.robustness.occlusion import kinds_for
+from faceseg.robustness.suites import CORRUPTION, GEOMETRY, OCCLUSION
 from pipelines import registry, versions
 from pipelines.compare import stage as comparison
+from pipelines.compare.claims import refuse_unknown
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.context import Context
@@ -63,7 +64,7 @@ def search_and_finals(context: Context, console: Console, sender: Sender) -> Non
         f"{experiment.search.trials} trials, then {experiment.finals.seeds} finals each",
         highlight=False,
     )
-    with Display(console, experiment.search.trials, experiment.finals.seeds) as display:
+    with Display(console, experiment.finals.seeds) as display:
         winners = pool.run(context, display, sender)
     arrived(context, sender, console)
     give_up_lost_runs(context)
@@ -74,14 +75,21 @@ def search_and_finals(context: Context, console: Console, sender: Sender) -> Non
 
 def check(experiment: Experiment) -> None:
     """Refuse what cannot work before anything is made."""
-    possible = kinds_for(experiment.data.class_set)
-    if wrong := [kind for kind in experiment.robustness.kinds if kind not in possible]:
-        raise UserError(
-            f"robustness.kinds: {', '.join(wrong)} cannot be drawn on this class set; "
-            f"possible are {', '.join(possible)}"
-        )
-    for name, network in experiment.architectures.items():
-        weights = network.encoder_weights
+    settings = experiment.robustness
+    for key, suite, kinds in (
+        ("kinds", OCCLUSION, settings.kinds),
+        ("corruption", CORRUPTION, settings.corruption),
+        ("geometry", GEOMETRY, settings.geometry),
+    ):
+        possible = suite.kinds(experiment.data.class_set)
+        if wrong := [kind for kind in kinds if kind not in possible]:
+            raise UserError(
+                f"robustness.{key}: {', '.join(wrong)} cannot be drawn on this class set; "
+                f"possible are {', '.join(possible)}"
+            )
+    refuse_unknown(experiment.claims, experiment.data.class_set)
+    for name, (_, options) in experiment.networks.items():
+        weights = options.get("encoder_weights")
         if weights not in (None, "none", "imagenet") and not Path(str(weights)).exists():
             raise UserError(
                 f"architectures.{name}.encoder_weights: there is no file {weights}; expected "
@@ -110,9 +118,7 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
     check_same_images(context)
     if not is_finished(context):
         tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
-        tracker.log_dataset(
-            run_id, experiment.data.source, manifest.fingerprint, **context.dataset_facts()
-        )
+        tracker.log_dataset(run_id, **context.dataset)
         tracker.set_tags(
             run_id, commit=context.commit, data=manifest.fingerprint, seed=experiment.seed
         )
@@ -139,7 +145,8 @@ def check_same_images(context: Context) -> None:
 
 def budget(experiment: Experiment) -> str:
     """Name the budget: a study that has spent it is finished."""
-    return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals"
+    together = ", ensemble" if experiment.ensemble else ""
+    return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals{together}"
 
 
 def is_finished(context: Context) -> bool:

@@ -15,10 +15,10 @@ from faceseg.predictor import Predictor
 from faceseg.saving import save
 from faceseg.training.compiled import CompiledNetwork, Recipe
 from faceseg.training.fit import Epoch, Material, NonFiniteLossError, Outcome, train
-from pipelines import final, occluded, registry, runs
+from pipelines import measure, registry, runs
+from pipelines.assess import assess
 from pipelines.checkpoints import BEST, LATEST, Checkpoints
 from pipelines.context import Context
-from pipelines.figures import predictions_figure
 from pipelines.search.job import Job
 from pipelines.search.line import Line
 from pipelines.tracking import Outbox
@@ -111,7 +111,7 @@ class Bench:
         predictor = Predictor(compiled.network, classes)
         with outbox.files() as folder:
             origin = {
-                "architecture": job.key.architecture,
+                "architecture": context.experiment.networks[job.key.architecture][0],
                 "study": job.study,
                 "kind": job.key.kind,
                 "trial": job.key.number,
@@ -123,8 +123,6 @@ class Bench:
             save(compiled.network, model_file, classes, origin)
             history_table(outcome.history).to_csv(folder / "history.csv", index=False)
             (folder / "experiment.yaml").write_text(context.experiment.as_yaml(), encoding="utf-8")
-            split = context.test if job.key.kind == "final" else context.validation
-            predictions_figure(predictor, split, folder / "figures" / "predictions.png")
             values = {
                 "best/epoch": outcome.best_epoch,
                 "best/val_iou": _best(outcome),
@@ -132,17 +130,24 @@ class Bench:
                 "seconds/training": sum(each.metrics["epoch_seconds"] for each in outcome.history),
             }
             ended = outcome.history[-1].time  # the same when it is all done again after a crash
-            values |= occluded.evaluate(context, job, predictor, outbox, folder, at=ended)
+            values |= assess(
+                context,
+                job.key.kind,
+                predictor,
+                outbox,
+                folder,
+                at=ended,
+                threads=self.threads,
+            )
             if job.key.kind == "final":
-                values |= final.evaluate(context, predictor, model_file, folder, self.threads)
+                values |= measure.cost([predictor], [model_file], self.threads)
                 registry.register(context, job, outbox, model_file, values)
             values["seconds/evaluation"] = time.perf_counter() - started
             outbox.once(values, ended)
 
     def _compile(self, job: Job) -> CompiledNetwork:
         data = self.context.experiment.data
-        architecture = job.key.architecture
-        options = self.context.experiment.architectures[architecture].options()
+        architecture, options = self.context.experiment.networks[job.key.architecture]
         recipe = Recipe(architecture, data.image_size, len(data.class_set), options)
         key = CompiledNetwork.key(recipe, job.settings)
         compiled = self._compiled.pop(key, None) or CompiledNetwork(recipe, job.settings)
@@ -155,22 +160,18 @@ class Bench:
         """Say that an attempt at the job begins, and what the job is."""
         context, outbox = self.context, runs.outbox(self.context, job)
         settings = job.settings.model_dump()
-        architecture = context.experiment.architectures[job.key.architecture].options()
+        architecture, options = context.experiment.networks[job.key.architecture]
         manifest = context.manifest
-        dataset = {
-            "name": context.experiment.data.source,
-            "digest": manifest.fingerprint,
-            **context.dataset_facts(),
-        }
         outbox.open(
-            dataset,
+            context.dataset,
             attempt=job.attempt,
             seed=job.seed,
             commit=context.commit,
             data=manifest.fingerprint,
             host=socket.gethostname(),
+            **({"variant_of": architecture} if architecture != job.key.architecture else {}),
         )
-        outbox.params({**settings, "network": architecture, "seed": job.seed})
+        outbox.params({**settings, "network": {"name": architecture, **options}, "seed": job.seed})
         return outbox
 
 

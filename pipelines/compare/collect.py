@@ -1,25 +1,35 @@
 """Everything the comparison needs, read back from MLflow alone."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
+import yaml
 from mlflow.entities import Run
+from pydantic import ValidationError
 
 from faceseg.classes import ClassSet
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
-from faceseg.metrics import Counts
+from faceseg.evaluation import Evaluation
+from faceseg.records import Records
+from pipelines import scoring
+from pipelines.compare.trials import Trial, read_trial
+from pipelines.config import Experiment
+from pipelines.config.claims import ENSEMBLE
 from pipelines.panel import Panel, read_panel
 from pipelines.tracking import Tracker
 
 
 @dataclass(frozen=True)
 class Final:
-    """One final: its scores, its curves and its records of single images."""
+    """One final: what was logged of it, its curves and its records of single images.
+
+    `history` is empty of an ensemble.
+    """
 
     number: int
     seed: int
@@ -27,21 +37,56 @@ class Final:
     metrics: dict[str, float]
     params: dict[str, str]
     history: pd.DataFrame
-    occlusion: pd.DataFrame
-    test_ids: tuple[str, ...]
-    test_counts: Counts
+    records: Records
+    rows: dict[str, pd.DataFrame]  # by suite, its table, read off the records
     panel: Panel
+
+    @property
+    def tested(self) -> Evaluation:
+        """The test images as they are."""
+        if self.records.tested is None:
+            raise UserError(f"the records of run {self.run_id} are of a trial: it was not tested")
+        return self.records.tested
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One architecture: its finals, and what its search cost."""
+    """What stands in a row: an architecture, a variant of one, or the ensemble.
+
+    `trials` are those of its search, by number. `variant_of` names the architecture that it
+    changes in one thing (such as the encoder's weights). Only architectures are rivals in claims
+    about the best of all.
+    """
 
     name: str
     finals: tuple[Final, ...]
-    states: Counter[str]
-    trial_seconds: float
-    trial_epochs: int
+    trials: tuple[Trial, ...] = ()
+    variant_of: str | None = None
+
+    @property
+    def is_architecture(self) -> bool:
+        """Whether it is neither a variant nor the ensemble."""
+        return self.variant_of is None and self.name != ENSEMBLE
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it was trained: an ensemble is made of others."""
+        return self.name != ENSEMBLE
+
+    @property
+    def states(self) -> Counter[str]:
+        """How the trials ended."""
+        return Counter(trial.state for trial in self.trials)
+
+    @property
+    def trial_seconds(self) -> float:
+        """The training time of all trials together."""
+        return sum(trial.seconds for trial in self.trials)
+
+    @property
+    def trial_epochs(self) -> int:
+        """The epochs of all trials together."""
+        return sum(trial.epochs for trial in self.trials)
 
 
 @dataclass(frozen=True)
@@ -54,7 +99,13 @@ class Record:
     commit: str
     manifest: Manifest
     contenders: tuple[Contender, ...]
+    settings: Experiment
     description: str = ""
+
+    @property
+    def architectures(self) -> tuple[Contender, ...]:
+        """The rivals: no variants, no ensemble."""
+        return tuple(each for each in self.contenders if each.is_architecture)
 
     @property
     def classes(self) -> ClassSet:
@@ -82,9 +133,16 @@ def collect(tracker: Tracker, experiment: str, study: str) -> Record:
     with TemporaryDirectory(prefix="faceseg-") as folder:
         manifest_file = tracker.fetch(run.info.run_id, "manifest.json", Path(folder))
         manifest = Manifest.model_validate_json(manifest_file.read_bytes())
+        settings = _settings(tracker.fetch(run.info.run_id, "experiment.yaml", Path(folder)))
         contenders = tuple(
             _contender(
-                tracker, experiment_id, name, study=study, winner=winner, folder=Path(folder)
+                tracker,
+                experiment_id,
+                name,
+                study=study,
+                winner=winner,
+                folder=Path(folder),
+                classes=manifest.classes,
             )
             for name, winner in winners.items()
         )
@@ -95,6 +153,7 @@ def collect(tracker: Tracker, experiment: str, study: str) -> Record:
         run.data.tags.get("faceseg.commit", "unknown"),
         manifest,
         contenders,
+        settings,
         run.data.tags.get("mlflow.note.content", ""),
     )
 
@@ -107,7 +166,14 @@ def _experiment_id(tracker: Tracker, name: str) -> str:
 
 
 def _contender(
-    tracker: Tracker, experiment_id: str, name: str, *, study: str, winner: str, folder: Path
+    tracker: Tracker,
+    experiment_id: str,
+    name: str,
+    *,
+    study: str,
+    winner: str,
+    folder: Path,
+    classes: ClassSet,
 ) -> Contender:
     finals = tracker.find_runs(
         experiment_id, study=study, kind="final", architecture=name, winner=winner
@@ -118,28 +184,59 @@ def _contender(
     trials = tracker.find_runs(experiment_id, study=study, kind="trial", architecture=name)
     return Contender(
         name,
-        tuple(_final(tracker, run, folder / run.info.run_id) for run in complete),
-        Counter(run.data.tags.get("faceseg.state", "unfinished") for run in trials),
-        sum(run.data.metrics.get("seconds/training", 0.0) for run in trials),
-        int(sum(run.data.metrics.get("epochs", 0) for run in trials)),
+        tuple(_final(tracker, run, folder / run.info.run_id, classes) for run in complete),
+        tuple(sorted(map(read_trial, trials), key=lambda trial: trial.number)),
+        complete[0].data.tags.get("faceseg.variant_of"),
     )
 
 
-def _final(tracker: Tracker, run: Run, folder: Path) -> Final:
+def _settings(file: Path) -> Experiment:
+    """Read the experiment that the study was; UserError if another version wrote it."""
+    try:
+        return Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise UserError(
+            f"the study's experiment.yaml in MLflow cannot be read by this version: {error}"
+        ) from error
+
+
+def _final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> Final:
     folder.mkdir(exist_ok=True)
     run_id = run.info.run_id
-    with np.load(tracker.fetch(run_id, "test_confusion.npz", folder), allow_pickle=False) as stored:
-        ids = tuple(str(name) for name in stored["ids"])
-        counts = stored["counts"].astype(np.int64)
-    return Final(
+    try:
+        records = Records.read(tracker.fetch(run_id, "confusion.npz", folder))
+    except ValueError as error:
+        raise UserError(f"run {run_id}: {error}") from error
+    trained = run.data.tags["faceseg.architecture"] != ENSEMBLE
+    final = Final(
         int(run.data.tags["faceseg.trial"]),
         int(run.data.tags["faceseg.seed"]),
         run_id,
         dict(run.data.metrics),
         dict(run.data.params),
-        pd.read_csv(tracker.fetch(run_id, "history.csv", folder)),
-        pd.read_csv(tracker.fetch(run_id, "occlusion.csv", folder)),
-        ids,
-        counts,
+        pd.read_csv(tracker.fetch(run_id, "history.csv", folder)) if trained else pd.DataFrame(),
+        records,
+        scoring.tables(records.conditions, classes),
         read_panel(tracker.fetch(run_id, "panel.npz", folder)),
     )
+    check(final, classes)
+    return final
+
+
+def recomputed(final: Final, classes: ClassSet) -> dict[str, float]:
+    """Return every score that a final's records come to; NaN where one is not defined."""
+    return scoring.test_scores(final.tested, classes) | scoring.summaries(
+        final.rows, final.records.blind
+    )
+
+
+def check(final: Final, classes: ClassSet) -> None:
+    """Compute every logged score again from the records; UserError if one is another."""
+    for name, value in recomputed(final, classes).items():
+        logged = final.metrics.get(name, math.nan)
+        if logged != value and not (math.isnan(logged) and math.isnan(value)):
+            raise UserError(
+                f"run {final.run_id}: {name} was logged as {logged!r}, and its records "
+                f"(confusion.npz) come to {value!r}. One of the two was changed, or written by "
+                "another version: run the study again under another name"
+            )

@@ -10,8 +10,8 @@ from faceseg.classes import ClassSet
 from faceseg.metrics import Fractions
 from pipelines.compare.chart import WIDTH, Chart, readable
 from pipelines.compare.collect import Contender, Record
-from pipelines.compare.curves import in_order
 from pipelines.compare.formats import DASH
+from pipelines.compare.plots import in_order
 
 FEW = 12  # classes; more need a wider matrix
 
@@ -48,7 +48,7 @@ def shares(contender: Contender) -> Fractions:
 
     The row of a class that no test image shows is NaN.
     """
-    counts = np.sum([final.test_counts.sum(axis=0) for final in contender.finals], axis=0)
+    counts = np.sum([final.tested.counts.sum(axis=0) for final in contender.finals], axis=0)
     totals = counts.sum(axis=1, keepdims=True)
     empty = np.full(counts.shape, np.nan)
     result: Fractions = np.divide(counts, totals, out=empty, where=totals > 0)

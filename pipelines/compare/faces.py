@@ -1,7 +1,5 @@
 """Test images beside their truth and what each architecture makes of them."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,8 +11,8 @@ from faceseg.classes import ClassSet
 from faceseg.metrics import per_image_iou
 from pipelines.compare.chart import WIDTH, Chart, readable
 from pipelines.compare.collect import Final, Record
-from pipelines.compare.curves import in_order
 from pipelines.compare.formats import score
+from pipelines.compare.plots import in_order, picture
 
 MOST = 2.35  # inches of a picture's width
 LEGEND = 6  # classes a line
@@ -59,18 +57,12 @@ def faces(record: Record, table: pd.DataFrame) -> Chart:
 
 def image_scores(final: Final, classes: ClassSet) -> dict[str, str]:
     """Return each test image's IoU as text; a dash where its truth is all background."""
-    values = per_image_iou(final.test_counts, classes)
-    return {name: score(float(value)) for name, value in zip(final.test_ids, values, strict=True)}
+    values = per_image_iou(final.tested.counts, classes)
+    return {name: score(float(value)) for name, value in zip(final.tested.ids, values, strict=True)}
 
 
-def _show(axis: Axes, picture: NDArray[np.uint8], below: str) -> None:
-    options: dict[str, Any] = {"interpolation": "nearest"}
-    axis.imshow(picture, **options)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(visible=False)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+def _show(axis: Axes, pixels: NDArray[np.uint8], below: str) -> None:
+    picture(axis, pixels)
     axis.set_xlabel(below if len(below) <= 30 else f"{below[:14]}…{below[-14:]}", fontsize=8.5)
 
 

@@ -1,12 +1,13 @@
 """Numbers as a person reads them. What is not defined is a dash, never 'nan'."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[Hashable, Any]  # one row of the comparison table
 
 DASH = "–"  # noqa: RUF001  # the sign for 'no value', on the page and in Markdown
+MINUS = "−"  # noqa: RUF001  # as wide as a plus
 
 
 def score(value: float) -> str:
@@ -63,3 +64,42 @@ def plain(value: float) -> str:
     if math.isnan(value):
         return DASH
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """Return a difference of fractions with its sign, and a true minus."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:+.3f}".replace("-", MINUS)
+
+
+def ends(low: float, high: float) -> str:
+    """Return the ends of an interval of differences."""
+    return DASH if math.isnan(low) else f"{signed(low)} to {signed(high)}"
+
+
+def times(log_ratio: float) -> str:
+    """Return the ratio of this logarithm, such as '2.3 times'."""
+    return DASH if math.isnan(log_ratio) else f"{math.exp(log_ratio):.3g} times"
+
+
+def probability(value: float) -> str:
+    """Return a p-value with three decimals."""
+    if math.isnan(value):
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def with_spread(row: Row, name: str, text: Callable[[float], str]) -> str:
+    """Return a mean in its own format, with its deviation where there are several seeds."""
+    deviation = row.get(f"{name}_sd", math.nan)
+    if math.isnan(row[name]) or math.isnan(deviation) or deviation == 0:
+        return text(row[name])
+    return f"{text(row[name])} ± {text(deviation)}"
+
+
+def listed(names: Sequence[str], comma: str = ", ") -> str:
+    """Return names as a person lists them: 'a, b and c'."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{comma.join(names[:-1])}{';' if comma == '; ' else ''} and {names[-1]}"

@@ -2,28 +2,35 @@
 
 A metric that is not in MLflow is an error, unless the final's own records say that it is a
 ratio of nothing to nothing: a class that no test image shows, a precision where nothing was
-predicted, a retention where there was nothing to retain.
+predicted, a retention where there was nothing to retain. An ensemble is not trained: it has no
+settings, no curves and no time of training.
 """
 
 import math
 
-from faceseg.classes import ClassSet
 from faceseg.errors import UserError
-from pipelines.compare.collect import Final, Record
+from pipelines.compare.collect import Final, Record, recomputed
 
 HISTORY = ("epoch", "train/loss", "val/loss", "val/iou")
-NEEDS_PREDICTIONS = ("test/precision", "test/legacy_precision")
+OF_TRAINING = ("seconds/training", "epochs")
 
 
 def refuse_gaps(record: Record, metrics: tuple[str, ...], params: tuple[str, ...]) -> None:
     """Raise UserError naming every cell that a final lacks, the run and the architecture."""
     for contender in record.contenders:
+        wanted = [name for name in metrics if contender.is_trained or name not in OF_TRAINING]
         for final in contender.finals:
-            missing = [name for name in metrics if _is_gap(final, name, record.classes)]
-            missing += [name for name in params if name not in final.params]
-            missing += [
-                f"the curve {name}" for name in HISTORY if name not in final.history.columns
+            again = recomputed(final, record.classes)
+            missing = [
+                name
+                for name in wanted
+                if math.isnan(value(final, name)) and not math.isnan(again.get(name, 0.0))
             ]
+            if contender.is_trained:
+                missing += [name for name in params if name not in final.params]
+                missing += [
+                    f"the curve {name}" for name in HISTORY if name not in final.history.columns
+                ]
             if missing:
                 raise UserError(
                     f"the comparison of {record.study} lacks {', '.join(missing)} of "
@@ -34,28 +41,3 @@ def refuse_gaps(record: Record, metrics: tuple[str, ...], params: tuple[str, ...
 def value(final: Final, metric: str) -> float:
     """Return a metric; NaN where it has no value."""
     return final.metrics.get(metric, math.nan)
-
-
-def _is_gap(final: Final, metric: str, classes: ClassSet) -> bool:
-    return math.isnan(value(final, metric)) and not _is_undefined(final, metric, classes)
-
-
-def _is_undefined(final: Final, metric: str, classes: ClassSet) -> bool:
-    """Return whether the final's own records leave this metric without a value."""
-    counts = final.test_counts.sum(axis=0)
-    seen = counts.sum(axis=0) + counts.sum(axis=1)
-    if metric.startswith("test/iou/"):
-        return bool(seen[classes.names.index(metric.removeprefix("test/iou/"))] == 0)
-    if metric == "test/iou_small":
-        return bool(seen[list(classes.small)].sum() == 0)
-    if metric in NEEDS_PREDICTIONS:
-        return bool(counts[:, 1:].sum() == 0)
-    if metric.startswith("occlusion/") and metric.endswith("retention"):
-        return not clean_iou(final) > 0
-    return False
-
-
-def clean_iou(final: Final) -> float:
-    """Return the IoU on the images that were later occluded, before they were."""
-    rows = final.occlusion
-    return float(rows[rows.kind == "clean"].iou.iloc[0])

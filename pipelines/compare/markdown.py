@@ -2,51 +2,49 @@
 
 import pandas as pd
 
-from pipelines.compare.collect import Record
-from pipelines.compare.sections import MARKDOWN, Column, by_kind, class_rows, texts
-from pipelines.compare.summary import summary
-from pipelines.compare.table import kinds
+from pipelines.compare import grids
+from pipelines.compare.grids import Grid
+from pipelines.compare.method import limits, method, notes
+from pipelines.compare.report import Report
+from pipelines.compare.sections import MARKDOWN, Column, by_kind, by_suite, class_rows, texts
+from pipelines.compare.slicing import worst_words
+from pipelines.compare.table import kinds, other_suites
 
 
-def markdown(record: Record, table: pd.DataFrame) -> str:
+def markdown(report: Report) -> str:
     """Return the comparison as Markdown."""
-    occlusion = ("Share of the IoU kept, by kind of occlusion", by_kind(kinds(record)))
-    lines = [f"# {record.experiment}: comparison", "", " ".join(summary(record, table))]
-    for title, columns in (*MARKDOWN, occlusion):
+    record, table, names = report.record, report.table, report.names
+    lines = [f"# {record.experiment}: comparison", ""]
+    lines += [f"- **{each.question}: {each.name}** ({each.certainty}). {each.figure}; {each.words}"
+              for each in report.advice]  # fmt: skip
+    lines += ["", " ".join(report.summary)]
+    for title, columns in MARKDOWN:
         lines += ["", f"## {title}", "", *_table(columns, table)]
-    names = [str(name) for name in table["architecture"]]
+    lines += _section("Every two compared", grids.pair_grid(report.pairs))
+    lines += _section("The reference study's claims", grids.claim_grid(report.claims))
+    lines += _section("Claims of this experiment", grids.claim_grid(report.own_claims))
+    kept = by_kind(kinds(record))
+    lines += ["", "## Share of the IoU kept, by kind of occlusion", "", *_table(kept, table)]
+    if suites := other_suites(record):
+        lines += ["", "## Corruption and geometry", "", *_table(by_suite(suites), table)]
     lines += ["", "## IoU by class", "", _row(["class", *names]), _ruler(len(names) + 1)]
     lines += [_row(row) for row in class_rows(record.classes.names, table)]
+    lines += _section("Slices of the test images", grids.slice_grid(report.slices, names))
+    lines += ["", *(f"- {each}" for each in worst_words(report.slices, names))]
+    lines += _section("What mattered in the search", grids.setting_grid(report.searches))
+    lines += ["", *(f"- {each}" for each in grids.importance_notes(report.searches))]
+    lines += ["", "## Method", "", " ".join(method(record, table, report.evidence))]
+    lines += ["", "## Limits", "", *(f"- {each}" for each in limits(report))]
     lines += ["", "## Notes", "", *(f"- {note}" for note in notes(record, table))]
     return "\n".join(lines) + "\n"
 
 
-def notes(record: Record, table: pd.DataFrame) -> list[str]:
-    """Say what the numbers are: on what, of how many, and what not to read into them."""
-    first = table.iloc[0]
-    seeds = int(table["finals"].min())
-    spread_note = (
-        f"Means and standard deviations (±) are over {seeds} seeds of each winner."
-        if seeds > 1
-        else "One seed a winner: the spread of training is not known from this study."
-    )
-    occluded = int(record.contenders[0].finals[0].occlusion.images.max())
-    return [
-        f"Test split of {first['test_images']} images, looked at once a final; scored on each "
-        "image's own size; IoU, Dice, precision and recall are means over foreground classes.",
-        "Settings and epochs were chosen on the validation split alone. The training loss is of "
-        "augmented images, an auxiliary head's included, and may lie above the validation loss.",
-        spread_note,
-        "The interval is a 95 % bootstrap over the test images; overlapping ones are not ranked.",
-        f"Occlusion: {occluded} test images, occluders drawn by protocol occ-v1. Kept is the area "
-        "under the curve of IoU over the share of the face covered, up to a half, as a share of "
-        "the IoU without occlusion; mean over the kinds.",
-        "Latency is of the network alone, one image at batch 1, with the threads given; memory is "
-        "the peak of a process that loads it and answers, its framework included.",
-        f"{record.manifest.image_size[0]} x {record.manifest.image_size[1]} pixels is the "
-        "networks' grid; learning curves are scored on it.",
-        f"Data {record.manifest.fingerprint[:12]}, commit {record.commit}, study {record.study}.",
-    ]
+def _section(title: str, grid: Grid) -> list[str]:
+    """Return a section with a table; nothing if the table has no rows."""
+    if not grid.rows:
+        return []
+    header = [_row(list(grid.headings)), _ruler(len(grid.headings))]
+    return ["", f"## {title}", "", *header, *map(_row, grid.rows)]
 
 
 def _table(columns: tuple[Column, ...], table: pd.DataFrame) -> list[str]:

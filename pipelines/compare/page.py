@@ -1,7 +1,6 @@
 """The comparison as one self-contained page: no script, nothing fetched, fit for print."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,16 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines.compare import sections
-from pipelines.compare.chart import Chart, looks, readable
-from pipelines.compare.charts import draw
+from pipelines.compare import grids, sections
+from pipelines.compare.chart import looks, readable
 from pipelines.compare.collect import Record
 from pipelines.compare.formats import DASH, Row, score, share, spread
-from pipelines.compare.markdown import notes
+from pipelines.compare.method import limits, method, notes
+from pipelines.compare.networks import networks
+from pipelines.compare.report import Report
 from pipelines.compare.sections import Column, grid
-from pipelines.compare.summary import summary
-from pipelines.compare.table import LEGACY, kinds
+from pipelines.compare.slicing import worst_words
+from pipelines.compare.table import LEGACY, kinds, other_suites
 
 TEMPLATE = "page.html.j2"
 
@@ -40,22 +40,27 @@ class Whisker:
     mean: float
 
 
-def page(record: Record, table: pd.DataFrame, charts: Mapping[str, Chart] | None = None) -> str:
-    """Return the page; `charts` are drawn here unless the caller has drawn them."""
-    drawn = draw(record, table) if charts is None else charts
+def page(report: Report) -> str:
+    """Return the page."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(TEMPLATE).render(
-        record=record,
-        facts=_facts(record, table),
-        summary=summary(record, table),
-        looks=looks(table),
-        tables={
+    text = environment.get_template(TEMPLATE).render(**_scores(report), **_answers(report))
+    return text.lstrip()
+
+
+def _scores(report: Report) -> dict[str, Any]:
+    """Return what the page shows of the table and the figures."""
+    record, table = report.record, report.table
+    return {
+        "record": record,
+        "facts": _facts(record, table),
+        "looks": looks(table),
+        "tables": {
             "scores": _shown("Scores on the test split", sections.SCORES, table),
             "speed": _shown("Speed and size", sections.SPEED, table),
             "settings": _shown("Chosen settings", sections.SETTINGS, table),
@@ -63,42 +68,49 @@ def page(record: Record, table: pd.DataFrame, charts: Mapping[str, Chart] | None
             "kinds": _shown(
                 "Share of the IoU kept, by kind", sections.by_kind(kinds(record)), table
             ),
+            "suites": _shown(
+                "Corruption and geometry, means over kinds and severities",
+                sections.by_suite(other_suites(record)),
+                table,
+            ),
         },
-        whiskers=_whiskers(table),
-        networks=networks(record),
-        classes=_classes(record, table),
-        absent=absent(record),
-        charts=drawn,
-        legacy=_legacy(table),
-        notes=notes(record, table),
-        dash=DASH,
-    )
+        "whiskers": _whiskers(table),
+        "networks": networks(record),
+        "classes": _classes(record, table),
+        "absent": absent(record),
+        "charts": report.charts,
+        "legacy": _legacy(table),
+        "dash": DASH,
+    }
+
+
+def _answers(report: Report) -> dict[str, Any]:
+    """Return what the page shows of comparisons."""
+    record, table = report.record, report.table
+    return {
+        "advice": report.advice,
+        "summary": report.summary,
+        "pairs": grids.pair_grid(report.pairs),
+        "pair_notes": grids.pair_notes(report.pairs),
+        "claims": grids.claim_grid(report.claims),
+        "own_claims": grids.claim_grid(report.own_claims),
+        "slices": grids.slice_grid(report.slices, report.names),
+        "worst_slices": worst_words(report.slices, report.names),
+        "left_out": report.slices.left_out,
+        "searches": grids.search_grid(report.searches),
+        "settings": grids.setting_grid(report.searches),
+        "importance_notes": grids.importance_notes(report.searches),
+        "method": method(record, table, report.evidence),
+        "limits": limits(report),
+        "notes": notes(record, table),
+    }
 
 
 def absent(record: Record) -> list[str]:
     """Return the foreground classes that no test image shows, in words."""
-    counts = record.contenders[0].finals[0].test_counts.sum(axis=(0, 2))
+    counts = record.contenders[0].finals[0].tested.counts.sum(axis=(0, 2))
     names = record.classes.names
     return [readable(names[place]) for place in range(1, len(names)) if counts[place] == 0]
-
-
-def networks(record: Record) -> dict[str, str]:
-    """Return by architecture what was asked of its network, as text.
-
-    Weights from a file are named by the file alone: its folder is one machine's affair.
-    """
-    found = {}
-    for each in record.contenders:
-        options = {
-            key.removeprefix("network."): value
-            for key, value in each.finals[0].params.items()
-            if key.startswith("network.") and value != "None"
-        }
-        if "encoder_weights" in options:
-            options["encoder_weights"] = Path(options["encoder_weights"]).name
-        texts = [f"{readable(key)} {value}" for key, value in options.items()]
-        found[each.name] = ", ".join(texts) or "its defaults"
-    return found
 
 
 def _facts(record: Record, table: pd.DataFrame) -> list[str]:

@@ -9,7 +9,17 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipelines.compare.formats import Row, amount, duration, percent, plain, score, span, spread
+from pipelines.compare.formats import (
+    Row,
+    amount,
+    duration,
+    percent,
+    plain,
+    score,
+    span,
+    spread,
+    with_spread,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ def _number(
     best: Literal["high", "low", ""] = "",
     meaning: str = "",
 ) -> Column:
-    return Column(heading, lambda row: text(row[key]), meaning, key, best)
+    return Column(heading, lambda row: with_spread(row, key, text), meaning, key, best)
 
 
 def _tenths(value: float) -> str:
@@ -119,10 +129,10 @@ TERMINAL = (
     NAME,
     IOU,
     INTERVAL,
-    _number("Dice", "dice", score),
-    _number("small", "iou_small", score),
-    replace(KEPT, heading="occluded"),
-    replace(LATENCY, heading="ms"),
+    replace(DICE, text=lambda row: score(row["dice"])),
+    Column("small", lambda row: score(row["iou_small"])),
+    Column("occluded", lambda row: percent(row["retention"])),
+    Column("ms", lambda row: _tenths(row["latency_p50_ms"])),
 )
 MARKDOWN = (
     ("Scores", SCORES),
@@ -130,6 +140,19 @@ MARKDOWN = (
     ("Chosen settings", SETTINGS),
     ("Training cost", COST),
 )
+
+
+def by_suite(suites: list[str]) -> tuple[Column, ...]:
+    """Return the columns of suites beside occlusion: the IoU, and the share of it kept."""
+    shown = [
+        column
+        for suite in suites
+        for column in (
+            _score(f"IoU, {suite}", f"{suite}_iou", "mean over kinds"),
+            _number("kept", f"{suite}_retention", percent, meaning="share of the IoU"),
+        )
+    ]
+    return (NAME, *shown)
 
 
 def by_kind(kinds: list[str]) -> tuple[Column, ...]:

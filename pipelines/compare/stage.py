@@ -1,4 +1,4 @@
-"""The last stage: the table as CSV, Markdown and one HTML page, kept here and in MLflow."""
+"""The last stage: the table as CSV, Markdown, LaTeX and one HTML page, kept here and in MLflow."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.compare.charts import draw
 from pipelines.compare.collect import Record, collect
+from pipelines.compare.latex import latex
 from pipelines.compare.markdown import markdown
 from pipelines.compare.page import page
+from pipelines.compare.report import build_report
 from pipelines.compare.sections import TERMINAL, texts
-from pipelines.compare.table import build_table
 from pipelines.config import Experiment
 from pipelines.tracking import Tracker
 
@@ -19,14 +19,15 @@ from pipelines.tracking import Tracker
 def run(tracker: Tracker, experiment: Experiment, folder: Path, console: Console) -> None:
     """Build the comparison from MLflow, write it to `folder` and to the study's run, print it."""
     record = collect(tracker, experiment.name, experiment.study)
-    table = build_table(record)
-    charts = draw(record, table)
+    report = build_report(record, experiment.claims)
+    table = report.table
     with tracker.files(record.run_id) as files:
         table.to_csv(files / "comparison.csv", index=False)
-        (files / "comparison.md").write_text(markdown(record, table), encoding="utf-8")
-        (files / "comparison.html").write_text(page(record, table, charts), encoding="utf-8")
+        (files / "comparison.md").write_text(markdown(report), encoding="utf-8")
+        (files / "comparison.tex").write_text(latex(record, table), encoding="utf-8")
+        (files / "comparison.html").write_text(page(report), encoding="utf-8")
         (files / "figures").mkdir()
-        for name, chart in charts.items():
+        for name, chart in report.charts.items():
             (files / "figures" / f"{name}.png").write_bytes(chart.png())
         _copy(files, folder)
     console.print(_printed(record, texts(TERMINAL, table)))
@@ -43,7 +44,7 @@ def _copy(files: Path, folder: Path) -> None:
 
 
 def _printed(record: Record, rows: list[list[str]]) -> Table:
-    images = len(record.contenders[0].finals[0].test_ids)
+    images = len(record.contenders[0].finals[0].tested.ids)
     title = f"{record.study}: test split, {images} images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, column in enumerate(TERMINAL):

@@ -1,87 +1,53 @@
-"""The comparison in a paragraph: each sentence is read off the table and the finals' settings."""
+"""What the first screen says beside its answers: what surprises, and what was not learned."""
 
 from typing import Any
 
 import pandas as pd
 
-from pipelines.compare.collect import Contender, Record
-from pipelines.compare.formats import Row, percent, plain, score, span
+from pipelines.compare.advice import not_learned
+from pipelines.compare.collect import Record
+from pipelines.compare.evidence import Evidence
+from pipelines.compare.formats import listed, plain
+from pipelines.compare.networks import is_pretrained
+from pipelines.compare.pairs import Pair
+from pipelines.compare.wording import figure, training_noise
 
-LEARNED = 0.1  # a foreground IoU below this says that nothing worth comparing was learned
 SMALL_GRID = 96  # pixels; below it an eye is one or two pixels high
 
 
-def summary(record: Record, table: pd.DataFrame) -> list[str]:
-    """Return the sentences: the best, the fastest, the steadiest, and what surprises."""
-    rows: list[dict[Any, Any]] = table.to_dict("records")
-    found = [_best(rows), _learned(rows), _fastest(rows), _steadiest(rows)]
-    return [sentence for sentence in (*found, _unet_below_segnet(record, table)) if sentence]
+def summary(
+    record: Record, table: pd.DataFrame, evidence: Evidence, found: list[Pair]
+) -> list[str]:
+    """Return the sentences."""
+    told = [not_learned(evidence), order(found), _unet_below_segnet(record, table, found)]
+    return [sentence for sentence in told if sentence]
 
 
-def _best(rows: list[dict[Any, Any]]) -> str:
-    first, *others = rows
-    interval = span(first, "iou_low", "iou_high")
-    opening = (
-        f"{first['architecture']} has the best test IoU, {score(first['iou'])} "
-        f"(95 % interval {interval}, {first['test_images']} images)"
-    )
-    if not others:
-        return f"{opening}; there is no other to compare it with."
-    level = [str(row["architecture"]) for row in others if overlap(first, row)]
-    if level:
-        verb = "overlaps" if len(level) == 1 else "overlap"
-        return f"{opening}; the interval of {_listed(level)} {verb} it: not separated."
-    second = others[0]
-    return (
-        f"{opening}; the next, {second['architecture']} with {score(second['iou'])} "
-        f"({span(second, 'iou_low', 'iou_high')}), lies below it without overlap."
-    )
-
-
-def overlap(one: Row, other: Row) -> bool:
-    """Return whether the intervals of two rows share a point."""
-    return bool(one["iou_low"] <= other["iou_high"] and other["iou_low"] <= one["iou_high"])
-
-
-def _learned(rows: list[dict[Any, Any]]) -> str:
-    if rows[0]["iou"] >= LEARNED:
+def order(found: list[Pair]) -> str:
+    """Say which differences of the test IoU are sure, from the paired intervals."""
+    if not found:
         return ""
-    return (
-        f"No network reaches an IoU of {LEARNED}: training was too short for the order, or the "
-        "share kept under occlusion, to mean anything."
-    )
+    comparisons = [pair.comparison for pair in found]
+    sure = [each for each in comparisons if each.verdict == "supported"]
+    open_ones = [each for each in comparisons if each.verdict != "supported"]
+    parts = []
+    if sure:
+        named = [f"{each.first} above {each.second} by {figure(each)}" for each in sure]
+        parts.append(f"Sure of the test IoU: {listed(named)}")
+    if open_ones:
+        named = [f"{each.first} and {each.second}, {figure(each)}" for each in open_ones]
+        parts.append(f"{'not separated' if sure else 'Not separated'}: {listed(named)}")
+    seeds = comparisons[0].estimate.seeds
+    return f"{'; '.join(parts)} (95 % intervals of paired differences, {training_noise(seeds)})."
 
 
-def _fastest(rows: list[dict[Any, Any]]) -> str:
-    fastest = min(rows, key=lambda row: row["latency_p50_ms"])
-    threads = int(fastest["latency_threads"])
-    return (
-        f"{fastest['architecture']} is the fastest: {fastest['latency_p50_ms']:.1f} ms an image "
-        f"(median, batch 1, {threads} thread{'s' if threads > 1 else ''})."
-    )
-
-
-def _steadiest(rows: list[dict[Any, Any]]) -> str:
-    """Name who keeps most, of those that have something to keep, beside who scores highest."""
-    learned = [row for row in rows if row["iou"] >= LEARNED]
-    if not learned:
+def _unet_below_segnet(record: Record, table: pd.DataFrame, found: list[Pair]) -> str:
+    """Explain a U-Net that is surely below a SegNet trained from scratch, from their settings."""
+    wanted = {"unet", "segnet"}
+    compared = [each.comparison for each in found]
+    both = [each for each in compared if {each.first, each.second} == wanted]
+    if any(each.verdict == "undecided" for each in both):
         return ""
-    keeper = max(learned, key=lambda row: row["retention"])
-    highest = max(learned, key=lambda row: row["occluded_iou"])
-    opening = (
-        f"{keeper['architecture']} keeps most under occlusion, {percent(keeper['retention'])} of "
-        "its IoU on average"
-    )
-    if keeper is highest:
-        return f"{opening}, and scores highest there ({score(keeper['occluded_iou'])})."
-    return (
-        f"{opening}, but {highest['architecture']} still scores higher there "
-        f"({score(highest['occluded_iou'])} against {score(keeper['occluded_iou'])})."
-    )
-
-
-def _unet_below_segnet(record: Record, table: pd.DataFrame) -> str:
-    """Explain a U-Net that ranks below a SegNet trained from scratch, from their settings."""
     rows: dict[str, Any] = {row["architecture"]: row for row in table.to_dict("records")}
     contenders = {each.name: each for each in record.contenders}
     if not {"unet", "segnet"} <= set(rows) or rows["unet"]["iou"] >= rows["segnet"]["iou"]:
@@ -105,16 +71,4 @@ def _unet_below_segnet(record: Record, table: pd.DataFrame) -> str:
         reasons.append(
             f"segnet spends {plain(round(ratio, 1))} times the multiply-adds on an image"
         )
-    return f"That unet ranks below segnet is no surprise here: {_listed(reasons, '; ')}."
-
-
-def is_pretrained(contender: Contender) -> bool:
-    """Return whether the finals of a network started from given encoder weights."""
-    given = contender.finals[0].params.get("network.encoder_weights", "none")
-    return given not in ("none", "None", "")
-
-
-def _listed(names: list[str], comma: str = ", ") -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{comma.join(names[:-1])}{';' if comma == '; ' else ''} and {names[-1]}"
+    return f"That unet ranks below segnet is no surprise here: {listed(reasons, '; ')}."

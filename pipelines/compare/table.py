@@ -1,7 +1,7 @@
 """The comparison table: one row an architecture, means over its finals, no holes.
 
 A column `<score>` is the mean over seeds, `<score>_sd` the standard deviation over seeds (empty
-with one seed), and `iou_low`, `iou_high` the 95 % bootstrap interval over test images.
+with one seed), and `iou_low`, `iou_high` the 95 % bootstrap interval over the test photographs.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from faceseg.statistics import bootstrap_mean_iou, interval
+from faceseg.statistics import Measured, Resampling, estimate, mean_iou, measure, overlaps
 from pipelines.compare.collect import Contender, Final, Record
 from pipelines.compare.gaps import refuse_gaps, value
 
@@ -46,20 +46,29 @@ MEASURES = (
     "model/macs",
     "model/size_mb",
 )
+RESAMPLES = 10_000
 LEGACY = ("legacy_iou", "legacy_dice", "legacy_precision", "legacy_recall")
 
 
-def build_table(record: Record) -> pd.DataFrame:
+def build_table(record: Record, resamples: int = RESAMPLES) -> pd.DataFrame:
     """Return the table, best test IoU first. Raises UserError naming a missing cell."""
     refuse_gaps(record, _metrics(record), TUNED)
-    rows = [_row(record, contender) for contender in record.contenders]
+    rows = [_row(record, contender, resamples) for contender in record.contenders]
     return pd.DataFrame(rows).sort_values("iou", ascending=False, ignore_index=True)
 
 
 def kinds(record: Record) -> list[str]:
     """Return the kinds of occlusion that the finals were put through, in order."""
-    rows = record.contenders[0].finals[0].occlusion
+    rows = record.contenders[0].finals[0].rows["occlusion"]
     return [str(kind) for kind in rows.kind.unique() if kind != "clean"]
+
+
+def other_suites(record: Record) -> list[str]:
+    """Return the suites beside occlusion that every final was put through."""
+    finals = [final for each in record.contenders for final in each.finals]
+    return [
+        suite for suite in ("corruption", "geometry") if all(suite in each.rows for each in finals)
+    ]
 
 
 def column(setting: str) -> str:
@@ -75,39 +84,55 @@ def _metrics(record: Record) -> tuple[str, ...]:
         *(f"occlusion/{kind}/retention" for kind in kinds(record)),
         "occlusion/retention",
         "occlusion/mean_iou",
+        *(f"{suite}/mean_iou" for suite in other_suites(record)),
         *MEASURES,
         "seconds/training",
         "epochs",
     )
 
 
-def _row(record: Record, contender: Contender) -> dict[str, object]:
+def _row(record: Record, contender: Contender, resamples: int) -> dict[str, object]:
     finals = contender.finals
     row: dict[str, object] = {"architecture": contender.name, "finals": len(finals)}
-    row |= {column(setting): float(finals[0].params[setting]) for setting in TUNED}
+    row |= {column(setting): float(finals[0].params.get(setting, math.nan)) for setting in TUNED}
     for name in SCORES:
         row |= _over_seeds(name, finals, f"test/{name}")
-    draws = [bootstrap_mean_iou(final.test_counts) for final in finals]
-    row["iou_low"], row["iou_high"] = interval(np.mean(draws, axis=0))
+    row["iou_low"], row["iou_high"] = _iou_interval(finals, resamples)
     for name in record.classes.names[1:]:
         row |= _over_seeds(f"iou/{name}", finals, f"test/iou/{name}")
     for kind in kinds(record):
         row |= _over_seeds(f"retention/{kind}", finals, f"occlusion/{kind}/retention")
     row |= _over_seeds("retention", finals, "occlusion/retention")
     row |= _over_seeds("occluded_iou", finals, "occlusion/mean_iou")
-    row |= {name.replace("/", "_"): _mean(finals, name) for name in MEASURES}
-    row["train_seconds"] = _mean(finals, "seconds/training")
-    row["train_epochs"] = _mean(finals, "epochs")
+    for suite in other_suites(record):
+        row |= _over_seeds(f"{suite}_retention", finals, f"{suite}/retention")
+        row |= _over_seeds(f"{suite}_iou", finals, f"{suite}/mean_iou")
+    for name in MEASURES:
+        row |= _over_seeds(name.replace("/", "_"), finals, name)
+    row |= _over_seeds("train_seconds", finals, "seconds/training")
+    row |= _over_seeds("train_epochs", finals, "epochs")
     row["trials"] = sum(contender.states.values())
     row["trials_pruned"] = contender.states["pruned"]
     row["trials_failed"] = contender.states["failed"]
     row["search_seconds"] = contender.trial_seconds
     row["search_epochs"] = contender.trial_epochs
     row |= {name: _mean(finals, f"test/{name}") for name in LEGACY}
-    row["test_images"] = len(finals[0].test_ids)
+    row["test_images"] = len(finals[0].tested.ids)
     row["data"] = record.manifest.fingerprint
     row["commit"] = record.commit
     return row
+
+
+def measured_iou(finals: tuple[Final, ...], resamples: int) -> Measured:
+    """Return the foreground IoU of each final, and of its test photographs drawn anew."""
+    tallies = overlaps(np.stack([final.tested.counts for final in finals]))
+    return measure(tallies, mean_iou, Resampling(finals[0].records.photos, resamples))
+
+
+def _iou_interval(finals: tuple[Final, ...], resamples: int) -> tuple[float, float]:
+    """Return the interval of these finals' mean IoU over photographs, training noise apart."""
+    found = estimate(measured_iou(finals, resamples))
+    return float(np.clip(found.fixed_low, 0, 1)), float(np.clip(found.fixed_high, 0, 1))
 
 
 def _mean(finals: tuple[Final, ...], metric: str) -> float:

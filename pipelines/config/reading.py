@@ -1,8 +1,9 @@
 """Reading an experiment's file: bases, overrides, environment variables, and what is wrong.
 
 A file may name a `base:` beside it and say only what differs; `--set search.trials=50`
-overrides one value; `${NAME}` stands for an environment variable. Unknown keys are refused
-with the nearest right one.
+overrides one value, and `--set @FILE` all that FILE says: so one file fits many experiments to
+a small machine. `${NAME}` stands for an environment variable. Unknown keys are refused with the
+nearest right one.
 """
 
 import difflib
@@ -25,7 +26,10 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     content = _read(path, seen=())
     content.setdefault("name", path.stem)
     for override in overrides:
-        _override(content, override)
+        if override.startswith("@"):
+            content = _merge(content, _read(Path(override[1:]), seen=()))
+        else:
+            _override(content, override)
     content = _expand(content, path)
     try:
         return Experiment.model_validate(content)
@@ -89,7 +93,9 @@ def _expand(value: Any, path: Path) -> Any:
 def _override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UserError(f"--set takes KEY=VALUE, such as search.trials=50, not {override!r}")
+        raise UserError(
+            f"--set takes KEY=VALUE, such as search.trials=50, or @FILE, not {override!r}"
+        )
     *holders, last = key.strip().split(".")
     section = content
     for holder in holders:

@@ -1,24 +1,26 @@
 """The sections of an experiment: what may be said, in what range, and what it means."""
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from faceseg.classes import LAPA, ClassSet
 from faceseg.training.settings import TrainingSettings
+from pipelines.config.architectures import (
+    Network,
+    Variant,
+    check_architecture,
+    check_variant,
+)
+from pipelines.config.claims import Claim
+from pipelines.config.gate import Gate
 from pipelines.config.secrets import redact
+from pipelines.config.section import Section
 from pipelines.search.space import Space
-
-
-class Section(BaseModel):
-    """Frozen, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Drawn(Section):
@@ -41,6 +43,12 @@ class Data(Section):
     classes: Literal["lapa"] | ClassSet = "lapa"
     image_size: tuple[int, int] = (256, 256)
     on_bad: Literal["stop", "skip"] = "stop"
+    label_resizing: Literal["nearest", "bilinear"] = Field(
+        "nearest",
+        description="bilinear: a defect of the reference study, kept for its replication; labels "
+        "of train and val get ids of classes that are not there",
+        exclude_if=lambda value: value == "nearest",
+    )
     drawn: Drawn = Drawn()
 
     @property
@@ -59,47 +67,10 @@ class Data(Section):
         return self
 
 
-# Where an experiment runs and keeps things is no part of what it is.
+# Where an experiment runs and keeps things, and what is asked of its results, is no part of what
+# it is.
 WHERE = ("resources", "tracking", "storage", "checkpoints")
-
-# What each builder takes, told here because asking it would load a framework.
-COMMON = ("alpha", "width", "encoder_weights", "batch_norm_momentum")
-ARCHITECTURES: dict[str, tuple[str, ...]] = {
-    "unet": COMMON,
-    "pspnet": (*COMMON, "output_stride"),
-    "segnet": (*COMMON, "encoder"),
-    "reference-unet": COMMON,
-    "reference-pspnet": COMMON,
-    "reference-segnet": COMMON,
-}
-
-
-class Network(Section):
-    """Options of one architecture; None leaves the architecture's own default."""
-
-    alpha: float | None = Field(None, gt=0)
-    width: float | None = Field(None, gt=0)
-    encoder: Literal["vgg", "mobilenetv2"] | None = None
-    encoder_weights: str | None = None
-    output_stride: Literal[8, 16] | None = None
-    batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
-
-    def options(self) -> dict[str, Any]:
-        """Return what was given, as keyword arguments of the builder."""
-        return self.model_dump(exclude_none=True)
-
-
-def check_architecture(name: str, network: Network) -> None:
-    """Raise ValueError for an unknown architecture, or an option that it does not take."""
-    if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ARCHITECTURES)}"
-        raise ValueError(f"architectures.{name}: no such network; {hint}")
-    taken = ARCHITECTURES[name]
-    if strange := [option for option in network.options() if option not in taken]:
-        raise ValueError(
-            f"architectures.{name} takes no {', '.join(strange)}; it takes {', '.join(taken)}"
-        )
+ASKED = ("description", "claims", "gate")
 
 
 class Search(Section):
@@ -123,9 +94,18 @@ class Finals(Section):
 
 
 class Robustness(Section):
-    """The occlusion evaluation: which kinds, on how many images."""
+    """The robustness suites: which kinds of each, on how many images.
 
-    kinds: tuple[str, ...] = ("gray_square", "blob", "eye_band")
+    Trials are occluded only; finals go through corruptions and geometry too, where kinds are given.
+    """
+
+    kinds: tuple[str, ...] = Field(("gray_square", "blob", "eye_band"), description="of occ-v1")
+    corruption: tuple[str, ...] = Field(
+        (), description="of cor-v1", exclude_if=lambda given: not given
+    )
+    geometry: tuple[str, ...] = Field(
+        (), description="of geo-v1", exclude_if=lambda given: not given
+    )
     trial_images: int = Field(50, ge=1, description="validation images, for every trial")
     final_images: int = Field(500, ge=1, description="test images, for every final")
 
@@ -157,15 +137,21 @@ class Experiment(Section):
     description: str = ""
     seed: int = 0
     data: Data = Data()
-    architectures: dict[str, Network] = {
-        "unet": Network(),
-        "pspnet": Network(),
-        "segnet": Network(),
-    }
+    architectures: dict[str, Network] = Field(
+        {"unet": Network(), "pspnet": Network(), "segnet": Network()}
+    )
+    variants: dict[str, Variant] = Field({}, exclude_if=lambda given: not given)
+    ensemble: bool = Field(
+        False,
+        description="test the mean of all architectures too",
+        exclude_if=lambda given: not given,
+    )
     training: TrainingSettings = TrainingSettings()
     search: Search = Search()
     finals: Finals = Finals()
     robustness: Robustness = Robustness()
+    claims: tuple[Claim, ...] = Field((), description="to be answered beside the reference study's")
+    gate: Gate = Gate()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     storage: Path = Path("results")
@@ -173,10 +159,10 @@ class Experiment(Section):
         None, description="an fsspec address (s3://…) that every node reaches; None: in storage"
     )
 
-    @field_validator("architectures", mode="before")
+    @field_validator("architectures", "variants", mode="before")
     @classmethod
     def _without_the_dropped(cls, value: Any) -> Any:
-        """Leave out architectures set to null: so a variant drops one of its base."""
+        """Leave out what is set to null: so an experiment drops a network of its base."""
         if isinstance(value, dict):
             return {name: network for name, network in value.items() if network is not None}
         return value
@@ -192,6 +178,8 @@ class Experiment(Section):
             raise ValueError("architectures: name at least one")
         for name, network in self.architectures.items():
             check_architecture(name, network)
+        for name, variant in self.variants.items():
+            check_variant(name, variant, self.architectures)
         self.search.space.check_ends(self.training)
         for point in self.search.first:
             self.search.space.check(point)
@@ -203,19 +191,27 @@ class Experiment(Section):
         for key in left_out:
             holder, _, last = key.rpartition(".")
             section = content[holder] if holder else content
-            section.pop(last)
+            section.pop(last, None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def networks(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What is trained, variants last: by name, the architecture and the builder's options."""
+        found = {name: (name, network.options()) for name, network in self.architectures.items()}
+        for name, variant in self.variants.items():
+            found[name] = (variant.of, found[variant.of][1] | variant.options())
+        return found
 
     @property
     def study(self) -> str:
         """The study's name: same experiment, same study, whatever runs it and for how long."""
-        left_out = (*WHERE, "description", "search.trials", "finals.seeds")
+        left_out = (*WHERE, *ASKED, "search.trials", "finals.seeds", "ensemble")
         return f"{self.name}-{self.digest(*left_out)[:8]}"
 
     @property
     def single(self) -> str:
         """The name of single trainings: they are no part of a study."""
-        return f"{self.name}-single-{self.digest(*WHERE)[:8]}"
+        return f"{self.name}-single-{self.digest(*WHERE, *ASKED)[:8]}"
 
     @property
     def tracking_uri(self) -> str:

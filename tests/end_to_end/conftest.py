@@ -1,7 +1,7 @@
 """The command line run as people run it, and one tiny study that many tests look at.
 
-Three architectures at 32 px, two trials and a final each, one worker. What it scores is of no
-interest; what it leaves behind is.
+Three architectures at 32 px, two trials and a final each, a variant of one, and the ensemble; one
+worker. What it scores is of no interest; what it leaves behind is.
 """
 
 import os
@@ -30,6 +30,9 @@ architectures:
   unet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
   pspnet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
   segnet: {width: 0.1, batch_norm_momentum: 0.5}
+variants:
+  segnet-narrow: {of: segnet, width: 0.05}
+ensemble: true
 training: {epochs: 2}
 search:
   trials: 2
@@ -40,7 +43,12 @@ search:
   pruner: halving
   grace_epochs: 1
 finals: {seeds: 1}
-robustness: {kinds: [gray_square, eye_band], trial_images: 2, final_images: 3}
+robustness:
+  kinds: [gray_square, eye_band]
+  corruption: [grey]
+  geometry: [flip, resolution]
+  trial_images: 2
+  final_images: 3
 resources: {workers: 1, cpus: 2}
 """
 Faceseg = Callable[..., subprocess.CompletedProcess[str]]
@@ -100,7 +108,12 @@ class Store:
 
     def jobs(self) -> list[Run]:
         """Return the runs of all trials and finals."""
-        return [*self.runs(kind="trial"), *self.runs(kind="final")]
+        return [*self.runs(kind="trial"), *self.finals()]
+
+    def finals(self) -> list[Run]:
+        """Return the runs of the finals: the ensemble was not trained."""
+        found = self.runs(kind="final")
+        return [run for run in found if run.data.tags["faceseg.architecture"] != "ensemble"]
 
     def points(self, run: Run) -> dict[str, Curve]:
         """Return every point of a run: by metric, the steps and values."""

@@ -22,15 +22,15 @@ RUNNING = Running(
 
 def snapshot(done: int) -> Snapshot:
     counts = {"unet": {"complete": 2, "pruned": 1, "running": 1}, "segnet": {"fail": 1}}
-    return Snapshot(
-        [RUNNING], counts, {"unet": 0.5, "segnet": None}, {"unet": 1, "segnet": 0}, done, 40
-    )
+    budgets, finals = {"unet": 4, "segnet": 4}, {"unet": 1, "segnet": 0}
+    best = {"unet": 0.5, "segnet": None}
+    return Snapshot([RUNNING], counts, budgets, best, finals, done, 40)
 
 
 def show(*snapshots: Snapshot, terminal: bool, news: tuple[str, ...] = ()) -> str:
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=terminal, width=150)
-    with Display(console, trials=4, seeds=2) as shown:
+    with Display(console, seeds=2) as shown:
         for each in snapshots:
             shown(each, list(news))
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """A small study made in code: three architectures, two seeds each, five classes, six images."""
 
-from collections import Counter
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -8,10 +8,17 @@ import pandas as pd
 import pytest
 
 from faceseg.classes import ClassSet
-from faceseg.data.manifest import Manifest, SplitFacts
+from faceseg.evaluation import Evaluation
 from faceseg.metrics import confusion_per_image
+from faceseg.records import Records
+from faceseg.robustness.conditions import Condition
 from pipelines.compare.collect import Contender, Final, Record
+from pipelines.compare.page import page
+from pipelines.compare.report import Report, build_report
+from pipelines.compare.trials import Trial
+from pipelines.config import Experiment
 from pipelines.panel import Panel
+from tests.pipelines.compare import made
 
 CLASSES = ClassSet(
     names=("background", "skin", "left_eye", "right_eye", "hat"),
@@ -23,17 +30,13 @@ CLASSES = ClassSet(
 )
 IMAGES = 6
 SIZE = 16
-PARAMS = {
-    "learning_rate": "0.003",
-    "batch_size": "8",
-    "weight_decay": "0.0001",
-    "dice_weight": "1.0",
-    "cross_entropy_weight": "1.0",
-    "encoder_learning_rate_factor": "1.0",
-    "augmentation.strength": "1.0",
-    "epochs": "3",
-    "network.encoder_weights": "none",
-}
+BLIND = 0.1  # what the mean label map scores
+FACTS = tuple({"face_share": 0.1 * place} for place in range(IMAGES))
+STEPS = [  # kind, severity, share of the face covered
+    ("clean", 0.0, 0.0),
+    *(("blob", share, share) for share in (0.05, 0.1, 0.2, 0.35, 0.5)),
+    *(("eye_band", step, 0.1 * step) for step in (1.0, 2.0, 3.0)),
+]
 SCORES = (
     *("iou", "dice", "precision", "recall", "iou_small", "boundary_iou", "iou_with_background"),
     *("pixel_accuracy", "iou_per_image", "iou_worst_tenth", "calibration_error"),
@@ -77,92 +80,84 @@ def make_final(name: str, seed: int) -> Final:
         "occlusion/mean_iou": 0.8 * iou,
         "occlusion/blob/retention": 0.7,
         "occlusion/eye_band/retention": 0.9,
+        **made.COSTS,
         "latency/p50_ms": latency,
         "latency/p95_ms": 1.5 * latency,
-        "latency/threads": 1.0,
-        "memory/peak_mb": 900.0,
-        "model/parameters": 5e5,
         "model/macs": macs,
-        "model/size_mb": 2.5,
         "seconds/training": 60.0 + 20 * seed,
-        "epochs": 3.0,
     }
     return Final(
         number=seed,
         seed=100 + seed,
         run_id=f"{name}-{seed}",
         metrics=metrics,
-        params=dict(PARAMS),
-        history=history(iou),
-        occlusion=occlusion(iou),
-        test_ids=ids,
-        test_counts=confusion_per_image(labels, predicted, len(CLASSES)),
+        params=dict(made.PARAMS),
+        history=made.history(iou),
+        records=Records(ids, conditions(wrong, seed), BLIND, tested(ids, labels, predicted), FACTS),
+        rows={"occlusion": occlusion(iou)},
         panel=Panel(
             ids[:2],
             {ids[place]: images[place] for place in range(2)},
             {ids[place]: labels[place] for place in range(2)},
             {ids[place]: predicted[place] for place in range(2)},
+            ids[:2],
         ),
     )
 
 
-def history(iou: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "epoch": [1, 2, 3],
-            "train/loss": [2.0, 1.0, 0.5],
-            "val/loss": [2.2, 1.3, 1.1],
-            "val/iou": [iou / 4, iou / 2, iou],
-        }
+def tested(ids: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray) -> Evaluation:
+    """Matrices of the images; outlines that are all hit, and no calibration."""
+    edges = np.full((IMAGES, len(CLASSES), 2), 10)
+    return Evaluation(
+        ids,
+        confusion_per_image(labels, predicted, len(CLASSES)),
+        edges,
+        np.full((IMAGES, 2), 40),
+        np.zeros((2, 15, 3)),
     )
 
 
 def occlusion(iou: float) -> pd.DataFrame:
-    steps = [("clean", 0.0, 0.0)]
-    steps += [("blob", share, share) for share in (0.05, 0.1, 0.2, 0.35, 0.5)]
-    steps += [("eye_band", step, 0.1 * step) for step in (1.0, 2.0, 3.0)]
     rows = [
         {"kind": kind, "severity": severity, "share": share, "policy": policy, "images": IMAGES,
          "iou": iou * (1 - (1.0 if policy == "visible" else 0.5) * share)}
-        for kind, severity, share in steps
+        for kind, severity, share in STEPS
         for policy in ("visible", "unoccluded")
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def make_manifest(classes: ClassSet = CLASSES) -> Manifest:
-    shares = dict(zip(classes.names, (0.57, 0.38, 0.025, 0.025, 0.0), strict=True))
-    facts = SplitFacts(
-        count=IMAGES, photos=IMAGES, repeated=0, class_shares=shares, digest="d" * 32
-    )
-    return Manifest(
-        pack_version=1,
-        key="k" * 20,
-        fingerprint="fedcba9876543210" * 2,
-        classes=classes,
-        image_size=(64, 64),
-        on_bad="stop",
-        source={"source": "made"},
-        splits={"train": facts, "val": facts, "test": facts},
-        shared_photos={},
-        sides=(),
-        problems=(),
-        warnings=(),
-        versions={},
-        files={},
+def conditions(wrong: float, seed: int) -> tuple[Condition, ...]:
+    """What occ-v1 counts: more pixels are wrong as more of the face is covered."""
+    labels = truths()
+    found = []
+    for kind, severity, share in STEPS:
+        counts = confusion_per_image(
+            labels, spoilt(labels, min(1.0, wrong + share / 2), seed), len(CLASSES)
+        ).astype(np.int32)
+        policies = {"visible": counts, "unoccluded": counts}
+        found.append(Condition("occ-v1", kind, severity, policies, np.full(IMAGES, share)))
+    return tuple(found)
+
+
+def trials(iou: float) -> tuple[Trial, ...]:
+    """Three completed trials, two pruned, one failed."""
+    states = ("complete", "pruned", "complete", "failed", "pruned", "complete")
+    values = (0.5, 0.2, 0.8, math.nan, 0.3, 0.9)
+    return tuple(
+        Trial(number, state, iou * value, {"learning_rate": 1e-3, "batch_size": 8.0}, 50.0, 2)
+        for number, (state, value) in enumerate(zip(states, values, strict=True))
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record() -> Record:
     """The study: segnet best, then unet, then pspnet."""
     contenders = tuple(
         Contender(
             name,
             (make_final(name, 0), make_final(name, 1)),
-            Counter(complete=3, pruned=2, failed=1),
-            trial_seconds=300.0,
-            trial_epochs=12,
+            trials(RUNS[name][0][0]),
         )
         for name in RUNS
     )
@@ -171,13 +166,26 @@ def record() -> Record:
         "made-12345678",
         "studyrun",
         "abcdef012345",
-        make_manifest(),
+        made.make_manifest(CLASSES),
         contenders,
+        Experiment(name="made"),
         "A study made up for its tests.",
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def report(record: Record) -> Report:
+    """All that the study comes to."""
+    return build_report(record, resamples=200)
+
+
+@pytest.fixture(scope="session")
+def html(report: Report) -> str:
+    """The page of it."""
+    return page(report)
+
+
+@pytest.fixture(scope="session")
 def contender(record: Record) -> Callable[[str], Contender]:
     """Find an architecture of the study by name."""
     return lambda name: next(each for each in record.contenders if each.name == name)

@@ -1,21 +1,21 @@
-from pipelines.compare.markdown import markdown, notes
-from pipelines.compare.table import build_table
+from pipelines.compare.markdown import markdown
+from pipelines.compare.method import notes
 
 
-def test_each_row_has_the_columns_of_its_header(record):
-    for block in markdown(record, build_table(record)).split("\n\n"):
+def test_each_row_has_the_columns_of_its_header(report):
+    for block in markdown(report).split("\n\n"):
         lines = [line for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) <= 1
 
 
-def test_scores_have_their_spread_and_what_has_none_a_dash(record):
-    text = markdown(record, build_table(record))
+def test_scores_have_their_spread_and_what_has_none_a_dash(report):
+    text = markdown(report)
     assert "| unet | 0.550 ± 0.071 |" in text
     assert "| hat | – | – | – |" in text  # noqa: RUF001  # no test image shows one
     assert "nan" not in text
 
 
-def test_notes_say_on_what_and_of_which_code(record):
-    text = " ".join(notes(record, build_table(record)))
+def test_notes_say_on_what_and_of_which_code(report):
+    text = " ".join(notes(report.record, report.table))
     for fact in ("6 images", "2 seeds", "fedcba987654", "abcdef012345", "made-12345678"):
         assert fact in text

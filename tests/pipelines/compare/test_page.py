@@ -2,10 +2,12 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import pytest
+import pandas as pd
 
-from pipelines.compare.page import networks, page
-from pipelines.compare.table import build_table
+from pipelines.compare.networks import networks
+from pipelines.compare.page import page
+from pipelines.compare.report import build_report
+from pipelines.config.claims import ENSEMBLE, Claim
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = "\"><script>alert(1)</script> $\\bad_{ & '"
@@ -42,9 +44,26 @@ def read(html):
     return reader
 
 
-@pytest.fixture
-def html(record):
-    return page(record, build_table(record))
+def with_others(record):
+    """A variant of the first architecture, and an ensemble, which has no training."""
+    first = record.contenders[0]
+    finals = tuple(
+        replace(
+            final,
+            params={},
+            history=pd.DataFrame(),
+            metrics={
+                name: value
+                for name, value in final.metrics.items()
+                if name not in ("seconds/training", "epochs")
+            },
+        )
+        for final in first.finals
+    )
+    return (
+        replace(first, name=f"{HOSTILE}-scratch", variant_of=HOSTILE, trials=first.trials[:1]),
+        replace(first, name=ENSEMBLE, finals=finals, trials=()),
+    )
 
 
 def test_every_architecture_class_and_origin_is_there(record, html):
@@ -58,14 +77,23 @@ def test_every_architecture_class_and_origin_is_there(record, html):
 def test_sections_come_in_order(html):
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert titles == [
-        "In short",
+        "Which to use for what, and how sure that is",
         "The table",
+        "Every two compared",
+        "The reference study's claims",
         "IoU by class",
-        "How the finals learned",
         "Under occlusion",
-        "What is taken for what",
+        "Which part suffers under which occlusion",
+        "Slices of the test images",
+        "Cost and accuracy",
+        "Where they fail",
         "Test images, their truth, and each network&#39;s mask",
+        "What is taken for what",
+        "How the finals learned",
+        "What mattered in the search",
         "The reference study's formulas, for comparison only",
+        "Method",
+        "Limits",
         "Notes",
     ]
 
@@ -80,7 +108,7 @@ def test_nothing_is_fetched_and_nothing_runs(html):
     reader = read(html)
     assert not {"script", "link", "iframe", "object"} & set(reader.tags)
     fetched = [value for _, name, value in reader.attributes if name in ("src", "href", "srcset")]
-    assert len(fetched) == 4
+    assert len(fetched) == 8
     assert all(value.startswith("data:image/") for value in fetched)
     style = re.search("<style>(.*?)</style>", html, re.DOTALL).group(1)
     assert "url(" not in style
@@ -90,12 +118,12 @@ def test_nothing_is_fetched_and_nothing_runs(html):
 def test_every_figure_says_what_it_shows(html):
     reader = read(html)
     texts = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
-    assert len(texts) == 4
+    assert len(texts) == 8
     assert all(len(text) > 30 for text in texts)
-    assert reader.tags.count("figcaption") == reader.tags.count("figure") == 4
+    assert reader.tags.count("figcaption") == reader.tags.count("figure") == 8
 
 
-def test_hostile_names_stay_text(record):
+def test_hostile_names_stay_text_in_a_study_of_all_sorts(record):
     classes = record.classes.model_copy(
         update={"names": ("background", "skin", "left_eye", "right_eye", HOSTILE)}
     )
@@ -104,7 +132,7 @@ def test_hostile_names_stay_text(record):
         for name, facts in record.manifest.splits.items()
     }
     manifest = record.manifest.model_copy(update={"classes": classes, "splits": splits})
-    contenders = (replace(record.contenders[0], name=HOSTILE), *record.contenders[1:])
+    contenders = (replace(record.contenders[0], name=HOSTILE), *with_others(record))
     hostile = replace(
         record,
         experiment=HOSTILE,
@@ -113,13 +141,20 @@ def test_hostile_names_stay_text(record):
         manifest=manifest,
         contenders=contenders,
     )
-    reader = read(page(hostile, build_table(hostile)))
+    claim = Claim(text=HOSTILE, measure="latency", who=ENSEMBLE, direction="higher")
+    reader = read(page(build_report(hostile, (claim,), resamples=50)))
     assert "script" not in reader.tags
+    assert not re.search(r"\b(nan|inf)\b", reader.text, re.IGNORECASE)
+    assert "Claims of this experiment" in reader.text
+    assert f"{HOSTILE}-scratch is {HOSTILE} with another option" in reader.text
     assert reader.text.count(HOSTILE) >= 8
 
 
-def test_the_page_is_the_same_from_the_same_study(record, html):
-    assert page(record, build_table(record)) == html
+def test_every_claim_has_an_answer(report, html):
+    text = read(html).text
+    for judged in report.claims:
+        assert judged.claim.text in text
+        assert judged.answer in text
 
 
 def test_weights_are_named_by_their_file_alone(record):

@@ -7,16 +7,22 @@ import pytest
 from rich.console import Console
 
 from pipelines.compare import stage
+from pipelines.compare.chart import Chart
 from pipelines.config import Experiment
 
 FILES = [
     "comparison.csv",
     "comparison.html",
     "comparison.md",
+    "comparison.tex",
     "figures/confusion.png",
+    "figures/failures.png",
     "figures/learning_curves.png",
     "figures/occlusion_curves.png",
+    "figures/occlusion_map.png",
+    "figures/pareto.png",
     "figures/predictions.png",
+    "figures/search.png",
 ]
 
 
@@ -37,21 +43,30 @@ def below(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
 
 
-@pytest.fixture
-def printed(record, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "collect", lambda tracker, experiment, study: record)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("stage")
+
+
+@pytest.fixture(scope="module")
+def printed(record, report, html, place):
     console = Console(file=io.StringIO(), width=80)
-    tracker = FakeTracker(tmp_path / "mlflow")
-    stage.run(tracker, Experiment(name="made"), tmp_path / "results", console)
+    tracker = FakeTracker(place / "mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "collect", lambda tracker, experiment, study: record)
+        patch.setattr(stage, "build_report", lambda record, claims: report)
+        patch.setattr(stage, "page", lambda report: html)
+        patch.setattr(Chart, "png", lambda chart: b"drawn")  # seconds, and test_charts draws one
+        stage.run(tracker, Experiment(name="made"), place / "results", console)
     return console.file.getvalue()
 
 
-def test_the_study_run_and_the_folder_get_the_same_files(printed, tmp_path):
-    assert below(tmp_path / "results") == FILES
-    assert below(tmp_path / "mlflow" / "studyrun") == FILES
-    html = (tmp_path / "results" / "comparison.html").read_text(encoding="utf-8")
+def test_the_study_run_and_the_folder_get_the_same_files(printed, place):
+    assert below(place / "results") == FILES
+    assert below(place / "mlflow" / "studyrun") == FILES
+    html = (place / "results" / "comparison.html").read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
-    assert list(pd.read_csv(tmp_path / "results" / "comparison.csv").architecture) == [
+    assert list(pd.read_csv(place / "results" / "comparison.csv").architecture) == [
         "segnet",
         "unet",
         "pspnet",

@@ -8,7 +8,7 @@ from pipelines.compare.table import build_table
 
 
 def rows(record):
-    return build_table(record).set_index("architecture")
+    return build_table(record, 500).set_index("architecture")
 
 
 def change(record, name, seed, **changes):
@@ -29,7 +29,7 @@ def without(record, name, seed, *metrics):
 
 
 def test_the_best_comes_first(record):
-    assert list(build_table(record)["architecture"]) == ["segnet", "unet", "pspnet"]
+    assert list(build_table(record, 500)["architecture"]) == ["segnet", "unet", "pspnet"]
 
 
 def test_means_and_deviations_over_seeds(record):
@@ -55,6 +55,11 @@ def test_trials_are_counted_by_their_end(record):
     assert (row["trials"], row["trials_pruned"], row["trials_failed"]) == (6, 2, 1)
 
 
+def recounted(record, counts):
+    records = record.contenders[0].finals[0].records
+    return replace(records, tested=replace(records.tested, counts=counts))
+
+
 def test_intervals_stand_in_the_order_of_the_predictions(record):
     table = rows(record)
     assert (table["iou_low"] < table["iou_high"]).all()
@@ -68,7 +73,7 @@ def test_images_that_are_all_alike_leave_no_interval(record):
     counts[1, 0] = 4
     alike = np.repeat(counts[None], 6, axis=0)
     for seed in (0, 1):
-        record = change(record, "unet", seed, test_counts=alike)
+        record = change(record, "unet", seed, records=recounted(record, alike))
     row = rows(record).loc["unet"]
     assert row["iou_low"] == pytest.approx(2.5 / 3)
     assert row["iou_high"] == pytest.approx(2.5 / 3)
@@ -106,12 +111,16 @@ def test_a_class_that_no_test_image_shows_has_no_score(record):
 def test_a_network_that_finds_nothing_has_no_precision_and_nothing_to_keep(record):
     for seed in (0, 1):
         final = record.contenders[1].finals[seed]
-        counts = np.zeros_like(final.test_counts)
-        counts[:, :, 0] = final.test_counts.sum(axis=2)
+        counts = np.zeros_like(final.tested.counts)
+        counts[:, :, 0] = final.tested.counts.sum(axis=2)
         undefined = [key for key in final.metrics if key.endswith(("retention", "precision"))]
         record = without(record, "pspnet", seed, *undefined)
         record = change(
-            record, "pspnet", seed, test_counts=counts, occlusion=final.occlusion.assign(iou=0.0)
+            record,
+            "pspnet",
+            seed,
+            records=recounted(record, counts),
+            rows={"occlusion": final.rows["occlusion"].assign(iou=0.0)},
         )
     row = rows(record).loc["pspnet"]
     assert row[["precision", "retention", "retention/blob", "legacy_precision"]].isna().all()

@@ -170,6 +170,26 @@ def test_the_last_of_two_overrides_wins(write: Write):
     assert load(write("seed: 1"), ("seed=2", "seed=3")).seed == 3
 
 
+def test_a_file_may_be_laid_over_an_experiment(write: Write):
+    write("training: {epochs: 2, warmup: 0.2}", "below.yaml")
+    small = write(
+        "base: below.yaml\ndata: {image_size: [32, 32]}\ntraining: {epochs: 3}", "small.yaml"
+    )
+    path = write("seed: 4\ntraining: {epochs: 9, batch_size: 4}")
+    experiment = load(path, (f"@{small}", "training.batch_size=2"))
+    assert (experiment.name, experiment.seed) == ("experiment", 4)
+    assert experiment.data.image_size == (32, 32)
+    training = experiment.training
+    assert (training.epochs, training.batch_size, training.warmup) == (3, 2, 0.2)
+    assert load(path, ("training.epochs=1", f"@{small}")).training.epochs == 3  # the last wins
+
+
+def test_a_file_to_lay_over_that_is_not_there(write: Write):
+    path = write("seed: 1")
+    with pytest.raises(UserError, match=r"no experiment file .*smal\.yaml; .* experiment\.yaml"):
+        load(path, (f"@{path.with_name('smal.yaml')}",))
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

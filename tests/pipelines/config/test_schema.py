@@ -7,7 +7,7 @@ import pytest
 from faceseg.classes import LAPA
 from faceseg.networks.registry import BUILDERS, options_of
 from pipelines.config import Experiment
-from pipelines.config.schema import ARCHITECTURES, Network
+from pipelines.config.architectures import ARCHITECTURES, Network
 
 PLAIN = Experiment(name="plain")
 # What may change in a study that goes on ...
@@ -25,8 +25,10 @@ OTHER_STUDY = [
     {"seed": 1},
     {"data": {"image_size": [64, 64]}},
     {"data": {"drawn": {"difficulty": 0.5}}},
+    {"data": {"label_resizing": "bilinear"}},
     {"architectures": {"unet": {}}},
     {"architectures": {"unet": {"alpha": 0.5}, "pspnet": {}, "segnet": {}}},
+    {"architectures": {"unet": {"pixels": "unit_bgr"}, "pspnet": {}, "segnet": {}}},
     {"training": {"epochs": 11}},
     {"training": {"augmentation": {"flip": False}}},
     {"search": {"space": {"batch_size": {"choices": [8]}}}},
@@ -54,6 +56,17 @@ def test_everything_else_makes_another_study(change: dict[str, object]):
 
 def test_what_is_said_as_it_is_by_default_changes_nothing():
     assert changed({"training": {"batch_size": 8}}).study == PLAIN.study
+
+
+def test_options_that_came_later_leave_the_names_of_older_studies_alone():
+    told = PLAIN.model_dump(mode="json")
+    assert "label_resizing" not in told["data"]
+    assert "pixels" not in told["architectures"]["unet"]
+    assert changed({"data": {"label_resizing": "nearest"}}).study == PLAIN.study
+    assert (
+        changed({"architectures": {"unet": {"pixels": None}, "pspnet": {}, "segnet": {}}}).study
+        == PLAIN.study
+    )
 
 
 def test_the_study_bears_the_experiments_name():

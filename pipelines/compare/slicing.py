@@ -1,0 +1,82 @@
+"""How each contender does on parts of the test images: small faces, dark ones, turned ones."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceseg.slices import ALL, Slices, slices
+from faceseg.statistics import Estimate, Resampling, estimate, mean_iou, measure, overlaps
+from pipelines.compare.collect import Contender, Record
+from pipelines.compare.evidence import Evidence
+
+NO_FACTS = "Nothing is known of the single images: this study's records hold no facts of them."
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """A slice: how many images and photographs, and by contender the IoU with its interval."""
+
+    name: str
+    images: int
+    by_contender: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """All slices, all images first, and a sentence for each that was left out."""
+
+    rows: tuple[SliceRow, ...]
+    left_out: tuple[str, ...]
+
+    def worst(self, name: str) -> SliceRow | None:
+        """Return the slice of a contender's lowest IoU; None if there is no slice."""
+        told = [
+            row
+            for row in self.rows
+            if row.name != ALL and math.isfinite(row.by_contender[name].value)
+        ]
+        return min(told, key=lambda row: row.by_contender[name].value, default=None)
+
+
+def sliced(record: Record, evidence: Evidence) -> Sliced:
+    """Score every contender on every slice of the test images."""
+    final = record.contenders[0].finals[0]
+    known = final.records.facts
+    found = slices(known) if any(known) else Slices((), (NO_FACTS,))
+    everything = np.ones(len(final.tested.ids), dtype=bool)
+    groups = [(ALL, everything), *((each.name, each.members) for each in found.kept)]
+    rows = [
+        SliceRow(
+            name,
+            int(members.sum()),
+            {each.name: _estimate(each, members, evidence.resamples) for each in record.contenders},
+        )
+        for name, members in groups
+    ]
+    return Sliced(tuple(rows), found.left_out)
+
+
+def worst_words(found: Sliced, names: Sequence[str]) -> list[str]:
+    """Name each contender's worst slice, with its interval and n."""
+    told = []
+    for name in names:
+        row = found.worst(name)
+        if row is None:
+            continue
+        here, overall = row.by_contender[name], found.rows[0].by_contender[name]
+        told.append(
+            f"{name} is worst on the slice '{row.name}': IoU {here.value:.3f} "
+            f"({here.fixed_low:.3f} to {here.fixed_high:.3f}, {row.images} images) against "
+            f"{overall.value:.3f} on all"
+        )
+    return told
+
+
+def _estimate(contender: Contender, members: np.ndarray, resamples: int) -> Estimate:
+    finals = contender.finals
+    tallies = np.stack([overlaps(final.tested.counts[members]) for final in finals])
+    photos = np.array(finals[0].records.photos)[members]
+    resampling = Resampling(tuple(str(each) for each in photos), resamples)
+    return estimate(measure(tallies, mean_iou, resampling))

@@ -1,0 +1,148 @@
+"""The ensemble: the best networks' mean probabilities, tested like a final of them all.
+
+Ensemble n is made of every architecture's final n, so there are as many as seeds, and nothing is
+trained. Each is a task on Ray with a worker's share of a node; it reads its members from MLflow,
+and is done once: a study that is run again finds its run.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import ray
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from ray.exceptions import RayError
+
+from faceseg.errors import UserError, first_line
+from pipelines import runs
+from pipelines.config.claims import ENSEMBLE
+from pipelines.context import Context
+from pipelines.search.job import Key
+from pipelines.search.worker import environment
+from pipelines.tracking import Outbox, Sender
+
+BEST = "checkpoints/best.keras"
+LOOK = 2.0  # seconds between two looks for members that are on their way to MLflow
+PARTING = 60.0  # seconds that a task gives its records to arrive
+PATIENCE = 600.0  # seconds that a task waits for its members
+
+
+@dataclass(frozen=True)
+class Member:
+    """An architecture's final: how its run is found."""
+
+    architecture: str
+    winner: str
+
+
+def digest(members: list[Member]) -> str:
+    """Return a short hash of who is together."""
+    return hashlib.sha256(str(members).encode()).hexdigest()[:8]
+
+
+def run(context: Context, winners: dict[str, str]) -> str:
+    """Test all ensembles that have not been; return their digest. UserError if one fails."""
+    experiment = context.experiment
+    members = [Member(name, winners[name]) for name in experiment.architectures]
+    resources = experiment.resources
+    task = ray.remote(_test).options(
+        num_cpus=resources.cpus,
+        num_gpus=resources.gpus,
+        max_retries=3,
+        runtime_env={"env_vars": environment(resources.gpus)},
+    )
+    answers = [task.remote(context, members, number) for number in range(experiment.finals.seeds)]
+    for number, answer in enumerate(answers):
+        try:
+            ray.get(answer)
+        except RayError as error:
+            reason = first_line(getattr(error, "cause", None) or error)
+            raise UserError(
+                f"ensemble {number} failed: {reason}. What was done is kept; mend the cause, and "
+                "the same command goes on"
+            ) from error
+    return digest(members)
+
+
+def _test(context: Context, members: list[Member], number: int) -> None:
+    """Test one ensemble, in a worker's process."""
+    from faceseg.devices import claim
+
+    resources = context.experiment.resources
+    threads = max(1, int(resources.cpus))
+    claim(threads, resources.gpus)
+    with Sender(context.outboxes, context.tracker) as sender:
+        _do(context, members, number, threads)
+        sender.drain(PARTING)
+
+
+def _do(context: Context, members: list[Member], number: int, threads: int) -> None:
+    from faceseg.ensemble import together
+    from faceseg.predictor import load
+    from pipelines import measure
+    from pipelines.assess import assess
+
+    winner = digest(members)
+    if _complete(context, Member(ENSEMBLE, winner), number):
+        return
+    found = {each.architecture: _await(context, each, number) for each in members}
+    ended = max(run.info.end_time for run in found.values()) / 1000  # however often it is done
+    seed = next(iter(found.values())).data.tags["faceseg.seed"]  # the members' own, all alike
+    outbox = _outbox(context, winner, number)
+    data = context.manifest.fingerprint
+    outbox.open(context.dataset, seed=seed, commit=context.commit, data=data)
+    outbox.params({"members": {name: run.info.run_id for name, run in found.items()}})
+    with TemporaryDirectory(prefix="faceseg-") as place, outbox.files() as folder:
+        files = []
+        for name, run in found.items():
+            (Path(place) / name).mkdir()
+            files.append(context.tracker.fetch(run.info.run_id, BEST, Path(place) / name))
+        predictors = [load(file) for file in files]
+        answer = together(predictors)
+        values = assess(context, "final", answer, outbox, folder, at=ended, threads=threads)
+        values |= measure.cost(predictors, files, threads)
+    outbox.once(values, ended)
+    outbox.tags(state="complete")
+    outbox.end("FINISHED")
+
+
+def _outbox(context: Context, winner: str, number: int) -> Outbox:
+    names = ", ".join(context.experiment.architectures)
+    description = f"The mean of the class probabilities of final {number} of {names}, tested once."
+    key = Key("final", ENSEMBLE, number, winner)
+    return runs.outbox_of(context, context.experiment.study, key, description)
+
+
+def _complete(context: Context, member: Member, number: int) -> Run | None:
+    """Return the run of a final that is in MLflow, whole; None if it is not there yet."""
+    found = context.tracker.find_runs(
+        context.experiment_id,
+        study=context.experiment.study,
+        kind="final",
+        architecture=member.architecture,
+        winner=member.winner,
+        trial=str(number),
+    )
+    done = [run for run in found if run.info.status == "FINISHED"]
+    return done[0] if done and done[0].data.tags.get("faceseg.state") == "complete" else None
+
+
+def _await(context: Context, member: Member, number: int) -> Run:
+    """Return a member's run, once MLflow has all of it."""
+    until = time.monotonic() + PATIENCE
+    why = "it is not there, or not whole"
+    while time.monotonic() < until:
+        try:
+            context.tracker.probe()
+            if run := _complete(context, member, number):
+                return run
+        except (MlflowException, OSError) as error:
+            why = first_line(error)
+        time.sleep(LOOK)
+    raise UserError(
+        f"final {number} of {member.architecture} could not be read from MLflow for "
+        f"{PATIENCE:g} s: {why}"
+    )

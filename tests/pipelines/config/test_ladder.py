@@ -1,0 +1,116 @@
+"""The reference ladder: each rung corrects one defect, on any data, and changes nothing else."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.config import Experiment, load
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+LADDER = [
+    "reference",
+    "reference-1-nearest",
+    "reference-2-colours",
+    "reference-3-augmentation",
+    "reference-4-dice",
+    "reference-5-tuned",
+]
+# What each step changes: the dotted settings, and to what.
+STEPS: list[dict[str, Any]] = [
+    {"data.label_resizing": "nearest"},
+    {
+        f"architectures.{name}.pixels": "signed_rgb"
+        for name in ("reference-unet", "reference-pspnet", "reference-segnet")
+    },
+    {"training.augmentation.strength": 1.0},
+    {"training.dice_weight": 1.0},
+]
+MACHINES: list[tuple[str, ...]] = [
+    (),
+    (f"@{EXPERIMENTS / 'reference' / 'drawn.yaml'}",),
+    (f"@{EXPERIMENTS / 'reference' / 'facesynth.yaml'}",),
+]
+on_every_machine = pytest.mark.parametrize("machine", MACHINES, ids=["LaPa", "drawn", "facesynth"])
+
+
+@pytest.fixture(autouse=True)
+def data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESEG_DATA", "/data")
+
+
+def rungs(machine: tuple[str, ...]) -> list[Experiment]:
+    return [load(EXPERIMENTS / f"{name}.yaml", machine) for name in LADDER]
+
+
+def settings(experiment: Experiment) -> dict[str, Any]:
+    """Return every setting by its dotted key, what is said of the experiment left out."""
+
+    def flat(value: Any, place: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            return {place: value}
+        return {
+            key: each
+            for name in value
+            for key, each in flat(value[name], f"{place}.{name}").items()
+        }
+
+    content = experiment.model_dump(exclude={"name", "description"})
+    # Left out of a dump while it says nothing.
+    content["data"].setdefault("label_resizing", experiment.data.label_resizing)
+    return {key.removeprefix("."): value for key, value in flat(content, "").items()}
+
+
+def changes(before: Experiment, after: Experiment) -> dict[str, Any]:
+    """Return the settings of `after` that `before` has otherwise, or has not."""
+    first, second = settings(before), settings(after)
+    return {
+        key: second.get(key)
+        for key in first.keys() | second.keys()
+        if (key in first, first.get(key)) != (key in second, second.get(key))
+    }
+
+
+@on_every_machine
+def test_each_rung_changes_one_thing(machine: tuple[str, ...]):
+    found = [changes(before, after) for before, after in pairwise(rungs(machine))]
+    assert found[:-1] == STEPS
+    assert {key.split(".")[0] for key in found[-1]} == {"search"}
+
+
+@on_every_machine
+def test_all_rungs_are_tested_on_the_same_images(machine: tuple[str, ...]):
+    told = [experiment.model_dump(exclude={"data": {"label_resizing"}})["data"]
+            for experiment in rungs(machine)]  # fmt: skip
+    assert all(each == told[0] for each in told)
+
+
+@on_every_machine
+def test_the_first_rung_is_the_notebook(machine: tuple[str, ...]):
+    first, *others = rungs(machine)
+    training = first.training
+    assert first.data.label_resizing == "bilinear"
+    assert {each.pixels for each in first.architectures.values()} == {"unit_bgr"}
+    assert (training.learning_rate, training.batch_size, training.epochs) == (1e-4, 8, 10)
+    assert (training.optimizer, training.dice_weight, training.augmentation.strength) == (
+        "adam",
+        0,
+        0,
+    )
+    assert all(each.finals.epochs == 10 for each in [first, *others])
+
+
+def test_the_last_rung_searches_from_the_notebooks_settings():
+    last = rungs(())[-1]
+    (first,) = last.search.first
+    assert (first["learning_rate"], first["batch_size"]) == (1e-4, 8)
+    assert last.search.trials == 20
+    assert len(last.search.space.tuned()) == 3
+
+
+@on_every_machine
+def test_every_rung_is_a_study_of_its_own(machine: tuple[str, ...]):
+    found = rungs(machine)
+    assert [experiment.name for experiment in found] == LADDER
+    assert len({experiment.study for experiment in found}) == len(LADDER)
