@@ -47,7 +47,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 lock:
 	$(LOCK) -o requirements.lock pyproject.toml
-	$(LOCK) --group dev --extra postgres --extra server -c requirements.lock \
+	$(LOCK) --group dev --extra postgres --extra server --extra export --extra demo -c requirements.lock \
 		-o requirements-dev.lock pyproject.toml
 	$(LOCK) --extra postgres --extra server --extra s3 -c requirements.lock \
 		-o requirements-cluster.lock pyproject.toml
