@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.cleaning import without_crumbs
-from faceseg.predictor import Image, Predictor, enlarge
+from faceseg.predictor import Image, Predictor, enlarge, labels_of, softmax
 
 
 def label_maps(
@@ -20,14 +20,28 @@ def label_maps(
     flip: the mean of the logits of each image and of its mirror image (left and right classes
     exchanged back), twice the time. clean: without crumbs (`faceseg.cleaning`).
     """
-    logits = predictor.logits(images)
-    if flip:
-        logits = np.mean([logits, mirrored_logits(predictor, images)], axis=0, dtype=np.float32)
     maps = [
-        np.argmax(enlarge(each, image.shape[:2]), axis=-1).astype(np.uint8)
-        for each, image in zip(logits, images, strict=True)
+        labels_of(logits, image.shape[:2])
+        for logits, image in zip(_logits(predictor, images, flip), images, strict=True)
     ]
     return [without_crumbs(each) for each in maps] if clean else maps
+
+
+def probability_maps(
+    predictor: Predictor, images: Sequence[Image], *, flip: bool = False
+) -> list[NDArray[np.float32]]:
+    """Return class probabilities (H, W, C) of each image, as `label_maps`."""
+    return [
+        softmax(enlarge(logits, image.shape[:2]))
+        for logits, image in zip(_logits(predictor, images, flip), images, strict=True)
+    ]
+
+
+def _logits(predictor: Predictor, images: Sequence[Image], flip: bool) -> NDArray[np.float32]:
+    logits = predictor.logits(images)
+    if not flip:
+        return logits
+    return np.mean([logits, mirrored_logits(predictor, images)], axis=0, dtype=np.float32)
 
 
 def mirrored_logits(predictor: Predictor, images: Sequence[Image]) -> NDArray[np.float32]:

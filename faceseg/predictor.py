@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 
 _MOST_CHANNELS = 128  # of one image of OpenCV 5
+_ROWS = 16  # of a photograph that are labelled at once: small enough for a cache
 
 
 class Predictor:
@@ -41,23 +42,22 @@ class Predictor:
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
         """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3)."""
-        return softmax(self._own_size(image))
+        return softmax(enlarge(self._logits(image), image.shape[:2]))
 
     def predict(self, image: Image) -> NDArray[np.uint8]:
         """Return labels (H, W) of one uint8 RGB image (H, W, 3).
 
         Raises ValueError for anything else: floats, grey, a batch, no pixels.
         """
-        labels: NDArray[np.uint8] = np.argmax(self._own_size(image), axis=-1).astype(np.uint8)
-        return labels
+        return labels_of(self._logits(image), image.shape[:2])
 
-    def _own_size(self, image: Image) -> NDArray[np.float32]:
+    def _logits(self, image: Image) -> NDArray[np.float32]:
         colour = image.ndim == 3 and image.shape[2] == 3
         if not colour or image.dtype != np.uint8 or image.size == 0:
             raise ValueError(
                 f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
             )
-        return enlarge(self.logits([image])[0], image.shape[:2])
+        return self.logits([image])[0]
 
 
 def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
@@ -74,6 +74,28 @@ def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.fl
         for first in range(0, logits.shape[2], _MOST_CHANNELS)
     ]
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, -1), np.float32)
+
+
+def labels_of(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the labels (H, W) of logits (h, w, C): the argmax of `enlarge`.
+
+    A few rows at a time: the enlarged logits of a large photograph would be gigabytes.
+    """
+    height, width = size
+    wide = enlarge(logits, (len(logits), width))
+    centre = (np.arange(height, dtype=np.float32) + 0.5) * np.float32(len(logits) / height) - 0.5
+    above = np.floor(centre).astype(np.int64)
+    share = (centre - above).astype(np.float32)[:, None, None]
+    upper, lower = np.clip([above, above + 1], 0, len(logits) - 1)
+    labels = np.empty((height, width), np.uint8)
+    for first in range(0, height, _ROWS):
+        rows = slice(first, first + _ROWS)
+        mixed, top = wide[lower[rows]], wide[upper[rows]]
+        mixed -= top
+        mixed *= share[rows]
+        mixed += top
+        labels[rows] = mixed.argmax(axis=-1)
+    return labels
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
