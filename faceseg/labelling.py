@@ -39,9 +39,9 @@ def probability_maps(
 
 def _logits(predictor: Predictor, images: Sequence[Image], flip: bool) -> NDArray[np.float32]:
     logits = predictor.logits(images)
-    if not flip:
-        return logits
-    return np.mean([logits, mirrored_logits(predictor, images)], axis=0, dtype=np.float32)
+    if flip:
+        logits = np.mean([logits, mirrored_logits(predictor, images)], axis=0, dtype=np.float32)
+    return logits
 
 
 def mirrored_logits(predictor: Predictor, images: Sequence[Image]) -> NDArray[np.float32]:

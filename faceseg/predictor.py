@@ -57,7 +57,8 @@ class Predictor:
             raise ValueError(
                 f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
             )
-        return self.logits([image])[0]
+        logits: NDArray[np.float32] = self.logits([image])[0]
+        return logits
 
 
 def enlarge(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:

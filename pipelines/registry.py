@@ -1,8 +1,9 @@
 """The model registry: each final becomes a version, with its scores as tags.
 
-A version is a pyfunc model that needs nothing but this package: images in, labels out. Its
-aliases say what it is for: `best-<architecture>`, `champion` for the one in use, and `previous`
-for the one before. The first study sets `champion`; then `pipelines.promote` does.
+A version is a pyfunc model that is complete: images in, labels out, the library beside the
+network, and a card that says how good it is. Its aliases say what it is for:
+`best-<architecture>`, `champion` for the one in use, and `previous` for the one before. The first
+study sets `champion`; then `pipelines.promote` does.
 """
 
 import math
@@ -11,11 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import mlflow.pyfunc
 
+import faceseg
+from faceseg.records import Records
+from faceseg.saving import read_facts
 from pipelines import pyfunc
+from pipelines.card import MODEL_CARD, model_card
 from pipelines.context import Context
 from pipelines.promote import handover
 from pipelines.search.job import Job
@@ -33,12 +37,15 @@ MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores it beside the 
 
 
 def register(
-    context: Context, job: Job, outbox: Outbox, network: Path, values: dict[str, float]
+    context: Context, job: Job, outbox: Outbox, final: Path, values: dict[str, float]
 ) -> None:
-    """Make a final's network (a `.keras` file) a version of the registered model.
+    """Make a final a version of the registered model, with its card.
 
-    A final that is done again finds its version and leaves it.
+    final: the folder of its `checkpoints/best.keras` and `confusion.npz`. A final that is done
+    again finds its version and leaves it.
     """
+    network = final / "checkpoints" / "best.keras"
+    card = model_card(context, job, Records.read(final / "confusion.npz"), values)
     tags = {
         "architecture": job.key.architecture,
         "study": job.study,
@@ -53,8 +60,8 @@ def register(
         "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
     }
     model = context.experiment.tracking.registered_model
-    with outbox.version(model, job.key.architecture, tags) as folder:
-        write_model(folder, network)
+    with outbox.version(model, job.key.architecture, tags, card) as folder:
+        write_model(folder, network, card)
 
 
 @dataclass(frozen=True)
@@ -116,18 +123,26 @@ def set_aliases(context: Context, winners: dict[str, str]) -> dict[str, str]:
     return chosen
 
 
-def write_model(folder: Path, network: Path) -> None:
-    """Write a pyfunc model around a saved network into a new folder."""
+def write_model(folder: Path, network: Path, card: str) -> None:
+    """Write a pyfunc model around a saved network into a new folder.
+
+    The library travels with it: nothing but packages of the index is needed to load it.
+    """
+    classes, origin = read_facts(network)
     mlflow.pyfunc.save_model(
         folder,
         python_model=str(MODEL_CODE),
+        code_paths=[str(Path(faceseg.__file__).parent)],
         artifacts={"network": network.as_uri() if network.is_absolute() else str(network)},
         signature=pyfunc.signature(),
         input_example=pyfunc.example(),
         pip_requirements=pyfunc.requirements(),
-        metadata=_metadata(),
+        metadata={
+            "made_by": f"faceseg {faceseg.__version__}",
+            "made_at": int(time.time()),
+            "classes": list(classes.names),
+            "palette": [list(colour) for colour in classes.palette],
+            "origin": origin,
+        },
     )
-
-
-def _metadata() -> dict[str, Any]:
-    return {"made_by": "faceseg", "made_at": int(time.time())}
+    (folder / MODEL_CARD).write_text(card, encoding="utf-8")

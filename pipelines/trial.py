@@ -141,7 +141,7 @@ class Bench:
             )
             if job.key.kind == "final":
                 values |= measure.cost([predictor], [model_file], self.threads)
-                registry.register(context, job, outbox, model_file, values)
+                registry.register(context, job, outbox, folder, values)
             values["seconds/evaluation"] = time.perf_counter() - started
             outbox.once(values, ended)
 

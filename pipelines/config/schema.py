@@ -50,6 +50,11 @@ class Data(Section):
         exclude_if=lambda value: value == "nearest",
     )
     drawn: Drawn = Drawn()
+    terms: str = Field(
+        "",
+        description="under which the images may be used: model cards say it",
+        exclude_if=lambda given: not given,
+    )
 
     @property
     def class_set(self) -> ClassSet:

@@ -102,7 +102,7 @@ def _version(record: Record, client: MlflowClient, run_id: str) -> None:
         source=f"models:/{logged.model_id}",
         run_id=run_id,
         tags=record.content["tags"],
-        description=record.run.description,
+        description=record.content["description"],
         model_id=logged.model_id,
     )
 

@@ -84,9 +84,17 @@ class Outbox:
             self._write("files", {}, folder)
 
     @contextmanager
-    def version(self, model: str, architecture: str, tags: Mapping[str, str]) -> Iterator[Path]:
-        """Give a folder for an MLflow model, which becomes a version of registered `model`."""
-        content = {"model": model, "architecture": architecture, "tags": dict(tags)}
+    def version(
+        self, model: str, architecture: str, tags: Mapping[str, str], card: str
+    ) -> Iterator[Path]:
+        """Give a folder for an MLflow model, which becomes a version of registered `model`.
+
+        card: its description on MLflow's pages, Markdown.
+        """
+        content = {
+            **{"model": model, "architecture": architecture},
+            **{"tags": dict(tags), "description": card},
+        }
         with self._payload() as folder:
             yield folder
             self._write("version", content, folder)

@@ -15,7 +15,7 @@ from faceseg.errors import UserError
 from faceseg.predictor import Predictor, enlarge, labels_of, load, softmax
 
 SIDES = st.integers(1, 40)
-# OpenCV places pixels in float32: up to 40 that is off by 4e-6, and logits change by up to 8 a pixel.
+# OpenCV places pixels in float32: at 40 that is off by 4e-6, and logits change by up to 8 a pixel.
 ROUNDING = 4e-5
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 
 from pipelines import cli
@@ -47,3 +48,24 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     signal.signal(signal.SIGTERM, heeded)
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose answers are known: one 1x1 convolution at 32 px.
+
+    Red pixels are skin (1), green ones the left brow (2) or else, with 0.7 of that, the nose
+    (6), blue ones the right brow (3).
+    """
+    import keras
+
+    from faceseg.classes import LAPA
+    from faceseg.saving import save
+
+    image = keras.Input((32, 32, 3))
+    kernel = np.zeros((1, 1, 3, 11), dtype=np.float32)
+    kernel[0, 0, [0, 1, 2, 1], [1, 2, 3, 6]] = [1, 1, 1, 0.7]
+    layer = keras.layers.Conv2D(11, 1, kernel_initializer=keras.initializers.Constant(kernel))
+    path = tmp_path_factory.mktemp("network") / "best.keras"
+    save(keras.Model(image, layer(image)), path, LAPA, {"made_for": "a test"})
+    return path

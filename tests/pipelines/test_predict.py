@@ -1,37 +1,25 @@
-"""`faceseg predict` on files: what it writes, what it refuses, what it leaves out.
-
-The network is one 1x1 convolution: red pixels are skin (1), green ones the left
-brow (2) or else, with 0.7 of that, the nose (6), blue ones the right brow (3).
-"""
+"""`faceseg predict` on files: what it writes, what it refuses, what it leaves out."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from faceseg.classes import LAPA
 from faceseg.errors import UserError
-from faceseg.saving import save
 from pipelines.predict import model as models
 from pipelines.predict.sources import find, names
 
 Say = Callable[..., tuple[int, str]]
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    image = keras.Input((32, 32, 3))
-    kernel = np.zeros((1, 1, 3, 11), dtype=np.float32)
-    kernel[0, 0, [0, 1, 2, 1], [1, 2, 3, 6]] = [1, 1, 1, 0.7]
-    layer = keras.layers.Conv2D(11, 1, kernel_initializer=keras.initializers.Constant(kernel))
-    path = tmp_path_factory.mktemp("network") / "best.keras"
-    save(keras.Model(image, layer(image)), path, LAPA, {"made_for": "a test"})
-    return path
+@pytest.fixture
+def network(network_file: Path) -> Path:
+    return network_file
 
 
 @pytest.fixture(autouse=True)
