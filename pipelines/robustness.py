@@ -8,6 +8,7 @@ from faceseg.data.split import Split
 from faceseg.predictor import Predictor
 from faceseg.robustness.conditions import Condition
 from faceseg.robustness.evaluation import evaluate
+from faceseg.robustness.occlusion.digest import mask_digest
 from faceseg.robustness.suites import SUITES
 from faceseg.robustness.trivial import clean_iou, mean_label_map
 from faceseg.robustness.views import CLEAN
@@ -17,6 +18,7 @@ from pipelines.scoring import Tables
 from pipelines.search.job import Kind
 from pipelines.tracking import Outbox
 
+MASKED = 50  # test images whose masks are in the checksum
 ENOUGH = 2000  # training images for a mean label map
 
 
@@ -56,6 +58,19 @@ def blind(context: Context, kind: Kind) -> float:
 @lru_cache(maxsize=4)  # the same for all jobs of a study
 def _blind(train: Split, split: Split, classes: ClassSet, limit: int) -> float:
     return clean_iou(mean_label_map(train.labels[:ENOUGH], classes), split, limit)
+
+
+def mask_checksum(context: Context, threads: int) -> str:
+    """Return a checksum of the occluders drawn over the first test images, by this program."""
+    split, limit = images(context, "final")
+    first = (
+        (split.ids[place], split.original(place)[1])
+        for place in range(min(limit, len(split), MASKED))
+    )
+    experiment = context.experiment
+    return mask_digest(
+        first, experiment.robustness.kinds, experiment.data.class_set, threads=threads
+    )
 
 
 def write(rows: Tables, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The main job: prepare, search, finals, compare. Started again, it goes on where it was."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,11 +16,13 @@ from faceseg.robustness.suites import CORRUPTION, GEOMETRY, OCCLUSION
 from pipelines import registry, versions
 from pipelines.compare import stage as comparison
 from pipelines.compare.claims import refuse_unknown
+from pipelines.compare.reference import read_reference
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.context import Context
 from pipelines.display import Display
 from pipelines.prepare import prepare
+from pipelines.robustness import mask_checksum
 from pipelines.search.locks import only_driver
 from pipelines.tracking import Sender, Status, Tracker, Waiting
 
@@ -36,6 +39,8 @@ def run(experiment: Experiment, console: Console) -> Path:
 
 
 def _run(experiment: Experiment, console: Console) -> Path:
+    if experiment.corruption_reference is not None:  # told now, not at the end
+        read_reference(Tracker(experiment.tracking_uri), experiment)
     folder, manifest = prepare(experiment, console)
     context = open_study(experiment, folder, manifest)
     results = experiment.storage / experiment.name
@@ -46,6 +51,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
         )
         comparison.run(context.tracker, experiment, results, console)
         return results
+    check_same_masks(context)
     with closed_on_error(context), Sender(context.outboxes, context.tracker) as sender:
         search_and_finals(context, console, sender)
         comparison.run(context.tracker, experiment, results, console)
@@ -141,6 +147,21 @@ def check_same_images(context: Context) -> None:
             f"{begun[:12]}; those found now have {now[:12]}. Scores of the two cannot stand in one "
             "table: bring the old images back, or give the experiment another name"
         )
+
+
+def check_same_masks(context: Context) -> None:
+    """Refuse to go on if this program draws other occluders than the one that began the study."""
+    run = context.tracker.client.get_run(context.study_run)
+    begun = run.data.tags.get("faceseg.occlusion_masks")
+    now = mask_checksum(context, os.cpu_count() or 1)
+    if begun not in (None, now):
+        context.tracker.end(context.study_run, "FAILED")
+        raise UserError(
+            f"study {context.experiment.study} was begun with occluders whose checksum is "
+            f"{begun[:12]}; this program draws {now[:12]}. Scores of the two cannot stand in one "
+            "table: go on with the version that began it, or give the experiment another name"
+        )
+    context.tracker.set_tags(context.study_run, occlusion_masks=now)
 
 
 def budget(experiment: Experiment) -> str:

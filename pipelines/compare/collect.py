@@ -91,7 +91,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Record:
-    """One study."""
+    """One study. `masks` is the checksum of the occluders that its test images got."""
 
     experiment: str
     study: str
@@ -101,6 +101,7 @@ class Record:
     contenders: tuple[Contender, ...]
     settings: Experiment
     description: str = ""
+    masks: str = ""
 
     @property
     def architectures(self) -> tuple[Contender, ...]:
@@ -155,6 +156,7 @@ def collect(tracker: Tracker, experiment: str, study: str) -> Record:
         contenders,
         settings,
         run.data.tags.get("mlflow.note.content", ""),
+        run.data.tags.get("faceseg.occlusion_masks", ""),
     )
 
 

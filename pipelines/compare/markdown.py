@@ -26,7 +26,7 @@ def markdown(report: Report) -> str:
     kept = by_kind(kinds(record))
     lines += ["", "## Share of the IoU kept, by kind of occlusion", "", *_table(kept, table)]
     if suites := other_suites(record):
-        lines += ["", "## Corruption and geometry", "", *_table(by_suite(suites), table)]
+        lines += ["", "## Corruption and geometry", "", *_table(by_suite(suites, table), table)]
     lines += ["", "## IoU by class", "", _row(["class", *names]), _ruler(len(names) + 1)]
     lines += [_row(row) for row in class_rows(record.classes.names, table)]
     lines += _section("Slices of the test images", grids.slice_grid(report.slices, names))

@@ -111,11 +111,21 @@ def notes(record: Record, table: pd.DataFrame) -> list[str]:
         f"Occlusion: {occluded} test images, occluders drawn by protocol occ-v1. Kept is the area "
         "under the curve of IoU over the share of the face covered, up to a half, as a share of "
         "the IoU without occlusion; mean over the kinds.",
+        *(
+            [
+                "mCE is the mean over the kinds of corruption of 1 - IoU, divided by that of "
+                f"{first['corruption_reference']}, the pinned reference (Hendrycks and Dietterich "
+                "2019)."
+            ]
+            if "corruption_reference" in table
+            else []
+        ),
         "Latency is of the network alone, one image at batch 1, with the threads given; memory is "
         "the peak of a process that loads it and answers, its framework included.",
         f"{record.manifest.image_size[0]} x {record.manifest.image_size[1]} pixels is the "
         "networks' grid; learning curves are scored on it.",
-        f"Data {record.manifest.fingerprint[:12]}, commit {record.commit}, study {record.study}.",
+        f"Data {record.manifest.fingerprint[:12]}, occluders {record.masks[:12] or 'unknown'}, "
+        f"commit {record.commit}, study {record.study}.",
     ]
 
 

@@ -70,7 +70,7 @@ def _scores(report: Report) -> dict[str, Any]:
             ),
             "suites": _shown(
                 "Corruption and geometry, means over kinds and severities",
-                sections.by_suite(other_suites(record)),
+                sections.by_suite(other_suites(record), table),
                 table,
             ),
         },

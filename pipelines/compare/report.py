@@ -13,6 +13,7 @@ from pipelines.compare.collect import Record
 from pipelines.compare.evidence import Evidence
 from pipelines.compare.importance import Search, searches
 from pipelines.compare.pairs import Pair, pairs
+from pipelines.compare.reference import Reference
 from pipelines.compare.slicing import Sliced, sliced
 from pipelines.compare.summary import summary
 from pipelines.compare.table import RESAMPLES, build_table
@@ -42,10 +43,16 @@ class Report:
 
 
 def build_report(
-    record: Record, own_claims: Sequence[Claim] = (), resamples: int = RESAMPLES
+    record: Record,
+    own_claims: Sequence[Claim] = (),
+    resamples: int = RESAMPLES,
+    reference: Reference | None = None,
 ) -> Report:
-    """Compare the contenders of a record; `own_claims` are judged beside the reference study's."""
-    table = build_table(record, resamples)
+    """Compare the contenders of a record; `own_claims` are judged beside the reference study's.
+
+    reference: what corruption errors are relative to.
+    """
+    table = build_table(record, resamples, reference)
     evidence = Evidence.of(record, resamples)
     found = pairs(evidence, table)
     names = table["architecture"].tolist()

@@ -77,6 +77,13 @@ DICE = _score("Dice", "dice", "foreground mean")
 SMALL = _score("small parts", "iou_small", "their mean IoU")
 # The best is not marked: a network that looks at nothing keeps all of its little.
 KEPT = _number("kept, occluded", "retention", percent, meaning="share of the IoU")
+ERROR = _number(
+    "mCE",
+    "corruption_error",
+    score,
+    "low",
+    "mean corruption error; 1: as large as the pinned reference's",
+)
 LATENCY = _number("latency p50, ms", "latency_p50_ms", _tenths, "low", "one image at batch 1")
 
 SCORES = (
@@ -142,8 +149,11 @@ MARKDOWN = (
 )
 
 
-def by_suite(suites: list[str]) -> tuple[Column, ...]:
-    """Return the columns of suites beside occlusion: the IoU, and the share of it kept."""
+def by_suite(suites: list[str], table: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns of suites beside occlusion: the IoU, and the share of it kept.
+
+    And the mean corruption error, where the table has it.
+    """
     shown = [
         column
         for suite in suites
@@ -152,7 +162,7 @@ def by_suite(suites: list[str]) -> tuple[Column, ...]:
             _number("kept", f"{suite}_retention", percent, meaning="share of the IoU"),
         )
     ]
-    return (NAME, *shown)
+    return (NAME, *shown, *([ERROR] if "corruption_error" in table else []))
 
 
 def by_kind(kinds: list[str]) -> tuple[Column, ...]:

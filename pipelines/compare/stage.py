@@ -10,6 +10,7 @@ from pipelines.compare.collect import Record, collect
 from pipelines.compare.latex import latex
 from pipelines.compare.markdown import markdown
 from pipelines.compare.page import page
+from pipelines.compare.reference import read_reference
 from pipelines.compare.report import build_report
 from pipelines.compare.sections import TERMINAL, texts
 from pipelines.config import Experiment
@@ -19,7 +20,8 @@ from pipelines.tracking import Tracker
 def run(tracker: Tracker, experiment: Experiment, folder: Path, console: Console) -> None:
     """Build the comparison from MLflow, write it to `folder` and to the study's run, print it."""
     record = collect(tracker, experiment.name, experiment.study)
-    report = build_report(record, experiment.claims)
+    reference = read_reference(tracker, experiment)
+    report = build_report(record, experiment.claims, reference=reference)
     table = report.table
     with tracker.files(record.run_id) as files:
         table.to_csv(files / "comparison.csv", index=False)

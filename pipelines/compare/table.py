@@ -5,6 +5,7 @@ with one seed), and `iou_low`, `iou_high` the 95 % bootstrap interval over the t
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pandas as pd
 from faceseg.statistics import Measured, Resampling, estimate, mean_iou, measure, overlaps
 from pipelines.compare.collect import Contender, Final, Record
 from pipelines.compare.gaps import refuse_gaps, value
+from pipelines.compare.reference import Reference
 
 TUNED = (
     "learning_rate",
@@ -50,10 +52,20 @@ RESAMPLES = 10_000
 LEGACY = ("legacy_iou", "legacy_dice", "legacy_precision", "legacy_recall")
 
 
-def build_table(record: Record, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """Return the table, best test IoU first. Raises UserError naming a missing cell."""
+def build_table(
+    record: Record, resamples: int = RESAMPLES, reference: Reference | None = None
+) -> pd.DataFrame:
+    """Return the table, best test IoU first. Raises UserError naming a missing cell.
+
+    reference: what corruption errors are relative to, in the column `corruption_error`.
+    """
     refuse_gaps(record, _metrics(record), TUNED)
-    rows = [_row(record, contender, resamples) for contender in record.contenders]
+    if "corruption" not in other_suites(record):
+        reference = None
+    rows = [
+        _row(record, contender, resamples) | _relative(contender, reference)
+        for contender in record.contenders
+    ]
     return pd.DataFrame(rows).sort_values("iou", ascending=False, ignore_index=True)
 
 
@@ -123,6 +135,14 @@ def _row(record: Record, contender: Contender, resamples: int) -> dict[str, obje
     return row
 
 
+def _relative(contender: Contender, reference: Reference | None) -> dict[str, object]:
+    """Return the cells of the mean corruption error; none without a reference."""
+    if reference is None:
+        return {}
+    errors = [reference.mean_error(final) for final in contender.finals]
+    return {**_cells("corruption_error", errors), "corruption_reference": reference.name}
+
+
 def measured_iou(finals: tuple[Final, ...], resamples: int) -> Measured:
     """Return the foreground IoU of each final, and of its test photographs drawn anew."""
     tallies = overlaps(np.stack([final.tested.counts for final in finals]))
@@ -141,6 +161,9 @@ def _mean(finals: tuple[Final, ...], metric: str) -> float:
 
 def _over_seeds(name: str, finals: tuple[Final, ...], metric: str) -> dict[str, object]:
     """Return the mean and the standard deviation over seeds, as two cells."""
-    values = [value(final, metric) for final in finals]
+    return _cells(name, [value(final, metric) for final in finals])
+
+
+def _cells(name: str, values: Sequence[float]) -> dict[str, object]:
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
     return {name: float(np.mean(values)), f"{name}_sd": deviation}

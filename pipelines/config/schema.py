@@ -75,7 +75,7 @@ class Data(Section):
 # Where an experiment runs and keeps things, and what is asked of its results, is no part of what
 # it is.
 WHERE = ("resources", "tracking", "storage", "checkpoints")
-ASKED = ("description", "claims", "gate")
+ASKED = ("description", "claims", "gate", "corruption_reference")
 
 
 class Search(Section):
@@ -157,6 +157,12 @@ class Experiment(Section):
     robustness: Robustness = Robustness()
     claims: tuple[Claim, ...] = Field((), description="to be answered beside the reference study's")
     gate: Gate = Gate()
+    corruption_reference: str | None = Field(
+        None,
+        description="NAME/VERSION of a registered model: the report has errors relative to it",
+        pattern=r"^[^/]+/[0-9]+$",
+        exclude_if=lambda given: given is None,
+    )
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     storage: Path = Path("results")

@@ -103,3 +103,17 @@ def test_a_study_does_not_go_on_with_other_images(context: Context):
     with pytest.raises(UserError, match=r"fingerprint abc; those found now have xyz"):
         study.check_same_images(other)
     assert statuses(context)["study"] == "FAILED"
+
+
+def test_a_study_does_not_go_on_with_other_occluders(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+):
+    drawn = iter(["a" * 64, "a" * 64, "b" * 64])
+    monkeypatch.setattr(study, "mask_checksum", lambda context, threads: next(drawn))
+    study.check_same_masks(context)
+    run = context.tracker.client.get_run(context.study_run)
+    assert run.data.tags["faceseg.occlusion_masks"] == "a" * 64
+    study.check_same_masks(context)
+    with pytest.raises(UserError, match=r"checksum is a{12}; this program draws b{12}"):
+        study.check_same_masks(context)
+    assert statuses(context)["study"] == "FAILED"

@@ -54,7 +54,7 @@ def printed(record, report, html, place):
     tracker = FakeTracker(place / "mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "collect", lambda tracker, experiment, study: record)
-        patch.setattr(stage, "build_report", lambda record, claims: report)
+        patch.setattr(stage, "build_report", lambda record, claims, reference: report)
         patch.setattr(stage, "page", lambda report: html)
         patch.setattr(Chart, "png", lambda chart: b"drawn")  # seconds, and test_charts draws one
         stage.run(tracker, Experiment(name="made"), place / "results", console)

@@ -1,0 +1,54 @@
+"""The registered model in a new environment, made from its own requirements and nothing else.
+
+Not part of `make test`: it installs TensorFlow once more, from the package index, in minutes.
+`python -m pytest tests/environment`
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceseg.classes import LAPA
+from faceseg.networks import build_unet
+from faceseg.saving import save
+from pipelines import registry
+
+PREDICT = """
+import base64, io, sys
+import mlflow, pandas
+from PIL import Image
+
+model = mlflow.pyfunc.load_model(sys.argv[1])
+(answer,) = model.predict(pandas.DataFrame([model.input_example]))
+labels = Image.open(io.BytesIO(base64.b64decode(answer)))
+print("labels", labels.mode, labels.size)
+"""
+
+
+@pytest.mark.timeout(1800)
+def test_the_model_predicts_in_an_environment_of_its_own_requirements(tmp_path: Path):
+    options = {"alpha": 0.35, "width": 0.25, "encoder_weights": None}
+    network = build_unet(input_shape=(64, 64, 3), num_classes=len(LAPA), **options)
+    save(network, tmp_path / "best.keras", LAPA, {})
+    registry.write_model(tmp_path / "model", tmp_path / "best.keras", "# a card")
+    made = tmp_path / "environment"
+    python = made / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", made], check=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--requirement"]
+    subprocess.run([*install, tmp_path / "model" / "requirements.txt"], check=True)
+    packages = subprocess.run(
+        [python, "-m", "pip", "list"], check=True, capture_output=True, text=True
+    ).stdout
+    for absent in ("faceseg", "ray", "optuna"):
+        assert f"\n{absent} " not in packages
+    done = subprocess.run(
+        [python, "-I", "-c", PREDICT, tmp_path / "model"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "labels L (32, 32)" in done.stdout
