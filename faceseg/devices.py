@@ -4,9 +4,40 @@ The one module that speaks to a backend by name; everything else is `keras.ops`.
 Call `claim` once, before the first tensor is made: frameworks fix their threads then.
 """
 
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import keras
+# What TensorFlow 2.21 writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its log is
+# not set up by then.
+BANNER = re.compile(rb"WARNING: All log messages before absl|I0000 .*(port|cudart_stub)\.cc")
+
+
+@contextmanager
+def _without_banner() -> Iterator[None]:
+    """Keep the banner off the terminal; what else is written meanwhile is shown afterwards."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            said.seek(0)
+            for line in said:
+                if not BANNER.match(line):
+                    os.write(2, line)
+
+
+with _without_banner():
+    import keras
 
 # What frameworks call it, and what they say. TensorFlow has one name for memory and for a full
 # disk: the disk's words are the system's.

@@ -17,7 +17,6 @@ import mlflow.pyfunc
 
 import faceseg
 from faceseg.records import Records
-from faceseg.saving import read_facts
 from pipelines import pyfunc
 from pipelines.card import MODEL_CARD, model_card
 from pipelines.context import Context
@@ -128,6 +127,8 @@ def write_model(folder: Path, network: Path, card: str) -> None:
 
     The library travels with it: nothing but packages of the index is needed to load it.
     """
+    from faceseg.saving import read_facts  # loads a framework, which no driver needs
+
     classes, origin = read_facts(network)
     mlflow.pyfunc.save_model(
         folder,

@@ -96,3 +96,17 @@ def test_a_lack_of_memory_is_found_below_another_error() -> None:
 )
 def test_other_errors_and_a_full_disk_are_no_lack_of_memory(error: Exception) -> None:
     assert not is_out_of_memory(error)
+
+
+def test_loading_the_framework_says_nothing_but_what_matters():
+    """TensorFlow's banner is kept back; what others write to the terminal meanwhile is not."""
+    code = (
+        "import os; from faceseg import devices\n"
+        "with devices._without_banner():\n"
+        "    os.write(2, b'I0000 00:00:1.2 3 port.cc:153] oneDNN\\nmind this\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0
+    assert done.stderr == "mind this\n"

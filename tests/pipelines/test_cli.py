@@ -75,6 +75,16 @@ def test_help_loads_no_framework(arguments: list[str], tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_driver_loads_no_framework():
+    """Its node may be small, and a study begins seconds earlier: workers alone train."""
+    code = (
+        "import sys, pipelines.study, pipelines.search.pool\n"
+        "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_every_verb_says_what_it_does(say: Say):
     code, out, _ = say("--help")
     assert code == 0
