@@ -57,14 +57,15 @@ class Contest:
                 return True
             if not decision.promoted:
                 self._say(decision)
-                self._keep(decision, self.version)
+                self._keep(decision, self.version, "refused")
                 return False
             target = self._in_model()
             if state is None:
                 continue  # the model was made just now: somebody else may have been faster
+            self._keep(decision, target, "let through")  # first: a kill here loses no reasoning
             if handover.hand_over(self.client, self.seat, state, str(target.version)):
+                self.client.set_model_version_tag(target.name, target.version, "gate", "promoted")
                 self._say(decision)
-                self._keep(decision, target)
                 self._tell_seat(target, state.holder)
                 return True
             self.console.print("another promotion was faster: judged again, against its champion")
@@ -105,11 +106,11 @@ class Contest:
         address = f"models:/{self.version.name}/{self.version.version}"
         return self.client.copy_model_version(address, model)
 
-    def _keep(self, decision: Decision, target: ModelVersion) -> None:
+    def _keep(self, decision: Decision, target: ModelVersion, outcome: str) -> None:
         """Store the whole reasoning on a version and its run: at home, if it was refused."""
         against = decision.champion or "nobody"
         tags = {
-            "gate": "promoted" if decision.promoted else "refused",
+            "gate": outcome,
             "gate.against": against,
             "gate.reason": decision.reason[:TAG_LENGTH],
             "gate.at": time.strftime("%Y-%m-%d %H:%M:%S"),

@@ -61,6 +61,7 @@ def bring(
             "model": model,
             "architecture": info.identity.get("architecture", "network"),
             "tags": {**version.tags, ORIGIN: run.info.run_id},
+            "description": version.description or "",
         }
         _deliver(target, run_id, Record(info, "version", content, place.with_suffix(".json")))
         target.end(run_id, "FINISHED", run.info.end_time / 1000)

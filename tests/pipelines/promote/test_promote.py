@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.promote import handover
 from pipelines.tracking import Tracker
 from tests.pipelines.promote.conftest import Study
 from tests.pipelines.promote.planted import CLASSES, Plan
@@ -33,6 +34,32 @@ def test_a_dry_run_tells_and_changes_nothing(
     assert "nothing was changed" in said
     assert aliases() == {"champion": "1"}
     assert "gate" not in tracker.client.get_model_version(model, "2").tags
+
+
+def test_a_promotion_killed_at_its_last_step_has_kept_its_reasoning(
+    study: Study,
+    say: Say,
+    aliases,
+    *,
+    tracker: Tracker,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    say("promote", study("first", CHAMPION))
+    stronger = study("stronger", STRONGER)
+
+    def killed(*arguments: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handover, "hand_over", killed)
+        say("promote", stronger)
+    tags = tracker.client.get_model_version(model, "2").tags
+    assert tags["gate"] == "let through"
+    assert tags["gate.reason"]
+    assert aliases() == {"champion": "1"}
+    assert say("promote", stronger)[0] == 0
+    assert tracker.client.get_model_version(model, "2").tags["gate"] == "promoted"
 
 
 def test_the_best_by_validation_is_put_up_whatever_the_test_says(study: Study, say: Say, aliases):
