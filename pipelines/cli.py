@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from faceseg.errors import UserError
-from pipelines import cli_models
+from pipelines import cli_models, cli_use
 from pipelines.arguments import ExperimentFile, Overrides, check_runs, console, load
 from pipelines.stopping import heed_sigterm
 
@@ -184,6 +184,7 @@ def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
 
 
 app.add_typer(cli_models.app)
+app.add_typer(cli_use.app)
 
 
 class Followed(SystemExit):

@@ -1,11 +1,9 @@
-"""The verbs that use what studies have made: promote, rollback, models, predict."""
+"""The verbs of the registry: promote, rollback, models."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceseg.errors import UserError
 from pipelines import arguments
 from pipelines.arguments import ExperimentFile, Overrides
 
@@ -64,57 +62,3 @@ def models(experiment: ExperimentFile, of: Target = None, override: Overrides = 
     from pipelines.promote import models as stage
 
     stage.show(settings, arguments.console(), of=of)
-
-
-@app.command()
-def predict(
-    *,
-    model: Annotated[
-        str,
-        typer.Argument(help="models:/faceseg@champion, a run's id, or the path of a .keras file."),
-    ],
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(help="JPEG and PNG files, folders of them, or patterns in quotes."),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="A folder for masks, overlays and shares.")] = Path(
-        "predictions"
-    ),
-    flip: Annotated[
-        bool, typer.Option("--flip", help="Average with the mirrored image: slower, steadier.")
-    ] = False,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Remove crumbs: small islands of a class.")
-    ] = False,
-    video: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|NUMBER", help="A video, or a camera by number, frame by frame."),
-    ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images that go through at once.")] = 8,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what an earlier call wrote.")
-    ] = False,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Use a graphics card.")] = False,
-    tracking: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Where MLflow is; or MLFLOW_TRACKING_URI."),
-    ] = None,
-) -> None:
-    """Label photographs: palette PNGs, overlays, and the share of each class as JSON.
-
-    Exit code 1: some images could not be read, and are named; 2: none could, or a mistake.
-    """
-    from pipelines.predict import stage
-
-    options = stage.Options(
-        out, flip=flip, clean=clean, batch=batch, overwrite=overwrite, gpu=gpu, tracking=tracking
-    )
-    if video is not None:
-        if images:
-            raise UserError("--video takes no images beside it; label them by a call of their own")
-        from pipelines.predict import video as filming
-
-        filming.run(model, video, options, arguments.console(), frames=frames)
-    elif not stage.run(model, images or [], options, arguments.console()):
-        raise typer.Exit(1)

@@ -1,0 +1,134 @@
+"""The page's server: on loopback, or elsewhere behind a password; it asks nothing of others."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceseg.errors import UserError
+from pipelines.demo.photograph import MOST_BYTES
+from pipelines.demo.rendering import TEMPLATES
+
+if TYPE_CHECKING:
+    import gradio
+    from fastapi import FastAPI
+
+USER = "faceseg"
+PASSWORD = "FACESEG_TOKEN"  # noqa: S105  # the name of a variable
+GRACE_SECONDS = 2  # for answers that are under way when the server is told to end
+# A browser then fetches nothing from elsewhere, whatever a page may name.
+CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+
+
+def password_for(host: str) -> str | None:
+    """Return the password of the page; UserError where others could see it without one."""
+    password = os.environ.get(PASSWORD) or None
+    if password is None and not is_loopback(host):
+        raise UserError(
+            f"--host {host} shows the page to other machines; set {PASSWORD} to a password for "
+            f"the user {USER!r}, or leave the host at 127.0.0.1"
+        )
+    return password
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Hold a port (0: any that is free); UserError if another program has it."""
+    try:
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=kind)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port} cannot be listened on: {error}; give another --port or --host"
+        ) from error
+    with listener:
+        yield listener
+
+
+def application(page: "gradio.Blocks", password: str | None) -> "FastAPI":
+    """Return the page as a web application."""
+    import gradio
+    from fastapi import FastAPI
+
+    application = FastAPI(openapi_url=None)
+
+    @application.middleware("http")
+    async def keep_to_this_server(request: Any, answer: Any) -> Any:
+        response = await answer(request)
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        return response
+
+    gradio.mount_gradio_app(
+        application,
+        page,
+        "/",
+        auth=None if password is None else (USER, password),
+        app_kwargs={"openapi_url": None},
+        max_file_size=MOST_BYTES,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        theme=_theme(),
+        css=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        head=f"<script>{(TEMPLATES / 'page.js').read_text(encoding='utf-8')}</script>",
+    )
+    # Gradio looks at where a file lies only after a launch: unlaunched it would hand out any.
+    page.has_launched = True
+    return application
+
+
+def serve(application: "FastAPI", listener: socket.socket) -> None:
+    """Answer until Ctrl-C or SIGTERM."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn has ended by then, and passes the signal on
+        return
+
+
+def temporary_files(folder: Path) -> None:
+    """Have Gradio keep uploads in a folder, and say nothing to its makers."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+def _theme() -> Any:
+    import gradio
+
+    letters = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    return gradio.themes.Base(
+        primary_hue="teal",
+        neutral_hue="slate",
+        font=letters,
+        font_mono=("ui-monospace", "monospace"),
+    ).set(  # Gradio's grey is too pale to be read by everyone
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+    )

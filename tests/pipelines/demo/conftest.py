@@ -1,0 +1,49 @@
+"""Three networks whose answers are known, and a portrait."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.classes import LAPA
+from faceseg.data.drawn import draw_face
+from faceseg.saving import save
+from pipelines.demo.networks import Network, open_networks
+
+DATA = Path(os.environ.get("FACESEG_DATA", Path(__file__).parents[4] / "shared/data"))
+# What red, green and blue pixels are called by each of them.
+CALLED = {"first": (1, 10, 6), "second": (1, 2, 10), "third": (10, 1, 3)}
+
+
+@pytest.fixture(scope="session")
+def network_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("networks")
+    paths = []
+    for name, ids in CALLED.items():
+        image = keras.Input((32, 32, 3))
+        kernel = np.zeros((1, 1, 3, 11), dtype=np.float32)
+        kernel[0, 0, [0, 1, 2], ids] = 1
+        layer = keras.layers.Conv2D(11, 1, kernel_initializer=keras.initializers.Constant(kernel))
+        paths.append(folder / f"{name}.keras")
+        origin = {"architecture": f"the {name} of three", "study": "by-hand"}
+        save(keras.Model(image, layer(image)), paths[-1], LAPA, origin)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def networks(network_files: list[Path]) -> list[Network]:
+    return open_networks([str(path) for path in network_files], tracking=None)
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph-like portrait where FACESEG_DATA is, a drawn face elsewhere."""
+    found = sorted((DATA / "facesynth_lapa/test/images").glob("*.jpg"))
+    if found:
+        return found[0]
+    path = tmp_path_factory.mktemp("portrait") / "drawn.png"
+    Image.fromarray(draw_face((1, "test", 0), 200).image).save(path)
+    return path

@@ -1,0 +1,70 @@
+"""Which files are taken as a photograph, and as what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.errors import UserError
+from pipelines.demo import photograph
+from pipelines.demo.photograph import LONGEST, MOST_BYTES, read
+
+
+def test_a_photograph_is_turned_upright(tmp_path: Path):
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[:, :20] = 255  # the left half is white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise: left becomes top
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    found = read(tmp_path / "turned.png", tmp_path)
+    assert found.pixels.shape == (40, 20, 3)
+    assert (found.pixels[:20] == 255).all()
+    assert not found.scaled
+
+
+def test_a_large_photograph_is_scaled_and_says_so(tmp_path: Path):
+    Image.new("RGB", (4 * LONGEST, LONGEST), "red").save(tmp_path / "wide.png")
+    found = read(tmp_path / "wide.png", tmp_path)
+    assert found.pixels.shape == (LONGEST // 4, LONGEST, 3)
+    assert found.scaled
+    assert found.file_size == (LONGEST, 4 * LONGEST)
+
+
+def test_the_digest_is_of_content_and_shape(tmp_path: Path):
+    for name, size in (("a", (8, 4)), ("b", (8, 4)), ("c", (4, 8))):
+        Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
+    first, same, other = (read(tmp_path / f"{name}.png", tmp_path).digest for name in "abc")
+    assert first == same
+    assert first != other
+
+
+def test_a_text_file_is_refused_in_a_sentence_without_its_path(tmp_path: Path):
+    (tmp_path / "text.jpg").write_text("no image", encoding="utf-8")
+    with pytest.raises(UserError, match="no JPEG or PNG image") as error:
+        read(tmp_path / "text.jpg", tmp_path)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_pixels_are_bounded_before_they_are_decoded(tmp_path: Path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(UserError, match="too large"):
+        read(tmp_path / "bomb.png", tmp_path)
+
+
+def test_bytes_are_bounded_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    monkeypatch.setattr(photograph, "read_image", lambda path: pytest.fail("it was read"))
+    with pytest.raises(UserError, match="20 MB"):
+        read(tmp_path / "large.png", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "link.png", "gone.png"])
+def test_other_files_of_the_machine_are_not_there(tmp_path: Path, name: str):
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    (uploads / "link.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(UserError, match="no longer here"):
+        read(uploads / name, uploads)
