@@ -1,6 +1,5 @@
 """The page's server: on loopback, or elsewhere behind a password; it asks nothing of others."""
 
-import ipaddress
 import os
 import socket
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceseg.errors import UserError
+from pipelines import access
 from pipelines.demo.photograph import MOST_BYTES
 from pipelines.demo.rendering import TEMPLATES
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 USER = "faceseg"
-PASSWORD = "FACESEG_TOKEN"  # noqa: S105  # the name of a variable
 GRACE_SECONDS = 2  # for answers that are under way when the server is told to end
 # A browser then fetches nothing from elsewhere, whatever a page may name.
 CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -25,23 +24,10 @@ CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 def password_for(host: str) -> str | None:
     """Return the password of the page; UserError where others could see it without one."""
-    password = os.environ.get(PASSWORD) or None
-    if password is None and not is_loopback(host):
-        raise UserError(
-            f"--host {host} shows the page to other machines; set {PASSWORD} to a password for "
-            f"the user {USER!r}, or leave the host at 127.0.0.1"
-        )
-    return password
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return access.token(
+        required=not access.is_loopback(host),
+        because=f"--host {host} shows the page to other machines (user {USER!r})",
+    )
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import ray
 
 from faceseg.errors import UserError
+from pipelines.access import is_loopback
 from pipelines.config import Experiment
 from pipelines.doctor.node import mlflow_trouble
 from pipelines.search.connection import size
@@ -51,14 +51,6 @@ def doors() -> str:
         "Start Ray on all nodes with RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, or at least "
         "with --dashboard-host=127.0.0.1 behind a firewall"
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a host's address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def optuna(experiment: Experiment) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from faceseg.devices import claim
 from faceseg.errors import UserError
 from faceseg.predictor import Predictor, load
+from pipelines.export.opening import is_exported, open_exported
 
 RUN = re.compile(r"[0-9a-f]{32}")
 RUN_ADDRESS = re.compile(r"runs:/[0-9a-f]{32}/?")
@@ -17,8 +18,13 @@ SQLITE = "sqlite:///"
 def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predictor:
     """Load a registry address, a run or a file; tracking: where MLflow is.
 
-    A run means its best checkpoint.
+    A run means its best checkpoint. What `faceseg export` has made runs in its own runtime, on
+    the CPU.
     """
+    if is_exported(Path(model)):
+        if gpu:
+            raise UserError(f"--gpu: {model} is an exported file, which runs on the CPU here")
+        return open_exported(Path(model))
     address = address_of(model)
     in_mlflow = address.startswith(("models:/", "runs:/"))
     uri = _store(model, tracking) if in_mlflow else ""

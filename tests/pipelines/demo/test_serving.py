@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from faceseg.errors import UserError
+from pipelines.access import is_loopback
 from pipelines.demo import stage
 from pipelines.demo.networks import Network, describe, open_networks
-from pipelines.demo.serving import is_loopback, listening, password_for
+from pipelines.demo.serving import listening, password_for
 from pipelines.tracking import Tracker
 
 ASK = """
@@ -53,8 +54,8 @@ def test_other_machines_need_one(host: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_TOKEN", "")
     with pytest.raises(UserError, match="FACESEG_TOKEN"):
         password_for(host)
-    monkeypatch.setenv("FACESEG_TOKEN", "open sesame")
-    assert password_for(host) == "open sesame"
+    monkeypatch.setenv("FACESEG_TOKEN", "open sesame, please")
+    assert password_for(host) == "open sesame, please"
 
 
 @pytest.mark.slow

@@ -1,0 +1,37 @@
+"""Exported files opened again, as what labels photographs."""
+
+from pathlib import Path
+
+from faceseg.errors import UserError
+from faceseg.predictor import Predictor
+from pipelines.export.card import NAME, read_card
+from pipelines.export.formats import FORMATS
+from pipelines.export.runtimes import ExportedNetwork, LiteRTNetwork, OnnxNetwork
+
+
+def is_exported(path: Path) -> bool:
+    """Say whether a path means an exported file: its folder, or the file in it."""
+    return (path / NAME).is_file() or path.name in {each.file for each in FORMATS.values()}
+
+
+def open_exported(path: Path) -> Predictor:
+    """Open the folder of an exported file, or the file; it answers in its own runtime.
+
+    UserError if it is none, if it was changed, or if its runtime is not installed.
+    """
+    folder = path if (path / NAME).is_file() else path.parent
+    card = read_card(folder)
+    if path not in (folder, folder / card.file):
+        raise UserError(f"{path} is not the exported file of its folder; that is {card.file}")
+    return Predictor(open_network(card.format, folder / card.file), card.classes)
+
+
+def open_network(format_name: str, file: Path) -> ExportedNetwork:
+    """Open a file in the runtime of its format."""
+    if format_name == "onnx":
+        return OnnxNetwork(file)
+    if format_name == "litert":
+        return LiteRTNetwork(file)
+    from pipelines.export.converters import SavedModelNetwork
+
+    return SavedModelNetwork(file)

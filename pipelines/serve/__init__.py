@@ -1,0 +1,1 @@
+"""A model behind HTTP, on Ray Serve: a photograph in, its label map out."""

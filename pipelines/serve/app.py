@@ -1,0 +1,180 @@
+"""The HTTP interface of one replica."""
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from starlette.exceptions import HTTPException
+
+import faceseg
+from pipelines.serve import access
+from pipelines.serve.intake import read_body
+from pipelines.serve.meters import exposition
+from pipelines.serve.problems import MEDIA_TYPE, Problem
+from pipelines.serve.service import Labelled, Service
+
+Gather = Callable[[], Awaitable[Mapping[str, Sequence[Metric]]]]  # the samples of every replica
+Next = Callable[[Request], Awaitable[Response]]
+
+PREDICT_PATH = "/v1/predict"
+IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+BODY = dict.fromkeys(("image/jpeg", "image/png", "application/octet-stream"), IMAGE)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": why, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
+    for status, why in {
+        400: "The file is damaged or empty.",
+        401: "The token is missing or wrong.",
+        413: "Too many bytes or pixels.",
+        415: "No JPEG or PNG file.",
+        503: "Too many requests wait: come again after Retry-After.",
+        504: "It took too long.",
+    }.items()
+}
+PREDICT: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "A palette PNG of class ids; JSON where Accept asks for it.",
+            "content": {"image/png": IMAGE, "application/json": {"schema": {"type": "object"}}},
+        },
+        **PROBLEMS,
+    },
+    "openapi_extra": {"requestBody": {"required": True, "content": BODY}},
+    "response_class": Response,
+}
+
+logger = logging.getLogger("ray.serve")
+
+
+def create(service: Service, token: str | None, gather: Gather) -> FastAPI:
+    """Return the application. token: what every request must bear, or None."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(service.follow()) if service.moves else None
+        yield
+        if following is not None:
+            following.cancel()
+
+    # FastAPI's pages of documentation load their scripts from elsewhere: /openapi.json alone.
+    app = FastAPI(
+        title="faceseg", version=faceseg.__version__, docs_url=None, redoc_url=None, lifespan=life
+    )
+    _add_routes(app, service, gather)
+    _add_problems(app)
+
+    @app.middleware("http")
+    async def watch(request: Request, call_next: Next) -> Response:
+        started = time.perf_counter()
+        try:
+            access.check(request.headers.get("authorization"), token, request.url.path)
+            response = await call_next(request)
+        except Problem as problem:
+            response = problem.response()
+        except Exception:
+            logger.exception("a request failed")
+            response = Problem(
+                500, "this is the server's own failure; its log says more"
+            ).response()
+        path = request.url.path if "route" in request.scope else "other"  # not a stranger's words
+        service.meters.requests.labels(path, response.status_code).inc()
+        if path == PREDICT_PATH:
+            service.meters.seconds.observe(time.perf_counter() - started)
+        return response
+
+    return app
+
+
+def _add_routes(app: FastAPI, service: Service, gather: Gather) -> None:
+    @app.post(PREDICT_PATH, **PREDICT)
+    async def predict(
+        request: Request,
+        flip: Annotated[bool, Query(description="Average with the mirrored image.")] = False,
+        clean: Annotated[bool, Query(description="Remove small islands of a class.")] = False,
+    ) -> Response:
+        """Label one photograph, at its own size, after its EXIF rotation."""
+        settings = service.settings
+        try:
+            with service.place():
+                async with asyncio.timeout(settings.timeout):
+                    content = await read_body(request.headers, request.stream(), settings.max_bytes)
+                    labelled = await service.label(content, flip=flip, clean=clean)
+        except TimeoutError as error:
+            raise Problem(
+                HTTPStatus.GATEWAY_TIMEOUT, f"not done within {settings.timeout:g} s"
+            ) from error
+        return _answer(labelled, request.headers.get("accept", ""))
+
+    @app.get("/v1/model")
+    async def model() -> dict[str, Any]:
+        """Say which model is served, and what its labels mean."""
+        return describe(service)
+
+    @app.get("/healthz")
+    async def alive() -> dict[str, str]:
+        """Answer as long as the process lives."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def ready() -> dict[str, str]:
+        """Answer once a model is loaded."""
+        return {"status": "ready", "version": service.models.current.version}
+
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Return what Prometheus gathers, of every replica."""
+        return Response(exposition(await gather()), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_problems(app: FastAPI) -> None:
+    """Give each refusal, FastAPI's own too, the one form."""
+
+    @app.exception_handler(Problem)
+    async def refused(_: Request, problem: Problem) -> Response:
+        return problem.response()
+
+    @app.exception_handler(HTTPException)
+    async def missing(request: Request, error: HTTPException) -> Response:
+        detail = f"{request.method} {request.url.path}: see /openapi.json for what there is"
+        return Problem(error.status_code, detail, error.headers).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def misspelt(_: Request, error: RequestValidationError) -> Response:
+        wrong = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, wrong).response()
+
+
+def describe(service: Service) -> dict[str, Any]:
+    """Return what is known of the model in use; grid: rows and columns of the network's input."""
+    model = service.models.current
+    classes = model.predictor.classes
+    return {
+        "address": model.address,
+        "version": model.version,
+        "grid": list(model.predictor.grid),
+        "classes": list(classes.names),
+        "palette": [list(colour) for colour in classes.palette],
+        "trouble": service.models.trouble,
+    }
+
+
+def _answer(labelled: Labelled, accept: str) -> Response:
+    headers = {"Faceseg-Model": labelled.model.address, "Vary": "Accept"}
+    if "application/json" not in accept:
+        return Response(labelled.mask, media_type="image/png", headers=headers)
+    content = {
+        "model": labelled.model.address,
+        "size": list(labelled.size),
+        "shares": labelled.shares,
+        "mask": base64.b64encode(labelled.mask).decode(),
+    }
+    return JSONResponse(content, headers=headers)

@@ -1,0 +1,144 @@
+"""The model that is served, and the next one: an alias is looked at, and followed.
+
+A version that an alias newly names is loaded beside the one in use, run once, and takes over in
+one step; requests that were prepared for the old one end with it. Where it cannot be had, the
+old one stays.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from faceseg.errors import UserError, first_line
+from faceseg.predictor import Predictor, load
+
+ALIAS = re.compile(r"models:/([^/@]+)@([^/@]+)")
+VERSION = re.compile(r"models:/[^/@]+/(\d+)")
+PATIENCE = 60.0  # seconds before a version that could not be loaded is tried again
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network that is ready; `address` is a fixed one: a version, a run's file, a path."""
+
+    address: str
+    predictor: Predictor
+
+    @property
+    def version(self) -> str:
+        """The version in the registry; "" of a model that has none."""
+        match = VERSION.fullmatch(self.address)
+        return match[1] if match else ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where models come from. address: as `faceseg predict` resolves it; uri: MLflow's, or ""."""
+
+    address: str
+    uri: str
+
+    @property
+    def moves(self) -> bool:
+        """Whether the address may name another model later: an alias does."""
+        return ALIAS.fullmatch(self.address) is not None
+
+    def now(self) -> str:
+        """Return the fixed address that is meant now; asks MLflow about an alias."""
+        alias = ALIAS.fullmatch(self.address)
+        if alias is None:
+            return self.address
+        from pipelines.tracking import Tracker
+
+        found = Tracker(self.uri).client.get_model_version_by_alias(alias[1], alias[2])
+        return f"models:/{alias[1]}/{found.version}"
+
+    def load(self, address: str) -> Model:
+        """Load a model and run it once, so that no request pays for what is made at first."""
+        if not self.uri:
+            from pipelines.export.opening import is_exported, open_exported
+
+            path = Path(address)
+            opened = open_exported(path) if is_exported(path) else load(path)
+            return Model(address, warm(opened))
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        with TemporaryDirectory(prefix="faceseg-") as folder:
+            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
+            return Model(address, warm(load(Path(path))))
+
+
+def warm(predictor: Predictor) -> Predictor:
+    """Run a predictor on one image and on two: Keras traces it for one size, then for any."""
+    blank = np.zeros((*predictor.grid, 3), np.uint8)
+    for count in (1, 2):
+        predictor.logits([blank] * count)
+    return predictor
+
+
+@dataclass(frozen=True)
+class State:
+    """What a replica serves; `trouble` is what keeps it from following its alias, or ""."""
+
+    replica: str
+    version: str
+    address: str
+    trouble: str
+
+
+class Models:
+    """The model in use. `look` follows the alias; call it from one thread at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        on_change: Callable[[Model], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._on_change, self._clock = source, on_change, clock
+        self._refused: tuple[str, float] = ("", 0.0)  # an address, and when it may be tried again
+        self.trouble = ""
+        self.current = source.load(source.now())
+        on_change(self.current)
+
+    def look(self) -> None:
+        """Load what the alias names if that is another version. Raises nothing: see `trouble`."""
+        try:
+            wanted = self._source.now()
+        except Exception as error:  # MLflow's and its database's are many
+            self.trouble = f"MLflow does not say which version is meant: {first_line(error)}"
+            return
+        if wanted == self.current.address:
+            self.trouble = ""
+            return
+        if wanted == self._refused[0] and self._clock() < self._refused[1]:
+            return
+        try:
+            coming = self._source.load(wanted)
+        except Exception as error:  # a damaged model must not end the one in use
+            self._refused = (wanted, self._clock() + PATIENCE)
+            self.trouble = f"{wanted} cannot be loaded: {first_line(error)}"
+            return
+        self.current, self.trouble = coming, ""
+        self._on_change(coming)
+
+
+def source_of(model: str, tracking: str | None) -> Source:
+    """Return where a model comes from; UserError if it is neither a file nor MLflow is known."""
+    from pipelines.predict.model import _store, address_of
+
+    address = address_of(model)
+    if address.startswith(("models:/", "runs:/")):
+        return Source(address, _store(model, tracking))
+    if not Path(address).exists():
+        raise UserError(
+            f"there is no file {address}; expected a .keras file, a run or a registry address"
+            " such as models:/faceseg@champion"
+        )
+    return Source(str(Path(address).resolve()), "")

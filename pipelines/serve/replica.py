@@ -1,0 +1,119 @@
+"""The Ray Serve application: replicas that each hold the network.
+
+`build` is what a Serve config file names: `import_path: pipelines.serve.replica:build`, with
+`Settings` as its `args`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client.metrics_core import Metric
+from ray import serve
+from ray.serve.config import AutoscalingConfig, BackpressureConfig
+from ray.serve.schema import LoggingConfig
+
+from faceseg.errors import UserError
+from pipelines import access
+from pipelines.serve.models import State, source_of
+from pipelines.serve.settings import BATCH, WAITING, Settings
+
+APPLICATION = "faceseg"
+DEPLOYMENT = "network"
+GRACE = 30.0  # seconds that requests under way have to end in, when a replica is stopped
+
+
+@serve.ingress()
+class Replica:
+    """One process with the network: on `cpus` threads, or on a graphics card or its share."""
+
+    def __init__(self, settings: Settings) -> None:
+        import cv2
+
+        from faceseg.devices import claim
+        from pipelines.serve.service import Service
+
+        self._token = access.token(
+            required=settings.token_required, because="other machines may reach this server"
+        )
+        try:
+            claim(settings.cpus, settings.gpus)
+        except RuntimeError as error:
+            raise UserError(f"--gpus: {error}") from error
+        cv2.setNumThreads(settings.cpus)
+        self._name = serve.get_replica_context().replica_id.unique_id
+        self._service = Service(settings, source_of(settings.model, settings.tracking))
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        from pipelines.serve.app import create
+
+        return create(self._service, self._token, self._gather)
+
+    def check_health(self) -> None:
+        """RuntimeError if Serve had better start another replica in this one's place."""
+        self._service.check()
+
+    def state(self) -> State:
+        """Return which model is served here."""
+        models = self._service.models
+        return State(self._name, models.current.version, models.current.address, models.trouble)
+
+    def samples(self) -> tuple[str, list[Metric]]:
+        """Return this replica's name and all that it counted."""
+        return self._name, self._service.meters.samples()
+
+    async def _gather(self) -> Mapping[str, Sequence[Metric]]:
+        context = serve.get_replica_context()
+        handle = serve.get_deployment_handle(context.deployment, context.app_name)
+        found = await handle.broadcast("samples").results_async(return_exceptions=True)
+        return dict(each for each in found if not isinstance(each, BaseException))
+
+
+def build(settings: Settings) -> Any:
+    """Return the application with its replicas, ready for `serve.run`."""
+    options: dict[str, Any] = {"num_replicas": settings.replicas}
+    if settings.most_replicas > settings.replicas:
+        options = {
+            "autoscaling_config": AutoscalingConfig(
+                min_replicas=settings.replicas,
+                max_replicas=settings.most_replicas,
+                target_ongoing_requests=BATCH,  # a batch runs: what waits is for another replica
+                upscale_delay_s=5,
+                downscale_delay_s=120,
+                look_back_period_s=15,
+            )
+        }
+    deployment = serve.deployment(
+        Replica,
+        name=DEPLOYMENT,
+        ray_actor_options={
+            "num_cpus": settings.cpus,
+            "num_gpus": settings.gpus,
+            "runtime_env": {"env_vars": environment(settings)},
+        },
+        # Places for the questions that are answered at once (health, metrics, refusals) as well.
+        max_ongoing_requests=2 * WAITING,
+        max_queued_requests=WAITING,
+        backpressure_config=BackpressureConfig(retry_after_s=1),
+        max_constructor_retry_count=1,
+        health_check_period_s=5,
+        graceful_shutdown_wait_loop_s=0.2,
+        graceful_shutdown_timeout_s=GRACE,
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+        **options,
+    )
+    return deployment.bind(settings)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment variables of a replica; Ray does not hide cards from it: we do."""
+    variables = {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the next look comes in seconds
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    }
+    if settings.gpus <= 0:
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    return variables

@@ -1,0 +1,201 @@
+"""`faceseg serve`: a model behind HTTP until it is told to stop."""
+
+import errno
+import logging
+import shlex
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from faceseg.errors import UserError, first_line
+from pipelines import access
+from pipelines.serve.settings import Settings
+from pipelines.stopping import heed_sigterm
+
+if TYPE_CHECKING:
+    from pipelines.serve.models import Source, State
+
+LOOK = 1.0  # seconds between looks at the replicas
+ANSWER = 10.0  # seconds that the replicas have to say what they serve
+START = 300.0  # seconds that the first replicas have to start
+
+
+def run(settings: Settings, console: Console, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until Ctrl-C or SIGTERM; then let the requests under way end. UserError at the start.
+
+    settings.token_required is decided here: by the host.
+    """
+    token = access.token(
+        required=not access.is_loopback(host),
+        because=f"--host {host} lets other machines reach this server",
+    )
+    check_port(host, port)
+    source = _checked(settings)
+    settings = settings.model_copy(
+        update={"model": source.address, "tracking": source.uri or None, "token_required": False}
+    )
+    console.print(f"loading {settings.model} …", highlight=False)
+    try:
+        handle = start(settings, host, port)
+        watch(handle, console, _greeting(host, port, token))
+    except KeyboardInterrupt:
+        console.print("stopping: requests under way are answered first", highlight=False)
+    finally:
+        stop()
+
+
+def start(settings: Settings, host: str, port: int) -> Any:
+    """Start a Ray of our own, and the replicas on it; return their handle once they answer."""
+    import ray
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+    from ray.serve.schema import LoggingConfig
+
+    from pipelines.serve.replica import APPLICATION, DEPLOYMENT, build
+
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        _node_ip_address="127.0.0.1",
+    )
+    heed_sigterm()  # Ray has put a handler of its own in
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process
+    _check_room(settings, ray.cluster_resources())
+    quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+    serve.start(
+        http_options=HTTPOptions(host=host, port=port, request_timeout_s=None),
+        logging_config=quiet,
+    )
+    serve.run_many(
+        [serve.RunTarget(build(settings), APPLICATION, "/", quiet)],
+        wait_for_applications_running=False,
+    )
+    _wait(APPLICATION)
+    return serve.get_deployment_handle(DEPLOYMENT, APPLICATION)
+
+
+def _wait(application: str) -> None:
+    """Wait until the application runs; UserError with the replica's own words if it cannot."""
+    from ray import serve
+
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        found = serve.status().applications.get(application)
+        state = found.status if found else ""
+        if state == "RUNNING":
+            return
+        if found and state in ("DEPLOY_FAILED", "UNHEALTHY"):
+            told = [each.message for each in found.deployments.values()] + [found.message]
+            raise UserError(_cause("\n".join(told)))
+        time.sleep(0.25)
+    raise UserError(f"no replica was ready within {START:g} s; give fewer --replicas or more time")
+
+
+def _cause(message: str) -> str:
+    """Return the last line of the traceback in a replica's message, without the error's kind."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    named = [line for line in lines if "Error: " in line]
+    return named[-1].split("Error: ", 1)[1] if named else (lines or ["the replicas failed"])[-1]
+
+
+def watch(handle: Any, console: Console, greeting: str) -> None:
+    """Print the greeting, and a line whenever the replicas serve another model. Never returns."""
+    before: list[State] = []
+    while True:
+        try:
+            after = handle.broadcast("state").results(timeout_s=ANSWER)
+        except Exception as error:  # replicas come and go; Serve starts them again
+            lines, after = [f"the replicas do not answer: {first_line(error)}"], before
+        else:
+            lines = news(before, after)
+        if not before and after:
+            console.print(f"{lines.pop(0)}\n{greeting}", highlight=False)
+        for line in lines:
+            console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False)
+        before = after
+        time.sleep(LOOK)
+
+
+def news(before: Sequence["State"], after: Sequence["State"]) -> list[str]:
+    """Return in words what has changed since the replicas were last asked."""
+    served = Counter(each.address for each in after)
+    lines = [
+        f"{address} is served by {served[address]} of {len(after)} replicas"
+        for address in sorted(served - Counter(each.address for each in before))
+    ]
+    for trouble in sorted({each.trouble for each in after} - {each.trouble for each in before}):
+        if trouble:
+            lines.append(f"{trouble}; what is served stays")
+    if any(each.trouble for each in before) and not any(each.trouble for each in after):
+        lines.append("the alias can be followed again")
+    return lines
+
+
+def stop() -> None:
+    """Take no more requests, let those under way end, and end Ray."""
+    import ray
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    from pipelines.serve.replica import APPLICATION
+
+    try:
+        if ray.is_initialized():
+            serve.delete(APPLICATION)
+    except RayServeException:
+        pass  # it had not come to that
+    finally:
+        ray.shutdown()
+
+
+def check_port(host: str, port: int) -> None:
+    """UserError if a server cannot listen there."""
+    try:
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except (OSError, OverflowError) as error:
+        used = getattr(error, "errno", None) == errno.EADDRINUSE
+        what = "another program has it" if used else str(error)
+        raise UserError(
+            f"{host}:{port} cannot be listened on: {what}; give another --port"
+        ) from error
+
+
+def _checked(settings: Settings) -> "Source":
+    """Return where the model is; UserError if that cannot be, before anything starts."""
+    from pipelines.serve.models import source_of
+
+    source = source_of(settings.model, settings.tracking)
+    if source.moves:
+        from pipelines.promote.answering import answering
+        from pipelines.tracking import Tracker
+
+        with answering(Tracker(source.uri)):
+            source.now()
+    return source
+
+
+def _check_room(settings: Settings, have: dict[str, float]) -> None:
+    most, cpus, gpus = settings.most_replicas, have.get("CPU", 0), have.get("GPU", 0)
+    if most * settings.cpus > cpus or most * settings.gpus > gpus:
+        raise UserError(
+            f"{most} replicas of {settings.cpus} CPUs and {settings.gpus:g} GPUs were asked for;"
+            f" this machine has {cpus:g} and {gpus:g}. Give fewer or smaller ones"
+        )
+
+
+def _greeting(host: str, port: int, token: str | None) -> str:
+    at = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    curl = ["curl", "--data-binary", "@photo.jpg", f"{at}/v1/predict", "-o", "mask.png"]
+    line = shlex.join(curl)
+    if token:
+        line = f'{line} -H "Authorization: Bearer ${access.TOKEN}"'
+    return f"{at}, until Ctrl-C; for example:\n  {line}"

@@ -1,0 +1,49 @@
+"""Small networks of every architecture, and faces to compare them on."""
+
+from collections.abc import Callable
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+
+from faceseg.classes import LAPA, ClassSet
+from faceseg.networks import build
+from faceseg.predictor import Predictor
+from pipelines.export.samples import Samples, drawn_samples
+
+GRID = (64, 64)
+FEW = ClassSet(  # so far apart in colour that 8 bits tell them
+    names=("background", "skin", "hair"),
+    palette=((0, 0, 0), (0, 153, 255), (255, 0, 102)),
+    face=(1,),
+    hair=2,
+)
+
+
+@pytest.fixture(scope="session")
+def faces() -> Samples:
+    return drawn_samples(GRID)
+
+
+@pytest.fixture(scope="session")
+def few() -> ClassSet:
+    return FEW
+
+
+@pytest.fixture(scope="session")
+def small(faces: Samples) -> Callable[[str], Predictor]:
+    """Return a maker of predictors, each architecture made once.
+
+    At a momentum of 0 one pass in training fits the moving statistics to the faces: logits
+    then have the size of trained ones, where a fresh network's fade to nothing.
+    """
+
+    @cache
+    def make(name: str) -> Predictor:
+        keras.utils.set_random_seed(1)
+        network = build(name, (*GRID, 3), 11, alpha=0.35, width=0.1, batch_norm_momentum=0.0)
+        network(faces.test[:8].astype(np.float32), training=True)
+        return Predictor(network, LAPA)
+
+    return make

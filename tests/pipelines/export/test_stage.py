@@ -1,0 +1,171 @@
+"""`faceseg export` as a whole: what it leaves behind, and what it refuses."""
+
+import io
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from faceseg.classes import ClassSet
+from faceseg.errors import UserError
+from faceseg.saving import save
+from pipelines.export import extras, making
+from pipelines.export.card import checksum
+from pipelines.export.formats import FORMATS, kinds
+from pipelines.export.opening import is_exported, open_exported
+from pipelines.export.samples import drawn_samples, folder_samples
+from pipelines.export.stage import Options, run
+
+
+def colours(seed: int) -> keras.Model:
+    """A network of one 3x3 convolution: quickly exported."""
+    image = keras.Input((32, 32, 3))
+    weights = keras.initializers.RandomNormal(seed=seed)
+    layer = keras.layers.Conv2D(3, 3, padding="same", kernel_initializer=weights)
+    return keras.Model(image, layer(image))
+
+
+@pytest.fixture
+def model(tmp_path: Path, few: ClassSet) -> str:
+    path = tmp_path / "best.keras"
+    save(colours(1), path, few, {"made_for": "a test"})
+    return str(path)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=150)
+
+
+def said(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_folder_holds_all_that_is_needed(
+    model: str, few: ClassSet, console: Console, tmp_path: Path
+):
+    out = tmp_path / "exported"
+    run(model, "onnx", Options(out, ("float32", "int8")), console)
+    assert sorted(each.name for each in out.iterdir()) == ["onnx-float32", "onnx-int8"]
+    told = json.loads((out / "onnx-int8" / "model.json").read_text(encoding="utf-8"))
+    assert told["classes"]["names"] == list(few.names)
+    assert told["grid"] == [32, 32]
+    assert told["images"] is None
+    assert told["origin"]["model"] == model
+    assert told["sha256"] == checksum(out / "onnx-int8" / "model.onnx")
+    assert told["agreement"]["test_images"] == 32
+    assert told["agreement"]["calibration_images"] == 100
+    inside = onnx.load(str(out / "onnx-int8" / "model.onnx"))
+    assert {each.key: each.value for each in inside.metadata_props}["colour"] == "RGB"
+    table = said(console)
+    assert "onnx-int8" in table
+    assert table.count("kept") == 2
+    for path in (out / "onnx-int8", out / "onnx-int8" / "model.onnx"):
+        assert is_exported(path)
+        assert open_exported(path).predict(np.zeros((7, 9, 3), np.uint8)).shape == (7, 9)
+    assert not is_exported(Path(model))
+
+
+def test_a_file_with_other_weights_is_refused_and_removed(
+    model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    honest = making.write_onnx
+    monkeypatch.setattr(
+        making, "write_onnx", lambda _, *others: honest(colours(2), *others)
+    )  # what TFLiteConverter.from_concrete_functions does to a Keras network, silently
+    with pytest.raises(UserError, match=r"onnx-float32 does not agree with Keras: .*removed"):
+        run(model, "onnx", Options(tmp_path / "exported"), console)
+    assert "refused" in said(console)
+    assert not (tmp_path / "exported").exists()
+
+
+def test_a_conversion_that_breaks_leaves_nothing(
+    model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def half_way(network: object, path: Path, *others: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(making, "write_onnx", half_way)
+    with pytest.raises(KeyboardInterrupt):
+        run(model, "onnx", Options(tmp_path / "exported"), console)
+    assert not (tmp_path / "exported").exists()
+
+
+def test_nothing_is_replaced_unasked(model: str, console: Console, tmp_path: Path):
+    target = tmp_path / "exported" / "onnx-float32"
+    run(model, "onnx", Options(target.parent), console)
+    with pytest.raises(UserError, match="--overwrite"):
+        run(model, "onnx", Options(target.parent), console)
+    (target / "old").touch()
+    run(model, "onnx", Options(target.parent, overwrite=True), console)
+    assert sorted(each.name for each in target.iterdir()) == ["model.json", "model.onnx"]
+    (target / "model.json").unlink()
+    with pytest.raises(UserError, match="leaves it alone"):
+        run(model, "onnx", Options(target.parent, overwrite=True), console)
+
+
+def test_a_file_that_was_changed_is_not_opened(model: str, console: Console, tmp_path: Path):
+    run(model, "onnx", Options(tmp_path), console)
+    file = tmp_path / "onnx-float32" / "model.onnx"
+    file.write_bytes(file.read_bytes() + b"\0")
+    with pytest.raises(UserError, match="sha256"):
+        open_exported(file)
+    (file.parent / "model.json").unlink()
+    with pytest.raises(UserError, match=r"holds no model\.json"):
+        open_exported(file)
+
+
+def test_photographs_test_or_calibrate_but_not_both(console: Console, tmp_path: Path):
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        pixels = rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    Image.open(tmp_path / "0.png").save(tmp_path / "again.png")
+    (tmp_path / "bad.jpg").write_text("no image", encoding="utf-8")
+    samples = folder_samples(tmp_path, (32, 32), console)
+    assert len(samples.test) == 3
+    assert len(samples.calibration) == 2
+    assert "left out" in said(console)
+    both = [*samples.test, *samples.calibration, *drawn_samples((32, 32)).test]
+    assert len({image.tobytes() for image in both}) == 5 + 32
+    with pytest.raises(UserError, match="there is no folder"):
+        folder_samples(tmp_path / "nowhere", (32, 32), console)
+    (tmp_path / "few").mkdir()
+    Image.open(tmp_path / "0.png").save(tmp_path / "few" / "0.png")
+    with pytest.raises(UserError, match="expected 2 or more"):
+        folder_samples(tmp_path / "few", (32, 32), console)
+
+
+def test_a_precision_that_a_format_lacks_is_named():
+    with pytest.raises(UserError, match="'float16'; expected float32 or int8"):
+        kinds("onnx", ["float16"])
+    with pytest.raises(UserError, match="Did you mean 'onnx'"):
+        kinds("onx", ["float32"])
+    assert [each.name for each in kinds("litert", ["int8", "int8"])] == ["litert-int8"]
+    assert all(kinds(name, each.precisions) for name, each in FORMATS.items())
+
+
+def test_a_missing_package_is_told_how_to_install(monkeypatch: pytest.MonkeyPatch):
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(extras, "import_module", absent)
+    with pytest.raises(UserError, match=r"pip install 'faceseg\[export\]'"):
+        extras.needed("onnx")
+
+
+def test_an_exported_file_is_not_exported_again(
+    model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run(model, "onnx", Options(tmp_path), console)
+    exported = open_exported(tmp_path / "onnx-float32")
+    monkeypatch.setattr("pipelines.export.stage.open_model", lambda *_: exported)
+    with pytest.raises(UserError, match="exported already"):
+        run("model.onnx", "onnx", Options(tmp_path / "again"), console)

@@ -1,0 +1,111 @@
+"""What is settled before a server starts: host, token, port and model; and its news."""
+
+import socket
+
+import pytest
+
+from faceseg.errors import UserError
+from pipelines import access
+from pipelines.serve import stage
+from pipelines.serve.models import State, source_of
+from pipelines.serve.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(access.TOKEN, raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.2", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback_is_told_from_other_hosts(host: str, own: bool):
+    assert access.is_loopback(host) is own
+
+
+def test_another_host_takes_a_token(monkeypatch: pytest.MonkeyPatch):
+    from rich.console import Console
+
+    settings = Settings(model="best.keras")
+    with pytest.raises(UserError, match="FACESEG_TOKEN is not set"):
+        stage.run(settings, Console(), host="0.0.0.0")
+    monkeypatch.setenv(access.TOKEN, "short")
+    with pytest.raises(UserError, match="too easy to guess"):
+        stage.run(settings, Console(), host="0.0.0.0")
+
+
+def test_no_token_is_asked_for_on_loopback_unless_there_is_one(monkeypatch: pytest.MonkeyPatch):
+    assert access.token(required=False, because="") is None
+    monkeypatch.setenv(access.TOKEN, "0123456789abcdef")
+    assert access.token(required=False, because="") == "0123456789abcdef"
+
+
+def test_a_port_in_use_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match="another program has it"):
+            stage.check_port("127.0.0.1", port)
+    stage.check_port("127.0.0.1", port)
+
+
+def test_a_model_that_is_nowhere_is_told():
+    with pytest.raises(UserError, match=r"no file nothing\.keras"):
+        source_of("nothing.keras", None)
+    with pytest.raises(UserError, match="--tracking"):
+        source_of("models:/faceseg@champion", None)
+
+
+def test_more_replicas_than_fit_are_told():
+    settings = Settings(model="x", replicas=1, max_replicas=4, cpus=2)
+    stage._check_room(settings, {"CPU": 8.0})
+    with pytest.raises(UserError, match="4 replicas of 2 CPUs"):
+        stage._check_room(settings, {"CPU": 7.0})
+    with pytest.raises(UserError, match=r"0\.5 GPUs"):
+        stage._check_room(settings.model_copy(update={"gpus": 0.5}), {"CPU": 8.0, "GPU": 1.0})
+
+
+def test_the_cause_of_a_failed_replica_is_its_last_line():
+    told = "The deployment failed to start:\n  File x\nfaceseg.errors.UserError: no network there\n"
+    assert stage._cause(told) == "no network there"
+
+
+def state(replica: str, version: str, trouble: str = "") -> State:
+    return State(replica, version, f"models:/m/{version}", trouble)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ([], [state("a", "1")], ["models:/m/1 is served by 1 of 1 replicas"]),
+        ([state("a", "1")], [state("a", "1")], []),
+        (
+            [state("a", "1"), state("b", "1")],
+            [state("a", "2"), state("b", "1")],
+            ["models:/m/2 is served by 1 of 2 replicas"],
+        ),
+        (
+            [state("a", "2"), state("b", "1")],
+            [state("a", "2"), state("b", "2")],
+            ["models:/m/2 is served by 2 of 2 replicas"],
+        ),
+        ([state("a", "1")], [state("a", "1", "no 2")], ["no 2; what is served stays"]),
+        (
+            [state("a", "1", "no 2")],
+            [state("a", "1")],
+            ["the alias can be followed again"],
+        ),
+    ],
+)
+def test_news_are_told_once(before: list[State], after: list[State], lines: list[str]):
+    assert stage.news(before, after) == lines
