@@ -23,7 +23,8 @@ def open_exported(path: Path) -> Predictor:
     card = read_card(folder)
     if path not in (folder, folder / card.file):
         raise UserError(f"{path} is not the exported file of its folder; that is {card.file}")
-    return Predictor(open_network(card.format, folder / card.file), card.classes)
+    network = open_network(card.format, folder / card.file)
+    return Predictor(network, card.classes, card.origin)
 
 
 def open_network(format_name: str, file: Path) -> ExportedNetwork:

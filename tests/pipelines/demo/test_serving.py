@@ -119,9 +119,9 @@ def test_a_version_is_described_by_its_tags_and_its_data(
         "trained on 1,480 images of drawn faces, 48 x 64 pixels",
         "study s-1",
     )
-    assert describe("models:/tried@champion") == ("champion", expected)
-    assert describe("models:/tried/1") == ("version 1", expected)
-    title, facts = describe(f"runs:/{run_id}")
+    assert describe("models:/tried@champion", {}) == ("champion", expected)
+    assert describe("models:/tried/1", {}) == ("version 1", expected)
+    title, facts = describe(f"runs:/{run_id}", {})
     assert title == f"run {run_id[:8]}"
     assert "trained on 1,480 images of drawn faces, 48 x 64 pixels" in facts
 
