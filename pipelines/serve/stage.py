@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -188,9 +189,12 @@ def check_port(host: str, port: int) -> None:
 
 def _checked(settings: Settings) -> "Source":
     """Return where the model is; UserError if that cannot be, before anything starts."""
+    from pipelines.export.opening import is_exported
     from pipelines.serve.models import source_of
 
     source = source_of(settings.model, settings.tracking)
+    if settings.gpus and is_exported(Path(source.address)):
+        raise UserError(f"--gpus: {settings.model} is an exported file, which runs on the CPU here")
     if source.moves:
         from pipelines.promote.answering import answering
         from pipelines.tracking import Tracker

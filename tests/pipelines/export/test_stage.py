@@ -14,12 +14,14 @@ from rich.console import Console
 from faceseg.classes import ClassSet
 from faceseg.errors import UserError
 from faceseg.saving import save
+from pipelines.demo.networks import open_networks
 from pipelines.export import extras, making
 from pipelines.export.card import checksum
 from pipelines.export.formats import FORMATS, kinds
 from pipelines.export.opening import is_exported, open_exported
 from pipelines.export.samples import drawn_samples, folder_samples
 from pipelines.export.stage import Options, run
+from pipelines.serve.models import source_of
 
 
 def colours(seed: int) -> keras.Model:
@@ -72,6 +74,10 @@ def test_a_folder_holds_all_that_is_needed(
         opened = open_exported(path)
         assert opened.predict(np.zeros((7, 9, 3), np.uint8)).shape == (7, 9)
         assert opened.origin == told["origin"]
+        source = source_of(str(path), None, threads=1)  # of `faceseg serve`
+        assert source.load(source.now()).predictor.origin == told["origin"]
+    (shown,) = open_networks([str(out / "onnx-int8")], None)  # of `faceseg demo`
+    assert shown.title == "onnx-int8"
     assert not is_exported(Path(model))
 
 

@@ -71,6 +71,13 @@ def test_a_model_that_is_nowhere_is_told():
         source_of("models:/faceseg@champion", None)
 
 
+def test_an_exported_file_takes_no_graphics_card(tmp_path: Path):
+    (tmp_path / "model.onnx").touch()
+    settings = Settings(model=str(tmp_path / "model.onnx"), gpus=0.5)
+    with pytest.raises(UserError, match="exported file, which runs on the CPU"):
+        stage.run(settings, Console(), port=free_port())
+
+
 def test_a_stop_while_it_starts_waits_for_what_has_begun(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
