@@ -148,13 +148,13 @@ def by_exports(photographs: Path, folder: Path, uri: str) -> Iterator[tuple[str,
 
     Half of the photographs set the scales: the figures of 8 bits flatter themselves a little.
     """
-    for format_name, precisions in EXPORTS.items():
-        for precision, way in precisions.items():
-            words = ["--format", format_name, "--precision", precision, "--out", str(folder)]
-            run_faceseg("export", CHAMPION, *words, "--images", str(photographs), "--tracking", uri)
+    for format_name, ways in EXPORTS.items():
+        words = [word for precision in ways for word in ("--precision", precision)]
+        words += ["--format", format_name, "--out", str(folder), "--tracking", uri]
+        run_faceseg("export", CHAMPION, *words, "--images", str(photographs))
+        for precision, way in ways.items():
             name = f"{format_name}-{precision}"
-            out = folder / f"masks-{name}"
-            yield way, by_predict(str(folder / name), photographs, out, uri)
+            yield way, by_predict(str(folder / name), photographs, folder / f"masks-{name}", uri)
 
 
 def run_faceseg(*words: str) -> None:
