@@ -164,7 +164,7 @@ def server(
     command += ["--port", str(port), "--cpus", str(cpus), "--tracking", uri]
     environment = {**os.environ, "RAY_worker_niceness": "0"}
     at = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, env=environment) as process:
+    with subprocess.Popen(command, env=environment, stdout=sys.stderr) as process:
         try:
             _wait(at, process)
             yield at, process
