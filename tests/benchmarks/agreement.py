@@ -15,7 +15,8 @@ import base64
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,20 +144,24 @@ def by_serve(photographs: Sequence[Path], uri: str) -> list[Labels]:
     return [decoded(answer.raise_for_status().content) for answer in answers]
 
 
-def by_exports(photographs: Path, folder: Path, uri: str) -> Iterator[tuple[str, list[Labels]]]:
+def by_exports(
+    format_name: str, photographs: Path, folder: Path, uri: str
+) -> dict[str, list[Labels]]:
     """Export the champion, the scales of 8 bits set on the photographs; label them by each file.
 
-    Half of the photographs set the scales: the figures of 8 bits flatter themselves a little.
+    Every second photograph sets the scales: the figures of 8 bits flatter themselves a little.
     """
-    for format_name, ways in EXPORTS.items():
-        words = [word for precision in ways for word in ("--precision", precision)]
-        words += ["--format", format_name, "--out", str(folder), "--tracking", uri]
-        run_faceseg("export", CHAMPION, *words, "--images", str(photographs), refused=True)
-        for precision, way in ways.items():
-            name = f"{format_name}-{precision}"
-            if not (folder / name).exists():
-                continue  # the export says why: it does not agree
-            yield way, by_predict(str(folder / name), photographs, folder / f"masks-{name}", uri)
+    ways = EXPORTS[format_name]
+    words = [word for precision in ways for word in ("--precision", precision)]
+    words += ["--format", format_name, "--out", str(folder), "--tracking", uri]
+    run_faceseg("export", CHAMPION, *words, "--images", str(photographs), refused=True)
+    found = {}
+    for precision, way in ways.items():
+        exported = folder / f"{format_name}-{precision}"
+        if exported.exists():  # else it does not agree, and the export says why
+            out = folder / f"masks-{exported.name}"
+            found[way] = by_predict(str(exported), photographs, out, uri)
+    return found
 
 
 def run_faceseg(*words: str, refused: bool = False) -> None:
@@ -180,17 +185,25 @@ def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
     photographs = write_photographs(folders, place / "photographs")
     store = Store(place)
     store.champion(store.version(network))
-    found: Mapping[str, list[Labels]] = {
-        "`faceseg predict`": by_predict(
-            CHAMPION, place / "photographs", place / "predicted", store.uri
-        ),
-        "`mlflow models serve`": by_mlflow(CHAMPION, photographs, store.uri),
-        "`faceseg serve`": by_serve(photographs, store.uri),
-        **dict(by_exports(place / "photographs", place / "exported", store.uri)),
-    }
+    folder, uri = place / "photographs", store.uri
+    with ThreadPoolExecutor() as together:  # most of it is waiting for servers to start
+        exports = [
+            together.submit(by_exports, name, folder, place / f"exported-{name}", uri)
+            for name in EXPORTS
+        ]
+        ways = {
+            "`faceseg predict`": together.submit(
+                by_predict, CHAMPION, folder, place / "predicted", uri
+            ),
+            "`mlflow models serve`": together.submit(by_mlflow, CHAMPION, photographs, uri),
+            "`faceseg serve`": together.submit(by_serve, photographs, uri),
+        }
     predictor = load(network)
     expected = [predictor.predict(read_image(path)) for path in photographs]
-    by_way = {**found, "Keras, moved by one pixel": [moved(labels) for labels in expected]}
+    by_way = {way: asked.result() for way, asked in ways.items()}
+    for exported in exports:
+        by_way |= exported.result()
+    by_way["Keras, moved by one pixel"] = [moved(labels) for labels in expected]
     classes = len(predictor.classes)
     return [compared(way, expected, labels, classes) for way, labels in by_way.items()]
 

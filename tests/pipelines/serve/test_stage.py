@@ -88,7 +88,11 @@ def test_a_stop_while_it_starts_waits_for_what_has_begun(
         Event().wait(0.2)  # an exception in the main thread would end the test here
         done.append("begun")
 
+    def ready(told: Event) -> object | None:
+        return None if told.wait(10) else "a handle"
+
     monkeypatch.setattr(stage, "begin", begin)
+    monkeypatch.setattr(stage, "ready", ready)
     monkeypatch.setattr(stage, "stop", lambda: done.append("stopped"))
     (tmp_path / "best.keras").touch()
     console = Console(file=io.StringIO())
