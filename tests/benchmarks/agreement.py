@@ -40,6 +40,7 @@ SIZES = (  # rows and columns
     *((256, 256), (271, 363), (301, 225), (333, 500), (360, 270), (427, 321), (480, 640)),
     *((512, 341), (600, 450), (683, 1024), (768, 1025), (1080, 809), (1201, 1599)),
 )
+WAIT = 600.0  # seconds for an answer on a very busy machine
 ON_ITS_SIDE = 6  # EXIF: to be turned by 90 degrees clockwise
 ORIENTATION = 0x0112
 CHAMPION = f"models:/{NAME}@champion"
@@ -138,7 +139,7 @@ def by_serve(photographs: Sequence[Path], uri: str) -> list[Labels]:
     """Label photographs with `faceseg serve`, one after the other."""
     with server(uri, free_port(), 1) as (at, _), httpx.Client(trust_env=False) as client:
         answers = [
-            client.post(f"{at}/v1/predict", content=path.read_bytes(), timeout=60)
+            client.post(f"{at}/v1/predict", content=path.read_bytes(), timeout=WAIT)
             for path in photographs
         ]
     return [decoded(answer.raise_for_status().content) for answer in answers]

@@ -40,7 +40,7 @@ from tests.pipelines.serve.versions import NAME, Store
 SCALES = (0.5, 1.0, 2.0, 3.0)
 MOST_FILES = 40
 BARE_SECONDS = 10.0
-START = 180.0
+START = 600.0
 SERVE = [sys.executable, "-m", "pipelines", "serve"]
 
 
@@ -170,7 +170,7 @@ def server(
             yield at, process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(300)
 
 
 def _wait(at: str, process: subprocess.Popen[bytes]) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.infra.processes import free_port, listens, wait_until
 
-WAIT = 120.0  # seconds for a server to come up on a busy machine
+WAIT = 600.0  # seconds for a server to come up on a very busy machine
 
 
 def command(*words: object) -> list[str]:
