@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceseg.errors import UserError
-from faceseg.networks.checks import check_word
 
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 
@@ -73,6 +72,8 @@ def kinds(name: str, precisions: Sequence[str]) -> list[Kind]:
     """
     if name in ("tfjs", "tensorflowjs"):
         raise UserError(NO_TENSORFLOW_JS)
+    from faceseg.networks.checks import check_word  # loads a framework, `is_exported` does not
+
     check_word("format", name, FORMATS)
     known = FORMATS[name].precisions
     for precision in precisions:

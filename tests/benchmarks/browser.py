@@ -116,7 +116,7 @@ def opened(address: str) -> Iterator[Page]:
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
-        page.on("pageerror", print)
+        page.on("pageerror", lambda each: print(each))  # noqa: PLW0108  # no builtin is taken
         page.on("console", lambda each: print(each.text) if each.type == "error" else None)
         page.goto(address)
         page.wait_for_function("window.ask !== undefined", timeout=120_000)
