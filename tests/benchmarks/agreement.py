@@ -192,16 +192,16 @@ def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
             together.submit(by_exports, name, folder, place / f"exported-{name}", uri)
             for name in EXPORTS
         ]
-        ways = {
-            "`faceseg predict`": together.submit(
-                by_predict, CHAMPION, folder, place / "predicted", uri
-            ),
-            "`mlflow models serve`": together.submit(by_mlflow, CHAMPION, photographs, uri),
-            "`faceseg serve`": together.submit(by_serve, photographs, uri),
-        }
+        predicted = together.submit(by_predict, CHAMPION, folder, place / "predicted", uri)
+        by_models_serve = together.submit(by_mlflow, CHAMPION, photographs, uri)
+        served = together.submit(by_serve, photographs, uri)
     predictor = load(network)
     expected = [predictor.predict(read_image(path)) for path in photographs]
-    by_way = {way: asked.result() for way, asked in ways.items()}
+    by_way = {
+        "`faceseg predict`": predicted.result(),
+        "`mlflow models serve`": by_models_serve.result(),
+        "`faceseg serve`": served.result(),
+    }
     for exported in exports:
         by_way |= exported.result()
     by_way["Keras, moved by one pixel"] = [moved(labels) for labels in expected]

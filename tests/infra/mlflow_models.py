@@ -38,6 +38,7 @@ def served(model: object, variables: Mapping[str, str] | None = None) -> Iterato
     with subprocess.Popen(
         command("serve", "-m", model, "-p", port, "-h", "127.0.0.1"),
         env=environment,
+        stdout=sys.stderr,
         start_new_session=True,
     ) as process:
         try:
