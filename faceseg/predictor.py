@@ -6,9 +6,9 @@ are brought back bilinearly with pixel centres kept, and the argmax is taken the
 the image's own size are the network's, not an enlarged small map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -28,11 +28,14 @@ _ROWS = 16  # of a photograph that are labelled at once: small enough for a cach
 
 
 class Predictor:
-    """A network, its grid and its classes."""
+    """A network, its grid, its classes, and where it comes from as far as its file says."""
 
-    def __init__(self, network: "keras.Model", classes: ClassSet) -> None:
+    def __init__(
+        self, network: "keras.Model", classes: ClassSet, origin: Mapping[str, Any] | None = None
+    ) -> None:
         self.network = network
         self.classes = classes
+        self.origin = dict(origin or {})
         self.grid: tuple[int, int] = (network.input_shape[1], network.input_shape[2])
 
     def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
@@ -115,8 +118,7 @@ def load(path: str | Path) -> Predictor:
     path = Path(path)
     if path.is_dir():
         path = _file_in(path)
-    network, classes, _ = saving.load(path)
-    return Predictor(network, classes)
+    return Predictor(*saving.load(path))
 
 
 def _download(address: str) -> Path:

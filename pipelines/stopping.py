@@ -5,7 +5,11 @@ Batch systems, containers and Ray's job manager stop a process with SIGTERM.
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def heed_sigterm() -> None:
@@ -16,6 +20,22 @@ def heed_sigterm() -> None:
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+
+
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set; meanwhile neither raises anything.
+
+    For work in another thread that must not be torn in two: a Ray that is interrupted while it
+    starts leaves processes behind, or aborts. For the main thread alone.
+    """
+    told = threading.Event()
+    before = {each: signal.signal(each, lambda *_: told.set()) for each in SIGNALS}
+    try:
+        yield told
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -36,7 +36,7 @@ def open_networks(models: Sequence[str], tracking: str | None) -> list[Network]:
     networks: list[Network] = []
     for model in models:
         predictor = open_model(model, tracking)
-        title, facts = describe(model)
+        title, facts = describe(model, predictor.origin)
         if any(network.title == title for network in networks):
             title = model
         networks.append(Network(title, facts, predictor))
@@ -50,19 +50,17 @@ def open_networks(models: Sequence[str], tracking: str | None) -> list[Network]:
     return networks
 
 
-def describe(model: str) -> tuple[str, tuple[str, ...]]:
-    """Return the short name of a model that can be opened, and what is known of it."""
+def describe(model: str, origin: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the short name of a model that can be opened, and what is known of it.
+
+    origin: what its file says, for one that is not in MLflow.
+    """
     address = address_of(model)
     if address.startswith(REGISTRY):
         return _registered(address.removeprefix(REGISTRY))
     if address.startswith("runs:/"):
         return _run(address)
-    from faceseg.saving import read_facts
-
-    path = Path(address)
-    path = path if path.is_file() else next(path.rglob("*.keras"))
-    _, origin = read_facts(path)
-    return path.stem, known(origin, None)
+    return Path(address).stem, known(origin, None)
 
 
 def known(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...]:

@@ -26,7 +26,8 @@ class Card(BaseModel):
 
     grid: rows and columns of the network's input. images: how many go in at once, None for any
     number. sha256: of the file, or of a folder's files (see `checksum`). agreement: with Keras,
-    with what it was measured on. origin: where the network comes from.
+    with what it was measured on. origin: where the network comes from: what its own file
+    says (architecture, study, seed, commit), the address it was read from, its weights' SHA-256.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

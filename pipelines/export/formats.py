@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceseg.errors import UserError
-from faceseg.networks.checks import check_word
 
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 
@@ -23,6 +22,14 @@ FORMATS = {
     "litert": Format("model.tflite", "LiteRT", (FLOAT32, FLOAT16, INT8)),
     "saved-model": Format("saved_model", "TensorFlow", (FLOAT32,)),
 }
+
+# Asked for by the old name of inference in a browser.
+NO_TENSORFLOW_JS = (
+    "there is no format tfjs: TensorFlow.js's converter, tensorflowjs 4.22 of 2024, cannot be "
+    "installed beside the TensorFlow that trains here (it wants tensorflow-decision-forests, "
+    "which pins TensorFlow 2.19). For a browser take --format onnx: onnxruntime-web runs the file, "
+    "with Keras's labels; docs/export.md, 'In a browser', has the JavaScript"
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,10 @@ def kinds(name: str, precisions: Sequence[str]) -> list[Kind]:
 
     UserError if there is no such format, or it has not all of them.
     """
+    if name in ("tfjs", "tensorflowjs"):
+        raise UserError(NO_TENSORFLOW_JS)
+    from faceseg.networks.checks import check_word  # loads a framework, `is_exported` does not
+
     check_word("format", name, FORMATS)
     known = FORMATS[name].precisions
     for precision in precisions:

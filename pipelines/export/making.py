@@ -15,7 +15,7 @@ from pipelines.export.converters import litert_file, write_saved_model
 from pipelines.export.formats import BOUNDS, FORMATS, INT8, Kind
 from pipelines.export.onnx_file import write_onnx
 from pipelines.export.opening import open_network
-from pipelines.export.runtimes import threads
+from pipelines.export.runtimes import all_threads
 from pipelines.export.samples import Batch, Samples
 
 WARM_UP, RUNS = 5, 30
@@ -114,5 +114,5 @@ def _measured(made: Made, samples: Samples) -> dict[str, float | int | str]:
         "images_from": samples.source,
         "p50_ms": made.milliseconds,
         "keras_p50_ms": made.keras_milliseconds,
-        "threads": threads(),
+        "threads": all_threads(),
     }

@@ -30,10 +30,10 @@ class ExportedNetwork(Protocol):
 class OnnxNetwork:
     """An .onnx file in ONNX Runtime, on the CPU."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         runtime = needed("onnxruntime")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads()
+        options.intra_op_num_threads = threads or all_threads()
         # Waiting threads would spin, and take the cores from whoever else computes here.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = runtime.InferenceSession(
@@ -51,9 +51,11 @@ class OnnxNetwork:
 class LiteRTNetwork:
     """A .tflite file in LiteRT, on the CPU. The file takes one image at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         interpreter = needed("ai_edge_litert.interpreter")
-        self._interpreter: Any = interpreter.Interpreter(str(path), num_threads=threads())
+        self._interpreter: Any = interpreter.Interpreter(
+            str(path), num_threads=threads or all_threads()
+        )
         self._run = self._interpreter.get_signature_runner()
         one, height, width, channels = self._run.get_input_details()[IMAGE]["shape"].tolist()
         self.input_shape: Shape = (one, height, width, channels)
@@ -63,6 +65,6 @@ class LiteRTNetwork:
         return np.concatenate([self._run(**{IMAGE: image[None]})[LOGITS] for image in images])
 
 
-def threads() -> int:
+def all_threads() -> int:
     """Return how many threads a runtime is given: as many as Keras claims for `predict`."""
     return os.cpu_count() or 1

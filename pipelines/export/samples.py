@@ -32,14 +32,15 @@ class Samples:
     source: str
 
 
-def drawn_samples(grid: tuple[int, int]) -> Samples:
-    """Draw faces: the same at every call."""
+def drawn_samples(grid: tuple[int, int], *, calibrating: int = CALIBRATING) -> Samples:
+    """Draw faces, the same at every call; calibrating: how many of them set the scales."""
 
     def draw(split: str, count: int) -> Batch:
         faces = (draw_face(("export", split, index), max(grid)).image for index in range(count))
-        return np.stack([resize_image(face, grid) for face in faces])
+        drawn = [resize_image(face, grid) for face in faces]
+        return np.reshape(np.array(drawn, np.uint8), (count, *grid, 3))
 
-    return Samples(draw("test", TESTED), draw("calibration", CALIBRATING), "drawn faces")
+    return Samples(draw("test", TESTED), draw("calibration", calibrating), "drawn faces")
 
 
 def folder_samples(folder: Path, grid: tuple[int, int], console: Console) -> Samples:

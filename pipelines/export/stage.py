@@ -47,7 +47,7 @@ def run(model: str, format_name: str, options: Options, console: Console) -> Non
     for kind in kinds:
         _check_free(options.out / kind.name, overwrite=options.overwrite)
     predictor = _open(model, options.tracking)
-    origin = {"model": model, **facts(predictor.network)}
+    origin = {**predictor.origin, "model": model, **facts(predictor.network)}
     samples = _samples(predictor, options, console)
     made = []
     with _folder(options.out):
@@ -84,18 +84,19 @@ def _open(model: str, tracking: str | None) -> Predictor:
         raise UserError(f"{model} has been exported already; give the .keras file it was made of")
     from pipelines.export.converters import in_float32
 
-    return Predictor(in_float32(predictor.network), predictor.classes)
+    return Predictor(in_float32(predictor.network), predictor.classes, predictor.origin)
 
 
 def _samples(predictor: Predictor, options: Options, console: Console) -> Samples:
     if options.images is not None:
         return folder_samples(options.images, predictor.grid, console)
-    if INT8 in options.precisions:
-        console.print(
-            "8-bit scales are set on drawn faces; give --images FOLDER with photographs like "
-            "those that it will see",
-            style="yellow",
-        )
+    if INT8 not in options.precisions:
+        return drawn_samples(predictor.grid, calibrating=0)
+    console.print(
+        "8-bit scales are set on drawn faces; give --images FOLDER with photographs like "
+        "those that it will see",
+        style="yellow",
+    )
     return drawn_samples(predictor.grid)
 
 

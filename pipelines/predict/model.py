@@ -4,7 +4,6 @@ import os
 import re
 from pathlib import Path
 
-from faceseg.devices import claim
 from faceseg.errors import UserError
 from faceseg.predictor import Predictor, load
 from pipelines.export.opening import is_exported, open_exported
@@ -28,6 +27,8 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
     address = address_of(model)
     in_mlflow = address.startswith(("models:/", "runs:/"))
     uri = _store(model, tracking) if in_mlflow else ""
+    from faceseg.devices import claim  # loads a framework, which an address does not need
+
     try:
         claim(os.cpu_count() or 1, 1.0 if gpu else 0.0)
     except RuntimeError as error:

@@ -38,10 +38,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Source:
-    """Where models come from. address: as `faceseg predict` resolves it; uri: MLflow's, or ""."""
+    """Where models come from.
+
+    address: as `faceseg predict` resolves it. uri: MLflow's, or "". threads: of the runtime of an
+    exported file; Keras's are the process's own.
+    """
 
     address: str
     uri: str
+    threads: int | None = None
 
     @property
     def moves(self) -> bool:
@@ -64,8 +69,9 @@ class Source:
             from pipelines.export.opening import is_exported, open_exported
 
             path = Path(address)
-            opened = open_exported(path) if is_exported(path) else load(path)
-            return Model(address, warm(opened))
+            if is_exported(path):
+                return Model(address, warm(open_exported(path, self.threads)))
+            return Model(address, warm(load(path)))
         import mlflow
 
         mlflow.set_tracking_uri(self.uri)
@@ -129,7 +135,7 @@ class Models:
         self._on_change(coming)
 
 
-def source_of(model: str, tracking: str | None) -> Source:
+def source_of(model: str, tracking: str | None, threads: int | None = None) -> Source:
     """Return where a model comes from; UserError if it is neither a file nor MLflow is known."""
     from pipelines.predict.model import _store, address_of
 
@@ -138,7 +144,7 @@ def source_of(model: str, tracking: str | None) -> Source:
         return Source(address, _store(model, tracking))
     if not Path(address).exists():
         raise UserError(
-            f"there is no file {address}; expected a .keras file, a run or a registry address"
-            " such as models:/faceseg@champion"
+            f"there is no file {address}; expected a .keras file, what `faceseg export` has made,"
+            " a run or a registry address such as models:/faceseg@champion"
         )
-    return Source(str(Path(address).resolve()), "")
+    return Source(str(Path(address).resolve()), "", threads)

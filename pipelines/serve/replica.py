@@ -42,7 +42,8 @@ class Replica:
             raise UserError(f"--gpus: {error}") from error
         cv2.setNumThreads(settings.cpus)
         self._name = serve.get_replica_context().replica_id.unique_id
-        self._service = Service(settings, source_of(settings.model, settings.tracking))
+        source = source_of(settings.model, settings.tracking, settings.cpus)
+        self._service = Service(settings, source)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         from pipelines.serve.app import create

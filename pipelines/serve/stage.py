@@ -7,6 +7,9 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,7 +17,7 @@ from rich.console import Console
 from faceseg.errors import UserError, first_line
 from pipelines import access
 from pipelines.serve.settings import Settings
-from pipelines.stopping import heed_sigterm
+from pipelines.stopping import told_to_stop
 
 if TYPE_CHECKING:
     from pipelines.serve.models import Source, State
@@ -39,23 +42,33 @@ def run(settings: Settings, console: Console, *, host: str = "127.0.0.1", port: 
         update={"model": source.address, "tracking": source.uri or None, "token_required": False}
     )
     console.print(f"loading {settings.model} …", highlight=False)
-    try:
-        handle = start(settings, host, port)
-        watch(handle, console, _greeting(host, port, token))
-    except KeyboardInterrupt:
-        console.print("stopping: requests under way are answered first", highlight=False)
-    finally:
-        stop()
+
+    def serve(told: Event) -> None:
+        try:
+            begin(settings, host, port)
+            handle = ready(told)
+            if handle is not None:
+                watch(handle, console, _greeting(host, port, token), told)
+                console.print("stopping: requests under way are answered first", highlight=False)
+            else:
+                console.print("stopped while it was loading", highlight=False)
+        finally:
+            stop()
+
+    # Ray's whole life is in one thread, and not in this one: here it would put in handlers that
+    # exit in the middle of its start; begun and ended in two, it waits a minute to end.
+    with told_to_stop() as told, ThreadPoolExecutor(1, "ray") as thread:
+        thread.submit(serve, told).result()
 
 
-def start(settings: Settings, host: str, port: int) -> Any:
-    """Start a Ray of our own, and the replicas on it; return their handle once they answer."""
+def begin(settings: Settings, host: str, port: int) -> None:
+    """Start a Ray of our own, and on it the replicas, which load their model on their own."""
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
-    from pipelines.serve.replica import APPLICATION, DEPLOYMENT, build
+    from pipelines.serve.replica import APPLICATION, build
 
     ray.init(
         address="local",
@@ -64,7 +77,6 @@ def start(settings: Settings, host: str, port: int) -> Any:
         logging_level="ERROR",
         _node_ip_address="127.0.0.1",
     )
-    heed_sigterm()  # Ray has put a handler of its own in
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process
     _check_room(settings, ray.cluster_resources())
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
@@ -76,25 +88,31 @@ def start(settings: Settings, host: str, port: int) -> Any:
         [serve.RunTarget(build(settings), APPLICATION, "/", quiet)],
         wait_for_applications_running=False,
     )
-    _wait(APPLICATION)
-    return serve.get_deployment_handle(DEPLOYMENT, APPLICATION)
 
 
-def _wait(application: str) -> None:
-    """Wait until the application runs; UserError with the replica's own words if it cannot."""
+def ready(told: Event) -> Any | None:
+    """Return the replicas' handle once they answer, or None if told to stop before.
+
+    UserError with a replica's own words if it cannot start.
+    """
     from ray import serve
 
+    from pipelines.serve.replica import APPLICATION, DEPLOYMENT
+
     deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        found = serve.status().applications.get(application)
+    while not told.wait(0.25):
+        found = serve.status().applications.get(APPLICATION)
         state = found.status if found else ""
         if state == "RUNNING":
-            return
+            return serve.get_deployment_handle(DEPLOYMENT, APPLICATION)
         if found and state in ("DEPLOY_FAILED", "UNHEALTHY"):
-            told = [each.message for each in found.deployments.values()] + [found.message]
-            raise UserError(_cause("\n".join(told)))
-        time.sleep(0.25)
-    raise UserError(f"no replica was ready within {START:g} s; give fewer --replicas or more time")
+            reasons = [each.message for each in found.deployments.values()] + [found.message]
+            raise UserError(_cause("\n".join(reasons)))
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"no replica was ready within {START:g} s; give fewer --replicas or more time"
+            )
+    return None
 
 
 def _cause(message: str) -> str:
@@ -104,10 +122,10 @@ def _cause(message: str) -> str:
     return named[-1].split("Error: ", 1)[1] if named else (lines or ["the replicas failed"])[-1]
 
 
-def watch(handle: Any, console: Console, greeting: str) -> None:
-    """Print the greeting, and a line whenever the replicas serve another model. Never returns."""
+def watch(handle: Any, console: Console, greeting: str, told: Event) -> None:
+    """Print the greeting, and a line whenever the replicas serve another model, until told."""
     before: list[State] = []
-    while True:
+    while not told.is_set():
         try:
             after = handle.broadcast("state").results(timeout_s=ANSWER)
         except Exception as error:  # replicas come and go; Serve starts them again
@@ -119,7 +137,7 @@ def watch(handle: Any, console: Console, greeting: str) -> None:
         for line in lines:
             console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False)
         before = after
-        time.sleep(LOOK)
+        told.wait(LOOK)
 
 
 def news(before: Sequence["State"], after: Sequence["State"]) -> list[str]:
@@ -171,9 +189,12 @@ def check_port(host: str, port: int) -> None:
 
 def _checked(settings: Settings) -> "Source":
     """Return where the model is; UserError if that cannot be, before anything starts."""
+    from pipelines.export.opening import is_exported
     from pipelines.serve.models import source_of
 
     source = source_of(settings.model, settings.tracking)
+    if settings.gpus and is_exported(Path(source.address)):
+        raise UserError(f"--gpus: {settings.model} is an exported file, which runs on the CPU here")
     if source.moves:
         from pipelines.promote.answering import answering
         from pipelines.tracking import Tracker

@@ -1,9 +1,11 @@
 """`faceseg serve` under load, a champion exchanged in the middle, beside the bare model.
 
     python -m tests.benchmarks.serving PHOTOGRAPHS [--clients 32] [--seconds 60] [--network FILE]
+        [--replicas 1]
 
 PHOTOGRAPHS: a folder of JPEG and PNG files, which are sent at their own and at half, twice and
-three times their size. Two versions of one network lie in an MLflow store of its own; the alias
+three times their size. Before and after the load come bodies that must be refused, and how
+long that takes. Two versions of one network lie in an MLflow store of its own; the alias
 moves to the second at half time. The bare model labels the same files in one process with as many
 threads, one by one and in batches: decoding, network, own-size labels and PNG, without HTTP.
 Beside the speed stands the CPU time, of all processes of the server, which others on the machine
@@ -14,6 +16,7 @@ import argparse
 import io
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,12 +34,13 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from tests.pipelines.serve.photos import bad_bodies
 from tests.pipelines.serve.versions import NAME, Store
 
 SCALES = (0.5, 1.0, 2.0, 3.0)
 MOST_FILES = 40
 BARE_SECONDS = 10.0
-START = 180.0
+START = 600.0
 SERVE = [sys.executable, "-m", "pipelines", "serve"]
 
 
@@ -89,6 +93,28 @@ def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Answ
     return answers
 
 
+def refusals(at: str) -> dict[str, tuple[int, float]]:
+    """Send bodies that must be refused; return each one's status and seconds.
+
+    SystemExit for another status than it should have.
+    """
+    found = {}
+    with httpx.Client(timeout=60, trust_env=False) as client:
+        for name, (body, expected) in bad_bodies().items():
+            started = time.monotonic()
+            status = client.post(f"{at}/v1/predict", content=body).status_code
+            found[name] = status, time.monotonic() - started
+            if status != expected:
+                raise SystemExit(f"{name}: {status}, not {expected}")
+    return found
+
+
+def replicas_of(at: str) -> set[str]:
+    """Return the replicas that answered something, by the server's metrics."""
+    told = httpx.get(f"{at}/metrics", trust_env=False).text
+    return set(re.findall(r'faceseg_requests_total\{.*replica="([^"]+)"', told))
+
+
 @dataclass(frozen=True)
 class Speed:
     """How fast photographs were labelled, and how much CPU time each took."""
@@ -130,19 +156,21 @@ def bare(network: Path, files: list[bytes], batch: int, threads: int) -> Speed:
 
 
 @contextmanager
-def server(uri: str, port: int, cpus: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def server(
+    uri: str, port: int, cpus: int, replicas: int = 1
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `faceseg serve` as a user would."""
-    command = [*SERVE, f"models:/{NAME}@champion"]
+    command = [*SERVE, f"models:/{NAME}@champion", "--replicas", str(replicas)]
     command += ["--port", str(port), "--cpus", str(cpus), "--tracking", uri]
     environment = {**os.environ, "RAY_worker_niceness": "0"}
     at = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, env=environment) as process:
+    with subprocess.Popen(command, env=environment, stdout=sys.stderr) as process:
         try:
             _wait(at, process)
             yield at, process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(300)
 
 
 def _wait(at: str, process: subprocess.Popen[bytes]) -> None:
@@ -186,6 +214,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--network", type=Path, help="A .keras file; a U-Net of 128 px by default.")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--port", type=int, default=8765)
     given = parser.parse_args()
     files = photographs(given.photographs)
@@ -195,19 +224,24 @@ def main() -> None:
         store.version(network)
         second = store.version(network)
         store.champion("1")
-        with server(store.uri, given.port, given.cpus) as (at, process):
+        with server(store.uri, given.port, given.cpus, given.replicas) as (at, process):
             load(at, files, 4, 3.0)
+            refused = refusals(at)
             swap = threading.Timer(given.seconds / 2, store.champion, [second])
             swap.start()
             used = cpu_seconds(process.pid)
             answers = load(at, files, given.clients, given.seconds)
             used = cpu_seconds(process.pid) - used
             swap.join()
+            after = refusals(at)
+            replicas = len(replicas_of(at))
         speeds = {
             f"bare model, batch of {batch}": bare(network, files, batch, given.cpus)
             for batch in (1, 8)
         }
-    print(table(answers, used, speeds))
+    print(f"{replicas} replicas\n{table(answers, used, speeds)}")
+    for name, (status, seconds) in refused.items():
+        print(f"{name:24} {status} in {seconds:.2f} s, after the load in {after[name][1]:.2f} s")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def test_a_driver_loads_no_framework():
     """Its node may be small, and a study begins seconds earlier: workers alone train."""
     code = (
         "import sys, pipelines.study, pipelines.search.pool\n"
+        "import pipelines.serve.stage, pipelines.serve.models, pipelines.predict.model\n"
         "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

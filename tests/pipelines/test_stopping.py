@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from pipelines.stopping import heed_sigterm
+from pipelines.stopping import heed_sigterm, told_to_stop
 
 
 def test_sigterm_interrupts():
@@ -16,3 +16,13 @@ def test_sigterm_interrupts():
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_can_be_told_in_place_of_raising(number: int):
+    before = signal.getsignal(number)
+    with told_to_stop() as told:
+        assert not told.is_set()
+        os.kill(os.getpid(), number)
+        assert told.wait(10)
+    assert signal.getsignal(number) is before

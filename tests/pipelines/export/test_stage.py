@@ -14,12 +14,14 @@ from rich.console import Console
 from faceseg.classes import ClassSet
 from faceseg.errors import UserError
 from faceseg.saving import save
+from pipelines.demo.networks import open_networks
 from pipelines.export import extras, making
 from pipelines.export.card import checksum
 from pipelines.export.formats import FORMATS, kinds
 from pipelines.export.opening import is_exported, open_exported
 from pipelines.export.samples import drawn_samples, folder_samples
 from pipelines.export.stage import Options, run
+from pipelines.serve.models import source_of
 
 
 def colours(seed: int) -> keras.Model:
@@ -58,6 +60,7 @@ def test_a_folder_holds_all_that_is_needed(
     assert told["grid"] == [32, 32]
     assert told["images"] is None
     assert told["origin"]["model"] == model
+    assert told["origin"]["made_for"] == "a test"  # what the network's own file says
     assert told["sha256"] == checksum(out / "onnx-int8" / "model.onnx")
     assert told["agreement"]["test_images"] == 32
     assert told["agreement"]["calibration_images"] == 100
@@ -68,7 +71,13 @@ def test_a_folder_holds_all_that_is_needed(
     assert table.count("kept") == 2
     for path in (out / "onnx-int8", out / "onnx-int8" / "model.onnx"):
         assert is_exported(path)
-        assert open_exported(path).predict(np.zeros((7, 9, 3), np.uint8)).shape == (7, 9)
+        opened = open_exported(path)
+        assert opened.predict(np.zeros((7, 9, 3), np.uint8)).shape == (7, 9)
+        assert opened.origin == told["origin"]
+        source = source_of(str(path), None, threads=1)  # of `faceseg serve`
+        assert source.load(source.now()).predictor.origin == told["origin"]
+    (shown,) = open_networks([str(out / "onnx-int8")], None)  # of `faceseg demo`
+    assert shown.title == "onnx-int8"
     assert not is_exported(Path(model))
 
 
@@ -148,6 +157,8 @@ def test_a_precision_that_a_format_lacks_is_named():
         kinds("onnx", ["float16"])
     with pytest.raises(UserError, match="Did you mean 'onnx'"):
         kinds("onx", ["float32"])
+    with pytest.raises(UserError, match=r"no format tfjs: .*--format onnx"):
+        kinds("tfjs", ["float32"])
     assert [each.name for each in kinds("litert", ["int8", "int8"])] == ["litert-int8"]
     assert all(kinds(name, each.precisions) for name, each in FORMATS.items())
 

@@ -3,7 +3,6 @@
 Red is class 1 for the first version, class 6 for the second.
 """
 
-import socket
 import threading
 import time
 import warnings
@@ -18,6 +17,7 @@ import pytest
 from pipelines import access
 from pipelines.serve import stage
 from pipelines.serve.settings import Settings
+from tests.infra.processes import free_port
 from tests.pipelines.serve.photos import bad_bodies, decoded, encoded, network, red_and_blue
 from tests.pipelines.serve.versions import NAME, Store
 
@@ -34,12 +34,6 @@ class Served(NamedTuple):
     handle: Any
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
@@ -51,7 +45,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own threads and sockets
         patch.setenv(access.TOKEN, TOKEN)
-        handle = stage.start(settings, "127.0.0.1", port)
+        stage.begin(settings, "127.0.0.1", port)
+        handle = stage.ready(threading.Event())
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, headers=headers, trust_env=False

@@ -1,14 +1,21 @@
 """What is settled before a server starts: host, token, port and model; and its news."""
 
+import io
+import os
+import signal
 import socket
+from pathlib import Path
+from threading import Event
 
 import pytest
+from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines import access
 from pipelines.serve import stage
 from pipelines.serve.models import State, source_of
 from pipelines.serve.settings import Settings
+from tests.infra.processes import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +42,6 @@ def test_loopback_is_told_from_other_hosts(host: str, own: bool):
 
 
 def test_another_host_takes_a_token(monkeypatch: pytest.MonkeyPatch):
-    from rich.console import Console
-
     settings = Settings(model="best.keras")
     with pytest.raises(UserError, match="FACESEG_TOKEN is not set"):
         stage.run(settings, Console(), host="0.0.0.0")
@@ -64,6 +69,36 @@ def test_a_model_that_is_nowhere_is_told():
         source_of("nothing.keras", None)
     with pytest.raises(UserError, match="--tracking"):
         source_of("models:/faceseg@champion", None)
+
+
+def test_an_exported_file_takes_no_graphics_card(tmp_path: Path):
+    (tmp_path / "model.onnx").touch()
+    settings = Settings(model=str(tmp_path / "model.onnx"), gpus=0.5)
+    with pytest.raises(UserError, match="exported file, which runs on the CPU"):
+        stage.run(settings, Console(), port=free_port())
+
+
+def test_a_stop_while_it_starts_waits_for_what_has_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    done: list[str] = []
+
+    def begin(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        Event().wait(0.2)  # an exception in the main thread would end the test here
+        done.append("begun")
+
+    def ready(told: Event) -> object | None:
+        return None if told.wait(10) else "a handle"
+
+    monkeypatch.setattr(stage, "begin", begin)
+    monkeypatch.setattr(stage, "ready", ready)
+    monkeypatch.setattr(stage, "stop", lambda: done.append("stopped"))
+    (tmp_path / "best.keras").touch()
+    console = Console(file=io.StringIO())
+    stage.run(Settings(model=str(tmp_path / "best.keras")), console, port=free_port())
+    assert done == ["begun", "stopped"]
+    assert "stopped while it was loading" in console.file.getvalue()
 
 
 def test_more_replicas_than_fit_are_told():
