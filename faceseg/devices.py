@@ -8,9 +8,10 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 # What TensorFlow 2.21 writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its log is
 # not set up by then.
@@ -44,6 +45,8 @@ with _without_banner():
 MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
 DISK_WORDS = ("No space left on device", "Disk quota exceeded")
+
+Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,24 @@ def set_precision(precision: str) -> None:
     Logits, loss and metrics stay float32: the networks' last layer sees to it.
     """
     keras.config.set_dtype_policy(precision)
+
+
+def traced(
+    function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool | None = False
+) -> Callable[..., Any] | None:
+    """Return `function` of uint8 arrays traced once, whatever their open sizes (None) are.
+
+    None where the backend traces anew for every size, and Keras's own loops are the way.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
+    made: Callable[..., Any] = tf.function(
+        function, input_signature=signature, jit_compile=jit, autograph=False
+    )
+    return made
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -21,6 +21,7 @@ from faceseg.losses import CrossEntropyDice
 from faceseg.networks import is_encoder_variable, training_model
 from faceseg.training.optimizer import ScheduledAdam
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.steps import Steps
 
 # What a trial may change without a new trace; every other setting is part of the traced step.
 FREE_SETTINGS = {
@@ -120,6 +121,7 @@ class CompiledNetwork:
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile(optimizer=self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
+        self.steps = Steps(self.model, recipe.image_size)
         # Float16 wraps the optimiser in one that scales the loss: its variables count too.
         self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
 
