@@ -5,7 +5,7 @@ that has passed.
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,7 +29,7 @@ class Stopwatch:
         self._clock = clock
         self._phase = OTHER
         self._since = clock()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -53,7 +53,8 @@ class Stopwatch:
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Count seconds that were measured elsewhere, such as an earlier attempt's."""
-        self._seconds.update(seconds)
+        for phase, value in seconds.items():
+            self._seconds[phase] += value
 
     def _switch(self, name: str) -> str:
         """Charge the phase that was open, open another, return the one before."""

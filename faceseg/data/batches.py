@@ -4,7 +4,7 @@ Shapes: B images of a batch, H rows, W columns.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import pairwise
@@ -65,7 +65,7 @@ class TrainingBatches(keras.utils.PyDataset):
         """Return images (B, H, W, 3) and labels (B, H, W) of one batch."""
         return self.batch(self.epoch, index)
 
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
+    def ahead(self, first: int, last: int) -> Generator[Batch]:
         """Yield all batches of the epochs `first` to `last`, made ahead in a thread.
 
         Those of the next epoch are being made while the last steps and the validation of one

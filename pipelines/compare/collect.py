@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -103,7 +103,7 @@ class Record:
     settings: Experiment
     description: str = ""
     masks: str = ""
-    spending: Spending = Spending()
+    spending: Spending = field(default_factory=Spending)
 
     @property
     def architectures(self) -> tuple[Contender, ...]:
