@@ -17,7 +17,7 @@ from faceseg.errors import UserError
 from faceseg.evaluation import Evaluation
 from faceseg.records import Records
 from pipelines import scoring
-from pipelines.compare.spending import Spending, read_spending
+from pipelines.compare.slots import Spending, read_spending
 from pipelines.compare.trials import Trial, read_trial
 from pipelines.config import Experiment
 from pipelines.config.claims import ENSEMBLE
