@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from faceseg.devices import fused_adam
 from faceseg.training.schedule import Schedule, rate_factor
 
 
@@ -33,6 +34,8 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().__init__(learning_rate=1e-3, global_clipnorm=clip_norm, name="scheduled_adam")
         self.schedule = schedule
         self.is_encoder = is_encoder
+        self._fused = fused_adam()
+        self._common: tuple[Any, Any, Any] | None = None
 
     def build(self, variables: list[Any]) -> None:
         """Make the moments and the scalars: all are reset for the next trial together."""
@@ -47,17 +50,44 @@ class ScheduledAdam(keras.optimizers.Adam):
         self.plateau_scale = self._scalar("plateau_scale", 1.0)
         self.encoder_scale = self._scalar("encoder_scale", 1.0)
 
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Apply one step; what all variables share is computed anew, and once."""
+        self._common = None
+        super().apply(grads, trainable_variables)
+        self._common = None  # tensors of a graph must not outlive its tracing
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply one step to `variable` at the scheduled rate."""
-        step = ops.cast(self.iterations, "float32")
-        factor = rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
-        rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
-        if self._in_encoder[self._get_variable_index(variable)]:
-            rate = rate * self.encoder_scale
+        if self._common is None:
+            self._common = self._shared(learning_rate)
+        rate, slow, powers = self._common
+        place = self._get_variable_index(variable)
+        if self._in_encoder[place]:
+            rate = slow
         if len(variable.shape) > 1:
             shrink = ops.cast(rate * self.decay, variable.dtype)
             self.assign_sub(variable, ops.multiply(variable, shrink))
-        super().update_step(gradient, variable, rate)
+        if self._fused is None:
+            super().update_step(gradient, variable, rate)
+            return
+        self._fused(
+            variable,
+            (self._momentums[place], self._velocities[place]),
+            ops.cast(gradient, variable.dtype),
+            powers,
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+    def _shared(self, learning_rate: Any) -> tuple[Any, Any, Any]:
+        """Return the scheduled rate, the encoder's, and the powers of both betas."""
+        step = ops.cast(self.iterations, "float32")
+        factor = rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
+        rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
+        powers = tuple(ops.power(beta, step + 1.0) for beta in (self.beta_1, self.beta_2))
+        return rate, rate * self.encoder_scale, powers
 
     def _scalar(self, name: str, value: float) -> Any:
         start = keras.initializers.Constant(value)

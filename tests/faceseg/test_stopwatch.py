@@ -50,7 +50,7 @@ def test_a_lap_begins_again_in_the_phase_that_is_open(clock: Clock) -> None:
         clock.now += 3
         assert watch.lap() == {OTHER: 0.0, "steps": 3.0}
         clock.now += 4
-    assert watch.lap() == {"steps": 4.0}
+    assert watch.lap() == {"steps": 4.0, OTHER: 0.0}
     clock.now += 2
     assert watch.seconds() == {OTHER: 2.0}
 
