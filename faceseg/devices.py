@@ -123,7 +123,7 @@ def traced(
 def fused_adam() -> Callable[..., None] | None:
     """Return the backend's one operation for a step of Adam; None where Keras's own has to do.
 
-    It takes variable, moments and gradient, the powers of both betas, rate, betas and epsilon.
+    It takes a variable, its two moments and its gradient; `rate` is corrected already.
     A hundred and more variables have one operation each in place of twenty: that halves the
     tracing of a training step (11.5 to 5.9 s of a MobileNetV2 U-Net, 5.1 to 2.4 s of a SegNet).
     """
@@ -132,17 +132,26 @@ def fused_adam() -> Callable[..., None] | None:
     import tensorflow as tf
 
     def apply(
-        variable: Any, moments: tuple[Any, Any], gradient: Any, powers: Any, **scalars: Any
+        variable: Any,
+        first: Any,
+        second: Any,
+        gradient: Any,
+        *,
+        rate: Any,
+        betas: tuple[float, float],
+        epsilon: float,
     ) -> None:
-        first, second = (each.value.handle for each in moments)
         tf.raw_ops.ResourceApplyAdam(
             var=(variable.value if isinstance(variable, keras.Variable) else variable).handle,
-            m=first,
-            v=second,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
+            m=first.value.handle,
+            v=second.value.handle,
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=rate,
+            beta1=betas[0],
+            beta2=betas[1],
+            epsilon=epsilon,
             grad=gradient,
-            **scalars,
         )
 
     return apply

@@ -88,7 +88,12 @@ def assert_close(found: Arrays, expected: Arrays) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
-def test_its_steps_are_adams_steps_at_the_scheduled_rate() -> None:
+@pytest.mark.parametrize("fused", [True, False])
+def test_its_steps_are_adams_steps_at_the_scheduled_rate(
+    fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fused:  # as on a backend that has no such operation
+        monkeypatch.setattr("faceseg.training.optimizer.fused_adam", lambda: None)
     mine = make_variables()
     optimizer, adam = make_optimizer(mine), Adam(values(mine))
     for rate, gradients in zip(RATES, make_gradients(len(RATES)), strict=True):
