@@ -25,7 +25,7 @@ def spending_grid(found: Spending, names: Iterable[str]) -> Grid:
             phases.WORDS[phase],
             *(_seconds(seconds.get(phase, 0.0)) for seconds in columns.values()),
             share(everything[phase] / sum(everything.values())),
-            share(later[phase] / sum(later.values())) if later else DASH,
+            share(later[phase] / sum(later.values())) if later[phase] else DASH,
         ]
         for phase in phases.WORDS
         if everything.get(phase, 0.0) > 0
@@ -34,7 +34,7 @@ def spending_grid(found: Spending, names: Iterable[str]) -> Grid:
         return Grid((), [])
     total = [duration(sum(seconds.values())) for seconds in columns.values()]
     rows.append(["together", *total, share(1.0), share(1.0) if later else DASH])
-    return Grid(("", *columns, "share", LATER), rows)
+    return Grid(("", *columns, "share", "2nd job on"), rows)
 
 
 def spending_notes(found: Spending) -> list[str]:
