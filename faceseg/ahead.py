@@ -1,7 +1,7 @@
 """Work done ahead in threads: results in order, a bounded number of them waiting."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield `work(item)` for each item, in the order of the items.
 
     Up to `2 * threads` results are made ahead of the one that is asked for, and no more, so

@@ -9,7 +9,8 @@ from faceseg.evaluation import evaluate
 from faceseg.predictor import Predictor
 from faceseg.records import Records
 from faceseg.slices import facts_of
-from pipelines import robustness, scoring
+from faceseg.stopwatch import Stopwatch
+from pipelines import phases, robustness, scoring
 from pipelines.context import Context
 from pipelines.figures import predictions_figure
 from pipelines.panel import write_panel
@@ -26,6 +27,7 @@ def assess(
     *,
     at: float,
     threads: int,
+    clock: Stopwatch | None = None,
 ) -> dict[str, float]:
     """Assess a trial on validation images, a final on test images; return the final values.
 
@@ -33,19 +35,22 @@ def assess(
     into `folder`; logs the suites' curves.
     at: the time of the points (seconds since 1970); the same each time stores them once.
     """
+    clock = clock or Stopwatch()
     classes = context.experiment.data.class_set
     split, limit = robustness.images(context, kind)
     predictions_figure(predictor, split, folder / "figures" / "predictions.png")
-    conditions = robustness.run(context, kind, predictor, threads)
-    rows = scoring.tables(conditions, classes)
-    robustness.say(rows, outbox, at)
-    robustness.write(rows, folder)
-    blind = robustness.blind(context, kind)
-    values = scoring.summaries(rows, blind)
+    with clock.phase(phases.ROBUSTNESS):
+        conditions = robustness.run(context, kind, predictor, threads)
+        rows = scoring.tables(conditions, classes)
+        robustness.say(rows, outbox, at)
+        robustness.write(rows, folder)
+        blind = robustness.blind(context, kind)
+        values = scoring.summaries(rows, blind)
     if kind == "final":
-        tested = evaluate(predictor, split)
-        values |= scoring.test_scores(tested, classes)
-        write_panel(folder / "panel.npz", predictor, split, tested)
+        with clock.phase(phases.TESTING):
+            tested = evaluate(predictor, split)
+            values |= scoring.test_scores(tested, classes)
+            write_panel(folder / "panel.npz", predictor, split, tested)
         records = Records(split.ids, conditions, blind, tested, facts_of(split, classes))
     else:
         records = Records(split.ids[:limit], conditions, blind)

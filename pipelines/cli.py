@@ -86,6 +86,15 @@ def train(
     typer.echo(f"best val IoU {result.value:.4f}; {_ui_line(settings, experiment)}")
 
 
+@app.command(name="tune-machine")
+def tune_machine(experiment: ExperimentFile, override: Overrides = None) -> None:
+    """Time the experiment's networks on this machine; keep the fastest way to share it out."""
+    settings = load(experiment, override)
+    from pipelines.tuning import stage
+
+    stage.run(settings, console())
+
+
 @app.command()
 def compare(
     experiments: Annotated[

@@ -14,6 +14,7 @@ from functools import reduce
 from pathlib import Path
 
 import mlflow.pyfunc
+from mlflow.utils import requirements_utils
 
 import faceseg
 from faceseg.records import Records
@@ -130,6 +131,9 @@ def write_model(folder: Path, network: Path, card: str) -> None:
     from faceseg.saving import read_facts  # loads a framework, which no driver needs
 
     classes, origin = read_facts(network)
+    # MLflow would look through every installed package (3.4 s) to see whether the versions named
+    # are those installed: `pyfunc.requirements` has just read them there.
+    requirements_utils._MODULES_TO_PACKAGES = requirements_utils._MODULES_TO_PACKAGES or {}
     mlflow.pyfunc.save_model(
         folder,
         python_model=str(MODEL_CODE),

@@ -24,6 +24,13 @@ def outbox_of(context: Context, study: str, key: Key, description: str) -> Outbo
     return Outbox(context.outboxes / key.folder, run)
 
 
+def outbox_of_study(context: Context, worker: str) -> Outbox:
+    """Return where a worker writes what it has to say of the study itself."""
+    identity = {"study": context.experiment.study, "kind": "study"}
+    run = RunInfo(context.experiment_id, context.experiment.study, identity, "")
+    return Outbox(context.outboxes / f"study-{worker.replace('/', '-')}", run)
+
+
 def checkpoints(context: Context, job: Job) -> Checkpoints:
     """Return where a job's checkpoints are."""
     copies, name = context.experiment.checkpoints, f"{job.study}/{job.key.folder}"

@@ -34,6 +34,9 @@ LAST_WORDS = 15.0  # seconds that a stopped study gives its records to arrive
 def run(experiment: Experiment, console: Console) -> Path:
     """Do the whole job; return the folder of the comparison."""
     check(experiment)
+    from pipelines.tuning.stage import applied
+
+    experiment = applied(experiment, console)
     with only_driver(experiment):
         return _run(experiment, console)
 

@@ -13,9 +13,10 @@ import pandas as pd
 
 from faceseg.predictor import Predictor
 from faceseg.saving import save
+from faceseg.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
 from faceseg.training.compiled import CompiledNetwork, Recipe
 from faceseg.training.fit import Epoch, Material, NonFiniteLossError, Outcome, train
-from pipelines import measure, registry, runs
+from pipelines import measure, phases, registry, runs
 from pipelines.assess import assess
 from pipelines.checkpoints import BEST, LATEST, Checkpoints
 from pipelines.context import Context
@@ -37,41 +38,58 @@ class Result:
 
 
 class Bench:
-    """Where jobs are done, one after the other, in one process."""
+    """Where jobs are done, one after the other, in one process.
 
-    def __init__(self, context: Context, threads: int) -> None:
+    `clock` is the process's: each run is told where the time since the run before it went.
+    """
+
+    def __init__(self, context: Context, threads: int, clock: Stopwatch | None = None) -> None:
         self.context = context
         self.threads = threads
+        self.clock = clock or Stopwatch()
         self._compiled: dict[str, CompiledNetwork] = {}
+        self._names: dict[str, str] = {}  # of what is compiled
+        self._jobs = 0
 
     def do(self, job: Job, line: Line) -> Result:
         """Do one job. The job's own failures are a result; anything else is raised."""
+        self._jobs += 1
         checkpoints = runs.checkpoints(self.context, job)
-        checkpoints.fetch()
+        with self.clock.phase(CHECKPOINTS):
+            checkpoints.fetch()
         if known := checkpoints.outcome():  # ended before, and its worker died untold
             return Result(**known)
-        outbox = self._begin(job)
+        with self.clock.phase(phases.LOGGING):
+            outbox = self._begin(job)
         try:
             with machine_watched(outbox):
                 outcome, compiled = self._train(job, outbox, checkpoints, line)
         except NonFiniteLossError as failure:
+            outbox.once(self._times(), time.time())
             outbox.tags(state="failed", reason=failure)
             outbox.end("FAILED")
             return Result(None, reason=str(failure))
         self._conclude(job, outbox, outcome, compiled)
         result = Result(_best(outcome), outcome.end == "pruned")
-        outbox.tags(state="pruned" if result.pruned else "complete", end=outcome.end)
-        outbox.end("FINISHED")
-        checkpoints.conclude(asdict(result))
+        with self.clock.phase(phases.LOGGING):
+            outbox.tags(state="pruned" if result.pruned else "complete", end=outcome.end)
+            outbox.end("FINISHED")
+            checkpoints.conclude(asdict(result))
         return result
+
+    def warm(self) -> tuple[str, ...]:
+        """Return the networks that are compiled here."""
+        return tuple(dict.fromkeys(self._names[key] for key in self._compiled))
 
     def forget(self, job: Job) -> None:
         """Remove the checkpoints of a job whose end has been heard."""
-        runs.checkpoints(self.context, job).remove()
+        with self.clock.phase(CHECKPOINTS):
+            runs.checkpoints(self.context, job).remove()
 
     def fail(self, job: Job, reason: str, details: str) -> None:
         """Close the run of a job that raised: the reason as a tag, the traceback as a file."""
         outbox = runs.outbox(self.context, job)
+        outbox.once(self._times(), time.time())
         outbox.tags(state="failed", reason=reason)
         with outbox.files() as folder:
             (folder / "failure.txt").write_text(details, encoding="utf-8")
@@ -83,12 +101,15 @@ class Bench:
         context = self.context
 
         def report(epoch: Epoch) -> bool:
-            checkpoints.push(BEST, LATEST)
-            outbox.metrics(epoch.metrics, epoch.number, epoch.time)
-            speed = epoch.metrics["images_per_second"]
-            return line.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
+            with self.clock.phase(CHECKPOINTS):
+                checkpoints.push(BEST, LATEST)
+            with self.clock.phase(phases.LOGGING):
+                outbox.metrics(epoch.metrics, epoch.number, epoch.time)
+                speed = epoch.metrics["images_per_second"]
+                return line.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
 
-        compiled = self._compile(job)
+        with self.clock.phase(COMPILING):
+            compiled = self._compile(job)
         classes = context.experiment.data.class_set
         outcome = train(
             compiled,
@@ -99,6 +120,7 @@ class Bench:
             report=report,
             threads=self.threads,
             on_step=lambda epoch, percent, loss: line.progress(job.key, epoch, percent, loss),
+            clock=self.clock,
         )
         return outcome, compiled
 
@@ -109,7 +131,7 @@ class Bench:
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
         predictor = Predictor(compiled.network, classes)
-        with outbox.files() as folder:
+        with self.clock.phase(phases.ARTIFACTS), outbox.files() as folder:
             origin = {
                 "architecture": context.experiment.networks[job.key.architecture][0],
                 "study": job.study,
@@ -138,12 +160,18 @@ class Bench:
                 folder,
                 at=ended,
                 threads=self.threads,
+                clock=self.clock,
             )
             if job.key.kind == "final":
-                values |= measure.cost([predictor], [model_file], self.threads)
+                with self.clock.phase(phases.MEASURING):
+                    values |= measure.cost([predictor], [model_file], self.threads)
                 registry.register(context, job, outbox, folder, values)
             values["seconds/evaluation"] = time.perf_counter() - started
-            outbox.once(values, ended)
+            outbox.once(values | self._times(), ended)
+
+    def _times(self) -> dict[str, float]:
+        """Return where the time since the last run went, and which of this process's jobs it is."""
+        return {**phases.named(self.clock.lap()), phases.PLACE: self._jobs}
 
     def _compile(self, job: Job) -> CompiledNetwork:
         data = self.context.experiment.data
@@ -154,6 +182,7 @@ class Bench:
         while len(self._compiled) >= KEPT:
             del self._compiled[next(iter(self._compiled))]
         self._compiled[key] = compiled
+        self._names[key] = job.key.architecture
         return compiled
 
     def _begin(self, job: Job) -> Outbox:

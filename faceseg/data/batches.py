@@ -4,7 +4,7 @@ Shapes: B images of a batch, H rows, W columns.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import pairwise
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.ahead import in_order
 from faceseg.classes import ClassSet
 from faceseg.data.augment import Augmentation, augment
 from faceseg.data.split import Split
@@ -62,8 +63,20 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Return images (B, H, W, 3) and labels (B, H, W) of one batch."""
+        return self.batch(self.epoch, index)
+
+    def ahead(self, first: int, last: int) -> Generator[Batch]:
+        """Yield all batches of the epochs `first` to `last`, made ahead in a thread.
+
+        Those of the next epoch are being made while the last steps and the validation of one
+        run. Close it if it is left early.
+        """
+        places = ((epoch, index) for epoch in range(first, last + 1) for index in range(len(self)))
+        return in_order(lambda place: self.batch(*place), places, 1)
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Return one batch of any epoch."""
         begin, end = self._bounds[index]
-        epoch = self.epoch
         rows = self.order(epoch)[begin:end]
         images = np.empty((len(rows), *self._images.shape[1:]), dtype=np.uint8)
         labels = np.empty((len(rows), *self._labels.shape[1:]), dtype=np.uint8)
@@ -90,7 +103,7 @@ class TrainingBatches(keras.utils.PyDataset):
                 counter=np.array([0, 0, 1, 0], dtype=np.uint64),  # apart from `augment.draw`
             )
             made = epoch, np.random.Generator(bits).permutation(len(self.split))
-            self._order = made  # one assignment: Keras may still be reading ahead of an old epoch
+            self._order = made  # one assignment: threads may be at two epochs
         return made[1]
 
     def _each(self, work: Callable[[int], None], places: Sequence[int]) -> None:

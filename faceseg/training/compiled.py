@@ -19,8 +19,10 @@ from faceseg.confusion_metric import ConfusionMatrix
 from faceseg.devices import set_precision
 from faceseg.losses import CrossEntropyDice
 from faceseg.networks import is_encoder_variable, training_model
+from faceseg.training.draws import Draws
 from faceseg.training.optimizer import ScheduledAdam
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.steps import Steps
 
 # What a trial may change without a new trace; every other setting is part of the traced step.
 FREE_SETTINGS = {
@@ -96,10 +98,12 @@ class _TrainingModel(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Count the main head's confusion; Keras tracks the loss itself."""
+        """Count the main head's confusion; Keras tracks the loss itself.
+
+        A step returns the loss alone: what the counts come to is asked for once an epoch.
+        """
         self.confusion.update_state(y, _as_list(y_pred)[0])
-        found: dict[str, Any] = self.get_metrics_result()
-        return found
+        return {"loss": self._loss_tracker.result()}
 
     @property
     def metrics(self) -> list[Any]:
@@ -115,11 +119,14 @@ class CompiledNetwork:
         self.recipe = recipe
         self.network = recipe.build(seed=0)
         self._graph = training_model(self.network)
+        self._draws = Draws(self._graph, seed=0)
+        self._draws_agree: bool | None = None  # with a fresh build; not tried yet
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
         self.model.measure(recipe.num_classes)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile(optimizer=self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
+        self.steps = Steps(self.model, recipe.image_size)
         # Float16 wraps the optimiser in one that scales the loss: its variables count too.
         self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
 
@@ -137,8 +144,7 @@ class CompiledNetwork:
     def reset(self, settings: TrainingSettings, seed: int, total_steps: int) -> None:
         """Make everything as new for a training of `total_steps` steps with this seed."""
         set_precision(settings.precision)
-        fresh = training_model(self.recipe.build(seed))
-        for mine, new in zip(self._graph.variables, fresh.variables, strict=True):
+        for mine, new in zip(self._graph.variables, self._weights(seed), strict=True):
             mine.assign(new)
         self.model.cross_entropy_weight.assign(settings.cross_entropy_weight)
         self.model.dice_weight.assign(settings.dice_weight)
@@ -150,6 +156,15 @@ class CompiledNetwork:
         self.optimizer.decay.assign(decay)
         self.optimizer.total_steps.assign(float(total_steps))
         self.optimizer.warmup_steps.assign(float(round(settings.warmup * total_steps)))
+
+    def _weights(self, seed: int) -> list[Any]:
+        """Return the weights of a fresh build: it is built until draws are known to agree."""
+        if self._draws_agree:
+            return self._draws.weights(self._graph, seed)
+        fresh = training_model(self.recipe.build(seed))
+        if self._draws_agree is None:
+            self._draws_agree = self._draws.agree(fresh, seed)
+        return list(fresh.variables)
 
 
 def _as_list(outputs: Any) -> list[Any]:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from faceseg.devices import fused_adam
 from faceseg.training.schedule import Schedule, rate_factor
 
 
@@ -33,6 +35,8 @@ class ScheduledAdam(keras.optimizers.Adam):
         super().__init__(learning_rate=1e-3, global_clipnorm=clip_norm, name="scheduled_adam")
         self.schedule = schedule
         self.is_encoder = is_encoder
+        self._fused = fused_adam()
+        self._common: tuple[Any, Any, Any] | None = None
 
     def build(self, variables: list[Any]) -> None:
         """Make the moments and the scalars: all are reset for the next trial together."""
@@ -47,17 +51,66 @@ class ScheduledAdam(keras.optimizers.Adam):
         self.plateau_scale = self._scalar("plateau_scale", 1.0)
         self.encoder_scale = self._scalar("encoder_scale", 1.0)
 
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Apply one step; what all variables share is computed anew, and once."""
+        self._common = None
+        super().apply(grads, trainable_variables)
+        self._common = None  # tensors of a graph must not outlive its tracing
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply one step to `variable` at the scheduled rate."""
-        step = ops.cast(self.iterations, "float32")
-        factor = rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
-        rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
-        if self._in_encoder[self._get_variable_index(variable)]:
-            rate = rate * self.encoder_scale
+        if self._common is None:
+            self._common = self._shared(learning_rate)
+        rate, slow, correction = self._common
+        place = self._get_variable_index(variable)
+        if self._in_encoder[place]:
+            rate = slow
         if len(variable.shape) > 1:
             shrink = ops.cast(rate * self.decay, variable.dtype)
             self.assign_sub(variable, ops.multiply(variable, shrink))
-        super().update_step(gradient, variable, rate)
+        step = self._plain if self._fused is None else self._fused
+        step(
+            variable,
+            self._momentums[place],
+            self._velocities[place],
+            ops.cast(gradient, variable.dtype),
+            rate=rate * correction,
+            betas=(self.beta_1, self.beta_2),
+            epsilon=self.epsilon,
+        )
+
+    def _plain(
+        self,
+        variable: Any,
+        first: Any,
+        second: Any,
+        gradient: Any,
+        *,
+        rate: Any,
+        betas: tuple[float, float],
+        epsilon: float,
+    ) -> None:
+        """Apply what the fused operation does."""
+        one, two = (1.0 - float(np.float32(beta)) for beta in betas)
+        self.assign_add(first, (gradient - first) * one)
+        self.assign_add(second, (ops.square(gradient) - second) * two)
+        change = rate * first / (ops.sqrt(second) + epsilon)
+        self.assign_sub(variable, ops.cast(change, variable.dtype))
+
+    def _shared(self, learning_rate: Any) -> tuple[Any, Any, Any]:
+        """Return the scheduled rate, the encoder's, and Adam's correction of young moments.
+
+        1 - beta^t is taken by expm1, of the beta that float32 holds: by a power it would be wrong
+        by a hundred-thousandth in the first steps.
+        """
+        step = ops.cast(self.iterations, "float32")
+        factor = rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
+        rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
+        first, second = (
+            -ops.expm1((step + 1.0) * float(np.log(np.float64(np.float32(beta)))))
+            for beta in (self.beta_1, self.beta_2)
+        )
+        return rate, rate * self.encoder_scale, ops.sqrt(second) / first
 
     def _scalar(self, name: str, value: float) -> Any:
         start = keras.initializers.Constant(value)

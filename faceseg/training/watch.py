@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 OnStep = Callable[[int, int, float], None]  # epoch, share of it in percent, running loss
@@ -25,25 +24,24 @@ class NonFiniteLossError(Exception):
         self.step = step
 
 
-class Watch(keras.callbacks.Callback):
+class Watch:
     """Looks at the loss of every step, one step late so that the device need not wait.
 
-    `epoch`, from 1, is set by whoever trains. Keras hands over the mean loss of the epoch so
-    far; it is finite until the first step whose loss is not.
+    `epoch`, from 1, is set by whoever trains. What is handed over is the mean loss of the epoch
+    so far; it is finite until the first step whose loss is not.
     """
 
     def __init__(self, steps: int, learning_rate: float, on_step: OnStep | None) -> None:
-        super().__init__()
         self.steps = steps
         self.learning_rate = learning_rate
         self.on_step = on_step
         self.epoch = 1
         self._last: tuple[int, Any] | None = None
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def heard(self, batch: int, loss: Any) -> None:
         """Look at the step before, and keep this one for the next call."""
         self.check_last()
-        self._last = (batch, (logs or {})["loss"])
+        self._last = (batch, loss)
 
     def check_last(self) -> None:
         """Raise NonFiniteLossError if the last step seen has a loss that is no number."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +17,7 @@ from faceseg.errors import UserError
 from faceseg.evaluation import Evaluation
 from faceseg.records import Records
 from pipelines import scoring
+from pipelines.compare.slots import Spending, read_spending
 from pipelines.compare.trials import Trial, read_trial
 from pipelines.config import Experiment
 from pipelines.config.claims import ENSEMBLE
@@ -102,6 +103,7 @@ class Record:
     settings: Experiment
     description: str = ""
     masks: str = ""
+    spending: Spending = field(default_factory=Spending)
 
     @property
     def architectures(self) -> tuple[Contender, ...]:
@@ -157,6 +159,7 @@ def collect(tracker: Tracker, experiment: str, study: str) -> Record:
         settings,
         run.data.tags.get("mlflow.note.content", ""),
         run.data.tags.get("faceseg.occlusion_masks", ""),
+        read_spending(tracker, experiment_id, study, run),
     )
 
 

@@ -8,6 +8,7 @@ from pipelines.compare.method import limits, method, notes
 from pipelines.compare.report import Report
 from pipelines.compare.sections import MARKDOWN, Column, by_kind, by_suite, class_rows, texts
 from pipelines.compare.slicing import worst_words
+from pipelines.compare.spending import spending_grid, spending_notes
 from pipelines.compare.table import kinds, other_suites
 
 
@@ -33,6 +34,8 @@ def markdown(report: Report) -> str:
     lines += ["", *(f"- {each}" for each in worst_words(report.slices, names))]
     lines += _section("What mattered in the search", grids.setting_grid(report.searches))
     lines += ["", *(f"- {each}" for each in grids.importance_notes(report.searches))]
+    lines += ["", "## Where the time went", "", *spending_notes(record.spending)]
+    lines += _lines(spending_grid(record.spending, names))
     lines += ["", "## Method", "", " ".join(method(record, table, report.evidence))]
     lines += ["", "## Limits", "", *(f"- {each}" for each in limits(report))]
     lines += ["", "## Notes", "", *(f"- {note}" for note in notes(record, table))]
@@ -41,10 +44,15 @@ def markdown(report: Report) -> str:
 
 def _section(title: str, grid: Grid) -> list[str]:
     """Return a section with a table; nothing if the table has no rows."""
+    return ["", f"## {title}", *_lines(grid)] if grid.rows else []
+
+
+def _lines(grid: Grid) -> list[str]:
+    """Return an empty line and a table; nothing if the table has no rows."""
     if not grid.rows:
         return []
     header = [_row(list(grid.headings)), _ruler(len(grid.headings))]
-    return ["", f"## {title}", "", *header, *map(_row, grid.rows)]
+    return ["", *header, *map(_row, grid.rows)]
 
 
 def _table(columns: tuple[Column, ...], table: pd.DataFrame) -> list[str]:

@@ -17,6 +17,7 @@ from pipelines.compare.networks import networks
 from pipelines.compare.report import Report
 from pipelines.compare.sections import Column, grid
 from pipelines.compare.slicing import worst_words
+from pipelines.compare.spending import spending_grid, spending_notes
 from pipelines.compare.table import LEGACY, kinds, other_suites
 
 TEMPLATE = "page.html.j2"
@@ -100,6 +101,8 @@ def _answers(report: Report) -> dict[str, Any]:
         "searches": grids.search_grid(report.searches),
         "settings": grids.setting_grid(report.searches),
         "importance_notes": grids.importance_notes(report.searches),
+        "spending": spending_grid(record.spending, report.names),
+        "spending_notes": spending_notes(record.spending),
         "method": method(record, table, report.evidence),
         "limits": limits(report),
         "notes": notes(record, table),

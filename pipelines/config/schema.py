@@ -121,6 +121,9 @@ class Resources(Section):
     workers: int | None = Field(None, ge=1, description="None: as many as the cluster holds")
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
+    measured: bool = Field(
+        False, description="workers, cpus and gpus as `faceseg tune-machine` found them fastest"
+    )
     address: str | None = Field(
         None, description="Ray address; None: RAY_ADDRESS if it is set, else Ray starts here"
     )

@@ -6,7 +6,7 @@ there. Every call may be made twice. Workers pull; each holds one job at a time.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -22,6 +22,7 @@ from pipelines.search.lease import Lease
 from pipelines.search.trials import Verdict, epochs_of
 
 WAIT = "wait"
+AHEAD = 4  # trials that one architecture may be ahead of another for the sake of warm workers
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
@@ -94,18 +95,38 @@ class Coordinator:
         return lanes
 
     @_patient
-    def next(self, worker: str) -> Job | str | None:
+    def next(self, worker: str, warm: Collection[str] = ()) -> Job | str | None:
         """Return a job for `worker`, WAIT while others may still fail, or None at the end.
 
-        A worker that holds a job gets it again.
+        A worker that holds a job gets it again. warm: the networks that it has compiled.
         """
         for lane in self.lanes.values():
             if held := lane.held(worker):
                 return held
-        for lane in sorted(self.lanes.values(), key=lambda each: each.asking.started()):
-            if job := lane.next(worker):
+        for offer in self._offers(warm):
+            if job := offer(worker):
                 return job
         return None if all(lane.done() for lane in self.lanes.values()) else WAIT
+
+    def _offers(self, warm: Collection[str]) -> list[Callable[[str], Job | None]]:
+        """Return who is asked for a job, in order: everywhere the lowest used budget comes first.
+
+        A worker stays with a network that it has compiled until that is AHEAD trials ahead of
+        another: compiling takes as long as a short trial. A search that nobody is at comes
+        before finals, which wait for nothing and so fill the end of a study.
+        """
+        lanes = sorted(self.lanes.values(), key=lambda each: each.asking.started())
+        open_ = [each.asking.started() for each in lanes if each.asking.goes_on()]
+        limit = AHEAD + min(open_, default=0)
+        near = [each for each in lanes if each.asking.started() < limit]
+        own = [each for each in lanes if each.architecture in warm]
+        return [
+            *(each.next_trial for each in near if each in own),
+            *(each.next_trial for each in near if not each.at_work()),
+            *(each.next_final for each in own),
+            *(each.next_trial for each in lanes),
+            *(each.next_final for each in lanes),
+        ]
 
     def progress(self, key: Key, epoch: int, percent: int) -> None:
         """Note how far a job is; only for people."""

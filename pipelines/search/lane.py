@@ -74,14 +74,21 @@ class Lane:
         return None
 
     def next(self, worker: str) -> Job | None:
-        """Give `worker` a job; None: nothing is left, or all that is left is held by others.
+        """Give `worker` a trial, else a final; None: nothing is left, or others hold it."""
+        return self.next_trial(worker) or self.next_final(worker)
 
-        Jobs that nobody does any more come first.
+    def next_trial(self, worker: str) -> Job | None:
+        """Give `worker` a trial of the search; None: none is left, or others hold them.
+
+        One that nobody does any more comes first.
         """
         if job := self._left_behind("trial", worker):
             return job
-        if trial := self.asking.ask():
-            return self._hand_out("trial", trial, worker)
+        trial = self.asking.ask()
+        return self._hand_out("trial", trial, worker) if trial else None
+
+    def next_final(self, worker: str) -> Job | None:
+        """Give `worker` a final of the winner; None: the search goes on, or none is left."""
         if self._is_searching() or self.winner() is None:
             return None
         finals = self._open_finals()

@@ -7,19 +7,23 @@ retired after a set number of them, since frameworks leak a little.
 import os
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 from ray.exceptions import RayError
 from rich.console import Console
 
 from faceseg.errors import UserError
+from faceseg.stopwatch import Stopwatch
+from pipelines import phases, runs
 from pipelines.context import Context
 from pipelines.prepare import prepare
 from pipelines.search import disk
 from pipelines.search.answers import PAUSE, ask
 from pipelines.search.coordinator import WAIT
-from pipelines.search.job import Job, Key
+from pipelines.search.job import Job, Key, seed_of
 from pipelines.search.lane import End, out_of_memory_at
 from pipelines.search.locks import HeldElsewhereError, only_worker
 from pipelines.tracking import Sender
@@ -46,6 +50,8 @@ class Worker:
         self.name = name
         self.context = context
         self.bench: Any = None
+        self.clock = Stopwatch()
+        self.clock.add({phases.START: max(0.0, time.time() - psutil.Process().create_time())})
 
     def work(self, coordinator: Any) -> Leave:
         """Do jobs until there are none, or until it is time for a fresh process.
@@ -62,8 +68,16 @@ class Worker:
                 if words is None:
                     raise
                 leave = Leave("stop", words)
+            self._say_the_rest()
             sender.drain(PARTING)
         return leave
+
+    def _say_the_rest(self) -> None:
+        """Say on the study's run where the time after the last job went: a point a worker."""
+        outbox = runs.outbox_of_study(self.context, self.name)
+        step = seed_of(0, self.name)  # any number that no other worker has
+        with suppress(OSError):  # a full disk is told by what cannot do without it
+            outbox.metrics(phases.named(self.clock.lap()), step)
 
     def make_bench(self) -> Any:
         """Claim this process's share of the machine and return where jobs are done."""
@@ -77,18 +91,20 @@ class Worker:
 
         if not self.context.packs.exists():  # another node's disk: pack once here
             prepare(experiment, Console(quiet=True))
-        return Bench(self.context, threads)
+        return Bench(self.context, threads, self.clock)
 
     def _work(self, coordinator: Any) -> Leave:
-        self.bench = self.make_bench()
+        with self.clock.phase(phases.IMPORTS):
+            self.bench = self.make_bench()
         done = 0
         while done < self.context.experiment.resources.trials_per_worker:
-            job = ask(coordinator.next, self.name)
+            with self.clock.phase(phases.WAITING):
+                job = ask(coordinator.next, self.name, self.bench.warm())
+                if job == WAIT:
+                    time.sleep(PAUSE)
+                    continue
             if job is None:
                 return Leave("done")
-            if job == WAIT:
-                time.sleep(PAUSE)
-                continue
             try:
                 with only_worker(self._lock(job)):
                     leave = self._do(job, coordinator)
@@ -110,7 +126,9 @@ class Worker:
                 raise
             end = self._fail(job, error)  # told, and the study goes on
             leave = Leave("suspect", f"{job.key.label}: {end.reason}")
-        if not ask(coordinator.finish, self.name, job.key, end):
+        with self.clock.phase(phases.LOGGING):
+            ended = ask(coordinator.finish, self.name, job.key, end)
+        if not ended:
             raise LeaseLostError(f"{job.key.label} was ended by {self.name} after another had it")
         self.bench.forget(job)
         return leave

@@ -51,6 +51,10 @@ class Result:
 class Nothing:
     """A bench whose trials report three values, the better the nearer a rate is to 0.003."""
 
+    def warm(self) -> tuple[str, ...]:
+        """Compile nothing."""
+        return ()
+
     def do(self, job: Job, line: Line) -> Result:
         value = 1 / (1 + abs(job.settings.learning_rate / 0.003 - 1))
         for epoch in range(1, EPOCHS + 1):

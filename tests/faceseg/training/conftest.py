@@ -13,6 +13,7 @@ from faceseg.classes import ClassSet
 from faceseg.data.split import Split
 from faceseg.networks import registry
 from faceseg.networks.blocks import convolution, doubling, image_input, logits
+from faceseg.stopwatch import Stopwatch
 from faceseg.training.compiled import CompiledNetwork, Recipe
 from faceseg.training.fit import Material
 from faceseg.training.history import Epoch
@@ -126,7 +127,9 @@ def run(
         folder: Path = tmp_path / "checkpoints",
         seed: int = 5,
         report: Callable[[Epoch], bool] = lambda epoch: True,
+        *,
         on_step: Any = None,
+        clock: Stopwatch | None = None,
         **changed: Any,
     ) -> Any:
         return train(
@@ -137,6 +140,7 @@ def run(
             folder=folder,
             report=report,
             on_step=on_step,
+            clock=clock,
         )
 
     return go

@@ -12,6 +12,7 @@ from faceseg.data.batches import EvaluationBatches
 from faceseg.data.split import Split
 from faceseg.evaluation import evaluate
 from faceseg.predictor import Predictor
+from faceseg.stopwatch import Stopwatch
 from faceseg.training import fit
 from faceseg.training.compiled import CompiledNetwork
 from faceseg.training.fit import Epoch, Material, NonFiniteLossError
@@ -28,7 +29,9 @@ def script(monkeypatch: pytest.MonkeyPatch, name: str, *given: float) -> None:
     """Let each validation find the next of these numbers under this name."""
     found: Iterator[float] = iter(given)
 
-    def validate(compiled: CompiledNetwork, material: Material) -> dict[str, float]:
+    def validate(
+        compiled: CompiledNetwork, material: Material, clock: Stopwatch
+    ) -> dict[str, float]:
         return {"val/loss": 1.0, "val/iou": 0.5, name: next(found)}
 
     monkeypatch.setattr(fit, "_validate", validate)

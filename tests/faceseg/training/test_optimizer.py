@@ -1,4 +1,8 @@
-"""The optimiser against Keras's own Adam at hand-scheduled rates, and against decay by hand."""
+"""The optimiser against Adam worked in float64 at hand-scheduled rates, and decay by hand.
+
+Keras's own Adam is no measure at this tolerance: in float32 its 1 - 0.999 and its 1 - 0.999^t
+differ by a hundred-thousandth.
+"""
 
 from collections.abc import Sequence
 
@@ -53,6 +57,28 @@ def make_optimizer(
     return optimizer
 
 
+class Adam:
+    """Kingma and Ba 2014, algorithm 1, with the epsilon of its section 2 (as Keras has it)."""
+
+    def __init__(self, start: Arrays, decay: float = 0.0) -> None:
+        self.at = [each.astype(np.float64) for each in start]
+        self.m = [np.zeros_like(each) for each in self.at]
+        self.v = [np.zeros_like(each) for each in self.at]
+        self.decay = decay
+        self.step = 0
+
+    def apply(self, rate: float, gradients: Arrays) -> Arrays:
+        self.step += 1
+        alpha = rate * np.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
+        for place, gradient in enumerate(gradients):
+            self.m[place] += 0.1 * (gradient - self.m[place])
+            self.v[place] += 0.001 * (np.square(gradient, dtype=np.float64) - self.v[place])
+            if self.at[place].ndim > 1:
+                self.at[place] *= 1 - rate * self.decay
+            self.at[place] -= alpha * self.m[place] / (np.sqrt(self.v[place]) + 1e-7)
+        return self.at
+
+
 def values(variables: Sequence[keras.Variable]) -> Arrays:
     return [keras.ops.convert_to_numpy(each).copy() for each in variables]
 
@@ -62,25 +88,28 @@ def assert_close(found: Arrays, expected: Arrays) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
-def test_its_steps_are_adams_steps_at_the_scheduled_rate() -> None:
-    mine, adams = make_variables(), make_variables()
-    optimizer, adam = make_optimizer(mine), keras.optimizers.Adam(PEAK)
+@pytest.mark.parametrize("fused", [True, False])
+def test_its_steps_are_adams_steps_at_the_scheduled_rate(
+    fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fused:  # as on a backend that has no such operation
+        monkeypatch.setattr("faceseg.training.optimizer.fused_adam", lambda: None)
+    mine = make_variables()
+    optimizer, adam = make_optimizer(mine), Adam(values(mine))
     for rate, gradients in zip(RATES, make_gradients(len(RATES)), strict=True):
         optimizer.apply(gradients, mine)
-        adam.learning_rate = rate
-        adam.apply(gradients, adams)
-        assert_close(values(mine), values(adams))
+        assert_close(values(mine), adam.apply(rate, gradients))
 
 
 def test_the_plateau_scales_every_rate_and_the_encoder_scale_the_encoders() -> None:
-    mine, slow, slower = make_variables(), make_variables(), make_variables()
+    mine = make_variables()
+    start = values(mine)
     optimizer = make_optimizer(mine, "plateau", plateau_scale=0.5, encoder_scale=0.1)
     gradients = make_gradients(1)[0]
     optimizer.apply(gradients, mine)
     # The first step of two of warm-up is at half the peak; the plateau halves it again.
-    keras.optimizers.Adam(0.025).apply(gradients, slow)
-    keras.optimizers.Adam(0.0025).apply(gradients, slower)
-    assert_close(values(mine), values(slower)[:2] + values(slow)[2:])
+    slow, slower = (Adam(start).apply(rate, gradients) for rate in (0.025, 0.0025))
+    assert_close(values(mine), slower[:2] + slow[2:])
 
 
 def test_the_decay_is_decoupled_scheduled_and_on_kernels_only() -> None:
@@ -99,14 +128,11 @@ def test_the_decay_is_decoupled_scheduled_and_on_kernels_only() -> None:
 
 
 def test_with_a_gradient_the_decay_is_adamws() -> None:
-    mine, theirs = make_variables(), make_variables()
-    optimizer, adamw = make_optimizer(mine, decay=0.3), keras.optimizers.AdamW(PEAK, 0.3)
-    adamw.exclude_from_weight_decay(var_names=["bias"])
+    mine = make_variables()
+    optimizer, adamw = make_optimizer(mine, decay=0.3), Adam(values(mine), decay=0.3)
     for rate, gradients in zip(RATES, make_gradients(len(RATES)), strict=True):
         optimizer.apply(gradients, mine)
-        adamw.learning_rate = rate
-        adamw.apply(gradients, theirs)
-    assert_close(values(mine), values(theirs))
+        assert_close(values(mine), adamw.apply(rate, gradients))
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])

@@ -91,6 +91,7 @@ def test_sections_come_in_order(html):
         "What is taken for what",
         "How the finals learned",
         "What mattered in the search",
+        "Where the time went",
         "The reference study's formulas, for comparison only",
         "Method",
         "Limits",

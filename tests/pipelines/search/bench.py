@@ -46,6 +46,9 @@ class FakeBench:
             return result
         return self._score(job, line)
 
+    def warm(self) -> tuple[str, ...]:
+        return ()
+
     def fail(self, job: Job, reason: str, details: str) -> None:
         self._note(f"{job.key.label} failed: {reason}")
         self._note(details.splitlines()[0])

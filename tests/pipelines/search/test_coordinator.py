@@ -204,3 +204,36 @@ def test_progress_of_a_job_that_is_over_is_passed_over(coordinator: Coordinator)
     coordinator.progress(job.key, 5, 50)
     assert coordinator.report("s/w1", job.key, 5, 0.9, 10.0) == "leave"
     assert coordinator.snapshot().running == []
+
+
+def test_a_worker_stays_with_what_it_has_compiled_but_not_far_ahead(
+    experiment: Experiment, changed: Any
+):
+    longer = changed(experiment, search={**experiment.search.model_dump(), "trials": 9})
+    coordinator = Coordinator(longer, "s")
+    taken: list[str] = []
+    for _ in range(6):
+        job = coordinator.next("s/w1", taken[:1])
+        assert isinstance(job, Job)
+        end(coordinator, job)
+        taken.append(job.key.architecture)
+    assert taken == ["unet", "unet", "unet", "unet", "pspnet", "segnet"]
+    following = coordinator.next("s/w1", ["unet"])  # the others have caught up by one
+    assert isinstance(following, Job)
+    assert following.key.architecture == "unet"
+
+
+def test_a_search_that_nobody_is_at_comes_before_finals_and_finals_before_company(
+    coordinator: Coordinator,
+):
+    take(coordinator, "s/w1")  # and is at it all the time
+    taken: list[tuple[str, str]] = []
+    for _ in range(11):
+        job = coordinator.next("s/w2", {name for name, _ in taken})
+        assert isinstance(job, Job)
+        end(coordinator, job, worker="s/w2")
+        taken.append((job.key.architecture, job.key.kind))
+    assert taken[:3] == [("pspnet", "trial")] * 3
+    assert taken[3:6] == [("segnet", "trial")] * 3
+    assert sorted(taken[6:10]) == [("pspnet", "final")] * 2 + [("segnet", "final")] * 2
+    assert taken[10] == ("unet", "trial")

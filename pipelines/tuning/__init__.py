@@ -1,0 +1,1 @@
+"""How an experiment is trained fastest on this machine: measured, stored, and used on request."""

@@ -1,0 +1,168 @@
+"""What a worker holds in memory over many trials, and what a second one on the same images adds.
+
+    python -m tests.benchmarks.memory [TRIALS]
+
+First TRIALS (50) real trials in this process, one after the other as in a worker: the quickstart's
+three networks in turn, one epoch on a few drawn faces, evaluated, occluded and logged. It prints
+the memory that is this process's own (USS) after every fifth, and the median slope (Theil-Sen) over
+all trials after the first FIRST, by when every network is compiled.
+
+Then two processes map one pack of 512 images at 256 px and read all of it: what of the files each
+has in memory (RSS), and its share of it (PSS: a page that two hold counts half for each).
+
+Measured on 2 CPU cores that much other work kept busy: 1,219 MiB after 10 trials, 1,254 after 50
+(1,224 to 1,690 in between). The pack's 128 MiB were in both processes, 64 the share of each.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+from rich.console import Console
+from scipy.stats import theilslopes
+
+from faceseg.data.split import Split
+from faceseg.data.writer import IMAGES, LABELS, SplitWriter
+from pipelines.config import Experiment
+from pipelines.config import load as load_experiment
+from pipelines.context import Context
+from pipelines.prepare import prepare
+from pipelines.search.job import Job, Key
+from pipelines.tracking import Sender, Tracker
+
+if TYPE_CHECKING:
+    from pipelines.trial import Bench
+
+QUICKSTART = Path("experiments/quickstart.yaml")
+FEW = (
+    "data.drawn.train=48",
+    "data.drawn.val=8",
+    "data.drawn.test=8",
+    "training.epochs=1",
+    "robustness.trial_images=2",
+)
+FIRST = 10
+MIB = 1024**2
+PACKED, SIDE = 512, 256
+
+
+class Nobody:
+    """A job's line to nobody."""
+
+    def progress(self, key: Key, epoch: int, percent: int, loss: float) -> None:
+        """Say nothing."""
+
+    def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
+        """Let it go on."""
+        return True
+
+
+def main(trials: int) -> None:
+    """Do both parts and print."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="faceseg-") as folder:
+        _pages(Path(folder) / "pack", console)
+        _trials(Path(folder), trials, console)
+
+
+def _trials(folder: Path, trials: int, console: Console) -> None:
+    experiment = load_experiment(QUICKSTART, (*FEW, f"storage={folder}"))
+    bench = _bench(experiment)
+    names = list(experiment.architectures)
+    own, started = [], time.perf_counter()
+    with Sender(bench.context.outboxes, bench.context.tracker) as sender:
+        for number in range(trials):
+            key = Key("trial", names[number % len(names)], number)
+            settings = experiment.training.model_copy(
+                update={"batch_size": (8, 16)[number // len(names) % 2]}
+            )
+            job = Job(key, experiment.study, number, 1, settings)
+            bench.do(job, Nobody())
+            bench.forget(job)
+            sender.drain(60)
+            own.append(psutil.Process().memory_full_info().uss / MIB)
+            if (number + 1) % 5 == 0:
+                console.print(f"after {number + 1:3} trials: {own[-1]:7.0f} MiB", highlight=False)
+    later = np.array(own[FIRST:])
+    slope = float(theilslopes(later)[0])
+    console.print(
+        f"{slope:+.2f} MiB a trial from trial {FIRST + 1} on, {later[-1] - later[0]:+.0f} MiB in "
+        f"{len(later)} trials; {(time.perf_counter() - started) / trials:.1f} s a trial",
+        highlight=False,
+    )
+
+
+def _bench(experiment: Experiment) -> "Bench":
+    """Return a worker's bench, with one thread."""
+    packs, manifest = prepare(experiment, Console(quiet=True))
+    from faceseg.devices import claim
+
+    claim(1)
+    from pipelines.trial import Bench
+
+    tracker = Tracker(experiment.tracking_uri)
+    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    context = Context(experiment, packs, manifest, tracker, experiment_id, "", "benchmark")
+    return Bench(context, 1)
+
+
+def _pages(folder: Path, console: Console) -> None:
+    """Let two processes read one pack; print what of it each has in memory."""
+    draws = np.random.default_rng(0)
+    folder.mkdir()
+    with SplitWriter(folder / "train", (SIDE, SIDE), originals=False) as writer:
+        for number in range(PACKED):
+            image = draws.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+            writer.append(str(number), image, image[..., 0])
+        writer.finish()
+    command = [sys.executable, "-m", "tests.benchmarks.memory", "--read", str(folder)]
+    readers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        for reader in readers:
+            assert reader.stdout is not None
+            reader.stdout.readline()
+        size = sum((folder / "train" / name).stat().st_size for name in (IMAGES, LABELS)) / MIB
+        console.print(f"one pack of {size:.0f} MiB in two processes:", highlight=False)
+        for reader in readers:
+            resident, share = _mapped(reader.pid, folder)
+            console.print(
+                f"  {resident:.0f} MiB of it in memory, {share:.0f} MiB its share", highlight=False
+            )
+    finally:
+        for reader in readers:
+            reader.communicate("\n")
+
+
+def _mapped(pid: int, folder: Path) -> tuple[float, float]:
+    """Return what a process has in memory of the files in a folder, and its share, in MiB."""
+    maps = psutil.Process(pid).memory_maps(grouped=False)
+    own = [each for each in maps if each.path.startswith(str(folder))]
+    return sum(each.rss for each in own) / MIB, sum(each.pss for each in own) / MIB
+
+
+def _read(folder: Path) -> None:
+    """Read every pixel of a pack, say so, and wait."""
+    split = Split(folder, "train")
+    sum(int(np.asarray(part).sum(dtype=np.int64)) for part in (split.images, split.labels))
+    sys.stdout.write("read\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.disable(logging.INFO)
+    if "--read" in sys.argv:
+        _read(Path(sys.argv[-1]))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
