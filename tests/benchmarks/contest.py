@@ -1,0 +1,136 @@
+"""Contenders that do the same work, each in a process of its own, timed by turns.
+
+What is shared with others gets faster and slower by the minute. So contenders take turns, in
+an order that is reversed every round, one at work and the others waiting; quoted are medians over
+the rounds, and the median of each round's ratio to the first contender.
+"""
+
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+READY = 900.0  # seconds to import, build and compile
+Work = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who takes part: `made_by` names a function ("module:function") that prepares the work.
+
+    It is called with `options` in the contender's process and returns the work: a function that
+    does a turn and returns how many images it was. `cores` binds the process to the first
+    of the machine's; None leaves it alone.
+    """
+
+    name: str
+    made_by: str
+    options: dict[str, Any] = field(default_factory=dict)
+    cores: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Score:
+    """Images a second of each round; `absent` says why there are none."""
+
+    contender: Contender
+    speeds: list[float] = field(default_factory=list)
+    absent: str = ""
+
+    def ratio(self, first: "Score") -> float:
+        """Return the median of the ratios to another's speed in the same round."""
+        return median(own / other for own, other in zip(self.speeds, first.speeds, strict=True))
+
+
+def contest(contenders: Iterable[Contender], rounds: int = 7) -> list[Score]:
+    """Let all take their turns; the first turn of each is for warming up and does not count.
+
+    One that cannot start (a library is missing, a compiler fails) is absent, with the reason.
+    """
+    scores = [Score(each) for each in contenders]
+    with _processes(scores) as (taking_part, lines):
+        for number in range(rounds + 1):
+            for score in taking_part if number % 2 else taking_part[::-1]:
+                line = lines[score.contender.name]
+                line.send("go")
+                images, seconds = line.recv()
+                if number:
+                    score.speeds.append(images / seconds)
+    return scores
+
+
+@contextmanager
+def _processes(scores: list[Score]) -> Any:
+    """Start every contender, one after the other; give those that did, and the lines to them."""
+    spawn = multiprocessing.get_context("spawn")
+    processes, lines = [], {}
+    try:
+        for score in scores:
+            mine, theirs = spawn.Pipe()
+            process = spawn.Process(target=_contend, args=(score.contender, theirs), daemon=True)
+            with patch.dict(os.environ, score.contender.environment):
+                process.start()
+            processes.append(process)
+            theirs.close()
+            score.absent = _answer(mine)
+            lines[score.contender.name] = mine
+        yield [score for score in scores if not score.absent], lines
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _answer(line: Connection) -> str:
+    """Return why a contender did not get ready, '' if it did."""
+    if not line.poll(READY):
+        return f"not ready after {READY:.0f} s"
+    try:
+        return str(line.recv())
+    except EOFError:
+        return "its process died"
+
+
+def _contend(contender: Contender, line: Connection) -> None:
+    """Be a contender's process."""
+    if contender.cores is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: contender.cores])
+    module, function = contender.made_by.split(":")
+    try:
+        work: Work = getattr(import_module(module), function)(**contender.options)
+        work()
+    except Exception as error:
+        traceback.print_exc()
+        line.send(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        return
+    line.send("")
+    while line.recv() == "go":
+        began = time.perf_counter()
+        images = work()
+        line.send((images, time.perf_counter() - began))
+
+
+def table(scores: list[Score], unit: str = "images a second") -> str:
+    """Return a line a contender: median and range over the rounds, ratio to the first."""
+    width = max(len(score.contender.name) for score in scores)
+    lines = [f"{'':<{width}} {unit:>18} {'least':>9} {'most':>9} {'ratio':>7}"]
+    for score in scores:
+        name = f"{score.contender.name:<{width}}"
+        if score.absent:
+            lines.append(f"{name} absent: {score.absent}")
+            continue
+        speeds = score.speeds
+        lines.append(
+            f"{name} {median(speeds):>18.4g} {min(speeds):>9.4g} {max(speeds):>9.4g}"
+            f" {score.ratio(scores[0]):>7.2f}"
+        )
+    return "\n".join(lines)

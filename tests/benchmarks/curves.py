@@ -1,0 +1,140 @@
+"""Full-length learning curves of many settings on drawn faces: the table that searches replay.
+
+    python -m tests.benchmarks.curves FOLDER [--networks unet segnet pspnet] [--settings 60]
+
+Every network is trained to its full length at settings that fill the space evenly (a Sobol
+sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
+every epoch and the seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
+as they come: a recording that is started again goes on where it was. The quickstart's networks, 192
+faces at 64 px, 18 epochs, one thread. A training starts from a seed of its own, so a
+score carries the luck that a trial's has.
+"""
+
+import argparse
+import csv
+import math
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy.stats import qmc
+
+EPOCHS = 18
+BATCH_SIZES = (8, 16, 32)
+LOW, HIGH = 3e-4, 3e-2
+FACES = {"train": 192, "val": 64}
+NETWORKS = {
+    "unet": {"alpha": 0.35, "width": 0.5, "batch_norm_momentum": 0.9},
+    "pspnet": {"alpha": 0.35, "width": 0.5, "batch_norm_momentum": 0.9},
+    "segnet": {"width": 0.25, "batch_norm_momentum": 0.9},
+}
+TABLES = Path(__file__).parent / "curves"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A setting, the validation IoU after each of its epochs, and what the training took."""
+
+    learning_rate: float
+    batch_size: int
+    seconds: float
+    values: tuple[float, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of one epoch."""
+        return math.ceil(FACES["train"] / self.batch_size)
+
+
+def settings(count: int) -> list[tuple[float, int]]:
+    """Return `count` pairs of learning rate and batch size, the same at every call."""
+    points = qmc.Sobol(2, seed=0).random(2 ** math.ceil(math.log2(count)))[:count]
+    span = math.log(HIGH / LOW)
+    return [
+        (LOW * math.exp(span * rate), BATCH_SIZES[int(size * len(BATCH_SIZES))])
+        for rate, size in points
+    ]
+
+
+def read(path: Path) -> list[Curve]:
+    """Return the curves of a table; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [
+        Curve(float(rate), int(size), float(seconds), tuple(map(float, values)))
+        for rate, size, seconds, *values in rows
+    ]
+
+
+def append(path: Path, curve: Curve) -> None:
+    """Add a curve to a table."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            epochs = (f"epoch {number}" for number in range(1, EPOCHS + 1))
+            writer.writerow(["learning rate", "batch size", "seconds", *epochs])
+        values = (f"{value:.4f}" for value in curve.values)
+        rate, seconds = f"{curve.learning_rate:.6f}", f"{curve.seconds:.1f}"
+        writer.writerow([rate, curve.batch_size, seconds, *values])
+
+
+def record(folder: Path, networks: Iterable[str], count: int) -> None:
+    """Train every network at the settings that its table in `folder` has not yet, by turns."""
+    from faceseg.classes import LAPA
+    from faceseg.data.drawn import DrawnFaces
+    from faceseg.data.pack import prepare
+    from faceseg.data.split import Split
+    from faceseg.devices import claim
+    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.training.fit import Epoch, Material, train
+    from faceseg.training.settings import TrainingSettings
+
+    claim(threads=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), folder / "pack", LAPA, (64, 64), "stop")
+    material = Material(Split(pack, "train"), Split(pack, "val"), LAPA)
+    compiled = {
+        name: CompiledNetwork(
+            Recipe(name, (64, 64), len(LAPA), dict(NETWORKS[name])),
+            TrainingSettings(epochs=EPOCHS),
+        )
+        for name in networks
+    }
+    for number, (rate, size) in enumerate(settings(count)):
+        for name, network in compiled.items():
+            table = folder / f"{name}.csv"
+            if len(read(table)) > number:
+                continue
+            given = TrainingSettings(epochs=EPOCHS, learning_rate=rate, batch_size=size)
+            values: list[float] = []
+
+            def report(epoch: Epoch, into: list[float] = values) -> bool:
+                into.append(float(epoch.metrics["val/iou"]))
+                return True
+
+            began = time.perf_counter()
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                train(network, given, material, seed=number, folder=Path(place), report=report)
+            append(table, Curve(rate, size, time.perf_counter() - began, tuple(values)))
+            print(f"{name} {number}: {rate:.5f} x {size}: {values[-1]:.4f}", flush=True)
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Record."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--settings", type=int, default=60)
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    record(given.folder, given.networks, given.settings)
+
+
+if __name__ == "__main__":
+    main()
