@@ -119,18 +119,22 @@ def _contend(contender: Contender, line: Connection) -> None:
         line.send((images, time.perf_counter() - began))
 
 
-def table(scores: list[Score], unit: str = "images a second") -> str:
-    """Return a line a contender: median and range over the rounds, ratio to the first."""
+def table(scores: list[Score], *, milliseconds: bool = False) -> str:
+    """Return a line a contender: median, least and most of the rounds, how many times the first.
+
+    milliseconds: show the time of an image; the last column is still a ratio of speeds.
+    """
     width = max(len(score.contender.name) for score in scores)
-    lines = [f"{'':<{width}} {unit:>18} {'least':>9} {'most':>9} {'ratio':>7}"]
+    unit = "ms an image" if milliseconds else "images a second"
+    lines = [f"{'':<{width}} {unit:>16} {'least':>8} {'most':>8} {'times the first':>16}"]
     for score in scores:
         name = f"{score.contender.name:<{width}}"
         if score.absent:
             lines.append(f"{name} absent: {score.absent}")
             continue
-        speeds = score.speeds
+        shown = [1000 / each for each in score.speeds] if milliseconds else score.speeds
         lines.append(
-            f"{name} {median(speeds):>18.4g} {min(speeds):>9.4g} {max(speeds):>9.4g}"
-            f" {score.ratio(scores[0]):>7.2f}"
+            f"{name} {median(shown):>16.5g} {min(shown):>8.4g} {max(shown):>8.4g}"
+            f" {score.ratio(scores[0]):>16.2f}"
         )
     return "\n".join(lines)

@@ -83,8 +83,11 @@ def append(path: Path, curve: Curve) -> None:
         writer.writerow([rate, curve.batch_size, seconds, *values])
 
 
-def record(folder: Path, networks: Iterable[str], count: int) -> None:
-    """Train every network at the settings that its table in `folder` has not yet, by turns."""
+def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) -> None:
+    """Train every network at the settings that its table in `folder` has not yet, by turns.
+
+    first: leave out the settings before; so several processes share the work, each in a folder.
+    """
     from faceseg.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.pack import prepare
@@ -108,7 +111,7 @@ def record(folder: Path, networks: Iterable[str], count: int) -> None:
     for number, (rate, size) in enumerate(settings(count)):
         for name, network in compiled.items():
             table = folder / f"{name}.csv"
-            if len(read(table)) > number:
+            if number < first + len(read(table)):
                 continue
             given = TrainingSettings(epochs=EPOCHS, learning_rate=rate, batch_size=size)
             values: list[float] = []
@@ -132,8 +135,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--settings", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0, help="leave out the settings before")
     given = parser.parse_args(None if arguments is None else list(arguments))
-    record(given.folder, given.networks, given.settings)
+    record(given.folder, given.networks, given.settings, given.first)
 
 
 if __name__ == "__main__":

@@ -27,4 +27,6 @@ def _processor() -> str:
     found = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
     flags = found.get("flags", "").split()
     has = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
-    return f"{found.get('model name', platform.machine()).strip()} ({', '.join(has) or 'no AVX-512'})"
+    return (
+        f"{found.get('model name', platform.machine()).strip()} ({', '.join(has) or 'no AVX-512'})"
+    )
