@@ -73,7 +73,7 @@ class Table:
     def __init__(self, curves: Sequence[Curve]) -> None:
         if not curves:
             raise ValueError("there are no recorded curves; record some with curves.py")
-        self._by_size = {
+        self.by_size = {
             size: [each for each in curves if each.batch_size == size] for size in BATCH_SIZES
         }
 
@@ -81,7 +81,7 @@ class Table:
         """Return the nearest curve."""
         rate = math.log(point["learning_rate"])
         return min(
-            self._by_size[point["batch_size"]],
+            self.by_size[point["batch_size"]],
             key=lambda each: abs(math.log(each.learning_rate) - rate),
         )
 
