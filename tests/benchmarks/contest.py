@@ -2,7 +2,8 @@
 
 What is shared with others gets faster and slower by the minute. So contenders take turns, in
 an order that is reversed every round, one at work and the others waiting; quoted are medians over
-the rounds, and the median of each round's ratio to the first contender.
+the rounds, and the median of each round's ratio to the first contender. Beside the speed stands
+that by the processor's time, which others on the machine change much less.
 """
 
 import multiprocessing
@@ -40,15 +41,21 @@ class Contender:
 
 @dataclass
 class Score:
-    """Images a second of each round; `absent` says why there are none."""
+    """Images a second of each round, and of processor time; `absent` says why there are none."""
 
     contender: Contender
     speeds: list[float] = field(default_factory=list)
+    cpu_speeds: list[float] = field(default_factory=list)
     absent: str = ""
 
     def ratio(self, first: "Score") -> float:
         """Return the median of the ratios to another's speed in the same round."""
         return median(own / other for own, other in zip(self.speeds, first.speeds, strict=True))
+
+    def cpu_ratio(self, first: "Score") -> float:
+        """Return the same of the speeds by processor time."""
+        pairs = zip(self.cpu_speeds, first.cpu_speeds, strict=True)
+        return median(own / other for own, other in pairs)
 
 
 def contest(contenders: Iterable[Contender], rounds: int = 7) -> list[Score]:
@@ -62,9 +69,10 @@ def contest(contenders: Iterable[Contender], rounds: int = 7) -> list[Score]:
             for score in taking_part if number % 2 else taking_part[::-1]:
                 line = lines[score.contender.name]
                 line.send("go")
-                images, seconds = line.recv()
+                images, seconds, cpu_seconds = line.recv()
                 if number:
                     score.speeds.append(images / seconds)
+                    score.cpu_speeds.append(images / max(cpu_seconds, 1e-9))
     return scores
 
 
@@ -114,19 +122,20 @@ def _contend(contender: Contender, line: Connection) -> None:
         return
     line.send("")
     while line.recv() == "go":
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         images = work()
-        line.send((images, time.perf_counter() - began))
+        line.send((images, time.perf_counter() - began, time.process_time() - cpu_began))
 
 
 def table(scores: list[Score], *, milliseconds: bool = False) -> str:
     """Return a line a contender: median, least and most of the rounds, how many times the first.
 
-    milliseconds: show the time of an image; the last column is still a ratio of speeds.
+    milliseconds: show the time of an image; ratios are of speeds all the same.
     """
     width = max(len(score.contender.name) for score in scores)
     unit = "ms an image" if milliseconds else "images a second"
-    lines = [f"{'':<{width}} {unit:>16} {'least':>8} {'most':>8} {'times the first':>16}"]
+    times, cpu_times = "times the first", "by CPU time"
+    lines = [f"{'':<{width}} {unit:>16} {'least':>8} {'most':>8} {times:>16} {cpu_times:>12}"]
     for score in scores:
         name = f"{score.contender.name:<{width}}"
         if score.absent:
@@ -135,6 +144,6 @@ def table(scores: list[Score], *, milliseconds: bool = False) -> str:
         shown = [1000 / each for each in score.speeds] if milliseconds else score.speeds
         lines.append(
             f"{name} {median(shown):>16.5g} {min(shown):>8.4g} {max(shown):>8.4g}"
-            f" {score.ratio(scores[0]):>16.2f}"
+            f" {score.ratio(scores[0]):>16.2f} {score.cpu_ratio(scores[0]):>12.2f}"
         )
     return "\n".join(lines)

@@ -54,6 +54,7 @@ def notebook(folder: Path, augmented: bool) -> Work:
     import tensorflow as tf
 
     draws = np.random.default_rng(0)
+    cv2.setNumThreads(1)
     images = sorted(map(str, (folder / "LaPa/train/images").glob("*.jpg")))
     masks = sorted(map(str, (folder / "LaPa/train/labels").glob("*.png")))
 
@@ -100,6 +101,7 @@ def ours(folder: Path, augmented: bool) -> Work:
     from faceseg.data.batches import TrainingBatches
     from faceseg.data.split import Split
 
+    cv2.setNumThreads(1)
     split = Split(json.loads((folder / "pack.json").read_text()), "train")
     augmentation = Augmentation() if augmented else Augmentation(strength=0)
     batches = TrainingBatches(
