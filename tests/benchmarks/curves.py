@@ -6,7 +6,7 @@ Every network is trained to its full length at settings that fill the space even
 sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
 every epoch and the seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
 as they come: a recording that is started again goes on where it was. The quickstart's networks, 192
-faces at 64 px, 18 epochs, one thread. A training starts from a seed of its own, so a
+faces at 32 px, 18 epochs, one thread. A training starts from a seed of its own, so a
 score carries the luck that a trial's has.
 """
 
@@ -24,6 +24,7 @@ from scipy.stats import qmc
 EPOCHS = 18
 BATCH_SIZES = (8, 16, 32)
 LOW, HIGH = 3e-4, 3e-2
+SIZE = (32, 32)
 FACES = {"train": 192, "val": 64}
 NETWORKS = {
     "unet": {"alpha": 0.35, "width": 0.5, "batch_norm_momentum": 0.9},
@@ -99,11 +100,11 @@ def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) ->
 
     claim(threads=1)
     folder.mkdir(parents=True, exist_ok=True)
-    pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), folder / "pack", LAPA, (64, 64), "stop")
+    pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), folder / "pack", LAPA, SIZE, "stop")
     material = Material(Split(pack, "train"), Split(pack, "val"), LAPA)
     compiled = {
         name: CompiledNetwork(
-            Recipe(name, (64, 64), len(LAPA), dict(NETWORKS[name])),
+            Recipe(name, SIZE, len(LAPA), dict(NETWORKS[name])),
             TrainingSettings(epochs=EPOCHS),
         )
         for name in networks
