@@ -38,7 +38,12 @@ class Bench:
     def __init__(self, trainable: Any) -> None:
         self.trainable = trainable
 
+    def warm(self) -> tuple[str, ...]:
+        """Compile nothing ahead."""
+        return ()
+
     def do(self, job: Job, line: Line) -> Result:
+        """Do one."""
         if job.key.kind == "final":
             return Result(1.0)
         pruned = False
@@ -53,7 +58,7 @@ class Bench:
         return Result(value, pruned)
 
     def forget(self, job: Job) -> None:
-        pass
+        """Leave nothing behind: there is nothing."""
 
 
 def run(study: Any, folder: Path, slots: int) -> list[float]:
