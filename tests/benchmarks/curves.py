@@ -1,34 +1,36 @@
 """Full-length learning curves of many settings on drawn faces: the table that searches replay.
 
-    python -m tests.benchmarks.curves FOLDER [--networks unet segnet pspnet] [--settings 60]
+    make peers
+    .venv-peers/bin/python -m tests.benchmarks.curves FOLDER [--networks unet] [--settings 60]
 
 Every network is trained to its full length at settings that fill the space evenly (a Sobol
 sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
-every epoch and the seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
-as they come: a recording that is started again goes on where it was. The quickstart's networks, 192
-faces at 32 px, 18 epochs, one thread. A training starts from a seed of its own, so a
-score carries the luck that a trial's has.
+every epoch and the CPU seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
+as they come: a recording that is started again goes on where it was. Small networks, 96 faces at
+32 px, 18 epochs, one thread, in torch (the networks there are ours: `torch_equality`). A
+training starts from a seed of its own, so a score carries the luck that a trial's has.
 """
 
 import argparse
 import csv
 import math
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from scipy.stats import qmc
 
 EPOCHS = 18
+WARM_UP = 0.05
 BATCH_SIZES = (8, 16, 32)
 LOW, HIGH = 3e-4, 3e-2
 SIZE = (32, 32)
-FACES = {"train": 192, "val": 64}
+FACES = {"train": 96, "val": 64}
 NETWORKS = {
-    "unet": {"alpha": 0.35, "width": 0.5, "batch_norm_momentum": 0.9},
-    "pspnet": {"alpha": 0.35, "width": 0.5, "batch_norm_momentum": 0.9},
+    "unet": {"alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9},
+    "pspnet": {"alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9},
     "segnet": {"width": 0.25, "batch_norm_momentum": 0.9},
 }
 TABLES = Path(__file__).parent / "curves"
@@ -89,43 +91,68 @@ def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) ->
 
     first: leave out the settings before; so several processes share the work, each in a folder.
     """
+    import torch
+
     from faceseg.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.pack import prepare
-    from faceseg.data.split import Split
-    from faceseg.devices import claim
-    from faceseg.training.compiled import CompiledNetwork, Recipe
-    from faceseg.training.fit import Epoch, Material, train
-    from faceseg.training.settings import TrainingSettings
 
-    claim(threads=1)
+    torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), folder / "pack", LAPA, SIZE, "stop")
-    material = Material(Split(pack, "train"), Split(pack, "val"), LAPA)
-    compiled = {
-        name: CompiledNetwork(
-            Recipe(name, SIZE, len(LAPA), dict(NETWORKS[name])),
-            TrainingSettings(epochs=EPOCHS),
-        )
-        for name in networks
-    }
     for number, (rate, size) in enumerate(settings(count)):
-        for name, network in compiled.items():
+        for name in networks:
             table = folder / f"{name}.csv"
             if number < first + len(read(table)):
                 continue
-            given = TrainingSettings(epochs=EPOCHS, learning_rate=rate, batch_size=size)
-            values: list[float] = []
+            began = time.process_time()
+            values = tuple(trained(name, pack, rate, size, seed=number))
+            append(table, Curve(rate, size, time.process_time() - began, values))
+            print(f"{name} {number}: {rate:.5f} x {size}: {max(values):.4f}", flush=True)
 
-            def report(epoch: Epoch, into: list[float] = values) -> bool:
-                into.append(float(epoch.metrics["val/iou"]))
-                return True
 
-            began = time.perf_counter()
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                train(network, given, material, seed=number, folder=Path(place), report=report)
-            append(table, Curve(rate, size, time.perf_counter() - began, tuple(values)))
-            print(f"{name} {number}: {rate:.5f} x {size}: {values[-1]:.4f}", flush=True)
+def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterator[float]:
+    """Train, and yield the validation IoU after each epoch.
+
+    The network, the loss, AdamW, the schedule and the augmentation are the product's; torch
+    needs no tracing, which here would take longer than the training.
+    """
+    import torch
+
+    from faceseg.classes import LAPA
+    from faceseg.data.augment import Augmentation, augment
+    from faceseg.data.split import Split
+    from faceseg.metrics import confusion, scores
+    from faceseg.training.schedule import rate_factor
+    from tests.benchmarks.torch_networks import build
+    from tests.benchmarks.torch_training import adamw, training_step
+
+    torch.manual_seed(seed)
+    draws = np.random.default_rng(seed)
+    split, held_out = Split(pack, "train"), Split(pack, "val")
+    model = build(name, len(LAPA), own_padding=True, **NETWORKS[name])
+    optimiser = adamw(model)
+    step = training_step(model, optimiser)
+    images = torch.from_numpy(np.array(held_out.images))
+    done, each_epoch = 0, math.ceil(len(split) / size)
+    for epoch in range(1, EPOCHS + 1):
+        for rows in np.array_split(draws.permutation(len(split)), each_epoch):
+            pairs = [
+                augment(
+                    split.images[row], split.labels[row], Augmentation(), LAPA, (seed, epoch, row)
+                )
+                for row in rows.tolist()
+            ]
+            factor = rate_factor(done, WARM_UP * EPOCHS * each_epoch, EPOCHS * each_epoch, "cosine")
+            for group in optimiser.param_groups:
+                group["lr"] = rate * float(factor)
+            step(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))
+            done += 1
+        with torch.no_grad():
+            found = model.eval()(images)[0].argmax(1).numpy()
+        model.train()
+        counts = confusion(np.array(held_out.labels), found, len(LAPA))
+        yield float(np.nan_to_num(scores(counts, LAPA)["iou"]))
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
