@@ -174,6 +174,7 @@ def timed(name: str, study: Study) -> Ends:
 
 
 def _alone(name: str, study: Study, folder: Path, line: Any) -> None:
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray Tune's own tables are not ours
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # Ray would give its workers the lowest rank, and whoever else is at work all there is.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # so Ray spells it
