@@ -22,6 +22,7 @@ BENCHMARKS = {
     "latency": ["latency"],
     "overhead-nothing": ["orchestrators", "nothing"],
     "overhead-faces": ["orchestrators", "faces"],
+    "curves": ["curves"],
     "search-economy": ["search_economy"],
     "control-plane": ["overhead", "334", "64"],
     "tracking": ["tracking", "--writers", "64"],

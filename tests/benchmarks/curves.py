@@ -1,7 +1,7 @@
 """Full-length learning curves of many settings on drawn faces: the table that searches replay.
 
     make peers
-    .venv-peers/bin/python -m tests.benchmarks.curves FOLDER [--networks unet] [--settings 60]
+    .venv-peers/bin/python -m tests.benchmarks.curves [FOLDER] [--networks unet] [--settings 60]
 
 Every network is trained to its full length at settings that fill the space evenly (a Sobol
 sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
@@ -36,7 +36,7 @@ NETWORKS = {
     "pspnet": {"alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9},
     "segnet": {"width": 0.25, "batch_norm_momentum": 0.9},
 }
-TABLES = Path(__file__).parent / "curves"
+TABLES = Path("results/benchmarks/curves")
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("folder", type=Path, nargs="?", default=TABLES)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["unet"])
     parser.add_argument("--settings", type=int, default=60)
     parser.add_argument("--first", type=int, default=0, help="leave out the settings before")
     given = parser.parse_args(None if arguments is None else list(arguments))

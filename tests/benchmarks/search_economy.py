@@ -1,8 +1,8 @@
 """Training steps that a search spends to come within 1 % of the best of a full-length random one.
 
-    python -m tests.benchmarks.search_economy [--network unet] [--trials 20] [--seeds 10]
+    python -m tests.benchmarks.search_economy [--tables FOLDER] [--trials 20] [--seeds 10]
 
-Nothing is trained: recorded learning curves (`tests/benchmarks/curves`, see curves.py) are replayed
+Nothing is trained: recorded learning curves (FOLDER/unet.csv, made by curves.py) are replayed
 through the product's own sampler and pruner, as two workers would tell them. A setting gets the
 curve of the nearest recorded one: of the same batch size, by the logarithm of the learning rate;
 so the luck of a training is that of a real one, and the same setting has it twice.
@@ -20,6 +20,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -166,12 +167,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("--tables", type=Path, default=TABLES)
     parser.add_argument("--network", default="unet")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
     given = parser.parse_args(None if arguments is None else list(arguments))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    curves = read(TABLES / f"{given.network}.csv")
+    curves = read(given.tables / f"{given.network}.csv")
     table = Table(curves)
     print(
         f"{given.network}: {len(curves)} recorded settings of {EPOCHS} epochs,"
