@@ -10,7 +10,9 @@ something. An export that does not agree with Keras within the product's bounds 
 """
 
 import argparse
+import multiprocessing
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -168,8 +170,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
     print(described("tensorflow", "keras", "onnxruntime", "ai-edge-litert", "openvino"), flush=True)
     with TemporaryDirectory(prefix="faceseg-latency-") as place:
         folder = Path(place)
-        network = given.network or train(folder, given.image_size, given.steps)
-        files = dict.fromkeys(KERAS, str(network)) | export(network, folder)
+        # In a process of its own: a training's gigabytes would stay until the end.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            network = (
+                given.network or alone.submit(train, folder, given.image_size, given.steps).result()
+            )
+            files = dict.fromkeys(KERAS, str(network))
+            files |= alone.submit(export, network, folder).result()
         files |= dict.fromkeys(OPENVINO, files["onnx-float32"])
         here = "tests.benchmarks.latency"
         one_thread = {"OMP_NUM_THREADS": "1"}
