@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help study test test-studies test-units lint lock image clean
+PEERS := .venv-peers
+
+.PHONY: help study test test-studies test-units lint peers benchmark lock image clean
 
 help:
 	@echo "make study  run the quickstart study and print its table"
 	@echo "make test   lint, types, import contract and tests"
+	@echo "make benchmark  every figure of docs/performance.md anew, into results/benchmarks"
 	@echo "make lock   pin the dependencies anew (needs uv)"
 
 study: $(VENV)/run.stamp
@@ -42,6 +45,19 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.lock
 	touch $@
 
+# Each figure beside its peers', which have an environment of their own (it sees the product's).
+benchmark: peers
+	$(PEERS)/bin/python -m tests.benchmarks
+
+peers: $(PEERS)/peers.stamp
+
+$(PEERS)/peers.stamp: tests/benchmarks/peers.txt $(VENV)/dev.stamp
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/product.pth"
+	$(PEERS)/bin/python -m pip install --quiet --compile -r tests/benchmarks/peers.txt
+	touch $@
+
 # Hashes, no index address: whichever index a machine uses, the files are the same.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
@@ -55,4 +71,4 @@ lock:
 		-o requirements-gpu.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

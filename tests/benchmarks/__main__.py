@@ -1,0 +1,72 @@
+"""Every benchmark of docs/performance.md, one after the other, each into a file of its own.
+
+    make benchmark                                  # about 50 minutes on 2 quiet cores
+    .venv-peers/bin/python -m tests.benchmarks --only step latency
+
+What each prints goes to the terminal and to FOLDER/NAME.txt (results/benchmarks), with the command
+on its first line. One that fails is told at the end (exit code 1); the others run all the same.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+BENCHMARKS = {
+    "input": ["input"],
+    "step": ["step", "--compiled"],
+    "precision": ["precision"],
+    "latency": ["latency"],
+    "overhead-nothing": ["orchestrators", "nothing"],
+    "overhead-faces": ["orchestrators", "faces"],
+    "curves": ["curves"],
+    "search-economy": ["search_economy"],
+    "control-plane": ["overhead", "334", "64"],
+    "tracking": ["tracking", "--writers", "64"],
+    "packing": ["packing"],
+    "intervals": ["coverage", "--studies", "200"],
+}
+
+
+def run(name: str, folder: Path) -> bool:
+    """Run one; return whether it went well."""
+    module, *options = BENCHMARKS[name]
+    command = [sys.executable, "-u", "-m", f"tests.benchmarks.{module}", *options]
+    shown = "$ python -m " + shlex.join(command[3:])
+    print(f"\n{shown}", flush=True)
+    began = time.monotonic()
+    with (
+        (folder / f"{name}.txt").open("w", encoding="utf-8") as file,
+        (folder / f"{name}.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        file.write(f"{shown}\n")
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            file.write(line)
+            file.flush()
+    took = time.monotonic() - began
+    print(f"{name}: {took:.0f} s, exit code {process.returncode}", flush=True)
+    return process.returncode == 0
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """Run all, or those that are named."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument("--folder", type=Path, default=Path("results/benchmarks"))
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    given.folder.mkdir(parents=True, exist_ok=True)
+    failed = [name for name in given.only if not run(name, given.folder)]
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}; see {given.folder}/NAME.log", flush=True)
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,177 @@
+"""Full-length learning curves of many settings on drawn faces: the table that searches replay.
+
+    make peers
+    .venv-peers/bin/python -m tests.benchmarks.curves [FOLDER] [--networks unet] [--settings 60]
+
+Every network is trained to its full length at settings that fill the space evenly (a Sobol
+sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
+every epoch and the CPU seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
+as they come: a recording that is started again goes on where it was. Small networks, 192 faces at
+32 px, 18 epochs, one thread, in torch (the networks there are ours: `torch_equality`). A
+training starts from a seed of its own, so a score carries the luck that a trial's has.
+"""
+
+import argparse
+import atexit
+import csv
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import qmc
+
+EPOCHS = 18
+WARM_UP = 0.05
+BATCH_SIZES = (8, 16, 32)
+LOW, HIGH = 3e-4, 3e-2
+SIZE = (32, 32)
+FACES = {"train": 192, "val": 64}
+NETWORKS = {
+    "unet": {"alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9},
+    "pspnet": {"alpha": 0.35, "width": 0.25, "batch_norm_momentum": 0.9},
+    "segnet": {"width": 0.25, "batch_norm_momentum": 0.9},
+}
+TABLES = Path("results/benchmarks/curves")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A setting, the validation IoU after each of its epochs, and what the training took."""
+
+    learning_rate: float
+    batch_size: int
+    seconds: float
+    values: tuple[float, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of one epoch."""
+        return math.ceil(FACES["train"] / self.batch_size)
+
+
+def settings(count: int) -> list[tuple[float, int]]:
+    """Return `count` pairs of learning rate and batch size, the same at every call."""
+    points = qmc.Sobol(2, seed=0).random(2 ** math.ceil(math.log2(count)))[:count]
+    span = math.log(HIGH / LOW)
+    return [
+        (LOW * math.exp(span * rate), BATCH_SIZES[int(size * len(BATCH_SIZES))])
+        for rate, size in points
+    ]
+
+
+def read(path: Path) -> list[Curve]:
+    """Return the curves of a table; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [
+        Curve(float(rate), int(size), float(seconds), tuple(map(float, values)))
+        for rate, size, seconds, *values in rows
+    ]
+
+
+def append(path: Path, curve: Curve) -> None:
+    """Add a curve to a table."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            epochs = (f"epoch {number}" for number in range(1, EPOCHS + 1))
+            writer.writerow(["learning rate", "batch size", "seconds", *epochs])
+        values = (f"{value:.4f}" for value in curve.values)
+        rate, seconds = f"{curve.learning_rate:.6f}", f"{curve.seconds:.1f}"
+        writer.writerow([rate, curve.batch_size, seconds, *values])
+
+
+def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) -> None:
+    """Train every network at the settings that its table in `folder` has not yet, by turns.
+
+    first: leave out the settings before; so several processes share the work, each in a folder.
+    """
+    import torch
+
+    from faceseg.classes import LAPA
+    from faceseg.data.drawn import DrawnFaces
+    from faceseg.data.pack import prepare
+
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="faceseg-curves-"))
+    atexit.register(shutil.rmtree, place)
+    pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), place, LAPA, SIZE, "stop")
+    for number, (rate, size) in enumerate(settings(count)):
+        for name in networks:
+            table = folder / f"{name}.csv"
+            if number < first + len(read(table)):
+                continue
+            began = time.process_time()
+            values = tuple(trained(name, pack, rate, size, seed=number))
+            append(table, Curve(rate, size, time.process_time() - began, values))
+            print(f"{name} {number}: {rate:.5f} x {size}: {max(values):.4f}", flush=True)
+
+
+def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterator[float]:
+    """Train, and yield the validation IoU after each epoch.
+
+    The network, the loss, AdamW, the schedule and the augmentation are the product's; torch
+    needs no tracing, which here would take longer than the training.
+    """
+    import torch
+
+    from faceseg.classes import LAPA
+    from faceseg.data.augment import Augmentation, augment
+    from faceseg.data.split import Split
+    from faceseg.metrics import confusion, scores
+    from faceseg.training.schedule import rate_factor
+    from tests.benchmarks.torch_networks import build
+    from tests.benchmarks.torch_training import adamw, training_step
+
+    torch.manual_seed(seed)
+    draws = np.random.default_rng(seed)
+    split, held_out = Split(pack, "train"), Split(pack, "val")
+    model = build(name, len(LAPA), own_padding=True, **NETWORKS[name])
+    optimiser = adamw(model)
+    step = training_step(model, optimiser)
+    images = torch.from_numpy(np.array(held_out.images))
+    done, each_epoch = 0, math.ceil(len(split) / size)
+    for epoch in range(1, EPOCHS + 1):
+        for rows in np.array_split(draws.permutation(len(split)), each_epoch):
+            pairs = [
+                augment(
+                    split.images[row], split.labels[row], Augmentation(), LAPA, (seed, epoch, row)
+                )
+                for row in rows.tolist()
+            ]
+            factor = rate_factor(done, WARM_UP * EPOCHS * each_epoch, EPOCHS * each_epoch, "cosine")
+            for group in optimiser.param_groups:
+                group["lr"] = rate * float(factor)
+            step(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))
+            done += 1
+        with torch.no_grad():
+            found = model.eval()(images)[0].argmax(1).numpy()
+        model.train()
+        counts = confusion(np.array(held_out.labels), found, len(LAPA))
+        yield float(np.nan_to_num(scores(counts, LAPA)["iou"]))
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Record."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, nargs="?", default=TABLES)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["unet"])
+    parser.add_argument("--settings", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0, help="leave out the settings before")
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    record(given.folder, given.networks, given.settings, given.first)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Images a second from disk to batches of 256 px: the notebook's way and ours, on one core.
+
+    python -m tests.benchmarks.input [--images 96] [--rounds 7]
+
+The notebook decodes every image anew in each epoch: cv2 in a `numpy_function` of `tf.data`, one at
+a time, pixels as floats in [0, 1], labels one-hot; here written anew from its description, with
+and without the augmentation that its report tells of (rotation, zoom, translation, flip). Ours
+reads a pack and augments: the same affine map, photometrics too, uint8 all the way. Faces are
+drawn at 512 px and stored as JPEG and PNG; all processes are bound to the same core.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tests.benchmarks.contest import Contender, Work, contest, table
+from tests.benchmarks.machine import described
+
+SIZE, GRID, BATCH, CLASSES = 512, 256, 8, 11
+ROTATION, ZOOM, SHIFT = 10.0, 0.1, 0.1  # the report's: degrees, shares
+
+
+def make_files(folder: Path, images: int) -> None:
+    """Draw faces and store them as LaPa does: images/*.jpg and labels/*.png; and pack them."""
+    from faceseg.classes import LAPA
+    from faceseg.data.drawn import DrawnFaces
+    from faceseg.data.layout import LapaLayout
+    from faceseg.data.pack import prepare
+
+    for split, count in (("train", images), ("val", 1), ("test", 1)):
+        place = folder / "LaPa" / split
+        for name in ("images", "labels"):
+            (place / name).mkdir(parents=True)
+        faces = DrawnFaces({split: count}, SIZE, 1.0, 0).items(split)
+        for number, item in enumerate(faces):
+            image, labels = item.read()
+            stem = f"{split}{number:05}_0"
+            cv2.imwrite(str(place / "images" / f"{stem}.jpg"), image[..., ::-1])
+            cv2.imwrite(str(place / "labels" / f"{stem}.png"), labels)
+    layout = LapaLayout(folder / "LaPa", "labels", LAPA)
+    pack, _ = prepare(layout, folder / "packs", LAPA, (GRID, GRID), "stop")
+    (folder / "pack.json").write_text(json.dumps(str(pack)))
+
+
+def notebook(folder: Path, augmented: bool) -> Work:
+    """Return an epoch of the notebook's pipeline."""
+    import tensorflow as tf
+
+    draws = np.random.default_rng(0)
+    cv2.setNumThreads(1)
+    images = sorted(map(str, (folder / "LaPa/train/images").glob("*.jpg")))
+    masks = sorted(map(str, (folder / "LaPa/train/labels").glob("*.png")))
+
+    def read(image_path: bytes, mask_path: bytes) -> Any:
+        image = cv2.resize(cv2.imread(image_path.decode(), cv2.IMREAD_COLOR), (GRID, GRID))
+        mask = cv2.imread(mask_path.decode(), cv2.IMREAD_GRAYSCALE)
+        mask = cv2.resize(mask, (GRID, GRID))
+        if augmented:
+            image, mask = _augmented(image, mask, draws)
+        return (image / 255.0).astype(np.float32), mask.astype(np.int32)
+
+    def parse(image_path: Any, mask_path: Any) -> Any:
+        image, mask = tf.numpy_function(read, [image_path, mask_path], [tf.float32, tf.int32])
+        mask = tf.one_hot(mask, CLASSES, dtype=tf.int32)
+        image.set_shape([GRID, GRID, 3])
+        mask.set_shape([GRID, GRID, CLASSES])
+        return image, mask
+
+    data = tf.data.Dataset.from_tensor_slices((images, masks)).map(parse).batch(BATCH).prefetch(2)
+
+    def epoch() -> int:
+        return sum(int(batch[0].shape[0]) for batch in data)
+
+    return epoch
+
+
+def _augmented(image: Any, mask: Any, draws: np.random.Generator) -> Any:
+    """Return both turned, zoomed, shifted and perhaps flipped alike."""
+    turn = cv2.getRotationMatrix2D(
+        (GRID / 2, GRID / 2), draws.uniform(-ROTATION, ROTATION), 1 + draws.uniform(-ZOOM, ZOOM)
+    )
+    turn[:, 2] += draws.uniform(-SHIFT, SHIFT, 2) * GRID
+    image = cv2.warpAffine(image, turn, (GRID, GRID))
+    mask = cv2.warpAffine(mask, turn, (GRID, GRID), flags=cv2.INTER_NEAREST)
+    if draws.random() < 0.5:
+        image, mask = cv2.flip(image, 1), cv2.flip(mask, 1)
+    return image, mask
+
+
+def ours(folder: Path, augmented: bool) -> Work:
+    """Return an epoch of our batches."""
+    from faceseg.classes import LAPA
+    from faceseg.data.augment import Augmentation
+    from faceseg.data.batches import TrainingBatches
+    from faceseg.data.split import Split
+
+    cv2.setNumThreads(1)
+    split = Split(json.loads((folder / "pack.json").read_text()), "train")
+    augmentation = Augmentation() if augmented else Augmentation(strength=0)
+    batches = TrainingBatches(
+        split, BATCH, seed=0, augmentation=augmentation, classes=LAPA, threads=1
+    )
+
+    def epochs() -> int:
+        seen = 0
+        for _ in range(10):  # one would be over before it can be timed
+            batches.epoch += 1
+            seen += sum(len(batches[number][0]) for number in range(len(batches)))
+        return seen
+
+    return epochs
+
+
+def cost_of_augmentation(folder: Path) -> Work:
+    """Return an epoch of the notebook's augmentation alone, on pixels in memory."""
+    from faceseg.data.split import Split
+
+    split = Split(json.loads((folder / "pack.json").read_text()), "train")
+    images, labels, draws = np.array(split.images), np.array(split.labels), np.random.default_rng(0)
+
+    def epoch() -> int:
+        for image, label in zip(images, labels, strict=True):
+            _augmented(image, label, draws)
+        return len(images)
+
+    return epoch
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Draw the faces, let the pipelines run by turns, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    print(described("tensorflow", "opencv-python-headless"), flush=True)
+    here = "tests.benchmarks.input"
+    with TemporaryDirectory(prefix="faceseg-input-") as place:
+        folder = Path(place)
+        make_files(folder, BATCH * math.ceil(given.images / BATCH))
+        environment = {"OMP_NUM_THREADS": "1", "OPENCV_NUM_THREADS": "1"}
+        contenders = [
+            Contender(name, f"{here}:{made_by}", {"folder": folder, **options}, 1, environment)
+            for name, made_by, options in (
+                ("the notebook, augmented", "notebook", {"augmented": True}),
+                ("the notebook, not augmented", "notebook", {"augmented": False}),
+                ("ours, augmented", "ours", {"augmented": True}),
+                ("ours, not augmented", "ours", {"augmented": False}),
+                ("its augmentation alone", "cost_of_augmentation", {}),
+            )
+        ]
+        print(table(contest(contenders, given.rounds)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""How long one photograph takes: `model.predict`, every export and OpenVINO, one thread.
+
+    make peers && .venv-peers/bin/python -m tests.benchmarks.latency [--network FILE.keras]
+
+Three tables, each contender by turns in a process bound to one core: the network alone at batch 1;
+a photograph of 512 px from its pixels to labels of its own size (resizing, network, logits brought
+back, argmax); and the network in batches of 16. Without `--network` the U-Net at 256 px is
+trained for a few dozen steps on drawn faces first: 8-bit scales need a network that has learnt
+something. An export that does not agree with Keras within the product's bounds is marked.
+"""
+
+import argparse
+import multiprocessing
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.contest import Contender, Work, contest, table
+from tests.benchmarks.machine import described
+
+PHOTOGRAPH, BATCH, CALLS = 512, 16, 16
+KERAS = ("model.predict", "model.predict_on_batch", "model(x)")
+OPENVINO = ("OpenVINO float32", "OpenVINO bfloat16")
+
+
+def train(folder: Path, size: int, steps: int) -> Path:
+    """Train the U-Net for a few steps on drawn faces; return its file."""
+    from faceseg import saving
+    from faceseg.classes import LAPA
+    from faceseg.data.drawn import DrawnFaces
+    from faceseg.data.images import resize_image
+    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.training.settings import TrainingSettings
+
+    settings = TrainingSettings(learning_rate=3e-3, batch_size=8)
+    options = {"batch_norm_momentum": 0.9}
+    compiled = CompiledNetwork(Recipe("unet", (size, size), len(LAPA), options), settings)
+    compiled.reset(settings, seed=0, total_steps=steps)
+    faces = DrawnFaces({"train": 8 * steps}, size, 0.7, 0).items("train")
+    for step in range(steps):
+        pairs = [item.read() for item in faces[8 * step : 8 * step + 8]]
+        images = np.stack([resize_image(image, (size, size)) for image, _ in pairs])
+        compiled.model.train_on_batch(images, np.stack([labels for _, labels in pairs]))
+    file = folder / "network.keras"
+    saving.save(compiled.network, file, LAPA, {})
+    return file
+
+
+def export(network: Path, folder: Path) -> dict[str, str]:
+    """Make every export in `folder`; return the files by name, and note who does not agree."""
+    import faceseg
+    from pipelines.export.formats import FORMATS, Kind
+    from pipelines.export.making import make
+    from pipelines.export.samples import drawn_samples
+
+    predictor = faceseg.load(network)
+    samples, files = drawn_samples(predictor.grid), {}
+    for name, each in FORMATS.items():
+        for precision in each.precisions:
+            kind = Kind(name, precision)
+            place = folder / kind.name
+            place.mkdir()
+            made = make(predictor, samples, kind, place, {})
+            verdict = "refused by the product" if made.refused else "kept"
+            print(f"{kind.name}: {made.agreement.pixels:.2%} of the pixels, {verdict}", flush=True)
+            files[kind.name + (" (refused)" if made.refused else "")] = str(place / each.file)
+    return files
+
+
+def opened(name: str, file: str) -> Any:
+    """Return a network whose `predict_on_batch` takes uint8 (N, h, w, 3), on one thread."""
+    from pipelines.export import opening, runtimes
+
+    runtimes.threads = lambda: 1
+    if name in OPENVINO:
+        return OpenVinoNetwork(file, name.removeprefix("OpenVINO "))
+    if name not in KERAS:
+        return opening.open_network(
+            name.partition("-")[0].replace("saved", "saved-model"), Path(file)
+        )
+    import faceseg
+    from faceseg.devices import claim
+
+    claim(threads=1)
+    model = faceseg.load(file).network
+    return model if name == "model.predict_on_batch" else KerasNetwork(model, name)
+
+
+class KerasNetwork:
+    """A Keras model by another of its doors."""
+
+    def __init__(self, model: Any, door: str) -> None:
+        self.model, self.door, self.input_shape = model, door, model.input_shape
+
+    def predict_on_batch(self, images: Any) -> Any:
+        """Return logits."""
+        if self.door == "model.predict":
+            return self.model.predict(images, verbose=0, batch_size=len(images))
+        return np.asarray(self.model(images, training=False))
+
+
+class OpenVinoNetwork:
+    """An .onnx file in OpenVINO."""
+
+    def __init__(self, file: str, precision: str) -> None:
+        import openvino
+
+        model = openvino.Core().read_model(file)
+        hint = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}[precision]
+        self._compiled = openvino.compile_model(
+            model,
+            "CPU",
+            {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint},
+        )
+        shape = model.inputs[0].partial_shape
+        self.input_shape = (None, shape[1].get_length(), shape[2].get_length(), 3)
+
+    def predict_on_batch(self, images: Any) -> Any:
+        """Return logits."""
+        return next(iter(self._compiled(images).values()))
+
+
+def network_alone(name: str, file: str, images: int) -> Work:
+    """Return calls of the network with `images` at once, already on the grid."""
+    network = opened(name, file)
+    size = network.input_shape[1:3]
+    fits = images if network.input_shape[0] is None else network.input_shape[0]
+    pixels = np.random.default_rng(0).integers(0, 256, (images, *size, 3), dtype=np.uint8)
+
+    def work() -> int:
+        for _ in range(max(1, CALLS // images)):
+            for first in range(0, images, fits):
+                network.predict_on_batch(pixels[first : first + fits])
+        return images * max(1, CALLS // images)
+
+    return work
+
+
+def whole(name: str, file: str) -> Work:
+    """Return predictions of a photograph, to labels of its own size."""
+    from faceseg.classes import LAPA
+    from faceseg.data.drawn import DrawnFaces
+    from faceseg.predictor import Predictor
+
+    predictor = Predictor(opened(name, file), LAPA)
+    photograph, _ = DrawnFaces({"test": 1}, PHOTOGRAPH, 1.0, 0).items("test")[0].read()
+
+    def work() -> int:
+        for _ in range(CALLS):
+            predictor.predict(photograph)
+        return CALLS
+
+    return work
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Train or take the network, export it, print three tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--network", type=Path)
+    parser.add_argument("--image-size", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    print(described("tensorflow", "keras", "onnxruntime", "ai-edge-litert", "openvino"), flush=True)
+    with TemporaryDirectory(prefix="faceseg-latency-") as place:
+        folder = Path(place)
+        # In a process of its own: a training's gigabytes would stay until the end.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            network = (
+                given.network or alone.submit(train, folder, given.image_size, given.steps).result()
+            )
+            files = dict.fromkeys(KERAS, str(network))
+            files |= alone.submit(export, network, folder).result()
+        files |= dict.fromkeys(OPENVINO, files["onnx-float32"])
+        here = "tests.benchmarks.latency"
+        one_thread = {"OMP_NUM_THREADS": "1"}
+        for title, made_by, options in (
+            ("the network alone, batch 1", "network_alone", {"images": 1}),
+            (f"a photograph of {PHOTOGRAPH} px to its own labels", "whole", {}),
+            (f"the network alone, batches of {BATCH}", "network_alone", {"images": BATCH}),
+        ):
+            scores = contest(
+                [
+                    Contender(
+                        name,
+                        f"{here}:{made_by}",
+                        {"name": name, "file": file, **options},
+                        1,
+                        one_thread,
+                    )
+                    for name, file in files.items()
+                ],
+                given.rounds,
+            )
+            print(f"\n{title}\n{table(scores, milliseconds=True)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
