@@ -1,0 +1,110 @@
+"""Run the check, say what could not be run and why, write `gpu-check.json` and `gpu-check.md`."""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.gpu import card, parts
+from tests.benchmarks.gpu.parts import Machine, Row
+
+PACKAGES = ("keras", "jax", "torch", "ray", "optuna", "mlflow")
+
+
+def attempt(name: str, part: Callable[[], list[Row]]) -> dict[str, Any]:
+    """Run a part; return its rows, or the reason why there are none."""
+    started = time.monotonic()
+    try:
+        found: dict[str, Any] = {"rows": part()}
+    except Exception as error:  # whatever it is, the other parts go on
+        found = {"not_run": f"{type(error).__name__}: {error}"}
+    found["seconds"] = round(time.monotonic() - started, 1)
+    print(f"{name}: {found.get('not_run', 'done')} ({found['seconds']} s)", flush=True)
+    return found
+
+
+def check(machine: Machine) -> dict[str, Any]:
+    """Run all parts, and return what each came to."""
+    size, train = (128, 256) if machine.gpu else (32, 24)
+    pack = parts.faces(machine, size, train)
+    together: dict[str, Callable[[], list[Row]]] = {
+        "equality": lambda: parts.equality(machine),
+        "crossing": lambda: parts.crossing(machine),
+        "neighbours": lambda: parts.neighbours(machine, pack, size),
+        "precision": lambda: parts.precision(machine, pack, size),
+        "study": lambda: parts.study(machine),
+    }
+    with ThreadPoolExecutor(len(together)) as pool:
+        begun = {name: pool.submit(attempt, name, part) for name, part in together.items()}
+    found = {name: each.result() for name, each in begun.items()}
+    found["sharing"] = attempt("sharing", lambda: parts.sharing(machine, pack, size))
+    found["throughput"] = attempt("throughput", lambda: parts.throughput(machine))
+    return found
+
+
+def facts(gpu: bool) -> dict[str, Any]:
+    """Return what the machine is."""
+    found: dict[str, Any] = {"processors": os.cpu_count(), "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found | (card.describe() if gpu else {"card": "none: run with --cpu"})
+
+
+def markdown(what: dict[str, Any], found: dict[str, Any]) -> str:
+    """Return everything as tables."""
+    lines = [", ".join(f"{key} {value}" for key, value in what.items()), ""]
+    for name, part in found.items():
+        lines += [f"## {name.capitalize()} ({part['seconds']} s)", ""]
+        rows = part.get("rows", [])
+        if not rows:
+            lines += [f"Not run: {part.get('not_run', 'it has no rows')}", ""]
+            continue
+        heads = list(dict.fromkeys(key for row in rows for key in row))
+        lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+        lines += [f"| {' | '.join(_cell(row.get(key)) for key in heads)} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 100 else str(value)
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("gpu-check"), help="a folder")
+    parser.add_argument("--seconds", type=float, default=540, help="what is not done then is left")
+    parser.add_argument("--cpu", action="store_true", help="no card: at toy size, to try it")
+    given = parser.parse_args()
+    try:
+        what = facts(not given.cpu)
+    except (RuntimeError, ImportError) as error:
+        parser.error(f"{error}; on a machine without a card give --cpu, to see that it works")
+    given.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
+        machine = Machine(Path(folder), not given.cpu, time.monotonic() + given.seconds)
+        found = check(machine)
+        text = markdown(what, found)
+        (given.out / "gpu-check.json").write_text(json.dumps({"machine": what, "parts": found}))
+        (given.out / "gpu-check.md").write_text(text, encoding="utf-8")
+        errors = machine.folder / "stderr.txt"
+        if errors.exists():
+            (given.out / "stderr.txt").write_text(errors.read_text(errors="replace")[-200_000:])
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Times training steps of one network: a process that makes all ready, waits, and measures.
+
+`python -m tests.benchmarks.gpu.step KIND NETWORK PRECISION SIZE SECONDS SHARE BATCH…` prints
+`ready` when everything is compiled, and after a line on its standard input one JSON line with its
+rows: so processes may compile side by side, and be timed one after the other.
+
+KIND is `keras` (our training step on the backend that KERAS_BACKEND names), `eager` or `compiled`
+(the same network in plain torch, channels last). Images lie on the host as uint8 and are sent for
+every step, as in a training; augmentation is left out.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.gpu.card import GIB, watched
+
+CLASSES = 11
+Run = Callable[[int], None]  # so many steps, to their end
+Peak = Callable[[], float]  # bytes since the last call, or since the beginning
+
+
+def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[Any, Peak]:
+    """Return how to make the steps of a batch size, and the memory's peak."""
+    from faceseg.devices import claim
+
+    claim(2, share)
+    import keras
+
+    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.training.settings import TrainingSettings
+
+    class Repeated(keras.utils.PyDataset):
+        def __init__(self, pair: Any, steps: int) -> None:
+            super().__init__()
+            self.pair, self.steps = pair, steps
+
+        def __len__(self) -> int:
+            return self.steps
+
+        def __getitem__(self, index: int) -> Any:
+            return self.pair
+
+    recipe = Recipe(network, (size, size), CLASSES)
+    compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
+
+    def make(images: Any, labels: Any) -> Run:
+        return lambda steps: compiled.model.fit(
+            Repeated((images, labels), steps), shuffle=False, verbose=0
+        )
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return make, lambda: (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
+    return make, torch_peak
+
+
+def torch_peak() -> float:
+    """Return the most bytes that torch held since the last call."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    peak = torch.cuda.max_memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    return float(peak)
+
+
+def torch_runs(network: str, precision: str, how: str) -> tuple[Any, Peak]:
+    """Return the same of plain torch."""
+    import torch
+
+    from tests.benchmarks import torch_networks
+    from tests.benchmarks.torch_training import adamw, training_step
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = torch_networks.build(network, CLASSES, own_padding=True).to(device)
+    step = training_step(
+        model, adamw(model),
+        precision=precision.removeprefix("mixed_"),
+        compiled="default" if how == "compiled" else None,
+    )  # fmt: skip
+
+    def make(images: Any, labels: Any) -> Run:
+        sent = [torch.from_numpy(each) for each in (images, labels)]
+        if device == "cuda":
+            sent = [each.pin_memory() for each in sent]
+
+        def run(steps: int) -> None:
+            for _ in range(steps):
+                loss = step(*(each.to(device, non_blocking=True) for each in sent))
+            loss.item()
+
+        return run
+
+    return make, torch_peak
+
+
+def main(kind: str, network: str, precision: str, *numbers: str) -> None:
+    """Make ready, wait, measure; batch sizes ascend, so that each sets a new peak of memory."""
+    size, seconds, share = int(numbers[0]), float(numbers[1]), float(numbers[2])
+    if kind == "keras":
+        make, peak = keras_runs(network, precision, size, share)
+    else:
+        make, peak = torch_runs(network, precision, kind)
+    ready = [prepared(int(batch), size, make, peak) for batch in numbers[3:]]
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    sys.stdout.write(json.dumps([timed(row, run, seconds) for row, run in ready]) + "\n")
+
+
+def prepared(batch: int, size: int, make: Any, peak: Peak) -> tuple[dict[str, Any], Run | None]:
+    """Compile for one batch size; say how long it took and how much memory, or that it failed."""
+    from faceseg.devices import is_out_of_memory
+
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    labels = draws.integers(0, CLASSES, (batch, size, size), dtype=np.uint8)
+    row: dict[str, Any] = {"batch": batch}
+    run: Run | None = None
+    started = time.perf_counter()
+    try:
+        run = make(images, labels)
+        run(2)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        run, row["why"] = None, "out of memory"
+    row["compile s"] = round(time.perf_counter() - started, 1)
+    row["memory GiB"] = round(peak() / GIB, 2)
+    return row, run
+
+
+def timed(row: dict[str, Any], run: Run | None, seconds: float) -> dict[str, Any]:
+    """Add the median images a second of three runs that fill the time."""
+    if run is None:
+        return row
+    run(3)
+    started = time.perf_counter()
+    run(5)
+    steps = max(5, int(seconds / 3 * 5 / (time.perf_counter() - started)))
+    speeds = []
+    with watched(row):
+        for _ in range(3):
+            started = time.perf_counter()
+            run(steps)
+            speeds.append(row["batch"] * steps / (time.perf_counter() - started))
+    return {**row, "images/s": round(float(np.median(speeds)), 1)}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,50 @@
+"""One training on drawn faces with a share of the card, as a worker does it.
+
+`python -m tests.benchmarks.gpu.trial FOLDER NAME '{"seed": 1, …}'` writes `NAME.json` into the
+folder: every epoch's figures, or `out_of_memory` with the reason.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+SETTINGS = ("epochs", "batch_size", "learning_rate", "precision")
+
+
+def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
+    """Train; what the devices module takes for a lack of memory is a result, all else an error."""
+    from faceseg.devices import claim, is_out_of_memory
+
+    threads = int(wanted.get("threads", 2))
+    claim(threads, float(wanted.get("share", 0)))
+    from faceseg.classes import LAPA
+    from faceseg.data.split import open_split
+    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.training.fit import Material, train
+    from faceseg.training.settings import TrainingSettings
+
+    pack, size = Path(wanted["pack"]), int(wanted["size"])
+    settings = TrainingSettings(**{key: wanted[key] for key in SETTINGS if key in wanted})
+    options = {"batch_norm_momentum": 0.9, **wanted.get("options", {})}
+    found: dict[str, Any] = {"trainings": []}
+    try:
+        compiled = CompiledNetwork(Recipe("unet", (size, size), 11, options), settings)
+        for seed in wanted["seeds"]:
+            outcome = train(
+                compiled, settings,
+                Material(open_split(pack, "train"), open_split(pack, "val"), LAPA),
+                seed=seed, threads=threads, report=lambda epoch: True,
+                folder=folder / "state" / f"{name}-{seed}",
+            )  # fmt: skip
+            history = [{"time": each.time, **each.metrics} for each in outcome.history]
+            found["trainings"].append({"seed": seed, "iou": outcome.best_iou, "history": history})
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        found["out_of_memory"] = f"{type(error).__name__}: {str(error)[:200]}"
+    (folder / f"{name}.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
