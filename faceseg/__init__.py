@@ -4,6 +4,7 @@ It knows no Ray, Optuna or MLflow (those live in `pipelines`). Names below load 
 use, so that importing the package costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,5 +19,8 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'faceseg' has no attribute {name!r}")
+    from faceseg.backends import preferred
+
+    os.environ.setdefault("KERAS_BACKEND", preferred())
     module = "faceseg.predictor" if name == "load" else "faceseg.networks"
     return getattr(import_module(module), name)

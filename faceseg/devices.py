@@ -1,6 +1,6 @@
 """What this process may use: threads, graphics memory, numeric precision.
 
-The one module that speaks to a backend by name; everything else is `keras.ops`.
+What each backend does its own way is in `faceseg.backends`; everything else is `keras.ops`.
 Call `claim` once, before the first tensor is made: frameworks fix their threads then.
 """
 
@@ -10,8 +10,24 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
+
+import numpy as np
+
+from faceseg.backends.device import Device
+
+__all__ = [
+    "Device",
+    "claim",
+    "fused_adam",
+    "is_out_of_memory",
+    "parts",
+    "resolve_precision",
+    "set_precision",
+    "traced",
+    "versions",
+]
 
 # What TensorFlow 2.21 writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its log is
 # not set up by then.
@@ -49,74 +65,55 @@ DISK_WORDS = ("No space left on device", "Disk quota exceeded")
 Shape = tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
-class Device:
-    """What was claimed: `kind` is 'cpu' or 'gpu', `threads` per process, `name` for people."""
-
-    kind: str
-    name: str
-    threads: int
-
-
 def claim(threads: int, gpus: float = 0.0) -> Device:
-    """Limit this process to `threads` CPU threads and to its share of a graphics card.
+    """Limit this process to `threads` CPU threads and to its share of graphics cards.
 
-    gpus: 0 hides every card; a fraction lets memory grow as needed, so that several
-    processes share one card. A card asked for and not there is an error: a study planned for
-    a GPU would silently take a hundred times as long.
+    gpus: 0 hides every card. A fraction is a share of one: memory grows as needed up to that
+    share of the card's, so that several processes live on it and none takes a neighbour's.
+    1 is a card of its own; more spread each training over as many cards (JAX alone).
+    Raises RuntimeError for a card that was asked for and is not there.
     """
-    if keras.backend.backend() != "tensorflow":
-        return Device("cpu", keras.backend.backend(), threads)
-    return _claim_tensorflow(threads, gpus)
+    return cast("Device", _backend().claim(threads, gpus))
 
 
-def _claim_tensorflow(threads: int, gpus: float) -> Device:
-    import tensorflow as tf
+def parts() -> int:
+    """Return into how many parts each training batch is split: 1, or the cards of `claim`."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(max(1, min(2, threads)))
-    except RuntimeError:
-        # Already started (a second claim in one process): the first claim stands.
-        threads = tf.config.threading.get_intra_op_parallelism_threads()
-    cards = tf.config.list_physical_devices("GPU")
-    if gpus <= 0:
-        tf.config.set_visible_devices([], "GPU")
-        return Device("cpu", "cpu", threads)
-    if not cards:
-        raise RuntimeError(
-            f"this worker was given {gpus:g} GPU, but TensorFlow sees none; install faceseg[gpu] "
-            "on a machine with an NVIDIA driver, or set resources.gpus to 0"
-        )
-    for card in cards:
-        tf.config.experimental.set_memory_growth(card, True)
-    details = tf.config.experimental.get_device_details(cards[0])
-    return Device("gpu", str(details.get("device_name", "gpu")), threads)
+
+def resolve_precision(precision: str) -> str:
+    """Return the Keras policy meant by `precision`: "mixed" is the 16-bit type this device does
+    well, any other is itself.
+
+    bfloat16 on cards from compute capability 8.0 (Ampere) on; float16, with a scaled loss, on
+    older ones, which have no fast bfloat16; on a CPU float32: its gain is the processor's affair
+    (`faceseg tune-machine` measures it), and float16 is six times slower there.
+    """
+    if precision != "mixed":
+        return precision
+    found = _backend().capability()
+    if found is None:
+        return "float32"
+    return "mixed_bfloat16" if found >= (8, 0) else "mixed_float16"
 
 
 def set_precision(precision: str) -> None:
-    """Set the numeric types of layers made from now on, a Keras policy such as `mixed_bfloat16`.
+    """Set the numeric types of layers made from now on (see `resolve_precision`).
 
     Logits, loss and metrics stay float32: the networks' last layer sees to it.
     """
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy(resolve_precision(precision))
 
 
 def traced(
-    function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool | None = False
+    function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool = False
 ) -> Callable[..., Any] | None:
     """Return `function` of uint8 arrays traced once, whatever their open sizes (None) are.
 
     None where the backend traces anew for every size, and Keras's own loops are the way.
     """
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
-    made: Callable[..., Any] = tf.function(
-        function, input_signature=signature, jit_compile=jit, autograph=False
-    )
+    made: Callable[..., Any] | None = _backend().traced(function, shapes, jit=jit)
     return made
 
 
@@ -127,34 +124,8 @@ def fused_adam() -> Callable[..., None] | None:
     A hundred and more variables have one operation each in place of twenty: that halves the
     tracing of a training step (11.5 to 5.9 s of a MobileNetV2 U-Net, 5.1 to 2.4 s of a SegNet).
     """
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    def apply(
-        variable: Any,
-        first: Any,
-        second: Any,
-        gradient: Any,
-        *,
-        rate: Any,
-        betas: tuple[float, float],
-        epsilon: float,
-    ) -> None:
-        tf.raw_ops.ResourceApplyAdam(
-            var=(variable.value if isinstance(variable, keras.Variable) else variable).handle,
-            m=first.value.handle,
-            v=second.value.handle,
-            beta1_power=0.0,
-            beta2_power=0.0,
-            lr=rate,
-            beta1=betas[0],
-            beta2=betas[1],
-            epsilon=epsilon,
-            grad=gradient,
-        )
-
-    return apply
+    found: Callable[..., None] | None = _backend().fused_adam()
+    return found
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -178,12 +149,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide what a number comes out as."""
-    import numpy
+    """Return the versions that decide what a number comes out as, Keras's backend among them."""
+    name = keras.backend.backend()
+    return {"keras": keras.__version__, "numpy": np.__version__, name: _backend().version()}
 
-    found = {"keras": keras.__version__, "numpy": numpy.__version__}
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
 
-        found["tensorflow"] = tf.__version__
-    return found
+def _backend() -> Any:
+    """Return the module of the backend that Keras runs on."""
+    return import_module(f"faceseg.backends.{keras.backend.backend()}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from faceseg.backends import preferred
 from faceseg.errors import UserError
 from pipelines import cli_models, cli_use
 from pipelines.arguments import ExperimentFile, Overrides, check_runs, console, load
@@ -202,6 +203,7 @@ class Followed(SystemExit):
 
 def main() -> None:
     """Run the command line; turn a mistake of the user's into a paragraph and exit code 2."""
+    os.environ.setdefault("KERAS_BACKEND", preferred())
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     heed_sigterm()

@@ -16,6 +16,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from ray.exceptions import RayError
 
+from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
 from pipelines import runs
 from pipelines.config.claims import ENSEMBLE
@@ -93,7 +94,7 @@ def _do(context: Context, members: list[Member], number: int, threads: int) -> N
     seed = next(iter(found.values())).data.tags["faceseg.seed"]  # the members' own, all alike
     outbox = _outbox(context, winner, number)
     data = context.manifest.fingerprint
-    outbox.open(context.dataset, seed=seed, commit=context.commit, data=data)
+    outbox.open(context.dataset, seed=seed, commit=context.commit, data=data, backend=preferred())
     outbox.params({"members": {name: run.info.run_id for name, run in found.items()}})
     with TemporaryDirectory(prefix="faceseg-") as place, outbox.files() as folder:
         files = []

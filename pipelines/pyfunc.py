@@ -7,6 +7,7 @@ study; the library that it needs travels with the model.
 import base64
 import binascii
 import io
+import os
 from importlib.metadata import version
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 # What the library and this file import; the library itself is stored beside the network.
-PINNED = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "pydantic", "mlflow")
+PINNED = ("keras", "numpy", "opencv-python-headless", "pillow", "pydantic", "mlflow")
 OPTIONS = {
     "probabilities": False,  # the probability of each class in place of the labels
     "flip": False,  # the mean with the mirrored image: slower, steadier
@@ -40,6 +41,9 @@ class FaceParser(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the network that was logged with the model."""
+        from faceseg.backends import preferred
+
+        os.environ.setdefault("KERAS_BACKEND", preferred())
         from faceseg.predictor import load
 
         self.predictor = load(context.artifacts["network"])
@@ -124,8 +128,13 @@ def example() -> dict[str, str]:
 
 
 def requirements() -> list[str]:
-    """Return the packages the model needs, at the versions it was trained with."""
-    return [f"{name}=={version(name)}" for name in PINNED]
+    """Return the packages the model needs, at the versions it was trained with: Keras's backend
+    among them. A build's own mark (torch 2.13.0+cpu) is left out: no index has it.
+    """
+    import keras
+
+    names = (keras.backend.backend(), *PINNED)
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
 
 
 mlflow.models.set_model(FaceParser())

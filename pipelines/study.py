@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
+from faceseg.backends import preferred
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.robustness.suites import CORRUPTION, GEOMETRY, OCCLUSION
@@ -125,6 +126,7 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
         experiment, folder, manifest, tracker, experiment_id, run_id, versions.commit()
     )
     check_same_images(context)
+    check_same_backend(context)
     if not is_finished(context):
         tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
         tracker.log_dataset(run_id, **context.dataset)
@@ -150,6 +152,20 @@ def check_same_images(context: Context) -> None:
             f"{begun[:12]}; those found now have {now[:12]}. Scores of the two cannot stand in one "
             "table: bring the old images back, or give the experiment another name"
         )
+
+
+def check_same_backend(context: Context) -> None:
+    """Refuse to go on on another of Keras's backends than the study was begun on."""
+    run = context.tracker.client.get_run(context.study_run)
+    begun, now = run.data.tags.get("faceseg.backend"), preferred()
+    if begun not in (None, now):
+        context.tracker.end(context.study_run, "FAILED")
+        raise UserError(
+            f"study {context.experiment.study} was begun on {begun}; this process runs on {now}. "
+            "One seed draws other weights there, so the two would be trials of two studies: set "
+            f"KERAS_BACKEND={begun}, or give the experiment another name"
+        )
+    context.tracker.set_tags(context.study_run, backend=now)
 
 
 def check_same_masks(context: Context) -> None:

@@ -9,8 +9,10 @@ import socket
 import time
 from dataclasses import asdict, dataclass
 
+import keras
 import pandas as pd
 
+from faceseg.devices import resolve_precision
 from faceseg.predictor import Predictor
 from faceseg.saving import save
 from faceseg.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
@@ -140,6 +142,7 @@ class Bench:
                 "seed": job.seed,
                 "val_iou": _best(outcome),
                 "commit": context.commit,
+                "backend": keras.backend.backend(),
             }
             model_file = folder / "checkpoints" / "best.keras"
             save(compiled.network, model_file, classes, origin)
@@ -196,6 +199,8 @@ class Bench:
             attempt=job.attempt,
             seed=job.seed,
             commit=context.commit,
+            backend=keras.backend.backend(),
+            precision=resolve_precision(job.settings.precision),
             data=manifest.fingerprint,
             host=socket.gethostname(),
             **({"variant_of": architecture} if architecture != job.key.architecture else {}),

@@ -14,10 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from faceseg.backends import NAMES
 from faceseg.errors import UserError
 
 SENT = "FACESEG_VERSIONS"  # the environment variable in which a job finds its sender's
-PACKAGES = ("tensorflow", "keras", "ray", "optuna", "mlflow", "numpy")
+PACKAGES = (*NAMES, "keras", "ray", "optuna", "mlflow", "numpy")
 
 
 def here() -> dict[str, str]:

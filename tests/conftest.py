@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+from faceseg.backends import preferred
+
+os.environ.setdefault("KERAS_BACKEND", preferred())
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 REPOSITORY = Path(__file__).parent.parent

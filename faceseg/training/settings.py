@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from faceseg.data.augment import Augmentation
 
-Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+# "mixed": the 16-bit type that the device does well (`faceseg.devices.resolve_precision`).
+Precision = Literal["float32", "mixed", "mixed_bfloat16", "mixed_float16"]
 
 
 class TrainingSettings(BaseModel):

@@ -4,15 +4,18 @@ Where the backend traces a function for open sizes (TensorFlow), the loop is our
 waits for its batch is then seen, and an epoch costs no set-up. Elsewhere it is Keras's.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from faceseg.classes import IGNORE
 from faceseg.data.batches import Batch
-from faceseg.devices import traced
+from faceseg.devices import parts, traced
 from faceseg.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
 
 Heard = Callable[[int, Any], None]  # the step's number from 0, and the mean loss so far
@@ -36,7 +39,9 @@ class Steps:
         with clock.phase(STEPS):
             if self._train is None:
                 marks = _Marks(lambda: self._phase(STEPS, clock), heard)
-                self.model.fit(waiting, shuffle=False, verbose=0, callbacks=[marks])
+                even = divisible(waiting, parts())
+                with _of_unknown_length():
+                    self.model.fit(even, shuffle=False, verbose=0, callbacks=[marks])
             else:
                 for number, batch in enumerate(waiting):
                     with self._phase(STEPS, clock):
@@ -48,8 +53,8 @@ class Steps:
         """Measure each batch; return the model's means over all of them."""
         with clock.phase(VALIDATION):
             if self._test is None:
-                with self._phase(VALIDATION, clock):
-                    self.model.evaluate(batches, verbose=0)
+                with self._phase(VALIDATION, clock), _of_unknown_length():
+                    self.model.evaluate(divisible(batches, parts()), verbose=0)
                 return self._means()
             self.model.reset_metrics()
             for batch in batches:
@@ -64,7 +69,9 @@ class Steps:
         return clock.phase(COMPILING if first else name)
 
     def _means(self) -> dict[str, float]:
-        return {each.name: float(np.asarray(each.result())) for each in self.model.metrics}
+        return {
+            each.name: float(ops.convert_to_numpy(each.result())) for each in self.model.metrics
+        }
 
 
 def _waited_for(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
@@ -76,6 +83,30 @@ def _waited_for(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
         if batch is None:
             return
         yield batch
+
+
+@contextmanager
+def _of_unknown_length() -> Iterator[None]:
+    """Let Keras's loop end with its batches: it warns of every generator that ends."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
+        yield
+
+
+def divisible(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
+    """Yield the batches, filled up to a multiple of `parts`: as many cards share each.
+
+    What is filled in are a batch's first images with every pixel ignored, so they count in no
+    loss and no score; in the statistics of BatchNorm they do.
+    """
+    for images, labels in batches:
+        lacking = -len(images) % parts
+        if lacking:
+            rows = np.arange(lacking) % len(images)
+            nothing = np.full((lacking, *labels.shape[1:]), IGNORE, labels.dtype)
+            images = np.concatenate([images, images[rows]])  # noqa: PLW2901
+            labels = np.concatenate([labels, nothing])  # noqa: PLW2901
+        yield images, labels
 
 
 class _Marks(keras.callbacks.Callback):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 OnStep = Callable[[int, int, float], None]  # epoch, share of it in percent, running loss
 
@@ -49,7 +50,7 @@ class Watch:
             return
         batch, tensor = self._last
         self._last = None
-        loss = float(np.asarray(tensor))
+        loss = float(ops.convert_to_numpy(tensor))
         if not np.isfinite(loss):
             step = (self.epoch - 1) * self.steps + batch + 1
             raise NonFiniteLossError(step, self.epoch, self.learning_rate)

@@ -120,7 +120,7 @@ class Resources(Section):
 
     workers: int | None = Field(None, ge=1, description="None: as many as the cluster holds")
     cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0)
+    gpus: float = Field(0, ge=0, description="a share of a card, or whole cards (JAX: 2 and more)")
     measured: bool = Field(
         False, description="workers, cpus and gpus as `faceseg tune-machine` found them fastest"
     )
@@ -128,6 +128,13 @@ class Resources(Section):
         None, description="Ray address; None: RAY_ADDRESS if it is set, else Ray starts here"
     )
     trials_per_worker: int = Field(50, ge=1, description="then a fresh process takes over")
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_cards(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            raise ValueError(f"gpus {value:g}: above 1 it is a number of whole cards")
+        return value
 
 
 class Tracking(Section):

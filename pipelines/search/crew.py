@@ -46,6 +46,9 @@ class Crew:
         self._still_born: list[bool] = []
         self._working: dict[Any, Member] = {}
         self._room = Room(size)
+        # Where JAX keeps compiled programs: what one worker compiled, the others read.
+        kept = (context.experiment.storage / "compiled").resolve()
+        self._compiled = {"JAX_COMPILATION_CACHE_DIR": str(kept)}
 
     @property
     def busy(self) -> bool:
@@ -64,7 +67,7 @@ class Crew:
                     num_cpus=resources.cpus,
                     num_gpus=resources.gpus,
                     max_restarts=0,
-                    runtime_env={"env_vars": environment(resources.gpus)},
+                    runtime_env={"env_vars": environment(resources.gpus) | self._compiled},
                 )
                 .remote(name, self.context)
             )

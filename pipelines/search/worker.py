@@ -4,7 +4,6 @@ It imports its framework once and keeps compiled networks, so it takes many jobs
 retired after a set number of them, since frameworks leak a little.
 """
 
-import os
 import time
 import traceback
 from contextlib import suppress
@@ -15,6 +14,7 @@ import psutil
 from ray.exceptions import RayError
 from rich.console import Console
 
+from faceseg.backends import preferred
 from faceseg.errors import UserError
 from faceseg.stopwatch import Stopwatch
 from pipelines import phases, runs
@@ -185,7 +185,7 @@ def environment(experiment_gpus: float) -> dict[str, str]:
     """
     variables = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "KERAS_BACKEND": preferred(),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the sender tries again, and says so

@@ -4,47 +4,114 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from faceseg.devices import is_out_of_memory, versions
+from faceseg import backends, devices
+from faceseg.backends import NAMES, preferred
+from faceseg.backends.device import fraction
+from faceseg.devices import is_out_of_memory, resolve_precision
 
+BACKENDS = [name for name in NAMES if find_spec(name)]  # CI has TensorFlow and JAX
+CALLED = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
 PROGRAM = """
 import json, warnings
 warnings.simplefilter("error")
+from faceseg.devices import claim, versions
+import keras
+first = claim(1)
+float(keras.ops.sum(keras.ops.ones(3)))
+second = claim(2)
+refused = []
+for gpus in (0.5, 2):
+    try:
+        claim(1, gpus=gpus)
+    except RuntimeError as error:
+        refused.append(str(error))
+print(json.dumps([first.__dict__, second.kind, refused, versions()]))
+"""
+TENSORFLOW_THREADS = """
 from faceseg.devices import claim
 import tensorflow as tf
-first = claim(1)
-threads = tf.config.threading.get_intra_op_parallelism_threads()
+claim(1)
 float(tf.reduce_sum(tf.ones(3)))
-second = claim(2)
-try:
-    claim(1, gpus=0.5)
-    refused = ""
-except RuntimeError as error:
-    refused = str(error)
-print(json.dumps([first.__dict__, threads, second.__dict__, refused]))
+print(tf.config.threading.get_intra_op_parallelism_threads(), claim(2).threads)
 """
 
 
-def test_threads_are_claimed_once_and_a_missing_card_is_an_error() -> None:
-    environment = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+def run(program: str, backend: str) -> str:
+    environment = {
+        "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend,
+    }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, **environment},
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    first, threads, second, refused = json.loads(done.stdout.splitlines()[-1])
-    assert first == {"kind": "cpu", "name": "cpu", "threads": 1}
-    assert threads == 1
-    assert second["threads"] == 1  # the first claim stands, and says so
-    assert "was given 0.5 GPU, but TensorFlow sees none" in refused
-    assert "set resources.gpus to 0" in refused
+    return done.stdout.splitlines()[-1]
 
 
-def test_versions_name_what_decides_a_number() -> None:
-    assert {"keras", "numpy", "tensorflow"} == versions().keys()
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_process_claims_the_cpu_and_a_missing_card_is_an_error(backend: str) -> None:
+    first, kind, refused, found = json.loads(run(PROGRAM, backend))
+    assert first == {"kind": "cpu", "name": "cpu", "threads": 1, "cards": 0}
+    assert kind == "cpu"
+    share, several = refused
+    assert f"was given 0.5 GPU, but {CALLED[backend]} sees none" in share
+    assert "set resources.gpus to 0" in share
+    if backend != "jax":
+        assert "one training is spread over several cards on JAX alone" in several
+    assert {"keras", "numpy", backend} == found.keys()
+
+
+@pytest.mark.skipif("tensorflow" not in BACKENDS, reason="asks TensorFlow for its threads")
+def test_threads_are_claimed_once() -> None:
+    assert run(TENSORFLOW_THREADS, "tensorflow") == "1 1"  # the first claim stands, and says so
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "policy"),
+    [
+        ("float32", (9, 0), "float32"),
+        ("mixed_float16", (9, 0), "mixed_float16"),
+        ("mixed", (9, 0), "mixed_bfloat16"),  # H100
+        ("mixed", (8, 0), "mixed_bfloat16"),  # A100
+        ("mixed", (7, 5), "mixed_float16"),  # T4
+        ("mixed", None, "float32"),  # no card
+    ],
+)
+def test_mixed_is_what_the_card_does_well(
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    capability: tuple[int, int] | None,
+    policy: str,
+) -> None:
+    monkeypatch.setattr(devices, "_backend", lambda: SimpleNamespace(capability=lambda: capability))
+    assert resolve_precision(precision) == policy
+
+
+def test_a_share_of_a_card_is_less_than_its_part_of_the_memory() -> None:
+    assert fraction(0.25) == pytest.approx(0.23)
+    assert fraction(2) == fraction(1) == pytest.approx(0.92)
+
+
+@pytest.mark.parametrize(
+    ("given", "installed", "chosen"),
+    [
+        ("torch", {"tensorflow", "jax"}, "torch"),  # Keras's own variable has the word
+        ("", {"tensorflow", "jax"}, "tensorflow"),
+        ("", {"torch", "jax"}, "jax"),
+        ("", set(), "tensorflow"),  # whose absence Keras then tells
+    ],
+)
+def test_without_a_setting_the_first_backend_that_is_installed_is_taken(
+    monkeypatch: pytest.MonkeyPatch, given: str, installed: set[str], chosen: str
+) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: name if name in installed else None)
+    assert preferred({"KERAS_BACKEND": given}) == chosen
 
 
 class ResourceExhaustedError(Exception):

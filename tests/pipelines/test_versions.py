@@ -11,7 +11,8 @@ from pipelines import versions
 def test_they_name_python_the_source_and_what_decides_a_number():
     found = versions.here()
     assert list(found) == [
-        *("python", "faceseg", "tensorflow", "keras", "ray", "optuna", "mlflow", "numpy"),
+        *("python", "faceseg", "tensorflow", "jax", "torch", "keras", "ray", "optuna", "mlflow"),
+        "numpy",
     ]
     assert all(found.values())
     assert found == versions.here()

@@ -30,15 +30,18 @@ def build_tiny(
     width: int = 8,
     batch_norm_momentum: float = 0.5,
 ) -> keras.Model:
-    """An encoder, a dropout (so that there is a random state to keep) and a decoder."""
+    """An encoder, a dropout (so that there is a random state to keep) and a decoder.
+
+    A dropout without a seed of its own draws from torch's global generator, which nobody keeps.
+    """
     image, outputs = image_input(*input_shape[:2])
     skip = convolution(outputs, width, "encoder_1", batch_norm_momentum)
     outputs = keras.layers.AveragePooling2D(2, name="pool")(skip)
     outputs = convolution(outputs, 2 * width, "encoder_2", batch_norm_momentum)
-    outputs = keras.layers.Dropout(0.2, name="dropout_1")(outputs)
+    outputs = keras.layers.Dropout(0.2, seed=1, name="dropout_1")(outputs)
     outputs = doubling(outputs, width, "decoder", batch_norm_momentum)
     outputs = keras.layers.Concatenate(name="concat")([outputs, skip])
-    outputs = keras.layers.Dropout(0.2, name="dropout_2")(outputs)
+    outputs = keras.layers.Dropout(0.2, seed=2, name="dropout_2")(outputs)
     return keras.Model(image, logits(outputs, num_classes), name="tiny")
 
 

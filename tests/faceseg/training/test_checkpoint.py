@@ -17,6 +17,9 @@ def make_variables(seed: int, *shapes: tuple[int, ...]) -> list[keras.Variable]:
     return [keras.Variable(draws.standard_normal(shape).astype(np.float32)) for shape in shapes]
 
 
+INTEGER = keras.backend.standardize_dtype("int")  # of an optimiser's counter
+
+
 def values(variables: list[keras.Variable]) -> list[Any]:
     return [keras.ops.convert_to_numpy(each).copy() for each in variables]
 
@@ -29,15 +32,15 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_written_comes_back_to_the_last_bit(path: Path) -> None:
     model = [
         *make_variables(0, (3, 4), (), (2,)),
-        keras.Variable(np.uint32([7, 9]), dtype="uint32"),
+        keras.Variable(np.uint32([7, 9]), dtype="uint32", trainable=False),
     ]
-    optimizer = [keras.Variable(5, dtype="int64")]
+    optimizer = [keras.Variable(5, dtype=INTEGER, trainable=False)]
     write(path, {"history": [0.1, float("nan")], "name": "Zürich"}, m=model, o=optimizer)
     other = [
         *make_variables(1, (3, 4), (), (2,)),
-        keras.Variable(np.uint32([0, 0]), dtype="uint32"),
+        keras.Variable(np.uint32([0, 0]), dtype="uint32", trainable=False),
     ]
-    counter = [keras.Variable(0, dtype="int64")]
+    counter = [keras.Variable(0, dtype=INTEGER, trainable=False)]
     state = restore(path, m=other, o=counter)
     for one, another in zip(values(model + optimizer), values(other + counter), strict=True):
         np.testing.assert_array_equal(one, another)

@@ -105,6 +105,10 @@ def poison(compiled: CompiledNetwork, epoch: int, percent: int) -> Callable[...,
     return on_step
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="JAX's loop holds the variables while an epoch runs: nobody can put a NaN into them",
+)
 def test_a_loss_that_is_no_number_names_its_step(run: Run, compiled: CompiledNetwork) -> None:
     # Three steps an epoch. Of step 4, the first of epoch 2, one hears while step 5 is done with
     # (the look is one step late): so step 6 is the first to see the NaN.
@@ -220,16 +224,20 @@ def test_a_frozen_encoder_stands_still_for_its_epochs(run: Run, compiled: Compil
 
 
 def test_each_dropout_of_each_epoch_has_a_state_of_its_own(
-    run: Run, compiled: CompiledNetwork
+    run: Run, compiled: CompiledNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds: set[int] = set()
     generators = [
         each for each in compiled.model.variables if each.path.endswith("seed_generator_state")
     ]
 
-    def on_step(epoch: int, percent: int, loss: float) -> None:
+    prepare = fit._prepare_epoch
+
+    def prepared(*arguments: Any) -> None:
+        prepare(*arguments)
         seeds.update(int(np.array(each)[0]) for each in generators)  # [1] counts the draws
 
+    monkeypatch.setattr(fit, "_prepare_epoch", prepared)
     assert len(generators) == 2
-    run(epochs=2, on_step=on_step)
+    run(epochs=2)
     assert len(seeds) == 2 * 2

@@ -6,7 +6,7 @@ import pytest
 
 from faceseg.classes import LAPA
 from faceseg.networks.registry import BUILDERS, options_of
-from pipelines.config import Experiment
+from pipelines.config import Experiment, Resources
 from pipelines.config.architectures import ARCHITECTURES, Network
 
 PLAIN = Experiment(name="plain")
@@ -94,3 +94,13 @@ def test_the_table_of_architectures_is_the_builders_own():
     for name, builder in BUILDERS.items():
         settable = [option for option in options_of(builder) if option in Network.model_fields]
         assert sorted(ARCHITECTURES[name]) == sorted(settable), name
+
+
+@pytest.mark.parametrize("gpus", [0, 0.25, 1, 4])
+def test_a_worker_gets_a_share_of_a_card_or_whole_cards(gpus: float):
+    assert Resources(gpus=gpus).gpus == gpus
+
+
+def test_a_card_and_a_half_is_refused():
+    with pytest.raises(ValueError, match=r"gpus 1\.5: above 1 it is a number of whole cards"):
+        Resources(gpus=1.5)

@@ -1,0 +1,23 @@
+"""What TensorFlow, JAX and torch each do in their own way: one module a backend, same functions.
+
+`claim(threads, gpus)` takes threads and a share of a card, `version()` names what computes,
+`capability()` tells how new the card is. `faceseg.devices` asks the one that Keras runs on;
+nothing else in the library names a backend.
+"""
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+NAMES = ("tensorflow", "jax", "torch")  # in the order of preference
+
+
+def preferred(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the backend that Keras should run on, without loading any.
+
+    KERAS_BACKEND, Keras's own variable, has the word; without it the first that is installed:
+    a machine that holds JAX alone then needs no setting.
+    """
+    if given := environment.get("KERAS_BACKEND"):
+        return given
+    return next((name for name in NAMES if find_spec(name) is not None), NAMES[0])

@@ -1,0 +1,78 @@
+"""JAX: its client reads the environment once, when the first array is made."""
+
+import os
+from typing import Any
+
+import jax
+import keras
+
+from faceseg.backends.device import Device, fraction, missing
+
+# Read by XLA's thread pools, by the allocator of a card, and whether it takes its share at once:
+# grown as needed, a share costs what is used of it, and never more than the share.
+THREADS, SHARE, AT_ONCE = "NPROC", "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"
+
+_claimed: list[Device] = []  # the first claim of this process: it stands
+
+
+def claim(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.devices.claim`.
+
+    Of several cards, `gpus` 2 and more, each training is spread over all: Keras splits every
+    batch between them (data parallelism) and each holds the whole network.
+    """
+    if not _claimed:
+        _claimed.append(_claim(threads, gpus))
+    first = _claimed[0]
+    if gpus > 0 and first.kind == "cpu":
+        raise missing(gpus, "JAX", "this process runs on the CPU already")
+    return first
+
+
+def _claim(threads: int, gpus: float) -> Device:
+    os.environ[THREADS] = str(threads)
+    if gpus <= 0:
+        jax.config.update("jax_platforms", "cpu")
+        return Device("cpu", "cpu", threads)
+    os.environ[SHARE], os.environ[AT_ONCE] = f"{fraction(gpus):.3f}", "false"
+    try:
+        cards = jax.devices("gpu")
+    except RuntimeError as error:
+        remedy = "install faceseg[jax] with jax[cuda13] on a machine with an NVIDIA driver"
+        raise missing(gpus, "JAX", remedy) from error
+    wanted = max(1, int(gpus))
+    if len(cards) < wanted:
+        raise missing(gpus, f"JAX sees {len(cards)} of them, and", "show it more of them")
+    if wanted > 1:
+        spread(wanted)
+    return Device("gpu", str(cards[0].device_kind), threads, cards=wanted)
+
+
+def spread(devices: int) -> None:
+    """Spread every training of this process over that many devices, each with a part of a batch."""
+    found = keras.distribution.list_devices()[:devices]
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=found, auto_shard_dataset=False)
+    )
+
+
+def capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first card, None without one."""
+    card = jax.devices()[0]
+    if card.platform != "gpu":
+        return None
+    major, _, minor = str(card.compute_capability).partition(".")
+    return int(major), int(minor or 0)
+
+
+def traced(*_: Any, **__: Any) -> None:
+    """Return None: JAX traces for every shape, and keeps what it compiled; the loop is Keras's."""
+
+
+def fused_adam() -> None:
+    """Return None: Keras's operations have to do."""
+
+
+def version() -> str:
+    """Return the version of what computes."""
+    return str(jax.__version__)

@@ -1,0 +1,115 @@
+"""TensorFlow: threads before the first tensor, and a card's memory by a logical device."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from faceseg.backends.device import Device, fraction, missing, one_training_on_several
+
+MIB = 2**20
+
+
+def claim(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.devices.claim`."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(max(1, min(2, threads)))
+    except RuntimeError:
+        # Already started (a second claim in one process): the first claim stands.
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+    cards = tf.config.list_physical_devices("GPU")
+    if gpus <= 0:
+        tf.config.set_visible_devices([], "GPU")
+        return Device("cpu", "cpu", threads)
+    if gpus > 1:
+        raise one_training_on_several(gpus, "TensorFlow")
+    if not cards:
+        remedy = "install faceseg[gpu] on a machine with an NVIDIA driver"
+        raise missing(gpus, "TensorFlow", remedy)
+    _limit(cards[0], gpus)
+    details = tf.config.experimental.get_device_details(cards[0])
+    return Device("gpu", str(details.get("device_name", "gpu")), threads, cards=1)
+
+
+def capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first card, None without one."""
+    cards = tf.config.list_physical_devices("GPU")
+    if not cards:
+        return None
+    found = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")
+    return (int(found[0]), int(found[1])) if found else None
+
+
+def traced(
+    function: Callable[..., Any], shapes: Sequence[tuple[int | None, ...]], *, jit: bool
+) -> Callable[..., Any]:
+    """Return `function` traced once; see `faceseg.devices.traced`."""
+    signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
+    made: Callable[..., Any] = tf.function(
+        function, input_signature=signature, jit_compile=jit, autograph=False
+    )
+    return made
+
+
+def fused_adam() -> Callable[..., None]:
+    """Return one operation a variable; see `faceseg.devices.fused_adam`."""
+
+    def apply(
+        variable: Any,
+        first: Any,
+        second: Any,
+        gradient: Any,
+        *,
+        rate: Any,
+        betas: tuple[float, float],
+        epsilon: float,
+    ) -> None:
+        tf.raw_ops.ResourceApplyAdam(
+            var=(variable.value if isinstance(variable, keras.Variable) else variable).handle,
+            m=first.value.handle,
+            v=second.value.handle,
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=rate,
+            beta1=betas[0],
+            beta2=betas[1],
+            epsilon=epsilon,
+            grad=gradient,
+        )
+
+    return apply
+
+
+def version() -> str:
+    """Return the version of what computes."""
+    return str(tf.__version__)
+
+
+def _limit(card: Any, gpus: float) -> None:
+    """Let a whole card's memory grow as needed; of a shared one give the share and no more."""
+    if gpus >= 1:
+        tf.config.experimental.set_memory_growth(card, True)
+        return
+    limit = int(_memory_of_visible_card() * fraction(gpus) / MIB)
+    tf.config.set_logical_device_configuration(
+        card, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
+    )
+
+
+def _memory_of_visible_card() -> int:
+    """Return the bytes of the first visible card: TensorFlow tells them only once it has begun."""
+    import pynvml
+
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    pynvml.nvmlInit()
+    try:
+        if first.isdecimal():
+            handle = pynvml.nvmlDeviceGetHandleByIndex(int(first))
+        else:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(first)
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    finally:
+        pynvml.nvmlShutdown()

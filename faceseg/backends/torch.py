@@ -1,0 +1,46 @@
+"""torch: threads at any time, a card's memory by a fraction, and where Keras puts tensors."""
+
+from contextlib import suppress
+from typing import Any
+
+import torch
+from keras.src.backend.torch import core
+
+from faceseg.backends.device import Device, fraction, missing, one_training_on_several
+
+
+def claim(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.devices.claim`."""
+    torch.set_num_threads(threads)
+    with suppress(RuntimeError):  # set once a process: the first claim stands
+        torch.set_num_interop_threads(max(1, min(2, threads)))
+    if gpus <= 0:
+        # Keras chose a card while it was imported, if there is one. It has no other switch that
+        # holds for all threads of a process that has loaded it.
+        core.DEFAULT_DEVICE = "cpu"
+        return Device("cpu", "cpu", threads)
+    if gpus > 1:
+        raise one_training_on_several(gpus, "torch")
+    if not torch.cuda.is_available():
+        raise missing(gpus, "torch", "install a CUDA build of torch on a machine with a driver")
+    if gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(fraction(gpus))
+    return Device("gpu", torch.cuda.get_device_name(), threads, cards=1)
+
+
+def capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first card, None without one."""
+    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+
+
+def traced(*_: Any, **__: Any) -> None:
+    """Return None: torch runs without tracing; the loop is Keras's."""
+
+
+def fused_adam() -> None:
+    """Return None: Keras's operations have to do."""
+
+
+def version() -> str:
+    """Return the version of what computes."""
+    return str(torch.__version__)
