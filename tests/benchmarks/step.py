@@ -41,6 +41,7 @@ def ours(
     Keras's policy.
     """
     from faceseg.devices import claim
+    from faceseg.stopwatch import Stopwatch
     from faceseg.training.compiled import CompiledNetwork, Recipe
     from faceseg.training.settings import TrainingSettings
 
@@ -55,8 +56,8 @@ def ours(
     images, labels = material(size, batch)
 
     def work() -> int:
-        for _ in range(steps):
-            compiled.model.train_on_batch(images, labels)
+        batches = ((images, labels) for _ in range(steps))
+        compiled.steps.train(batches, Stopwatch(), lambda number, loss: float(loss))
         return steps * batch
 
     return work

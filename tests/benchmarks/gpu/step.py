@@ -31,27 +31,19 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
     claim(2, share)
     import keras
 
+    from faceseg.stopwatch import Stopwatch
     from faceseg.training.compiled import CompiledNetwork, Recipe
     from faceseg.training.settings import TrainingSettings
-
-    class Repeated(keras.utils.PyDataset):
-        def __init__(self, pair: Any, steps: int) -> None:
-            super().__init__()
-            self.pair, self.steps = pair, steps
-
-        def __len__(self) -> int:
-            return self.steps
-
-        def __getitem__(self, index: int) -> Any:
-            return self.pair
 
     recipe = Recipe(network, (size, size), CLASSES)
     compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
 
     def make(images: Any, labels: Any) -> Run:
-        return lambda steps: compiled.model.fit(
-            Repeated((images, labels), steps), shuffle=False, verbose=0
-        )
+        def run(steps: int) -> None:
+            batches = ((images, labels) for _ in range(steps))
+            compiled.steps.train(batches, Stopwatch(), lambda number, loss: None)
+
+        return run
 
     if keras.backend.backend() == "jax":
         import jax
