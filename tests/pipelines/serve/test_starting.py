@@ -19,7 +19,7 @@ def test_sigterm_while_it_starts_ends_it_and_all_that_it_started(tmp_path: Path)
     command = [sys.executable, "-m", "pipelines", "serve", str(network(tmp_path / "red.keras"))]
     with subprocess.Popen(
         [*command, "--port", str(free_port())],
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "COLUMNS": "500"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
