@@ -23,13 +23,13 @@ def heed_sigterm() -> None:
 
 
 @contextmanager
-def told_to_stop() -> Iterator[threading.Event]:
+def told_to_stop(told: threading.Event | None = None) -> Iterator[threading.Event]:
     """Yield an event that Ctrl-C and SIGTERM set; meanwhile neither raises anything.
 
     For work in another thread that must not be torn in two: a Ray that is interrupted while it
     starts leaves processes behind, or aborts. For the main thread alone.
     """
-    told = threading.Event()
+    told = told or threading.Event()
     before = {each: signal.signal(each, lambda *_: told.set()) for each in SIGNALS}
     try:
         yield told

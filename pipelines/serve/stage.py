@@ -44,21 +44,22 @@ def run(settings: Settings, console: Console, *, host: str = "127.0.0.1", port: 
     console.print(f"loading {settings.model} …", highlight=False)
 
     def serve(told: Event) -> None:
-        try:
-            begin(settings, host, port)
-            handle = ready(told)
-            if handle is not None:
-                watch(handle, console, _greeting(host, port, token), told)
-                console.print("stopping: requests under way are answered first", highlight=False)
-            else:
-                console.print("stopped while it was loading", highlight=False)
-        finally:
-            stop()
+        handle = ready(told)
+        if handle is not None:
+            watch(handle, console, _greeting(host, port, token), told)
+            console.print("stopping: requests under way are answered first", highlight=False)
+        else:
+            console.print("stopped while it was loading", highlight=False)
 
     # Ray's whole life is in one thread, and not in this one: here it would put in handlers that
     # exit in the middle of its start; begun and ended in two, it waits a minute to end.
     with told_to_stop() as told, ThreadPoolExecutor(1, "ray") as thread:
-        thread.submit(serve, told).result()
+        try:
+            thread.submit(begin, settings, host, port).result()
+            with told_to_stop(told):  # Ray's core has put in one that prints a stack first
+                thread.submit(serve, told).result()
+        finally:
+            thread.submit(stop).result()
 
 
 def begin(settings: Settings, host: str, port: int) -> None:
