@@ -4,11 +4,14 @@ Optuna's and MLflow's sqlite files are opened for reading only, also while other
 """
 
 import sqlite3
+import time
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 Point = tuple[int, float]  # step, value
+PATIENCE = 30.0  # seconds for a writer to end, or to clear up after one that was killed
 ENDED = ("COMPLETE", "PRUNED", "FAIL")
 
 
@@ -57,17 +60,24 @@ class Run:
 
 
 def read(database: Path, query: str, *values: str) -> list[tuple[object, ...]]:
-    """Ask a sqlite file; nothing while it is not there or holds no tables yet."""
-    try:
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
+    """Ask a sqlite file; nothing while it is not there or holds no tables yet.
+
+    A process that was killed while it wrote leaves a journal, which the next that writes rolls
+    back; until then nobody who only reads gets in ("attempt to write a readonly database").
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
         try:
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error) or "unable to open" in str(error):
-            return []
-        raise
+            with closing(
+                sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=PATIENCE)
+            ) as connection:
+                return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error) or "unable to open" in str(error):
+                return []
+            if "readonly" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def trials(database: Path) -> list[Trial]:

@@ -2,11 +2,16 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from . import books
 from .audit import Audit, differences
 
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -73,3 +78,37 @@ def test_another_score_is_a_difference(undisturbed: Audit, tmp_path: Path):
     changed.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]), encoding="utf-8")
     (found,) = differences(changed, undisturbed.table)
     assert found.startswith("segnet.iou: ")
+
+
+WRITER = """
+import sqlite3, sys, time
+writer = sqlite3.connect(sys.argv[1])
+writer.execute("pragma cache_size=5")  # so that pages reach the file before the commit
+writer.execute("begin immediate")
+writer.execute("update rows set content = 'changed' || content")
+print("writing", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_writer_that_was_killed_keeps_the_books_closed_until_the_next_clears_up(tmp_path: Path):
+    database = tmp_path / "books.db"
+    with closing(sqlite3.connect(database)) as maker:
+        maker.execute("create table rows (number integer, content text)")
+        maker.executemany("insert into rows values (?, ?)", [(n, "x" * 500) for n in range(5000)])
+        maker.commit()
+    command = [sys.executable, "-c", WRITER, database]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout
+        assert killed.stdout.readline() == "writing\n"
+        killed.kill()
+    assert database.with_name("books.db-journal").exists()
+
+    def clear_up() -> None:
+        with closing(sqlite3.connect(database)) as next_one:
+            next_one.execute("select count(*) from rows").fetchall()
+
+    later = threading.Timer(0.5, clear_up)
+    later.start()
+    assert books.read(database, "select count(*), min(content) from rows") == [(5000, "x" * 500)]
+    later.join()
