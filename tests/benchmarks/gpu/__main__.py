@@ -36,7 +36,6 @@ def check(machine: Machine) -> dict[str, Any]:
     pack = parts.faces(machine, size, train)
     together: dict[str, Callable[[], list[Row]]] = {
         "equality": lambda: parts.equality(machine),
-        "crossing": lambda: parts.crossing(machine),
         "neighbours": lambda: parts.neighbours(machine, pack, size),
         "precision": lambda: parts.precision(machine, pack, size),
         "study": lambda: parts.study(machine),

@@ -71,15 +71,6 @@ def equality(machine: Machine) -> list[Row]:
     return list(compare(place, ("jax", "torch"), float(machine.gpu)))
 
 
-def crossing(machine: Machine) -> list[Row]:
-    """Train on one backend, score on the other."""
-    from tests.benchmarks.backends.__main__ import crossing as cross
-
-    place = machine.folder / "crossing"
-    place.mkdir()
-    return list(cross(place, ("jax", "torch"), float(machine.gpu)))
-
-
 def faces(machine: Machine, size: int, train: int) -> Path:
     """Return a pack of drawn faces."""
     from faceseg.classes import LAPA
@@ -95,7 +86,7 @@ def trial(machine: Machine, name: str, backend: str = "jax", **wanted: Any) -> A
     flags = {"XLA_FLAGS": DETERMINISTIC} if machine.gpu and wanted.pop("exact", True) else {}
     wanted.pop("exact", None)
     if not machine.gpu:
-        wanted |= {"share": 0}
+        wanted |= {"share": 0, "options": {"alpha": 0.35, "width": 0.25}, "epochs": 2}
     text = json.dumps(wanted)
     module = "tests.benchmarks.gpu.trial"
     return machine.start(module, machine.folder, name, text, KERAS_BACKEND=backend, **flags)
