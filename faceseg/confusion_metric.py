@@ -51,7 +51,7 @@ class ConfusionMatrix(keras.metrics.Metric):
             raise ValueError("ConfusionMatrix counts pixels: list it in `metrics`, without weights")
         classes = self.num_classes
         true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        pred = ops.reshape(_largest(y_pred), (-1,))
+        pred = ops.reshape(_largest(ops.convert_to_tensor(y_pred)), (-1,))
         codes = ops.minimum(true * classes + pred, classes**2)
         cells = ops.segment_sum(ops.ones_like(codes), codes, num_segments=classes**2 + 1)
         low = self.low + ops.reshape(cells[:-1], (classes, classes))

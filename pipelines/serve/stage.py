@@ -55,7 +55,11 @@ def run(settings: Settings, console: Console, *, host: str = "127.0.0.1", port: 
     # exit in the middle of its start; begun and ended in two, it waits a minute to end.
     with told_to_stop() as told, ThreadPoolExecutor(1, "ray") as thread:
         try:
-            thread.submit(begin, settings, host, port).result()
+            try:
+                thread.submit(begin, settings, host, port).result()
+            except Exception:  # a start that is broken off fails in as many ways as it has steps
+                if not told.is_set():
+                    raise
             with told_to_stop(told):  # Ray's core has put in one that prints a stack first
                 thread.submit(serve, told).result()
         finally:

@@ -138,8 +138,7 @@ def test_a_real_tensor_and_a_real_array_that_are_too_large_are_known() -> None:
     with pytest.raises(MemoryError) as array:
         np.empty(2**60, dtype=np.uint8)
     assert is_out_of_memory(array.value)
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow", reason="the tensor is TensorFlow's")
     with pytest.raises(tf.errors.ResourceExhaustedError) as tensor:
         tf.zeros((2**20, 2**20, 2**5))  # 128 TiB
     assert is_out_of_memory(tensor.value)

@@ -21,7 +21,7 @@ SEEN = {"signed_rgb": (1.0, -0.6, -1.0), "unit_bgr": (0.0, 0.2, 1.0)}
 @pytest.mark.parametrize("pixels", SEEN)
 def test_one_pixel_by_hand(pixels: str) -> None:
     model = keras.Model(*image_input(32, 64, pixels))
-    seen = np.asarray(model(np.full((2, 32, 64, 3), PIXEL, np.uint8)))
+    seen = keras.ops.convert_to_numpy(model(np.full((2, 32, 64, 3), PIXEL, np.uint8)))
     np.testing.assert_allclose(seen, np.broadcast_to(SEEN[pixels], seen.shape), atol=1e-6)
 
 
@@ -33,7 +33,7 @@ def test_an_image_gives_what_its_pixels_prepared_by_hand_give(tmp_path: Path) ->
     image = np.random.default_rng(4).integers(0, 256, (32, 32, 3), np.uint8)
     prepared = image[..., ::-1] / 255
     undone = (prepared + 1) * 127.5  # what the usual network turns into `prepared`
-    expected = np.asarray(usual(undone[None].astype(np.float32)))
+    expected = keras.ops.convert_to_numpy(usual(undone[None].astype(np.float32)))
     np.testing.assert_allclose(Predictor(study, LAPA).logits([image]), expected, atol=1e-5)
     saving.save(study, tmp_path / "study.keras", LAPA, {})
     loaded, _, _ = saving.load(tmp_path / "study.keras")
