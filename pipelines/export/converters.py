@@ -1,6 +1,6 @@
 """A Keras network as a SavedModel, as an ONNX graph and as a LiteRT file.
 
-Beside `faceseg.devices` the one module that names TensorFlow: the converters are its own.
+Beside `faceseg.backends.tensorflow` the one module that names TensorFlow, whose the converters are.
 All take the casting of uint8 pixels into the graph; the rest of the preprocessing is there.
 
 Shapes: N images, h rows, w columns of the grid, C classes.

@@ -12,6 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+import faceseg.devices  # noqa: F401  # before Keras: it keeps TensorFlow's banner off the terminal
+from faceseg.backends import preferred
 from faceseg.errors import UserError
 from faceseg.predictor import Predictor
 from pipelines.export import formats
@@ -72,14 +74,14 @@ def facts(network: Any) -> dict[str, str]:
 
 def _open(model: str, tracking: str | None) -> Predictor:
     """Return the network to export, computing in float32."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
+    if preferred() != "tensorflow":
         raise UserError(
-            f"Keras runs on {keras.backend.backend()} here; exporting is done by TensorFlow's "
-            "converters: set KERAS_BACKEND=tensorflow"
+            f"Keras runs on {preferred()} here; exporting is done by TensorFlow's converters: set "
+            "KERAS_BACKEND=tensorflow, and install TensorFlow if it is not there"
         )
     predictor = open_model(model, tracking)
+    import keras
+
     if not isinstance(predictor.network, keras.Model):
         raise UserError(f"{model} has been exported already; give the .keras file it was made of")
     from pipelines.export.converters import in_float32
