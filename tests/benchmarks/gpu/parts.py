@@ -179,10 +179,11 @@ def study(machine: Machine) -> list[Row]:
     tracker = Tracker(f"sqlite:///{machine.folder}/study/mlflow.db")
     runs = tracker.client.search_runs([tracker.experiment("gpu-check", machine.folder)])
     states = [(run.data.tags["faceseg.kind"], run.info.status) for run in runs]
-    table = [line for line in said.splitlines() if line.strip().startswith(NETWORKS)]
+    rows = [line.strip() for line in said.splitlines() if "|" not in line]  # no line of progress
+    table = [" ".join(line.split()) for line in rows if line.startswith(NETWORKS)]
     return [
         {
-            "study": f"{kind}s, {status}", "runs": states.count((kind, status)),
+            "kind": kind, "state": status, "runs": states.count((kind, status)),
             "seconds": round(time.monotonic() - started), "table": "; ".join(table) or "none",
         }
         for kind, status in sorted(set(states))
@@ -255,7 +256,7 @@ def sharing(machine: Machine, pack: Path, size: int) -> list[Row]:
         for process in started:
             machine.finish(process)
         histories = [read(machine, each)["trainings"][0]["history"] for each in names]
-        begun = max(each[1]["time"] for each in histories)  # all have compiled by then
+        begun = max(each[0]["time"] for each in histories)  # all have compiled by then
         ended = min(each[-1]["time"] for each in histories)
         images = sum(
             each["images_per_second"] * each["epoch_seconds"]
