@@ -17,7 +17,7 @@ NETWORKS = {
     "segnet": {"width": 0.25, "batch_norm_momentum": 0.9},
 }
 SIZE, CLASSES, BATCH = (64, 64), 11, 4
-STEPS = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-2}
+STEPS = {"epochs": 15, "batch_size": 8, "learning_rate": 1e-2}
 
 
 def precise() -> None:
