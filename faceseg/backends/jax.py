@@ -42,7 +42,10 @@ def _claim(threads: int, gpus: float) -> Device:
         raise missing(gpus, "JAX", remedy) from error
     wanted = max(1, int(gpus))
     if len(cards) < wanted:
-        raise missing(gpus, f"JAX sees {len(cards)} of them, and", "show it more of them")
+        raise RuntimeError(
+            f"this worker was given {gpus:g} GPUs, but JAX sees {len(cards)}; set resources.gpus "
+            "to what a node has, or show the process more (CUDA_VISIBLE_DEVICES)"
+        )
     if wanted > 1:
         spread(wanted)
     return Device("gpu", str(cards[0].device_kind), threads, cards=wanted)

@@ -35,8 +35,8 @@ def claim(threads: int, gpus: float) -> Device:
 
 
 def capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card, None without one."""
-    cards = tf.config.list_physical_devices("GPU")
+    """Return the compute capability of the first card, None without one or where it is hidden."""
+    cards = tf.config.get_visible_devices("GPU")
     if not cards:
         return None
     found = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")

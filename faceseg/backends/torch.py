@@ -29,8 +29,8 @@ def claim(threads: int, gpus: float) -> Device:
 
 
 def capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card, None without one."""
-    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+    """Return the compute capability of the first card, None without one or on the CPU by choice."""
+    return torch.cuda.get_device_capability() if core.get_device() == "cuda" else None
 
 
 def traced(*_: Any, **__: Any) -> None:
