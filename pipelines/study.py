@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -130,9 +130,7 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
     if not is_finished(context):
         tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
         tracker.log_dataset(run_id, **context.dataset)
-        tracker.set_tags(
-            run_id, commit=context.commit, data=manifest.fingerprint, seed=experiment.seed
-        )
+        tracker.set_tags(run_id, commit=context.commit, seed=experiment.seed)
         with tracker.files(run_id) as files:
             (files / "experiment.yaml").write_text(experiment.as_yaml(), encoding="utf-8")
             manifest.write(files)
@@ -143,44 +141,60 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Cont
 
 def check_same_images(context: Context) -> None:
     """Refuse to go on with a study on other images than it was begun with."""
-    run = context.tracker.client.get_run(context.study_run)
-    begun, now = run.data.tags.get("faceseg.data"), context.manifest.fingerprint
-    if begun not in (None, now):
-        context.tracker.end(context.study_run, "FAILED")
-        raise UserError(
-            f"study {context.experiment.study} was begun on images with the fingerprint "
-            f"{begun[:12]}; those found now have {now[:12]}. Scores of the two cannot stand in one "
-            "table: bring the old images back, or give the experiment another name"
-        )
+    now = context.manifest.fingerprint
+    _hold_to(
+        context,
+        "data",
+        now,
+        lambda begun: (
+            f"on images with the fingerprint {begun[:12]}; those found now have "
+            f"{now[:12]}. Scores of the two cannot stand in one table: bring the old images back"
+        ),
+    )
 
 
 def check_same_backend(context: Context) -> None:
     """Refuse to go on on another of Keras's backends than the study was begun on."""
-    run = context.tracker.client.get_run(context.study_run)
-    begun, now = run.data.tags.get("faceseg.backend"), preferred()
-    if begun not in (None, now):
-        context.tracker.end(context.study_run, "FAILED")
-        raise UserError(
-            f"study {context.experiment.study} was begun on {begun}; this process runs on {now}. "
-            "One seed draws other weights there, so the two would be trials of two studies: set "
-            f"KERAS_BACKEND={begun}, or give the experiment another name"
-        )
-    context.tracker.set_tags(context.study_run, backend=now)
+    now = preferred()
+    _hold_to(
+        context,
+        "backend",
+        now,
+        lambda begun: (
+            f"on {begun}; this process runs on {now}. One seed draws other weights "
+            f"there, so the two would be trials of two studies: set KERAS_BACKEND={begun}"
+        ),
+    )
 
 
 def check_same_masks(context: Context) -> None:
     """Refuse to go on if this program draws other occluders than the one that began the study."""
-    run = context.tracker.client.get_run(context.study_run)
-    begun = run.data.tags.get("faceseg.occlusion_masks")
     now = mask_checksum(context, os.cpu_count() or 1)
+    _hold_to(
+        context,
+        "occlusion_masks",
+        now,
+        lambda begun: (
+            f"with occluders whose checksum is {begun[:12]}; this program draws "
+            f"{now[:12]}. Scores of the two cannot stand in one table: go on with the version that "
+            "began it"
+        ),
+    )
+
+
+def _hold_to(context: Context, tag: str, now: str, differently: Callable[[str], str]) -> None:
+    """Keep a tag of the study's run, or refuse to go on if it was begun with another value.
+
+    differently: how it was begun, how it is now, and what to do, in words.
+    """
+    begun = context.tracker.client.get_run(context.study_run).data.tags.get(f"faceseg.{tag}")
     if begun not in (None, now):
         context.tracker.end(context.study_run, "FAILED")
         raise UserError(
-            f"study {context.experiment.study} was begun with occluders whose checksum is "
-            f"{begun[:12]}; this program draws {now[:12]}. Scores of the two cannot stand in one "
-            "table: go on with the version that began it, or give the experiment another name"
+            f"study {context.experiment.study} was begun {differently(begun)}, or give the "
+            "experiment another name"
         )
-    context.tracker.set_tags(context.study_run, occlusion_masks=now)
+    context.tracker.set_tags(context.study_run, **{tag: now})
 
 
 def budget(experiment: Experiment) -> str:

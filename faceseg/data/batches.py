@@ -21,16 +21,15 @@ from faceseg.data.split import Split
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-class TrainingBatches(keras.utils.PyDataset):
-    """One epoch of a split: every image once, shuffled and augmented by (seed, epoch).
+class TrainingBatches:
+    """The epochs of a split: every image once in each, shuffled and augmented by (seed, epoch).
 
     The images are dealt out over ceil(N / batch_size) batches as evenly as can be, so that
     batches differ by one image at most: none is dropped, and no last batch of one image spoils
     a BatchNorm (9 images by 8 are 5 and 4, not 8 and 1).
 
-    `epoch` is set by whoever trains, before each epoch: Keras's own end of an epoch is no
-    measure, since it also comes when a model is built on a first look at the data. A batch
-    depends on seed, epoch and its number alone: they may be asked for in any order, and twice.
+    A batch depends on seed, epoch and its number alone: they may be asked for in any order, and
+    twice. `len` is the number of batches of an epoch.
     """
 
     def __init__(
@@ -45,14 +44,12 @@ class TrainingBatches(keras.utils.PyDataset):
     ) -> None:
         if batch_size < 1 or len(split) < 1:
             raise ValueError(f"{len(split)} images in batches of {batch_size}: expected 1 or more")
-        super().__init__()
         self.split = split
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
         self.classes = classes
         self.threads = threads
-        self.epoch = 0
         self._images, self._labels = np.asarray(split.images), np.asarray(split.labels)
         bounds = np.linspace(0, len(split), len(self) + 1).astype(int).tolist()
         self._bounds = list(pairwise(bounds))
@@ -60,10 +57,6 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
-
-    def __getitem__(self, index: int) -> Batch:
-        """Return images (B, H, W, 3) and labels (B, H, W) of one batch."""
-        return self.batch(self.epoch, index)
 
     def ahead(self, first: int, last: int) -> Generator[Batch]:
         """Yield all batches of the epochs `first` to `last`, made ahead in a thread.
@@ -75,7 +68,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return in_order(lambda place: self.batch(*place), places, 1)
 
     def batch(self, epoch: int, index: int) -> Batch:
-        """Return one batch of any epoch."""
+        """Return images (B, H, W, 3) and labels (B, H, W) of one batch of any epoch."""
         begin, end = self._bounds[index]
         rows = self.order(epoch)[begin:end]
         images = np.empty((len(rows), *self._images.shape[1:]), dtype=np.uint8)
