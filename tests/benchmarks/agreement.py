@@ -209,14 +209,19 @@ def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
     return [compared(way, expected, labels, classes) for way, labels in by_way.items()]
 
 
-def main() -> None:
-    """Measure and print."""
+def given_photographs_and_network(description: str | None) -> argparse.Namespace:
+    """Read `photographs` and `network` off the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--network", type=Path, required=True, help="A trained .keras file.")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    given = given_photographs_and_network(__doc__)
     with TemporaryDirectory(prefix="faceseg-agreement-") as folder:
         rows = measured(given.network.resolve(), given.photographs, Path(folder))
     pixels = sum(height * width for height, width in SIZES)

@@ -9,7 +9,6 @@ grid by faceseg, so that nothing but the runtime may differ, and whole, as a pag
 browser decodes and shrinks it. The table is Markdown.
 """
 
-import argparse
 import base64
 import functools
 import json
@@ -31,7 +30,12 @@ from playwright.sync_api import Page, sync_playwright
 
 from faceseg.data.images import read_image, resize_image
 from faceseg.predictor import Predictor, load
-from tests.benchmarks.agreement import compared, run_faceseg, write_photographs
+from tests.benchmarks.agreement import (
+    compared,
+    given_photographs_and_network,
+    run_faceseg,
+    write_photographs,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "export.md"
 PACKAGE = "onnxruntime-web@1.30.0"
@@ -191,12 +195,7 @@ def measured(network: Path, photographs: Sequence[Path], folder: Path) -> Iterat
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photographs", type=Path, nargs="+")
-    parser.add_argument("--network", type=Path, required=True, help="A trained .keras file.")
-    given = parser.parse_args()
+    given = given_photographs_and_network(__doc__)
     with TemporaryDirectory(prefix="faceseg-browser-") as folder:
         found = list(measured(given.network.resolve(), given.photographs, Path(folder)))
         manifest = Path(folder) / "node_modules" / "onnxruntime-web" / "package.json"
