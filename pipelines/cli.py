@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from faceseg.backends import preferred
+from faceseg.backends import NAMES, preferred
 from faceseg.errors import UserError
 from pipelines import cli_models, cli_use
 from pipelines.arguments import ExperimentFile, Overrides, check_runs, console, load
@@ -211,6 +211,16 @@ def main() -> None:
         app()
     except UserError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
+        raise SystemExit(2) from None
+    except ModuleNotFoundError as error:
+        if error.name not in NAMES:
+            raise
+        typer.secho(
+            f"error: Keras is to run on {error.name}, which is not installed here; install it, or "
+            "set KERAS_BACKEND to one that is",
+            fg="red",
+            err=True,
+        )
         raise SystemExit(2) from None
     except Followed:
         raise

@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 
+from faceseg import backends
 from faceseg.backends import preferred
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
@@ -85,6 +86,7 @@ def search_and_finals(context: Context, console: Console, sender: Sender) -> Non
 
 def check(experiment: Experiment) -> None:
     """Refuse what cannot work before anything is made."""
+    backends.check()
     settings = experiment.robustness
     for key, suite, kinds in (
         ("kinds", OCCLUSION, settings.kinds),

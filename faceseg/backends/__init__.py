@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from faceseg.errors import UserError
+
 NAMES = ("tensorflow", "jax", "torch")  # in the order of preference
 
 
@@ -21,3 +23,16 @@ def preferred(environment: Mapping[str, str] = os.environ) -> str:
     if given := environment.get("KERAS_BACKEND"):
         return given
     return next((name for name in NAMES if find_spec(name) is not None), NAMES[0])
+
+
+def check() -> None:
+    """Raise UserError if the preferred backend is none of Keras's, or is not installed here."""
+    name = preferred()
+    if name not in NAMES:
+        raise UserError(f"KERAS_BACKEND is {name!r}; expected one of {', '.join(NAMES)}")
+    if find_spec(name) is None:
+        there = [each for each in NAMES if find_spec(each)]
+        raise UserError(
+            f"Keras is to run on {name}, which is not installed here; installed: "
+            f"{', '.join(there) or 'no backend'}. Install it, or set KERAS_BACKEND to one that is"
+        )

@@ -14,6 +14,7 @@ from faceseg import backends, devices
 from faceseg.backends import NAMES, preferred
 from faceseg.backends.device import fraction
 from faceseg.devices import is_out_of_memory, resolve_precision
+from faceseg.errors import UserError
 
 BACKENDS = [name for name in NAMES if find_spec(name)]  # CI has TensorFlow and JAX
 CALLED = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
@@ -112,6 +113,23 @@ def test_without_a_setting_the_first_backend_that_is_installed_is_taken(
 ) -> None:
     monkeypatch.setattr(backends, "find_spec", lambda name: name if name in installed else None)
     assert preferred({"KERAS_BACKEND": given}) == chosen
+
+
+@pytest.mark.parametrize(
+    ("given", "installed", "words"),
+    [
+        ("tensroflow", {"tensorflow"}, "'tensroflow'; expected one of tensorflow, jax, torch"),
+        ("jax", {"tensorflow"}, "run on jax, which is not installed here; installed: tensorflow"),
+        ("", set(), "run on tensorflow, which is not installed here; installed: no backend"),
+    ],
+)
+def test_a_backend_that_is_not_there_is_told_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, given: str, installed: set[str], words: str
+) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setenv("KERAS_BACKEND", given)
+    with pytest.raises(UserError, match=words):
+        backends.check()
 
 
 class ResourceExhaustedError(Exception):
