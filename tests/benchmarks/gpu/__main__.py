@@ -6,7 +6,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 from tests.benchmarks.gpu import card, parts
 from tests.benchmarks.gpu.parts import Machine, Row
 
+TOGETHER = ("equality", "neighbours", "precision", "study")  # nothing is timed in these
+TIMED = ("sharing", "throughput")
 PACKAGES = ("keras", "jax", "torch", "ray", "optuna", "mlflow")
 
 
@@ -30,21 +32,27 @@ def attempt(name: str, part: Callable[[], list[Row]]) -> dict[str, Any]:
     return found
 
 
-def check(machine: Machine) -> dict[str, Any]:
-    """Run all parts, and return what each came to."""
-    size, train = (128, 256) if machine.gpu else (32, 24)
+def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
+    """Run the parts that are wanted, and return what each came to."""
+    size, train = (256, 384) if machine.gpu else (32, 24)
     pack = parts.faces(machine, size, train)
-    together: dict[str, Callable[[], list[Row]]] = {
+    all_parts: dict[str, Callable[[], list[Row]]] = {
         "equality": lambda: parts.equality(machine),
         "neighbours": lambda: parts.neighbours(machine, pack, size),
         "precision": lambda: parts.precision(machine, pack, size),
         "study": lambda: parts.study(machine),
+        "sharing": lambda: parts.sharing(machine, pack, size),
+        "throughput": lambda: parts.throughput(machine),
     }
-    with ThreadPoolExecutor(len(together)) as pool:
-        begun = {name: pool.submit(attempt, name, part) for name, part in together.items()}
-    found = {name: each.result() for name, each in begun.items()}
-    found["sharing"] = attempt("sharing", lambda: parts.sharing(machine, pack, size))
-    found["throughput"] = attempt("throughput", lambda: parts.throughput(machine))
+    found: dict[str, Any] = {}
+    for group in (TOGETHER, *((name,) for name in TIMED)):
+        with ThreadPoolExecutor(len(group)) as pool:
+            begun = {
+                name: pool.submit(attempt, name, all_parts[name])
+                for name in group
+                if name in wanted
+            }
+        found |= {name: each.result() for name, each in begun.items()}
     return found
 
 
@@ -86,6 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), help="a folder")
     parser.add_argument("--seconds", type=float, default=540, help="what is not done then is left")
+    parser.add_argument(
+        "--only", nargs="+", choices=TOGETHER + TIMED, default=TOGETHER + TIMED, metavar="PART",
+        help=f"these parts of it: {', '.join(TOGETHER + TIMED)}",
+    )  # fmt: skip
     parser.add_argument("--cpu", action="store_true", help="no card: at toy size, to try it")
     given = parser.parse_args()
     try:
@@ -95,7 +107,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         machine = Machine(Path(folder), not given.cpu, time.monotonic() + given.seconds)
-        found = check(machine)
+        found = check(machine, given.only)
         text = markdown(what, found)
         (given.out / "gpu-check.json").write_text(json.dumps({"machine": what, "parts": found}))
         (given.out / "gpu-check.md").write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,11 @@ class Machine:
 
     def start(self, module: str, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
         """Start a module in a process of its own."""
-        variables = {"JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"), **environment}
+        variables = {
+            "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
+            "TORCHINDUCTOR_COMPILE_THREADS": "4",  # of each process; several compile at once
+            **environment,
+        }
         return subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
             env={**os.environ, **variables}, text=True,
@@ -193,8 +198,9 @@ def wave(
     machine: Machine, children: Sequence[tuple[str, str, str, str, float, Sequence[int]]]
 ) -> Any:
     """Start step processes, wait until all are ready, then let one after the other measure."""
-    size, seconds = (256, 2.5) if machine.gpu else (64, 0.3)
+    size, seconds = (256, 1.8) if machine.gpu else (64, 0.3)
     processes = []
+    left = machine.left  # none is started when there is none
     for kind, backend, network, kind_of_number, share, batches in children:
         processes.append(
             machine.start(
@@ -202,10 +208,13 @@ def wave(
                 share if machine.gpu else 0, *batches, KERAS_BACKEND=backend,
             )
         )  # fmt: skip
+    late = threading.Timer(left, lambda: [each.kill() for each in processes])
+    late.start()
     with ThreadPoolExecutor(len(processes)) as pool:  # a pipe that nobody reads would fill
         first = list(
             pool.map(lambda each: each.stdout.readline() if each.stdout else "", processes)
         )
+    late.cancel()
     for child, process, line in zip(children, processes, first, strict=True):
         row = {"what": f"{child[0]} {child[1]}" if child[0] == "keras" else f"torch, {child[0]}"}
         row |= {"network": child[2], "numbers": child[3]}
@@ -221,23 +230,22 @@ def wave(
 
 
 def throughput(machine: Machine) -> list[Row]:
-    """Time the training step of every network: ours on JAX and torch, and plain torch."""
-    few, many = ((8, 64), (8, 16, 32, 64)) if machine.gpu else ((2,), (2, 4))
-    peers = (8, 32, 64) if machine.gpu else (2,)
+    """Time the training step of every network: ours on JAX and torch, and plain torch.
+
+    Three waves: ours on JAX, each process with its share of the card's memory; plain torch, whose
+    processes keep what they once used; what is compiled by neither.
+    """
+    batches, largest = ((8, 64), (64,)) if machine.gpu else ((2, 4), (4,))
     names = NETWORKS if machine.gpu else NETWORKS[:1]
-    rows: list[Row] = []
-    for numbers, share in (("mixed_bfloat16", 0.2), ("float32", 0.3)):
-        ours = [
-            ("keras", "jax", each, numbers, share, many if each == "unet" else few)
-            for each in names
-        ]
-        rows += wave(machine, ours)
-    for numbers in ("mixed_bfloat16", "float32"):
-        rows += wave(machine, [("eager", "torch", each, numbers, 1, peers) for each in names])
-    compiled = [("compiled", "torch", each, "mixed_bfloat16", 1, peers[-1:]) for each in names]
-    rows += wave(machine, compiled)
-    eager = [("keras", "torch", each, "mixed_bfloat16", 1, few) for each in names]
-    return rows + list(wave(machine, eager))
+    short, full = "mixed_bfloat16", "float32"
+    waves = (
+        [("keras", "jax", each, kind, 0.15, batches) for kind in (short, full) for each in names],
+        [("eager", "torch", each, short, 1, batches) for each in names]
+        + [("compiled", "torch", each, short, 1, largest) for each in names],
+        [("eager", "torch", each, full, 1, batches) for each in names]
+        + [("keras", "torch", each, short, 1, batches) for each in names],
+    )
+    return [row for children in waves for row in wave(machine, children)]
 
 
 def sharing(machine: Machine, pack: Path, size: int) -> list[Row]:
@@ -245,15 +253,16 @@ def sharing(machine: Machine, pack: Path, size: int) -> list[Row]:
     rows: list[Row] = []
     for count in (1, 2, 4):
         common = {
-            "pack": str(pack), "size": size, "share": 0.9 / count, "epochs": 6, "batch_size": 32,
+            "pack": str(pack), "size": size, "share": 0.9 / count, "epochs": 20, "batch_size": 32,
             "precision": "mixed", "threads": max(1, (os.cpu_count() or 4) // 4), "exact": False,
+            "together": [f"sharing-{count}-{number}" for number in range(count)],
         }  # fmt: skip
-        names = [f"sharing-{count}-{number}" for number in range(count)]
+        names = common["together"]
         started = [trial(machine, each, seeds=[5], **common) for each in names]
         for process in started:
             machine.finish(process)
         histories = [read(machine, each)["trainings"][0]["history"] for each in names]
-        begun = max(each[0]["time"] for each in histories)  # all have compiled by then
+        begun = max(each[0]["time"] for each in histories)  # they waited there for one another
         ended = min(each[-1]["time"] for each in histories)
         images = sum(
             each["images_per_second"] * each["epoch_seconds"]

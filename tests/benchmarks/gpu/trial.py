@@ -1,11 +1,13 @@
 """One training on drawn faces with a share of the card, as a worker does it.
 
 `python -m tests.benchmarks.gpu.trial FOLDER NAME '{"seed": 1, …}'` writes `NAME.json` into the
-folder: every epoch's figures, or `out_of_memory` with the reason.
+folder: every epoch's figures, or `out_of_memory` with the reason. After its first epoch, with
+everything compiled, it waits for the trials named by `together`.
 """
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,20 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
     settings = TrainingSettings(**{key: wanted[key] for key in SETTINGS if key in wanted})
     options = {"batch_norm_momentum": 0.9, **wanted.get("options", {})}
     found: dict[str, Any] = {"trainings": []}
+
+    def report(epoch: object) -> bool:
+        (folder / f"{name}.begun").touch()
+        while not all((folder / f"{each}.begun").exists() for each in wanted.get("together", [])):
+            time.sleep(0.01)
+        return True
+
     try:
         compiled = CompiledNetwork(Recipe("unet", (size, size), 11, options), settings)
         for seed in wanted["seeds"]:
             outcome = train(
                 compiled, settings,
                 Material(open_split(pack, "train"), open_split(pack, "val"), LAPA),
-                seed=seed, threads=threads, report=lambda epoch: True,
+                seed=seed, threads=threads, report=report,
                 folder=folder / "state" / f"{name}-{seed}",
             )  # fmt: skip
             history = [{"time": each.time, **each.metrics} for each in outcome.history]
