@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any, cast
 
@@ -19,8 +19,10 @@ from faceseg.backends.device import Device
 
 __all__ = [
     "Device",
+    "building",
     "claim",
     "fused_adam",
+    "fused_batch_norm",
     "is_out_of_memory",
     "parts",
     "resolve_precision",
@@ -117,6 +119,16 @@ def traced(
     return made
 
 
+def building() -> AbstractContextManager[Any]:
+    """Return a context in which to make a network, its first weights and its optimiser.
+
+    JAX compiles every draw for every shape, 130 small programs a network: on the processor, whose
+    compiler is faster than the card's.
+    """
+    made: AbstractContextManager[Any] = _backend().building()
+    return made
+
+
 def fused_adam() -> Callable[..., None] | None:
     """Return the backend's one operation for a step of Adam; None where Keras's own has to do.
 
@@ -125,6 +137,18 @@ def fused_adam() -> Callable[..., None] | None:
     tracing of a training step (11.5 to 5.9 s of a MobileNetV2 U-Net, 5.1 to 2.4 s of a SegNet).
     """
     found: Callable[..., None] | None = _backend().fused_adam()
+    return found
+
+
+def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]] | None:
+    """Return the backend's one operation for BatchNorm; None where Keras's own have to do.
+
+    It takes inputs (B, H, W, C), scale and offset (C), the moving mean and variance or None to
+    take the batch's, and epsilon; it returns the outputs and the mean and (biased) variance used.
+    Keras's own are a dozen passes over each map, in float32 whatever its type: a training step of
+    the U-Net at 256 px takes 1.21 times as long with them, in bfloat16 1.44 times.
+    """
+    found: Callable[..., tuple[Any, Any, Any]] | None = _backend().fused_batch_norm()
     return found
 
 

@@ -1,6 +1,7 @@
 """JAX: its client reads the environment once, when the first array is made."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -74,6 +75,21 @@ def traced(*_: Any, **__: Any) -> None:
 
 def fused_adam() -> None:
     """Return None: Keras's operations have to do."""
+
+
+def fused_batch_norm() -> None:
+    """Return None: Keras's operations have to do."""
+
+
+def building() -> AbstractContextManager[Any]:
+    """Return a context in which arrays are made on the processor; see `faceseg.devices.building`.
+
+    What is made there is bound to no device: the first training step takes it to its own.
+    """
+    if jax.default_backend() == "cpu" or keras.distribution.distribution() is not None:
+        return nullcontext()
+    made: AbstractContextManager[Any] = jax.default_device(jax.local_devices(backend="cpu")[0])
+    return made
 
 
 def version() -> str:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from faceseg.backends.device import Device, fraction, missing, one_training_on_several
@@ -81,6 +83,37 @@ def fused_adam() -> Callable[..., None]:
         )
 
     return apply
+
+
+def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
+    """Return one operation a layer; see `faceseg.devices.fused_batch_norm`."""
+    nothing = np.zeros(0, np.float32)
+
+    def normalise(
+        inputs: Any, scale: Any, offset: Any, moving: tuple[Any, Any] | None, epsilon: float
+    ) -> tuple[Any, Any, Any]:
+        mean, variance = moving or (nothing, nothing)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.convert_to_tensor(scale, tf.float32),
+            offset=tf.convert_to_tensor(offset, tf.float32),
+            mean=tf.convert_to_tensor(mean, tf.float32),
+            variance=tf.convert_to_tensor(variance, tf.float32),
+            epsilon=epsilon,
+            is_training=moving is None,
+        )
+        if moving is None:
+            # It tells the variance of what the batch was drawn from: times n / (n - 1).
+            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
+            variance = variance * (count - 1) / count
+        return outputs, mean, variance
+
+    return normalise
+
+
+def building() -> AbstractContextManager[None]:
+    """Return a context that changes nothing: arrays are made where they are used."""
+    return nullcontext()
 
 
 def version() -> str:

@@ -1,6 +1,6 @@
 """torch: threads at any time, a card's memory by a fraction, and where Keras puts tensors."""
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -39,6 +39,15 @@ def traced(*_: Any, **__: Any) -> None:
 
 def fused_adam() -> None:
     """Return None: Keras's operations have to do."""
+
+
+def fused_batch_norm() -> None:
+    """Return None: Keras's operations have to do."""
+
+
+def building() -> AbstractContextManager[None]:
+    """Return a context that changes nothing: arrays are made where they are used."""
+    return nullcontext()
 
 
 def version() -> str:

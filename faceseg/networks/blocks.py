@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from faceseg.networks.checks import check_word
-from faceseg.networks.layers import ReversedChannels
+from faceseg.networks.layers import BatchNorm, ReversedChannels
 
 # How 0 to 255 is scaled, times and plus: to [-1, 1] or to [0, 1].
 PIXELS = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
@@ -75,7 +75,7 @@ def normalise_and_rectify(
     inputs: keras.KerasTensor, name: str, momentum: float
 ) -> keras.KerasTensor:
     """Return ReLU(BatchNorm(inputs))."""
-    outputs = layers.BatchNormalization(momentum=momentum, name=f"{name}_bn")(inputs)
+    outputs = BatchNorm(momentum=momentum, name=f"{name}_bn")(inputs)
     return layers.ReLU(name=f"{name}_relu")(outputs)
 
 

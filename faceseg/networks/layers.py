@@ -1,4 +1,5 @@
-"""Layers that Keras lacks, in keras.ops alone: TensorFlow, JAX and torch run the same.
+"""Layers that Keras lacks, or has slower; in keras.ops and what `faceseg.devices` has for each
+backend, so TensorFlow, JAX and torch run the same.
 
 Each is registered under "faceseg", so a saved model loads with `safe_mode=True` once this
 module is imported. All work on channels-last tensors of static height and width.
@@ -14,7 +15,36 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from faceseg.devices import fused_batch_norm
+
 Dimensions = Sequence[int | None]
+
+
+@keras.saving.register_keras_serializable(package="faceseg")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Keras's BatchNormalization, in the backend's one operation where it has one.
+
+    The same weights under the same names, and the same results but for the order of sums. Over the
+    last axis of (B, H, W, C); what Keras's takes besides (masks, renormalisation) is left to it.
+
+    Source: Ioffe and Szegedy 2015.
+    """
+
+    def call(
+        self, inputs: keras.KerasTensor, training: bool | None = None, mask: Any = None
+    ) -> keras.KerasTensor:
+        """Return the maps normalised; while training by their own mean and variance."""
+        normalise = fused_batch_norm()
+        plain = self.axis in (-1, 3) and len(inputs.shape) == 4 and self.scale and self.center
+        if normalise is None or mask is not None or self.renorm or not plain:
+            return super().call(inputs, training=training, mask=mask)
+        if not (training and self.trainable):
+            moving = (self.moving_mean, self.moving_variance)
+            return normalise(inputs, self.gamma, self.beta, moving, self.epsilon)[0]
+        outputs, mean, variance = normalise(inputs, self.gamma, self.beta, None, self.epsilon)
+        for average, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average * self.momentum + new * (1.0 - self.momentum))
+        return outputs
 
 
 @keras.saving.register_keras_serializable(package="faceseg")

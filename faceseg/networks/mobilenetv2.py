@@ -17,6 +17,7 @@ from keras import layers
 
 from faceseg.errors import UserError
 from faceseg.networks.blocks import scaled_filters
+from faceseg.networks.layers import BatchNorm
 
 # (filters, stride) of the 17 blocks; the first does not expand, the others by six.
 BLOCKS = (
@@ -139,4 +140,4 @@ def mix_channels(inputs: keras.KerasTensor, filters: int, name: str) -> keras.Ke
 
 def normalise(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
     """Return BatchNorm with MobileNetV2's epsilon, 0.001."""
-    return layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=name)(inputs)
+    return BatchNorm(epsilon=1e-3, momentum=momentum, name=name)(inputs)

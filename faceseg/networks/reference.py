@@ -24,6 +24,7 @@ from faceseg.networks.blocks import (
 )
 from faceseg.networks.checks import check_arguments
 from faceseg.networks.encoder import load_encoder_weights, refuse_encoder_weights
+from faceseg.networks.layers import BatchNorm
 from faceseg.networks.mobilenetv2 import encode
 
 UNET_FILTERS = (512, 256, 128, 64)  # decoder, strides 16 to 2
@@ -160,7 +161,7 @@ def two_convolutions(
         outputs = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{step}_conv")(
             outputs
         )
-        outputs = layers.BatchNormalization(momentum=momentum, name=f"{step}_bn")(outputs)
+        outputs = BatchNorm(momentum=momentum, name=f"{step}_bn")(outputs)
     return outputs
 
 
