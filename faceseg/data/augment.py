@@ -6,6 +6,7 @@ the batch size or the thread, so a resumed training sees what it would have seen
 Shapes: H rows, W columns.
 """
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -68,8 +69,8 @@ def draw(settings: Augmentation, seed: Seed) -> Change:
         key=np.array([run, epoch], dtype=np.uint64),
         counter=np.array([0, 0, 0, index], dtype=np.uint64),
     )
-    turn, zoom, x, y, light, contrast = np.random.Generator(bits).uniform(-1, 1, 6).tolist()
-    mirror = np.random.Generator(bits).random()
+    *drawn, mirror = np.random.Generator(bits).random(7).tolist()
+    turn, zoom, x, y, light, contrast = (2 * each - 1 for each in drawn)
     strength = settings.strength
     return Change(
         degrees=turn * settings.rotation_degrees * strength,
@@ -111,12 +112,15 @@ def matrix(change: Change, height: int, width: int) -> NDArray[np.float64]:
 
     Turned and scaled about the image's centre, which lies at ((W - 1) / 2, (H - 1) / 2).
     """
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    angle = np.deg2rad(change.degrees)
-    cosine, sine = change.scale * np.cos(angle), change.scale * np.sin(angle)
-    linear = np.array([[cosine, -sine], [sine, cosine]])
-    shift = np.array([change.shift_x * width, change.shift_y * height])
-    return np.column_stack([linear, centre - linear @ centre + shift])
+    x, y = (width - 1) / 2, (height - 1) / 2
+    angle = math.radians(change.degrees)
+    cosine, sine = change.scale * math.cos(angle), change.scale * math.sin(angle)
+    return np.array(
+        [
+            [cosine, -sine, x - (cosine * x - sine * y) + change.shift_x * width],
+            [sine, cosine, y - (sine * x + cosine * y) + change.shift_y * height],
+        ]
+    )
 
 
 def _warped(image: Pixels, labels: Pixels, change: Change) -> tuple[Pixels, Pixels]:
