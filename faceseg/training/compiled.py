@@ -16,7 +16,7 @@ import numpy as np
 
 from faceseg import networks
 from faceseg.confusion_metric import ConfusionMatrix
-from faceseg.devices import set_precision
+from faceseg.devices import building, set_precision
 from faceseg.losses import CrossEntropyDice
 from faceseg.networks import is_encoder_variable, training_model
 from faceseg.training.draws import Draws
@@ -117,18 +117,22 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe, settings: TrainingSettings) -> None:
         set_precision(settings.precision)
         self.recipe = recipe
-        self.network = recipe.build(seed=0)
+        with building():
+            self._make(settings)
+        self.steps = Steps(self.model, recipe.image_size)
+        # Float16 wraps the optimiser in one that scales the loss: its variables count too.
+        self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
+
+    def _make(self, settings: TrainingSettings) -> None:
+        self.network = self.recipe.build(seed=0)
         self._graph = training_model(self.network)
         self._draws = Draws(self._graph, seed=0)
         self._draws_agree: bool | None = None  # with a fresh build; not tried yet
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
-        self.model.measure(recipe.num_classes)
+        self.model.measure(self.recipe.num_classes)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile(optimizer=self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
-        self.steps = Steps(self.model, recipe.image_size)
-        # Float16 wraps the optimiser in one that scales the loss: its variables count too.
-        self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
 
     @property
     def optimizer_variables(self) -> list[Any]:
@@ -144,7 +148,9 @@ class CompiledNetwork:
     def reset(self, settings: TrainingSettings, seed: int, total_steps: int) -> None:
         """Make everything as new for a training of `total_steps` steps with this seed."""
         set_precision(settings.precision)
-        for mine, new in zip(self._graph.variables, self._weights(seed), strict=True):
+        with building():
+            weights = self._weights(seed)
+        for mine, new in zip(self._graph.variables, weights, strict=True):
             mine.assign(new)
         self.model.cross_entropy_weight.assign(settings.cross_entropy_weight)
         self.model.dice_weight.assign(settings.dice_weight)

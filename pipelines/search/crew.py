@@ -46,9 +46,13 @@ class Crew:
         self._still_born: list[bool] = []
         self._working: dict[Any, Member] = {}
         self._room = Room(size)
-        # Where JAX keeps compiled programs: what one worker compiled, the others read.
+        # Where JAX keeps compiled programs: what one worker compiled, the others read. Small ones
+        # too: the first weights of a network take 130 of them, 10 s on a processor, 0.2 s read.
         kept = (context.experiment.storage / "compiled").resolve()
-        self._compiled = {"JAX_COMPILATION_CACHE_DIR": str(kept)}
+        self._compiled = {
+            "JAX_COMPILATION_CACHE_DIR": str(kept),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
 
     @property
     def busy(self) -> bool:

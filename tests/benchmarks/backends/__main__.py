@@ -36,18 +36,24 @@ def start(task: str, folder: Path, backend: str, gpus: float = 0.0) -> "subproce
     )  # fmt: skip
 
 
-def finish(process: "subprocess.Popen[str]") -> None:
-    """Wait for a task; RuntimeError with what it said if it failed."""
-    said, _ = process.communicate()
+def finish(process: "subprocess.Popen[str]", seconds: float | None = None) -> None:
+    """Wait for a task; RuntimeError with what it said if it failed, TimeoutError if it is late."""
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise TimeoutError(f"{' '.join(map(str, process.args))} was not done in time") from None
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, process.args))} failed:\n{said[-3000:]}")
 
 
-def equality(folder: Path, backends: Sequence[str], gpus: float = 0.0) -> Rows:
-    """Return a row a network and pair of backends."""
-    finish(start("equality", folder, backends[0], gpus))  # it writes the common weights
+def equality(
+    folder: Path, backends: Sequence[str], gpus: float = 0.0, seconds: float | None = None
+) -> Rows:
+    """Return a row a network and pair of backends; each task has so many seconds."""
+    finish(start("equality", folder, backends[0], gpus), seconds)  # it writes the common weights
     for process in [start("equality", folder, each, gpus) for each in backends[1:]]:
-        finish(process)
+        finish(process, seconds)
     rows: Rows = []
     for name, (one, other) in itertools.product(NETWORKS, itertools.combinations(backends, 2)):
         mine, theirs = (np.load(folder / f"{each}-{name}.npz") for each in (one, other))

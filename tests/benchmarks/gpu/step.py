@@ -71,6 +71,7 @@ def torch_runs(network: str, precision: str, how: str) -> tuple[Any, Peak]:
     from tests.benchmarks.torch_training import adamw, training_step
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True  # its fastest kernels, as JAX tries for its own
     model = torch_networks.build(network, CLASSES, own_padding=True).to(device)
     step = training_step(
         model, adamw(model),

@@ -28,7 +28,7 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
 
     pack, size = Path(wanted["pack"]), int(wanted["size"])
     settings = TrainingSettings(**{key: wanted[key] for key in SETTINGS if key in wanted})
-    options = {"batch_norm_momentum": 0.9, **wanted.get("options", {})}
+    options = wanted.get("options", {"batch_norm_momentum": 0.9})
     found: dict[str, Any] = {"trainings": []}
 
     def report(epoch: object) -> bool:
