@@ -31,7 +31,7 @@ from faceseg.training.watch import NonFiniteLossError, OnStep, Watch
 __all__ = ["Epoch", "Material", "NonFiniteLossError", "OnStep", "Outcome", "best_of", "train"]
 
 # The Dice of `val/loss` is taken batch by batch: one size for all trials, whatever they train at.
-VALIDATION_BATCH = 8
+VALIDATION_BATCH = 16
 
 End = Literal["finished", "stopped early", "pruned"]
 Report = Callable[[Epoch], bool]
