@@ -65,7 +65,7 @@ class Evaluation:
         return found
 
 
-def evaluate(predictor: Predictor, split: Split, batch_size: int = 8) -> Evaluation:
+def evaluate(predictor: Predictor, split: Split, batch_size: int = 16) -> Evaluation:
     """Score every image of a split that keeps its originals, on their own size."""
     classes = len(predictor.classes)
     matrices, edges, outlines = [], [], []
@@ -90,7 +90,7 @@ def outline_length(labels: Labels) -> int:
 
 
 def own_size_logits(
-    predictor: Predictor, cases: Iterable[Case], batch_size: int = 8
+    predictor: Predictor, cases: Iterable[Case], batch_size: int = 16
 ) -> Iterator[tuple[Labels, NDArray[np.float32]]]:
     """Yield truth (H, W) and logits (H, W, C) for pairs of image and truth, in their order."""
     waiting = iter(cases)

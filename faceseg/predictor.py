@@ -6,7 +6,8 @@ are brought back bilinearly with pixel centres kept, and the argmax is taken the
 the image's own size are the network's, not an enlarged small map.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,22 @@ class Predictor:
     def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return logits (N, h, w, C) on the network's grid of images of any sizes."""
         batch = np.stack([resize_image(image, self.grid) for image in images])
-        return np.asarray(self.network.predict_on_batch(batch), dtype=np.float32)
+        return np.asarray(self._answer(batch), dtype=np.float32)
+
+    @cached_property
+    def _answer(self) -> Callable[[NDArray[np.uint8]], Any]:
+        """The network's answer to a batch: of Keras's networks traced once for batches of any size.
+
+        Keras's own `predict_on_batch` traces for the first two sizes, half a second each.
+        """
+        network = self.network
+        answer: Callable[[NDArray[np.uint8]], Any] = network.predict_on_batch
+        if not hasattr(network, "make_predict_function"):  # an exported one: no Keras is loaded
+            return answer
+        from faceseg.devices import traced
+
+        shape = (None, *self.grid, 3)
+        return traced(lambda batch: network(batch, training=False), [shape]) or answer
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
         """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3)."""

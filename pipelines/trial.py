@@ -49,7 +49,7 @@ class Bench:
         self.context = context
         self.threads = threads
         self.clock = clock or Stopwatch()
-        self._compiled: dict[str, CompiledNetwork] = {}
+        self._compiled: dict[str, tuple[CompiledNetwork, Predictor]] = {}
         self._names: dict[str, str] = {}  # of what is compiled
         self._jobs = 0
 
@@ -65,13 +65,13 @@ class Bench:
             outbox = self._begin(job)
         try:
             with machine_watched(outbox):
-                outcome, compiled = self._train(job, outbox, checkpoints, line)
+                outcome, predictor = self._train(job, outbox, checkpoints, line)
         except NonFiniteLossError as failure:
             outbox.once(self._times(), time.time())
             outbox.tags(state="failed", reason=failure)
             outbox.end("FAILED")
             return Result(None, reason=str(failure))
-        self._conclude(job, outbox, outcome, compiled)
+        self._conclude(job, outbox, outcome, predictor)
         result = Result(_best(outcome), outcome.end == "pruned")
         with self.clock.phase(phases.LOGGING):
             outbox.tags(state="pruned" if result.pruned else "complete", end=outcome.end)
@@ -99,7 +99,7 @@ class Bench:
 
     def _train(
         self, job: Job, outbox: Outbox, checkpoints: Checkpoints, line: Line
-    ) -> tuple[Outcome, CompiledNetwork]:
+    ) -> tuple[Outcome, Predictor]:
         context = self.context
 
         def report(epoch: Epoch) -> bool:
@@ -111,7 +111,7 @@ class Bench:
                 return line.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
 
         with self.clock.phase(COMPILING):
-            compiled = self._compile(job)
+            compiled, predictor = self._compile(job)
         classes = context.experiment.data.class_set
         outcome = train(
             compiled,
@@ -124,15 +124,12 @@ class Bench:
             on_step=lambda epoch, percent, loss: line.progress(job.key, epoch, percent, loss),
             clock=self.clock,
         )
-        return outcome, compiled
+        return outcome, predictor
 
-    def _conclude(
-        self, job: Job, outbox: Outbox, outcome: Outcome, compiled: CompiledNetwork
-    ) -> None:
+    def _conclude(self, job: Job, outbox: Outbox, outcome: Outcome, predictor: Predictor) -> None:
         """Write and say everything that a trained network leaves behind."""
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
-        predictor = Predictor(compiled.network, classes)
         with self.clock.phase(phases.ARTIFACTS), outbox.files() as folder:
             origin = {
                 "architecture": context.experiment.networks[job.key.architecture][0],
@@ -145,7 +142,7 @@ class Bench:
                 "backend": keras.backend.backend(),
             }
             model_file = folder / "checkpoints" / "best.keras"
-            save(compiled.network, model_file, classes, origin)
+            save(predictor.network, model_file, classes, origin)
             history_table(outcome.history).to_csv(folder / "history.csv", index=False)
             (folder / "experiment.yaml").write_text(context.experiment.as_yaml(), encoding="utf-8")
             values = {
@@ -176,17 +173,20 @@ class Bench:
         """Return where the time since the last run went, and which of this process's jobs it is."""
         return {**phases.named(self.clock.lap()), phases.PLACE: self._jobs}
 
-    def _compile(self, job: Job) -> CompiledNetwork:
+    def _compile(self, job: Job) -> tuple[CompiledNetwork, Predictor]:
         data = self.context.experiment.data
         architecture, options = self.context.experiment.networks[job.key.architecture]
         recipe = Recipe(architecture, data.image_size, len(data.class_set), options)
         key = CompiledNetwork.key(recipe, job.settings)
-        compiled = self._compiled.pop(key, None) or CompiledNetwork(recipe, job.settings)
+        pair = self._compiled.pop(key, None)
+        if pair is None:
+            compiled = CompiledNetwork(recipe, job.settings)
+            pair = compiled, Predictor(compiled.network, data.class_set)
         while len(self._compiled) >= KEPT:
             del self._compiled[next(iter(self._compiled))]
-        self._compiled[key] = compiled
+        self._compiled[key] = pair
         self._names[key] = job.key.architecture
-        return compiled
+        return pair
 
     def _begin(self, job: Job) -> Outbox:
         """Say that an attempt at the job begins, and what the job is."""

@@ -25,7 +25,7 @@ def evaluate(
     limit: int,
     *,
     threads: int = 2,
-    batch_size: int = 8,
+    batch_size: int = 16,
 ) -> list[Condition]:
     """Score the first `limit` images of a split: clean first, then each kind and severity.
 

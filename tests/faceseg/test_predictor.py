@@ -4,6 +4,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -171,6 +172,29 @@ def test_anything_but_one_uint8_photograph_is_refused(image: NDArray[Any]) -> No
     for call in (predictor.predict, predictor.probabilities):
         with pytest.raises(ValueError, match=r"expected one uint8 RGB image \(H, W, 3\), got"):
             call(image)
+
+
+def test_a_keras_network_is_traced_once_and_its_present_weights_answer() -> None:
+    traces = []
+
+    class Heard(keras.layers.Conv2D):
+        def call(self, inputs: Any) -> Any:
+            traces.append(inputs.shape)
+            return super().call(inputs)
+
+    image = keras.Input((4, 4, 3))
+    network = keras.Model(image, Heard(11, 1, kernel_initializer="ones")(image))
+    predictor = Predictor(network, LAPA)
+    traces.clear()
+    for count in (1, 3, 2):
+        images = [np.full((8, 8, 3), 10 * place, np.uint8) for place in range(count)]
+        expected = np.arange(count)[:, None, None, None] * np.full((4, 4, 11), 30.0)
+        np.testing.assert_allclose(predictor.logits(images), expected)
+    if keras.backend.backend() == "tensorflow":  # the others trace for every size, or never
+        assert len(traces) == 1
+    network.set_weights([np.zeros((1, 1, 3, 11)), np.arange(11.0)])
+    answer = predictor.logits([np.full((8, 8, 3), 7, np.uint8)])
+    np.testing.assert_allclose(answer[0, 0, 0], np.arange(11.0))
 
 
 @pytest.mark.parametrize("names", [(), ("a.keras", "b.keras")])
