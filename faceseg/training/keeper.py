@@ -4,6 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from faceseg.errors import UserError
 from faceseg.stopwatch import CHECKPOINTS, Stopwatch
 from faceseg.training import checkpoint
@@ -42,7 +44,7 @@ class Keeper:
             checkpoint.restore(self.latest, m=model, o=optimizer)
             self.clock.add(stored.get("seconds", {}))  # 0.1.0 kept none
             history = [Epoch(**epoch) for epoch in stored["history"]]
-            self._save_best(history)  # the process may have died between the two files
+            self._save_best(history, model)  # the process may have died between the two files
         return history
 
     def save(self, history: list[Epoch]) -> None:
@@ -53,16 +55,15 @@ class Keeper:
                 "history": [asdict(epoch) for epoch in history],
                 "seconds": self.clock.seconds(),
             }
-            model, optimizer = self.compiled.model.variables, self.compiled.optimizer_variables
-            checkpoint.write(self.latest, state, m=model, o=optimizer)
-            self._save_best(history)
+            model = [np.asarray(each) for each in self.compiled.model.variables]
+            checkpoint.write(self.latest, state, m=model, o=self.compiled.optimizer_variables)
+            self._save_best(history, model)
 
     def restore_best(self) -> None:
         """Bring the best epoch's network back."""
         with self.clock.phase(CHECKPOINTS):
             checkpoint.restore(self.best, m=self.compiled.model.variables)
 
-    def _save_best(self, history: list[Epoch]) -> None:
+    def _save_best(self, history: list[Epoch], model: list[Any]) -> None:
         if best_of(history) is history[-1]:
-            state = {"epoch": history[-1].number}
-            checkpoint.write(self.best, state, m=self.compiled.model.variables)
+            checkpoint.write(self.best, {"epoch": history[-1].number}, m=model)
