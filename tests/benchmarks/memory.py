@@ -10,8 +10,8 @@ all trials after the first FIRST, by when every network is compiled.
 Then two processes map one pack of 512 images at 256 px and read all of it: what of the files each
 has in memory (RSS), and its share of it (PSS: a page that two hold counts half for each).
 
-Measured on 2 CPU cores that much other work kept busy: 1,219 MiB after 10 trials, 1,254 after 50
-(1,224 to 1,690 in between). The pack's 128 MiB were in both processes, 64 the share of each.
+Measured on 2 CPU cores: 1,142 MiB after 10 trials, 1,168 after 50, 0.32 MiB a trial. The pack's
+128 MiB were in both processes, 64 the share of each.
 """
 
 import logging
