@@ -1,6 +1,7 @@
 """Images a second from disk to batches of 256 px: the notebook's way and ours, on one core.
 
     python -m tests.benchmarks.input [--images 96] [--rounds 7]
+    python -m tests.benchmarks.input --parts     # what our augmentation of an image is made of
 
 The notebook decodes every image anew in each epoch: cv2 in a `numpy_function` of `tf.data`, one at
 a time, pixels as floats in [0, 1], labels one-hot; here written anew from its description, with
@@ -12,7 +13,8 @@ drawn at 512 px and stored as JPEG and PNG; all processes are bound to the same 
 import argparse
 import json
 import math
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +26,7 @@ from tests.benchmarks.contest import Contender, Work, contest, table
 from tests.benchmarks.machine import described
 
 SIZE, GRID, BATCH, CLASSES = 512, 256, 8, 11
+RUNS = 400  # of each part
 ROTATION, ZOOM, SHIFT = 10.0, 0.1, 0.1  # the report's: degrees, shares
 
 
@@ -130,6 +133,48 @@ def cost_of_augmentation(folder: Path) -> Work:
     return epoch
 
 
+def parts() -> Iterator[tuple[str, float]]:
+    """Yield what our augmentation of an image is made of, in milliseconds of processor time."""
+    from faceseg.classes import LAPA
+    from faceseg.data import augment
+    from faceseg.data.drawn import draw_face
+
+    cv2.setNumThreads(1)
+    face, settings = draw_face(("parts", 0), GRID), augment.Augmentation()
+    image, labels = face.image, face.labels
+    changes = [augment.draw(settings, (0, 1, index)) for index in range(RUNS)]
+    places = [augment.matrix(each, GRID, GRID) for each in changes]
+    four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    reflected = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
+    size = (GRID, GRID)
+    whole: dict[str, Callable[[int], Any]] = {
+        "together": lambda i: augment.augment(image, labels, settings, LAPA, (0, 1, i)),
+        "the draw": lambda i: augment.draw(settings, (0, 1, i)),
+        "a flip, of half of the images": lambda i: augment.flip(image, labels, LAPA),
+        "the map": lambda i: augment.matrix(changes[i], GRID, GRID),
+        "to four channels": lambda i: cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
+        "and back": lambda i: cv2.cvtColor(four, cv2.COLOR_RGBA2RGB),
+        "the image warped, four channels": lambda i: cv2.warpAffine(
+            four, places[i], size, **reflected
+        ),
+        "(three channels)": lambda i: cv2.warpAffine(image, places[i], size, **reflected),
+        "the labels warped": lambda i: cv2.warpAffine(
+            labels, places[i], size, flags=cv2.INTER_NEAREST, borderValue=255
+        ),
+        "light and contrast": lambda i: augment.apply(
+            image, labels, augment.Change(contrast=changes[i].contrast), LAPA
+        ),
+    }
+    for name, run in whole.items():
+        spent = []
+        for _ in range(7):
+            started = time.process_time()
+            for index in range(RUNS):
+                run(index)
+            spent.append(1000 * (time.process_time() - started) / RUNS)
+        yield name, min(spent)
+
+
 def main(arguments: Iterable[str] | None = None) -> None:
     """Draw the faces, let the pipelines run by turns, print the table."""
     parser = argparse.ArgumentParser(
@@ -137,8 +182,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--parts", action="store_true")
     given = parser.parse_args(None if arguments is None else list(arguments))
     print(described("tensorflow", "opencv-python-headless"), flush=True)
+    if given.parts:
+        for name, spent in parts():
+            print(f"{name:<34}{spent:.3f} ms")
+        return
     here = "tests.benchmarks.input"
     with TemporaryDirectory(prefix="faceseg-input-") as place:
         folder = Path(place)
