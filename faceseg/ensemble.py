@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.images import resize_image
 from faceseg.predictor import Predictor, enlarge, softmax
 
 
@@ -24,11 +23,7 @@ class _Together:
         height, width = images.shape[1:3]
         total = np.zeros((len(images), height, width, len(self.members[0].classes)), np.float32)
         for member in self.members:
-            given = images
-            if member.grid != (height, width):
-                given = np.stack([resize_image(image, member.grid) for image in images])
-            answers = np.asarray(member.network.predict_on_batch(given), dtype=np.float32)
-            for place, logits in enumerate(answers):
+            for place, logits in enumerate(member.logits(list(images))):
                 total[place] += softmax(enlarge(logits, (height, width)))
         return np.log(np.maximum(total / len(self.members), np.finfo(np.float32).tiny))
 

@@ -1,6 +1,6 @@
 """The parts of the check. Each returns rows; what it cannot do it raises, and the reason is told.
 
-Correctness first, all at once, since nothing is timed; then speed, one measurement after another.
+Speed first, one measurement after another; then correctness, all at once, since nothing is timed.
 """
 
 import json
@@ -206,8 +206,7 @@ def wave(machine: Machine, children: Sequence[Child]) -> Iterator[Row]:
         processes.append(
             machine.start(
                 "tests.benchmarks.gpu.step", kind, network, kind_of_number, size, seconds,
-                share if machine.gpu else 0, *batches,
-                KERAS_BACKEND=backend,
+                share if machine.gpu else 0, *batches, KERAS_BACKEND=backend,
             )
         )  # fmt: skip
     late = threading.Timer(left, lambda: [each.kill() for each in processes])
