@@ -1,8 +1,13 @@
 """The confusion matrix as a Keras metric: one pass over the logits, exact counts.
 
 Keras's own MeanIoU counts in int32, which overflows silently after 2^31 pixels of one
-kind (some 33,000 images at 256x256). Here a count is two int32 words, so it is exact to
+kind (some 33,000 images at 256x256). Here a count is two words of 30 bits, so it is exact to
 2^61 on every backend, JAX without 64-bit types included.
+
+TensorFlow keeps int32 variables and int32 arithmetic on the host: a training step on a
+graphics card would copy every label there and back, and XLA refuses to compile it. So the words
+have the type of `faceseg.devices.counter_type`, and class ids are computed as float32, which is
+exact for them.
 
 A step of a small network is short, so this must be too. Measured on one CPU thread at 8x64x64x11
 (CPU ms): argmax 1.8, the largest class by class 1.0; segment sum 0.7 and `bincount` 0.5, which
@@ -15,6 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceseg.devices import counter_type
 from faceseg.metrics import Counts
 
 _WORD = 2**30  # counts are high * _WORD + low, so that low + a batch still fits an int32
@@ -33,8 +39,9 @@ class ConfusionMatrix(keras.metrics.Metric):
         super().__init__(name=name, **kwargs)
         self.num_classes = num_classes
         shape = (num_classes, num_classes)
-        self.low = self.add_weight(shape, "zeros", dtype="int32", name="low")
-        self.high = self.add_weight(shape, "zeros", dtype="int32", name="high")
+        kind = counter_type()
+        self.low = self.add_weight(shape, "zeros", dtype=kind, name="low")
+        self.high = self.add_weight(shape, "zeros", dtype=kind, name="high")
 
     def update_state(
         self,
@@ -50,11 +57,12 @@ class ConfusionMatrix(keras.metrics.Metric):
         if sample_weight is not None:
             raise ValueError("ConfusionMatrix counts pixels: list it in `metrics`, without weights")
         classes = self.num_classes
-        true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        true = ops.reshape(ops.cast(y_true, "float32"), (-1,))
         pred = ops.reshape(_largest(ops.convert_to_tensor(y_pred)), (-1,))
         codes = ops.minimum(true * classes + pred, classes**2)
-        cells = ops.segment_sum(ops.ones_like(codes), codes, num_segments=classes**2 + 1)
-        low = self.low + ops.reshape(cells[:-1], (classes, classes))
+        scored = ops.cast(codes < classes**2, "int32")
+        cells = ops.segment_sum(scored, ops.cast(codes, "int32"), num_segments=classes**2 + 1)
+        low = self.low + ops.reshape(ops.cast(cells, self.low.dtype)[:-1], (classes, classes))
         carry = ops.floor_divide(low, _WORD)
         self.low.assign(low - carry * _WORD)
         self.high.assign(self.high + carry)
@@ -80,10 +88,10 @@ class ConfusionMatrix(keras.metrics.Metric):
 
 
 def _largest(logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the first class of the largest logit: (..., C) to int32 (...), as argmax does."""
+    """Return the first class of the largest logit: (..., C) to float32 (...), as argmax does."""
     best, *others = ops.unstack(logits, axis=-1)
     place = ops.zeros_like(best)
     for number, each in enumerate(others, 1):
         place = ops.maximum(place, ops.cast(each > best, place.dtype) * number)
         best = ops.maximum(best, each)
-    return ops.cast(place, "int32")
+    return ops.cast(place, "float32")

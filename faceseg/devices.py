@@ -21,9 +21,11 @@ __all__ = [
     "Device",
     "building",
     "claim",
+    "counter_type",
     "fused_adam",
     "fused_batch_norm",
     "is_out_of_memory",
+    "jit",
     "parts",
     "resolve_precision",
     "set_precision",
@@ -108,6 +110,14 @@ def set_precision(precision: str) -> None:
     keras.config.set_dtype_policy(resolve_precision(precision))
 
 
+def jit() -> Any:
+    """Return what Keras's `compile(jit_compile=…)` should be: "auto", or False.
+
+    False where TensorFlow sees no card: XLA halves the speed of a CPU.
+    """
+    return _backend().jit()
+
+
 def traced(
     function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool = False
 ) -> Callable[..., Any] | None:
@@ -127,6 +137,16 @@ def building() -> AbstractContextManager[Any]:
     """
     made: AbstractContextManager[Any] = _backend().building()
     return made
+
+
+def counter_type() -> str:
+    """Return the integer type of a counter that stays on the device: "int32" or "int64".
+
+    TensorFlow keeps int32 variables in host memory even where there is a card; JAX has no 64-bit
+    types by default.
+    """
+    found: str = _backend().COUNTER_TYPE
+    return found
 
 
 def fused_adam() -> Callable[..., None] | None:

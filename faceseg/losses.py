@@ -44,9 +44,10 @@ class CrossEntropyDice(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the scalar loss of labels (B, H, W) and logits (B, H, W, C)."""
         logits = ops.cast(y_pred, "float32")
-        labels = ops.cast(y_true, "int32")
+        # Compared as floats: TensorFlow compares int32 on the host, not on the card.
+        labels = ops.cast(y_true, "float32")
         scored = ops.cast(labels != IGNORE, "float32")
-        truth = ops.one_hot(ops.where(labels == IGNORE, 0, labels), logits.shape[-1])
+        truth = ops.one_hot(ops.cast(labels * scored, "int32"), logits.shape[-1])
         truth = ops.cast(truth, "float32") * scored[..., None]
         log_probability = ops.log_softmax(logits, axis=-1)
         count = ops.maximum(ops.sum(scored), 1.0)

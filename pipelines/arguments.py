@@ -29,7 +29,12 @@ def load(path: Path, override: list[str] | None) -> "Experiment":
     """Read an experiment; UserError says what is wrong in it."""
     from pipelines import config
 
-    return config.load(path, tuple(override or ()))
+    settings = config.load(path, tuple(override or ()))
+    if settings.training.precision == "mixed":  # MLflow is loaded only where it may matter
+        from pipelines.tracking.earlier import as_begun
+
+        settings = as_begun(settings)
+    return settings
 
 
 def check_runs(experiment: "Experiment", file: Path) -> None:

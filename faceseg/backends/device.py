@@ -32,8 +32,8 @@ def missing(gpus: float, backend: str, remedy: str) -> RuntimeError:
     long.
     """
     return RuntimeError(
-        f"this worker was given {gpus:g} GPU, but {backend} sees none; {remedy}, or set "
-        "resources.gpus to 0"
+        f"this worker was given {gpus:g} GPU, but {backend} sees none; {remedy}. To run on the "
+        "CPU: --set resources.gpus=0"
     )
 
 
@@ -41,5 +41,6 @@ def one_training_on_several(gpus: float, backend: str) -> RuntimeError:
     """Return the error of a backend that cannot spread one training over several cards."""
     return RuntimeError(
         f"this worker was given {gpus:g} GPUs; one training is spread over several cards on JAX "
-        f"alone, not on {backend}: set KERAS_BACKEND=jax, or resources.gpus to at most 1"
+        f"alone, not on {backend}: set KERAS_BACKEND=jax, or resources.gpus to at most 1, or to 0 "
+        "to run on the CPU"
     )

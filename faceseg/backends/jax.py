@@ -2,7 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import keras
@@ -12,6 +12,8 @@ from faceseg.backends.device import Device, fraction, missing
 # Read by XLA's thread pools, by the allocator of a card, and whether it takes its share at once:
 # grown as needed, a share costs what is used of it, and never more than the share.
 THREADS, SHARE, AT_ONCE = "NPROC", "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"
+
+COUNTER_TYPE = "int32"  # there are no 64-bit types by default
 
 _claimed: list[Device] = []  # the first claim of this process: it stands
 
@@ -67,6 +69,11 @@ def capability() -> tuple[int, int] | None:
         return None
     major, _, minor = str(card.compute_capability).partition(".")
     return int(major), int(minor or 0)
+
+
+def jit() -> Literal["auto"]:
+    """Leave it to Keras: XLA compiles every step, on the CPU too."""
+    return "auto"
 
 
 def traced(*_: Any, **__: Any) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 from faceseg.backends.device import Device, fraction, missing, one_training_on_several
 
 MIB = 2**20
+COUNTER_TYPE = "int64"  # int32 variables are kept in host memory
 
 
 def claim(threads: int, gpus: float) -> Device:
@@ -22,12 +23,12 @@ def claim(threads: int, gpus: float) -> Device:
     except RuntimeError:
         # Already started (a second claim in one process): the first claim stands.
         threads = tf.config.threading.get_intra_op_parallelism_threads()
-    cards = tf.config.list_physical_devices("GPU")
     if gpus <= 0:
         tf.config.set_visible_devices([], "GPU")
         return Device("cpu", "cpu", threads)
     if gpus > 1:
         raise one_training_on_several(gpus, "TensorFlow")
+    cards = tf.config.list_physical_devices("GPU")
     if not cards:
         remedy = "install faceseg[gpu] on a machine with an NVIDIA driver"
         raise missing(gpus, "TensorFlow", remedy)
@@ -43,6 +44,15 @@ def capability() -> tuple[int, int] | None:
         return None
     found = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")
     return (int(found[0]), int(found[1])) if found else None
+
+
+def jit() -> Literal["auto", False]:
+    """Return False where no card is visible; see `faceseg.devices.jit`.
+
+    Keras's own "auto" looks at all cards of the machine, those hidden from this process too, and
+    would compile for the CPU with XLA: 0.41 times the speed (reference U-Net, 256 px, batch 8).
+    """
+    return "auto" if tf.config.get_visible_devices("GPU") else False
 
 
 def traced(

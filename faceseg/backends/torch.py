@@ -1,12 +1,14 @@
 """torch: threads at any time, a card's memory by a fraction, and where Keras puts tensors."""
 
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from keras.src.backend.torch import core
 
 from faceseg.backends.device import Device, fraction, missing, one_training_on_several
+
+COUNTER_TYPE = "int32"
 
 
 def claim(threads: int, gpus: float) -> Device:
@@ -31,6 +33,11 @@ def claim(threads: int, gpus: float) -> Device:
 def capability() -> tuple[int, int] | None:
     """Return the compute capability of the first card, None without one or on the CPU by choice."""
     return torch.cuda.get_device_capability() if core.get_device() == "cuda" else None
+
+
+def jit() -> Literal["auto"]:
+    """Leave it to Keras: torch runs a step as it is written."""
+    return "auto"
 
 
 def traced(*_: Any, **__: Any) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from faceseg import networks
 from faceseg.confusion_metric import ConfusionMatrix
-from faceseg.devices import building, set_precision
+from faceseg.devices import building, jit, set_precision
 from faceseg.losses import CrossEntropyDice
 from faceseg.networks import is_encoder_variable, training_model
 from faceseg.training.draws import Draws
@@ -131,7 +131,7 @@ class CompiledNetwork:
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
         self.model.measure(self.recipe.num_classes)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
-        self.model.compile(optimizer=self.optimizer)
+        self.model.compile(optimizer=self.optimizer, jit_compile=jit())
         self.model.optimizer.build(self.model.trainable_variables)
 
     @property

@@ -62,10 +62,36 @@ def test_a_process_claims_the_cpu_and_a_missing_card_is_an_error(backend: str) -
     assert kind == "cpu"
     share, several = refused
     assert f"was given 0.5 GPU, but {CALLED[backend]} sees none" in share
-    assert "set resources.gpus to 0" in share
+    assert "To run on the CPU: --set resources.gpus=0" in share
     if backend != "jax":
         assert "one training is spread over several cards on JAX alone" in several
     assert {"keras", "numpy", backend} == found.keys()
+
+
+HIDDEN_CARD = """
+import tensorflow as tf
+listed = tf.config.list_physical_devices
+card = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+
+def with_card(kind=None):
+    return [*listed(kind), *([card] if kind in (None, "GPU") else [])]
+
+tf.config.list_physical_devices = with_card
+from faceseg.devices import claim
+claim(1, gpus=0)
+from faceseg.training.compiled import CompiledNetwork, Recipe
+from faceseg.training.settings import TrainingSettings
+recipe = Recipe("segnet", (32, 32), 3, {"width": 0.125})
+settings = TrainingSettings(precision="mixed")
+compiled = CompiledNetwork(recipe, settings)
+print(compiled.model.jit_compile, compiled.network.dtype_policy.name,
+      tf.config.list_logical_devices("GPU"))
+"""
+
+
+@pytest.mark.skipif("tensorflow" not in BACKENDS, reason="TensorFlow's way to hide a card")
+def test_a_training_without_gpus_beside_a_card_is_not_compiled_for_it() -> None:
+    assert run(HIDDEN_CARD, "tensorflow") == "False float32 []"
 
 
 @pytest.mark.skipif("tensorflow" not in BACKENDS, reason="asks TensorFlow for its threads")

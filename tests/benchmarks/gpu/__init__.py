@@ -1,7 +1,7 @@
 """What a graphics card makes of faceseg: `infra/gpu-check`, or where everything is installed
 
-    python -m tests.benchmarks.gpu [--out FOLDER] [--seconds 540] [--cpu]
+    python -m tests.benchmarks.gpu [--backend NAME ...] [--only PART ...] [--out FOLDER] [--cpu]
 
-TensorFlow is not asked: the check is for machines that hold JAX and torch. `--cpu` runs all of it
-on a processor, at toy size, to see that it works.
+TensorFlow, JAX and torch are checked where they are installed. `--cpu` runs the same on a
+processor at toy size, to show that it works.
 """

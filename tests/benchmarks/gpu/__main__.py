@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from faceseg.backends import NAMES as BACKENDS
 from tests.benchmarks.gpu import card, parts
 from tests.benchmarks.gpu.parts import Machine, Row
 
 TOGETHER = ("equality", "neighbours", "precision", "study")  # nothing is timed in these
-TIMED = ("throughput", "sharing")
-PACKAGES = ("keras", "jax", "torch", "ray", "optuna", "mlflow")
+TIMED = ("training", "throughput", "sharing")
+PACKAGES = ("keras", *BACKENDS, "ray", "optuna", "mlflow")
 
 
 def attempt(name: str, part: Callable[[], Iterable[Row]]) -> dict[str, Any]:
@@ -38,13 +40,14 @@ def attempt(name: str, part: Callable[[], Iterable[Row]]) -> dict[str, Any]:
 def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
     """Run the parts that are wanted, and return what each came to."""
     size, train = (256, 192) if machine.gpu else (32, 24)
-    trained = {"neighbours", "precision", "sharing"}.intersection(wanted)
+    trained = {"training", "neighbours", "precision", "sharing"}.intersection(wanted)
     pack = parts.faces(machine, size, train) if trained else machine.folder
     all_parts: dict[str, Callable[[], Iterable[Row]]] = {
         "equality": lambda: parts.equality(machine),
         "neighbours": lambda: parts.neighbours(machine, pack, size),
         "precision": lambda: parts.precision(machine, pack, size),
         "study": lambda: parts.study(machine),
+        "training": lambda: parts.training(machine, pack, size),
         "throughput": lambda: parts.throughput(machine),
         "sharing": lambda: parts.sharing(machine, pack, size),
     }
@@ -96,22 +99,33 @@ def _cell(value: Any) -> str:
 
 def main() -> None:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("gpu-check", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), help="a folder")
     parser.add_argument("--seconds", type=float, default=540, help="what is not done then is left")
     parser.add_argument(
         "--only", nargs="+", choices=TOGETHER + TIMED, default=TOGETHER + TIMED, metavar="PART",
         help=f"these parts of it: {', '.join(TOGETHER + TIMED)}",
     )  # fmt: skip
+    parser.add_argument(
+        "--backend", nargs="+", choices=BACKENDS, metavar="BACKEND",
+        help=f"of {', '.join(BACKENDS)}; default: those installed. The first is the one that "
+        "trains where backends are not compared",
+    )  # fmt: skip
     parser.add_argument("--cpu", action="store_true", help="no card: at toy size, to try it")
     given = parser.parse_args()
+    installed = tuple(name for name in BACKENDS if find_spec(name))
+    backends = tuple(given.backend or installed)
+    if missing := set(backends or BACKENDS).difference(installed):
+        there = ", ".join(installed) or "none"
+        parser.error(f"not installed: {', '.join(sorted(missing))}; installed: {there}")
     try:
         what = facts(not given.cpu)
     except (RuntimeError, ImportError) as error:
         parser.error(f"{error}; on a machine without a card give --cpu, to see that it works")
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
-        machine = Machine(Path(folder), not given.cpu, time.monotonic() + given.seconds)
+        deadline = time.monotonic() + given.seconds
+        machine = Machine(Path(folder), not given.cpu, deadline, backends)
         found = check(machine, given.only)
         text = markdown(what, found)
         (given.out / "gpu-check.json").write_text(json.dumps({"machine": what, "parts": found}))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,18 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # sums in one order, so that
 NETWORKS = ("unet", "pspnet", "segnet")
 Child = tuple[str, str, str, str, float, Sequence[int]]  # what `gpu.step` is given
 SHORT, TIMED_BATCH = "mixed_bfloat16", 32  # what is timed
+SMALL = {"alpha": 0.35, "width": 0.25}
 COLUMNS = ("train/loss", "val/loss", "val/iou")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the check runs: a folder for its files, and whether there is a card."""
+    """Where the check runs: a folder for its files, whether there is a card, which backends."""
 
     folder: Path
     gpu: bool
     deadline: float
+    backends: tuple[str, ...]  # the first trains in the parts that compare no backends
 
     @property
     def left(self) -> float:
@@ -70,12 +73,14 @@ class Machine:
 
 
 def equality(machine: Machine) -> list[Row]:
-    """Compare logits, loss and gradient of JAX and torch."""
+    """Compare logits, loss and gradient of the backends, two by two."""
+    if len(machine.backends) < 2:
+        raise RuntimeError(f"two backends are needed; there is {machine.backends[0]} alone")
     from tests.benchmarks.backends.__main__ import equality as compare
 
     place = machine.folder / "equality"
     place.mkdir()
-    return list(compare(place, ("jax", "torch"), float(machine.gpu), machine.left / 2))
+    return list(compare(place, machine.backends, float(machine.gpu), machine.left / 2))
 
 
 def faces(machine: Machine, size: int, train: int) -> Path:
@@ -88,14 +93,15 @@ def faces(machine: Machine, size: int, train: int) -> Path:
     return prepare(drawn, machine.folder / "packs", LAPA, (size, size), "stop")[0]
 
 
-def trial(machine: Machine, name: str, backend: str = "jax", **wanted: Any) -> Any:
-    """Start one training (`tests.benchmarks.gpu.trial`)."""
+def trial(machine: Machine, name: str, **wanted: Any) -> Any:
+    """Start one training (`tests.benchmarks.gpu.trial`) on the first backend."""
     flags = {"XLA_FLAGS": DETERMINISTIC} if machine.gpu and wanted.pop("exact", True) else {}
     wanted.pop("exact", None)
     if not machine.gpu:
-        wanted |= {"share": 0, "options": {"alpha": 0.35, "width": 0.25}, "epochs": 2}
+        small = {"width": 0.25} if wanted.get("network") == "segnet" else SMALL
+        wanted |= {"share": 0, "options": small, "epochs": 2}
     text = json.dumps(wanted)
-    module = "tests.benchmarks.gpu.trial"
+    module, backend = "tests.benchmarks.gpu.trial", machine.backends[0]
     return machine.start(module, machine.folder, name, text, KERAS_BACKEND=backend, **flags)
 
 
@@ -111,6 +117,29 @@ def furthest(one: Any, other: Any) -> float:
         for found in (one, other)
     )
     return float(np.abs(mine - theirs).max())
+
+
+def training(machine: Machine, pack: Path, size: int) -> Iterator[Row]:
+    """Train each network for two epochs, all three at once."""
+    wanted = {
+        "pack": str(pack), "size": size, "share": 0.25, "epochs": 2, "batch_size": 16,
+        "precision": "mixed", "seeds": [1], "exact": False,
+    }  # fmt: skip
+    started = {name: trial(machine, name, network=name, **wanted) for name in NETWORKS}
+    for name, process in started.items():
+        machine.finish(process)
+        found = read(machine, name)
+        if "out_of_memory" in found:
+            raise RuntimeError(f"{name}: {found['out_of_memory']}")
+        first, last = found["trainings"][0]["history"]
+        yield {
+            "network": name,
+            "first epoch s": round(first["epoch_seconds"], 1),
+            "second epoch s": round(last["epoch_seconds"], 1),
+            "images/s in the second": round(last["images_per_second"], 1),
+            "loss": f"{first['train/loss']:.3f}, {last['train/loss']:.3f}",
+            "val IoU": round(last["val/iou"], 3),
+        }
 
 
 def neighbours(machine: Machine, pack: Path, size: int) -> list[Row]:
@@ -178,8 +207,9 @@ def study(machine: Machine) -> list[Row]:
     given = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     started = time.monotonic()
     process = machine.start(
-        "pipelines", "study", "experiments/quickstart.yaml", *given, KERAS_BACKEND="jax"
-    )
+        "pipelines", "study", "experiments/quickstart.yaml", *given,
+        KERAS_BACKEND=machine.backends[0],
+    )  # fmt: skip
     said = machine.finish(process)
     from pipelines.tracking import Tracker
 
@@ -231,19 +261,22 @@ def wave(machine: Machine, children: Sequence[Child]) -> Iterator[Row]:
 
 
 def throughput(machine: Machine) -> Iterator[Row]:
-    """Time the training step of every network: ours on JAX and torch, and plain torch.
+    """Time the training step of every network: ours on each backend, and plain torch.
 
-    Two waves, since torch keeps the memory that it once used. One batch size: XLA took 71 s on an
-    H200 to compile a step.
+    A wave for each backend, since torch keeps the memory that it once used. One batch size: XLA
+    took 71 s (JAX) and 95 s (TensorFlow) on an H200 to compile a step.
     """
     names = NETWORKS if machine.gpu else NETWORKS[:1]
 
     def each(kind: str, backend: str, share: float = 1) -> list[Child]:
         return [(kind, backend, name, SHORT, share, (TIMED_BATCH,)) for name in names]
 
-    yield from wave(machine, each("keras", "jax", 0.28))
-    kinds = ("eager", "compiled", "keras")
-    yield from wave(machine, [child for kind in kinds for child in each(kind, "torch")])
+    for backend in machine.backends:
+        if backend != "torch":
+            yield from wave(machine, each("keras", backend, 0.28))
+    kinds = ("eager", "compiled", *(["keras"] if "torch" in machine.backends else []))
+    if find_spec("torch"):  # the peer, whichever backends were chosen
+        yield from wave(machine, [child for kind in kinds for child in each(kind, "torch")])
 
 
 def sharing(machine: Machine, pack: Path, size: int) -> Iterator[Row]:

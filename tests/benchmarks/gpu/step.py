@@ -49,7 +49,18 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
         import jax
 
         return make, lambda: (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
+    if keras.backend.backend() == "tensorflow":
+        return make, tensorflow_peak
     return make, torch_peak
+
+
+def tensorflow_peak() -> float:
+    """Return the most bytes that TensorFlow held on the card since the beginning."""
+    import tensorflow as tf
+
+    if not tf.config.get_visible_devices("GPU"):
+        return 0
+    return float(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
 def torch_peak() -> float:

@@ -28,6 +28,7 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
 
     pack, size = Path(wanted["pack"]), int(wanted["size"])
     settings = TrainingSettings(**{key: wanted[key] for key in SETTINGS if key in wanted})
+    network = str(wanted.get("network", "unet"))
     options = wanted.get("options", {"batch_norm_momentum": 0.9})
     found: dict[str, Any] = {"trainings": []}
 
@@ -38,7 +39,7 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
         return True
 
     try:
-        compiled = CompiledNetwork(Recipe("unet", (size, size), 11, options), settings)
+        compiled = CompiledNetwork(Recipe(network, (size, size), 11, options), settings)
         for seed in wanted["seeds"]:
             outcome = train(
                 compiled, settings,

@@ -1,0 +1,96 @@
+"""Every network trains, validates and predicts on a card: read off TensorFlow's own registry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from faceseg.devices import traced
+from faceseg.networks.registry import NAMES
+from faceseg.training.compiled import CompiledNetwork, Recipe
+from faceseg.training.settings import TrainingSettings
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the registry is TensorFlow's", allow_module_level=True)
+
+import tensorflow as tf
+
+from tests.faceseg.backends.gpu_kernels import audit, variables
+
+SIZE, CLASSES = (32, 32), 3
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# Arguments that may be in host memory although their length is not known while tracing.
+SHAPE_ARITHMETIC = "TensorFlow computes the shapes of broadcast gradients, 4 integers, on the host"
+EXCEPTIONS = {"BroadcastGradientArgs": SHAPE_ARITHMETIC, "Sum": SHAPE_ARITHMETIC}
+
+
+def functions(name: str, precision: str) -> Mapping[str, Any]:
+    """Trace the three functions that a network runs as."""
+    options = {} if name.startswith("reference-") else {"width": 0.25}
+    recipe = Recipe(name, SIZE, CLASSES, options)
+    compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
+    network = compiled.network
+    predict = traced(lambda batch: network(batch, training=False), [(None, *SIZE, 3)])
+    traces = {"train": compiled.steps._train, "test": compiled.steps._test, "predict": predict}
+    keras.config.set_dtype_policy("float32")
+    return {kind: each.get_concrete_function() for kind, each in traces.items() if each}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_variable_is_int32_and_no_operation_leaves_the_card(name: str, precision: str) -> None:
+    found = functions(name, precision)
+    assert found.keys() == {"train", "test", "predict"}
+    for kind, function in found.items():
+        assert not [each.name for each in variables(function) if each.dtype == "int32"]
+        left = [each for each in audit(function.graph, kind) if each.operation not in EXCEPTIONS]
+        assert not left, "\n".join(map(str, left))
+
+
+def test_the_audit_finds_arithmetic_in_host_memory_and_a_missing_kernel() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.uint8)])
+    def planted(images: Any) -> Any:
+        on_host = tf.cast(images, tf.int32) * 3
+        return tf.strings.as_string(on_host)
+
+    found = {
+        each.operation: each.problem for each in audit(planted.get_concrete_function().graph, "")
+    }
+    assert found["Mul"].startswith("x is in host memory") or "z is in host memory" in found["Mul"]
+    assert found["AsString"] == "no GPU kernel for {'T': 'int32'}"
+    assert "Cast" not in found
+
+
+def test_the_audit_enters_the_functions_that_a_graph_calls() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    def planted(numbers: Any) -> Any:
+        return tf.cond(tf.size(numbers) > 3, lambda: numbers * numbers, lambda: numbers)
+
+    found = [each.operation for each in audit(planted.get_concrete_function().graph, "")]
+    assert "Mul" in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unet", "pspnet", "segnet"])
+def test_a_step_compiled_by_xla_takes_the_loss_of_one_that_is_not(name: str) -> None:
+    options = {"width": 0.125} | ({} if name == "segnet" else {"alpha": 0.35})
+    draws = np.random.default_rng(3)
+    batch = (
+        draws.integers(0, 256, (2, *SIZE, 3), dtype=np.uint8),
+        draws.integers(0, CLASSES, (2, *SIZE), dtype=np.uint8),
+    )
+    losses, counts = [], []
+    for jit in (False, True):
+        compiled = CompiledNetwork(Recipe(name, SIZE, CLASSES, options), TrainingSettings())
+        compiled.reset(TrainingSettings(), seed=1, total_steps=2)
+        model = compiled.model
+        shapes = (2, *SIZE, 3), (2, *SIZE)
+        step = traced(lambda *each, model=model: model.train_step(each), shapes, jit=jit)
+        assert step is not None
+        losses.append(float(step(*batch)["loss"]))
+        counts.append(model.confusion.counts())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert counts[0].sum() == counts[1].sum() == batch[1].size
