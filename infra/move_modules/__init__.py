@@ -1,0 +1,1 @@
+"""Moves modules and renames names throughout the project, as tables say."""
