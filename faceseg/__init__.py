@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from faceseg.inference.predictor import load
     from faceseg.networks import build, build_pspnet, build_segnet, build_unet
-    from faceseg.predictor import load
 
 __all__ = ["build", "build_pspnet", "build_segnet", "build_unet", "load"]
 __version__ = "0.1.0"
@@ -22,5 +22,5 @@ def __getattr__(name: str) -> Any:
     from faceseg.backends import preferred
 
     os.environ.setdefault("KERAS_BACKEND", preferred())
-    module = "faceseg.predictor" if name == "load" else "faceseg.networks"
+    module = "faceseg.inference.predictor" if name == "load" else "faceseg.networks"
     return getattr(import_module(module), name)

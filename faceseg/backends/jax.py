@@ -7,42 +7,46 @@ from typing import Any, Literal
 import jax
 import keras
 
-from faceseg.backends.device import Device, fraction, missing
+from faceseg.backends.device import Device, memory_fraction, missing_gpu_error
 
 # Read by XLA's thread pools, by the allocator of a card, and whether it takes its share at once:
 # grown as needed, a share costs what is used of it, and never more than the share.
-THREADS, SHARE, AT_ONCE = "NPROC", "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE"
+THREADS, MEMORY_FRACTION, PREALLOCATE = (
+    "NPROC",
+    "XLA_CLIENT_MEM_FRACTION",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+)
 
 COUNTER_TYPE = "int32"  # there are no 64-bit types by default
 
-_claimed: list[Device] = []  # the first claim of this process: it stands
+_configured: list[Device] = []  # the first claim of this process: it stands
 
 
-def claim(threads: int, gpus: float) -> Device:
-    """Limit this process; see `faceseg.devices.claim`.
+def configure_device(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.backends.device.configure_device`.
 
     Of several cards, `gpus` 2 and more, each training is spread over all: Keras splits every
     batch between them (data parallelism) and each holds the whole network.
     """
-    if not _claimed:
-        _claimed.append(_claim(threads, gpus))
-    first = _claimed[0]
+    if not _configured:
+        _configured.append(_configure(threads, gpus))
+    first = _configured[0]
     if gpus > 0 and first.kind == "cpu":
-        raise missing(gpus, "JAX", "this process runs on the CPU already")
+        raise missing_gpu_error(gpus, "JAX", "this process runs on the CPU already")
     return first
 
 
-def _claim(threads: int, gpus: float) -> Device:
+def _configure(threads: int, gpus: float) -> Device:
     os.environ[THREADS] = str(threads)
     if gpus <= 0:
         jax.config.update("jax_platforms", "cpu")
         return Device("cpu", "cpu", threads)
-    os.environ[SHARE], os.environ[AT_ONCE] = f"{fraction(gpus):.3f}", "false"
+    os.environ[MEMORY_FRACTION], os.environ[PREALLOCATE] = f"{memory_fraction(gpus):.3f}", "false"
     try:
         cards = jax.devices("gpu")
     except RuntimeError as error:
         remedy = "install faceseg[jax] with jax[cuda13] on a machine with an NVIDIA driver"
-        raise missing(gpus, "JAX", remedy) from error
+        raise missing_gpu_error(gpus, "JAX", remedy) from error
     wanted = max(1, int(gpus))
     if len(cards) < wanted:
         raise RuntimeError(
@@ -50,11 +54,11 @@ def _claim(threads: int, gpus: float) -> Device:
             "to what a node has, or show the process more (CUDA_VISIBLE_DEVICES)"
         )
     if wanted > 1:
-        spread(wanted)
-    return Device("gpu", str(cards[0].device_kind), threads, cards=wanted)
+        distribute(wanted)
+    return Device("gpu", str(cards[0].device_kind), threads, gpus=wanted)
 
 
-def spread(devices: int) -> None:
+def distribute(devices: int) -> None:
     """Spread every training of this process over that many devices, each with a part of a batch."""
     found = keras.distribution.list_devices()[:devices]
     keras.distribution.set_distribution(
@@ -62,7 +66,7 @@ def spread(devices: int) -> None:
     )
 
 
-def capability() -> tuple[int, int] | None:
+def compute_capability() -> tuple[int, int] | None:
     """Return the compute capability of the first card, None without one."""
     card = jax.devices()[0]
     if card.platform != "gpu":
@@ -76,7 +80,7 @@ def jit() -> Literal["auto"]:
     return "auto"
 
 
-def traced(*_: Any, **__: Any) -> None:
+def trace_function(*_: Any, **__: Any) -> None:
     """Return None: JAX traces for every shape, and keeps what it compiled; the loop is Keras's."""
 
 
@@ -88,8 +92,8 @@ def fused_batch_norm() -> None:
     """Return None: Keras's operations have to do."""
 
 
-def building() -> AbstractContextManager[Any]:
-    """Return a context in which arrays are made on the processor; see `faceseg.devices.building`.
+def build_scope() -> AbstractContextManager[Any]:
+    """Return a context in which arrays are made on the processor; see `faceseg.backends.device.build_scope`.
 
     What is made there is bound to no device: the first training step takes it to its own.
     """

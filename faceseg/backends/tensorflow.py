@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from faceseg.backends.device import Device, fraction, missing, one_training_on_several
+from faceseg.backends.device import Device, memory_fraction, missing_gpu_error, multi_gpu_error
 
 MIB = 2**20
 COUNTER_TYPE = "int64"  # int32 variables are kept in host memory
 
 
-def claim(threads: int, gpus: float) -> Device:
-    """Limit this process; see `faceseg.devices.claim`."""
+def configure_device(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.backends.device.configure_device`."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(max(1, min(2, threads)))
@@ -27,17 +27,17 @@ def claim(threads: int, gpus: float) -> Device:
         tf.config.set_visible_devices([], "GPU")
         return Device("cpu", "cpu", threads)
     if gpus > 1:
-        raise one_training_on_several(gpus, "TensorFlow")
+        raise multi_gpu_error(gpus, "TensorFlow")
     cards = tf.config.list_physical_devices("GPU")
     if not cards:
         remedy = "install faceseg[gpu] on a machine with an NVIDIA driver"
-        raise missing(gpus, "TensorFlow", remedy)
-    _limit(cards[0], gpus)
+        raise missing_gpu_error(gpus, "TensorFlow", remedy)
+    _limit_memory(cards[0], gpus)
     details = tf.config.experimental.get_device_details(cards[0])
-    return Device("gpu", str(details.get("device_name", "gpu")), threads, cards=1)
+    return Device("gpu", str(details.get("device_name", "gpu")), threads, gpus=1)
 
 
-def capability() -> tuple[int, int] | None:
+def compute_capability() -> tuple[int, int] | None:
     """Return the compute capability of the first card, None without one or where it is hidden."""
     cards = tf.config.get_visible_devices("GPU")
     if not cards:
@@ -47,7 +47,7 @@ def capability() -> tuple[int, int] | None:
 
 
 def jit() -> Literal["auto", False]:
-    """Return False where no card is visible; see `faceseg.devices.jit`.
+    """Return False where no card is visible; see `faceseg.backends.device.jit`.
 
     Keras's own "auto" looks at all cards of the machine, those hidden from this process too, and
     would compile for the CPU with XLA: 0.41 times the speed (reference U-Net, 256 px, batch 8).
@@ -55,10 +55,10 @@ def jit() -> Literal["auto", False]:
     return "auto" if tf.config.get_visible_devices("GPU") else False
 
 
-def traced(
+def trace_function(
     function: Callable[..., Any], shapes: Sequence[tuple[int | None, ...]], *, jit: bool
 ) -> Callable[..., Any]:
-    """Return `function` traced once; see `faceseg.devices.traced`."""
+    """Return `function` traced once; see `faceseg.backends.device.trace_function`."""
     signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
     made: Callable[..., Any] = tf.function(
         function, input_signature=signature, jit_compile=jit, autograph=False
@@ -67,7 +67,7 @@ def traced(
 
 
 def fused_adam() -> Callable[..., None]:
-    """Return one operation a variable; see `faceseg.devices.fused_adam`."""
+    """Return one operation a variable; see `faceseg.backends.device.fused_adam`."""
 
     def apply(
         variable: Any,
@@ -96,7 +96,7 @@ def fused_adam() -> Callable[..., None]:
 
 
 def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
-    """Return one operation a layer; see `faceseg.devices.fused_batch_norm`."""
+    """Return one operation a layer; see `faceseg.backends.device.fused_batch_norm`."""
     nothing = np.zeros(0, np.float32)
 
     def normalise(
@@ -121,7 +121,7 @@ def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
     return normalise
 
 
-def building() -> AbstractContextManager[None]:
+def build_scope() -> AbstractContextManager[None]:
     """Return a context that changes nothing: arrays are made where they are used."""
     return nullcontext()
 
@@ -131,12 +131,12 @@ def version() -> str:
     return str(tf.__version__)
 
 
-def _limit(card: Any, gpus: float) -> None:
+def _limit_memory(card: Any, gpus: float) -> None:
     """Let a whole card's memory grow as needed; of a shared one give the share and no more."""
     if gpus >= 1:
         tf.config.experimental.set_memory_growth(card, True)
         return
-    limit = int(_memory_of_visible_card() * fraction(gpus) / MIB)
+    limit = int(_memory_of_visible_card() * memory_fraction(gpus) / MIB)
     tf.config.set_logical_device_configuration(
         card, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
     )

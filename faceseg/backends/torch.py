@@ -6,13 +6,13 @@ from typing import Any, Literal
 import torch
 from keras.src.backend.torch import core
 
-from faceseg.backends.device import Device, fraction, missing, one_training_on_several
+from faceseg.backends.device import Device, memory_fraction, missing_gpu_error, multi_gpu_error
 
 COUNTER_TYPE = "int32"
 
 
-def claim(threads: int, gpus: float) -> Device:
-    """Limit this process; see `faceseg.devices.claim`."""
+def configure_device(threads: int, gpus: float) -> Device:
+    """Limit this process; see `faceseg.backends.device.configure_device`."""
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # set once a process: the first claim stands
         torch.set_num_interop_threads(max(1, min(2, threads)))
@@ -22,15 +22,17 @@ def claim(threads: int, gpus: float) -> Device:
         core.DEFAULT_DEVICE = "cpu"
         return Device("cpu", "cpu", threads)
     if gpus > 1:
-        raise one_training_on_several(gpus, "torch")
+        raise multi_gpu_error(gpus, "torch")
     if not torch.cuda.is_available():
-        raise missing(gpus, "torch", "install a CUDA build of torch on a machine with a driver")
+        raise missing_gpu_error(
+            gpus, "torch", "install a CUDA build of torch on a machine with a driver"
+        )
     if gpus < 1:
-        torch.cuda.set_per_process_memory_fraction(fraction(gpus))
-    return Device("gpu", torch.cuda.get_device_name(), threads, cards=1)
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus))
+    return Device("gpu", torch.cuda.get_device_name(), threads, gpus=1)
 
 
-def capability() -> tuple[int, int] | None:
+def compute_capability() -> tuple[int, int] | None:
     """Return the compute capability of the first card, None without one or on the CPU by choice."""
     return torch.cuda.get_device_capability() if core.get_device() == "cuda" else None
 
@@ -40,7 +42,7 @@ def jit() -> Literal["auto"]:
     return "auto"
 
 
-def traced(*_: Any, **__: Any) -> None:
+def trace_function(*_: Any, **__: Any) -> None:
     """Return None: torch runs without tracing; the loop is Keras's."""
 
 
@@ -52,7 +54,7 @@ def fused_batch_norm() -> None:
     """Return None: Keras's operations have to do."""
 
 
-def building() -> AbstractContextManager[None]:
+def build_scope() -> AbstractContextManager[None]:
     """Return a context that changes nothing: arrays are made where they are used."""
     return nullcontext()
 

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.ahead import in_order
-from faceseg.classes import ClassSet
-from faceseg.data.augment import Augmentation, augment
+from faceseg.data.augmentation import Augmentation, augment
+from faceseg.data.classes import ClassSet
+from faceseg.data.prefetch import prefetch_map
 from faceseg.data.split import Split
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -58,14 +58,14 @@ class TrainingBatches:
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
 
-    def ahead(self, first: int, last: int) -> Generator[Batch]:
+    def prefetch(self, first: int, last: int) -> Generator[Batch]:
         """Yield all batches of the epochs `first` to `last`, made ahead in a thread.
 
         Those of the next epoch are being made while the last steps and the validation of one
         run. Close it if it is left early.
         """
         places = ((epoch, index) for epoch in range(first, last + 1) for index in range(len(self)))
-        return in_order(lambda place: self.batch(*place), places, 1)
+        return prefetch_map(lambda place: self.batch(*place), places, 1)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Return images (B, H, W, 3) and labels (B, H, W) of one batch of any epoch."""

@@ -5,38 +5,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 
-from faceseg.classes import ClassSet
-from faceseg.data.intake import Ready
+from faceseg.data.class_counts import ClassCounts, SideCounts
+from faceseg.data.classes import ClassSet
 from faceseg.data.manifest import SideFacts, SplitFacts
-from faceseg.data.photos import photo_of
-from faceseg.data.problems import Problem
-from faceseg.data.tally import Sides, Tally
+from faceseg.data.preprocessing import PreparedPair
+from faceseg.data.problems import PairProblem
+from faceseg.data.split import photo_of
 
 # LaPa's convention holds on 95 % of the images and more; below it, left and right are
 # exchanged or the labels follow another convention.
-KEPT_SIDES = 0.95
+MIN_SIDE_AGREEMENT = 0.95
 
 
 class Findings:
     """Adds up item after item; knows which pictures it has met."""
 
     def __init__(self, classes: ClassSet) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[PairProblem] = []
         self.ids: dict[str, list[str]] = defaultdict(list)
-        self._tallies: dict[str, Tally] = defaultdict(lambda: Tally(classes))
+        self._tallies: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
         self._without_pose: dict[str, int] = defaultdict(int)
         self._met: dict[bytes, tuple[str, str]] = {}
 
-    def add(self, split: str, taken: Ready | Problem) -> Ready | None:
+    def add(self, split: str, taken: PreparedPair | PairProblem) -> PreparedPair | None:
         """Note one item; return it if it is to be packed."""
-        if isinstance(taken, Problem):
+        if isinstance(taken, PairProblem):
             self.problems.append(taken)
             return None
         first = self._met.setdefault(taken.digest, (split, taken.id))
         if first[0] != split:
             self.problems.append(
-                Problem(
+                PairProblem(
                     split=split,
                     id=taken.id,
                     file=f"{split}/{taken.id}",
@@ -82,7 +82,7 @@ class Findings:
             f"{each.left} lies left of {each.right} in only {each.share:.0%} of {each.images} "
             "images; 'left' must mean left in the image, or flips teach the wrong side"
             for each in self._sides()
-            if each.images and each.share < KEPT_SIDES
+            if each.images and each.share < MIN_SIDE_AGREEMENT
         ]
         lines += [
             f"images of {split} that repeat the pixels of another image of {split}: {count}"
@@ -104,10 +104,10 @@ class Findings:
                 lines.append(f"classes that occur nowhere in {split}: {', '.join(absent)}")
         return tuple(lines)
 
-    def _sides(self) -> tuple[Sides, ...]:
+    def _sides(self) -> tuple[SideCounts, ...]:
         found = [tally.sides() for tally in self._tallies.values()]
         return tuple(
-            Sides(
+            SideCounts(
                 same[0].left,
                 same[0].right,
                 sum(each.images for each in same),

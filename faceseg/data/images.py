@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from faceseg.classes import IGNORE, ClassSet
-from faceseg.data.checks import check_ids
-from faceseg.data.decode import Decoded, decode
-from faceseg.data.problems import BadFile
+from faceseg.data.classes import IGNORE, ClassSet
+from faceseg.data.decoding import DecodedImage, decode
+from faceseg.data.problems import BadFile, check_ids
 
 Pixels = NDArray[np.uint8]
 
@@ -56,7 +55,7 @@ def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
     return labels.astype(np.uint8)
 
 
-def _ids(path: str | Path, decoded: Decoded) -> NDArray[np.integer]:
+def _ids(path: str | Path, decoded: DecodedImage) -> NDArray[np.integer]:
     values: NDArray[np.integer] = np.asarray(decoded.image)
     if decoded.colour_type in (_GREY, _PALETTE):
         if decoded.bits == 1:
@@ -107,7 +106,7 @@ def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
     return nearest
 
 
-def blend_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
+def resize_labels_bilinear(labels: Pixels, size: tuple[int, int]) -> Pixels:
     """Bring labels (H, W) to `size` bilinearly, as if ids were amounts: wrong, and kept.
 
     This is the reference study's defect, for its replication alone (`cv2.resize` of the mask,
@@ -121,9 +120,9 @@ def blend_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.where(touched, np.uint8(IGNORE), _resized(labels, size, cv2.INTER_LINEAR))
 
 
-LABEL_RESIZING: dict[str, Callable[[Pixels, tuple[int, int]], Pixels]] = {
+LABEL_RESIZERS: dict[str, Callable[[Pixels, tuple[int, int]], Pixels]] = {
     "nearest": resize_labels,
-    "bilinear": blend_labels,
+    "bilinear": resize_labels_bilinear,
 }
 
 

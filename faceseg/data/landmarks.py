@@ -13,20 +13,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.data.problems import BadFile
 
 Points = NDArray[np.float64]
 
-COUNT = 106
+LANDMARK_COUNT = 106
 EYES = (slice(66, 75), slice(75, 84))  # left and right in the image
 INNER = slice(51, 104)  # nose, eyes and lips
-NEAR = 1 / 3  # of the distance between the eyes: as far as mask and points may disagree
+TOLERANCE = 1 / 3  # of the distance between the eyes: as far as mask and points may disagree
 
 # Where on a head some of the points lie, in cm: x right in the image, y down, z to the viewer.
 # They are the corners of the eyes, the tip of the nose and the corners of the mouth (vertices
 # 33, 133, 362, 263, 1, 61, 291) of MediaPipe's canonical face model.
-HEAD = {
+HEAD_POINTS_CM = {
     66: (-4.445859, -2.663991, 3.173422),
     70: (-1.856432, -2.585245, 3.757904),
     75: (1.856432, -2.585245, 3.757904),
@@ -39,17 +39,21 @@ HEAD = {
 
 def read_landmarks(path: Path) -> Points:
     """Return the points (106, 2) of a landmark file. Raises BadFile."""
-    expected = f"the number {COUNT}, then {COUNT} lines 'x y' in pixels"
+    expected = f"the number {LANDMARK_COUNT}, then {LANDMARK_COUNT} lines 'x y' in pixels"
     try:
         numbers = np.array([float(word) for word in path.read_text("utf-8").split()])
     except (OSError, ValueError) as error:
         raise BadFile(path, f"cannot be read as numbers ({error})", expected) from error
-    if len(numbers) != 1 + 2 * COUNT or numbers[0] != COUNT or not np.isfinite(numbers).all():
+    if (
+        len(numbers) != 1 + 2 * LANDMARK_COUNT
+        or numbers[0] != LANDMARK_COUNT
+        or not np.isfinite(numbers).all()
+    ):
         raise BadFile(path, f"{len(numbers)} numbers, or one that is not finite", expected)
-    return numbers[1:].reshape(COUNT, 2)
+    return numbers[1:].reshape(LANDMARK_COUNT, 2)
 
 
-def fit_mask(points: Points, labels: NDArray[np.uint8], classes: ClassSet) -> bool:
+def landmarks_match_mask(points: Points, labels: NDArray[np.uint8], classes: ClassSet) -> bool:
     """Say whether the points lie on the face of labels (H, W).
 
     Each class of eyes that the mask shows must have its middle near one of the landmarks'
@@ -57,7 +61,7 @@ def fit_mask(points: Points, labels: NDArray[np.uint8], classes: ClassSet) -> bo
     middle of nose, eyes and lips within its bounding box. No face: no.
     """
     left, right = (points[each].mean(axis=0) for each in EYES)
-    reach = NEAR * float(np.hypot(*(right - left)))
+    reach = TOLERANCE * float(np.hypot(*(right - left)))
     seen = [_pixels(labels == each) for each in classes.eyes]
     seen = [pixels for pixels in seen if len(pixels)]
     if seen:
@@ -79,8 +83,8 @@ def yaw_degrees(points: Points) -> float:
     of the head changes nothing. Good to some degrees only: no head is the generic one, and
     perspective exaggerates a turn (measured on it: by a tenth from 1 m, a quarter from 40 cm).
     """
-    head = np.array(list(HEAD.values()))
-    seen = points[list(HEAD)]
+    head = np.array(list(HEAD_POINTS_CM.values()))
+    seen = points[list(HEAD_POINTS_CM)]
     fit, *_ = np.linalg.lstsq(head - head.mean(axis=0), seen - seen.mean(axis=0), rcond=None)
     across, down = fit.T
     sideways, _, ahead = np.cross(across, down)  # times a positive number: the angle is the same

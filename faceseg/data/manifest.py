@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from faceseg.classes import ClassSet
-from faceseg.data.problems import Problem
+from faceseg.data.classes import ClassSet
+from faceseg.data.problems import PairProblem
 
 MANIFEST = "manifest.json"
 PACK_VERSION = 2  # raised whenever packs of older code must not be used any more
@@ -66,7 +66,7 @@ class Manifest(BaseModel):
     splits: dict[str, SplitFacts]
     shared_photos: dict[str, int]
     sides: tuple[SideFacts, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[PairProblem, ...]
     warnings: tuple[str, ...]
     versions: dict[str, str]
     files: dict[str, int]
@@ -76,16 +76,16 @@ class Manifest(BaseModel):
         (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def of(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> Self | None:
         """Return the manifest of a whole pack; None if there is none, or a file is not whole."""
         try:
             manifest = cls.model_validate_json((folder / MANIFEST).read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
-        return manifest if manifest.files.items() <= sizes(folder).items() else None
+        return manifest if manifest.files.items() <= file_sizes(folder).items() else None
 
 
-def sizes(folder: Path) -> dict[str, int]:
+def file_sizes(folder: Path) -> dict[str, int]:
     """Return the sizes in bytes of all files of a pack but its manifest."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {

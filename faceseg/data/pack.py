@@ -18,27 +18,27 @@ import numpy as np
 import PIL
 from pydantic import JsonValue
 
-from faceseg.ahead import in_order
-from faceseg.classes import ClassSet
 from faceseg.data import manifest as facts
+from faceseg.data.atomic_folder import build_once
+from faceseg.data.classes import ClassSet
 from faceseg.data.findings import Findings
-from faceseg.data.folder import build_once
-from faceseg.data.intake import Intake
 from faceseg.data.manifest import LabelResizing, Manifest, OnBad
-from faceseg.data.problems import report
+from faceseg.data.prefetch import prefetch_map
+from faceseg.data.preprocessing import Preprocessor
+from faceseg.data.problems import describe_problems
 from faceseg.data.source import Item, Source
 from faceseg.data.split import Split, open_split
-from faceseg.data.writer import SplitWriter
+from faceseg.data.split_writer import SplitWriter
 from faceseg.errors import UserError
 
-__all__ = ["Manifest", "Progress", "Split", "open_split", "prepare"]
+__all__ = ["Manifest", "Progress", "Split", "build_pack", "open_split"]
 
 Progress = Callable[[int, int], None]  # items done, items in all
 # Of a picture in two splits the one met first stays: the test split is kept whole.
 _HELD_OUT_FIRST = ("test", "val", "train")
 
 
-def prepare(
+def build_pack(
     source: Source,
     root: str | Path,
     classes: ClassSet,
@@ -62,20 +62,20 @@ def prepare(
     key = facts.cache_key(identity, classes, image_size, on_bad, label_resizing)
     folder = Path(root) / key
     threads = threads or _processors()
-    packing = _Packing(source, classes, image_size, on_bad, label_resizing, threads, progress)
+    packing = _PackBuilder(source, classes, image_size, on_bad, label_resizing, threads, progress)
 
     def fill(partial: Path) -> None:
         packing.run(partial, key, identity).write(partial)
 
-    build_once(folder, lambda path: Manifest.of(path) is not None, fill)
-    made = Manifest.of(folder)
+    build_once(folder, lambda path: Manifest.read(path) is not None, fill)
+    made = Manifest.read(folder)
     if made is None:
         raise UserError(f"the pack {folder} was changed while it was made; run it again")
     return folder, made
 
 
 @dataclass
-class _Packing:
+class _PackBuilder:
     """One pass over a source. `done` counts the items behind it."""
 
     source: Source
@@ -116,13 +116,13 @@ class _Packing:
             problems=tuple(findings.problems),
             warnings=findings.warnings(),
             versions=_versions(),
-            files=facts.sizes(folder),
+            files=facts.file_sizes(folder),
         )
 
     def _check(self, findings: Findings, items: Mapping[str, Sequence[Item]], total: int) -> None:
         """Raise UserError if what was found must not, or cannot, be trained on."""
         if findings.problems and self.on_bad == "stop":
-            raise UserError(report(findings.problems, total))
+            raise UserError(describe_problems(findings.problems, total))
         for split in items:
             if not findings.ids[split]:
                 first = next((each for each in findings.problems if each.split == split), "none")
@@ -136,9 +136,9 @@ class _Packing:
     ) -> str:
         resizing: LabelResizing = "nearest" if split == "test" else self.label_resizing
         originals = split != "train"
-        intake = Intake(split, self.classes, self.size, originals, resizing)
+        intake = Preprocessor(split, self.classes, self.size, originals, resizing)
         with SplitWriter(folder / split, self.size, intake.originals) as writer:
-            for taken in in_order(intake.take, items, self.threads):
+            for taken in prefetch_map(intake.process, items, self.threads):
                 ready = findings.add(split, taken)
                 stopping = findings.problems and self.on_bad == "stop"
                 if ready is not None and not stopping:

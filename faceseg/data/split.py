@@ -4,15 +4,14 @@ Shapes: N images, H rows, W columns of the pack; h, w an image's own size.
 """
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.photos import photo_of
 from faceseg.data.source import Facts
-from faceseg.data.writer import FACTS, IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
 
 
 class Split:
@@ -75,3 +74,25 @@ class Split:
 def open_split(folder: str | Path, split: str) -> Split:
     """Open one split of the pack in `folder`, as `prepare` returned it."""
     return Split(folder, split)
+
+
+IMAGES, LABELS, IDS = "images.npy", "labels.npy", "ids.json"
+
+
+ORIGINALS, ORIGINALS_INDEX, FACTS = "originals.bin", "originals.npy", "facts.json"
+
+
+# --- Which images show the same photograph, told by LaPa's names.
+#
+# About half of LaPa's training images are warped repeats of photographs of older data sets:
+# `HELEN_100032540_1_0` to `HELEN_100032540_1_9` are one photograph. The others are named
+# `<photograph>_<face>`. Statistics are clustered by photograph, and one that stands in two
+# splits is reported.
+
+_LAPA_NAME = re.compile(r"((?:HELEN|LFPW|AFW|IBUG)_.+|\d+)_\d+")
+
+
+def photo_of(name: str) -> str:
+    """Return the photograph of an image's id; a name unlike LaPa's is its own photograph."""
+    match = _LAPA_NAME.fullmatch(name)
+    return match[1] if match else name

@@ -3,11 +3,11 @@
 import keras
 from keras import layers
 
-from faceseg.networks.checks import check_word
+from faceseg.errors import check_choice
 from faceseg.networks.layers import BatchNorm, ReversedChannels
 
 # How 0 to 255 is scaled, times and plus: to [-1, 1] or to [0, 1].
-PIXELS = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
+PIXEL_SCALES = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
 
 
 def scaled_filters(filters: int, factor: float) -> int:
@@ -32,8 +32,8 @@ def image_input(
     trained on. "unit_bgr" is BGR in [0, 1]: a defect of the reference study, kept for its
     replication alone.
     """
-    check_word("kind of pixels", pixels, PIXELS)
-    scale, offset = PIXELS[pixels]
+    check_choice("kind of pixels", pixels, PIXEL_SCALES)
+    scale, offset = PIXEL_SCALES[pixels]
     image = keras.Input((height, width, 3), dtype="float32", name="image")
     outputs = layers.Rescaling(scale, offset, dtype="float32", name="normalisation")(image)
     if pixels == "unit_bgr":
@@ -53,10 +53,10 @@ def convolution(
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(inputs)
-    return normalise_and_rectify(outputs, name, momentum)
+    return batch_norm_relu(outputs, name, momentum)
 
 
-def doubling(
+def upsampling(
     inputs: keras.KerasTensor, filters: int, name: str, momentum: float
 ) -> keras.KerasTensor:
     """Return ReLU(BatchNorm(2x2 transposed convolution)): height and width doubled."""
@@ -68,18 +68,16 @@ def doubling(
         kernel_initializer="he_normal",
         name=f"{name}_up",
     )(inputs)
-    return normalise_and_rectify(outputs, f"{name}_up", momentum)
+    return batch_norm_relu(outputs, f"{name}_up", momentum)
 
 
-def normalise_and_rectify(
-    inputs: keras.KerasTensor, name: str, momentum: float
-) -> keras.KerasTensor:
+def batch_norm_relu(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
     """Return ReLU(BatchNorm(inputs))."""
     outputs = BatchNorm(momentum=momentum, name=f"{name}_bn")(inputs)
     return layers.ReLU(name=f"{name}_relu")(outputs)
 
 
-def full_resolution(
+def full_resolution_logits(
     inputs: keras.KerasTensor, filters: int, num_classes: int, momentum: float
 ) -> keras.KerasTensor:
     """Return logits at twice the size: the last step from half to full resolution.
@@ -88,7 +86,7 @@ def full_resolution(
     1x1 convolution mix them with their neighbours', a 1x1 convolution names the class. A
     full 3x3 convolution in the middle would cost 0.15 GMAC more at 256x256 and 16 filters.
     """
-    outputs = doubling(inputs, filters, "full", momentum)
+    outputs = upsampling(inputs, filters, "full", momentum)
     outputs = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="full_depthwise")(
         outputs
     )

@@ -16,7 +16,7 @@ from keras import layers
 from faceseg.networks.layers import AdaptiveAveragePooling
 
 
-def parameters(model: keras.Model) -> int:
+def count_parameters(model: keras.Model) -> int:
     """Return the number of parameters, the moving statistics of BatchNorm included.
 
     The state of random generators is none. This is what `keras.Model.count_params` says.
@@ -24,19 +24,19 @@ def parameters(model: keras.Model) -> int:
     return int(model.count_params())
 
 
-def macs(model: keras.Model) -> int:
+def count_macs(model: keras.Model) -> int:
     """Return the multiply-accumulates of one image through the model.
 
     Raises TypeError for a layer that holds weights and is not in the table.
     """
-    return sum(layer_macs(layer) for layer in model.layers)
+    return sum(count_layer_macs(layer) for layer in model.layers)
 
 
-def layer_macs(layer: keras.Layer) -> int:
+def count_layer_macs(layer: keras.Layer) -> int:
     """Return the multiply-accumulates of one layer for one image."""
     if isinstance(layer, keras.Model):
-        return macs(layer)
-    count = MACS.get(type(layer))
+        return count_macs(layer)
+    count = MAC_COUNTERS.get(type(layer))
     if count is not None:
         return count(layer)
     if layer.weights and not isinstance(layer, layers.BatchNormalization):
@@ -46,17 +46,19 @@ def layer_macs(layer: keras.Layer) -> int:
 
 def convolution_macs(layer: keras.Layer) -> int:
     """Every output place takes one product with each weight; groups are in the kernel."""
-    return places(layer.output) * size(layer.kernel)
+    return count_positions(layer.output) * count_values(layer.kernel)
 
 
 def transposed_macs(layer: keras.Layer) -> int:
     """Every input place gives one product with each weight."""
-    return places(layer.input) * size(layer.kernel)
+    return count_positions(layer.input) * count_values(layer.kernel)
 
 
 def separable_macs(layer: keras.Layer) -> int:
     """The depthwise and the pointwise kernel, both at every output place."""
-    return places(layer.output) * (size(layer.depthwise_kernel) + size(layer.pointwise_kernel))
+    return count_positions(layer.output) * (
+        count_values(layer.depthwise_kernel) + count_values(layer.pointwise_kernel)
+    )
 
 
 def pooling_macs(layer: keras.Layer) -> int:
@@ -65,17 +67,17 @@ def pooling_macs(layer: keras.Layer) -> int:
     return int(layer.bins * (height + layer.bins) * width * channels)
 
 
-def places(tensor: keras.KerasTensor) -> int:
+def count_positions(tensor: keras.KerasTensor) -> int:
     """Return the number of places of one image's map: H W of (B, H, W, C), 1 of (B, C)."""
     return int(math.prod(tensor.shape[1:-1]))
 
 
-def size(weights: keras.Variable) -> int:
+def count_values(weights: keras.Variable) -> int:
     """Return how many numbers a variable holds."""
     return int(math.prod(weights.shape))
 
 
-MACS: dict[type, Callable[[keras.Layer], int]] = {
+MAC_COUNTERS: dict[type, Callable[[keras.Layer], int]] = {
     layers.Conv2D: convolution_macs,
     layers.DepthwiseConv2D: convolution_macs,
     layers.SeparableConv2D: separable_macs,

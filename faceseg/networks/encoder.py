@@ -45,14 +45,14 @@ def load_encoder_weights(
     """
     if weights is None or weights == NONE:
         return model
-    source = downloaded_encoder(alpha) if weights == IMAGENET else stored_encoder(weights, alpha)
+    source = download_encoder(alpha) if weights == IMAGENET else read_encoder(weights, alpha)
     for layer in encoder_layers(model):
         if layer.variables:
             layer.set_weights(source.get_layer(layer.name).get_weights())
     return model
 
 
-def refuse_encoder_weights(weights: str | Path | None, network: str) -> None:
+def check_no_encoder_weights(weights: str | Path | None, network: str) -> None:
     """Raise UserError if weights are given to a `network` whose encoder is not MobileNetV2."""
     if weights is not None and weights != NONE:
         raise UserError(
@@ -62,7 +62,7 @@ def refuse_encoder_weights(weights: str | Path | None, network: str) -> None:
         )
 
 
-def downloaded_encoder(alpha: float) -> keras.Model:
+def download_encoder(alpha: float) -> keras.Model:
     """Return Keras's MobileNetV2 with its ImageNet weights, from the network or the cache."""
     if alpha not in IMAGENET_ALPHAS:
         offers = ", ".join(map(str, IMAGENET_ALPHAS))
@@ -82,7 +82,7 @@ def downloaded_encoder(alpha: float) -> keras.Model:
         ) from error
 
 
-def stored_encoder(path: str | Path, alpha: float) -> keras.Model:
+def read_encoder(path: str | Path, alpha: float) -> keras.Model:
     """Return Keras's MobileNetV2 with the weights of a file (.weights.h5 or .h5)."""
     if not Path(path).is_file():
         raise UserError(

@@ -1,4 +1,4 @@
-"""Layers that Keras lacks, or has slower; in keras.ops and what `faceseg.devices` has for each
+"""Layers that Keras lacks, or has slower; in keras.ops and what `faceseg.backends.device` has for each
 backend, so TensorFlow, JAX and torch run the same.
 
 Each is registered under "faceseg", so a saved model loads with `safe_mode=True` once this
@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from faceseg.devices import fused_batch_norm
+from faceseg.backends.device import fused_batch_norm
 
 Dimensions = Sequence[int | None]
 

@@ -98,7 +98,7 @@ def encode(
     outputs = layers.Conv2D(
         scaled_filters(32, alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
     )(image)
-    outputs = normalise(outputs, "bn_Conv1", momentum)
+    outputs = batch_norm(outputs, "bn_Conv1", momentum)
     outputs = layers.ReLU(6.0, name="Conv1_relu")(outputs)
     tensors: dict[str, keras.KerasTensor] = {}
     for block in plan_blocks(alpha, output_stride):
@@ -113,8 +113,10 @@ def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) 
     name = block.name
     expanded = inputs
     if block.expansion > 1:
-        expanded = mix_channels(inputs, block.expansion * inputs.shape[-1], f"{name}_expand")
-        expanded = normalise(expanded, f"{name}_expand_BN", momentum)
+        expanded = pointwise_convolution(
+            inputs, block.expansion * inputs.shape[-1], f"{name}_expand"
+        )
+        expanded = batch_norm(expanded, f"{name}_expand_BN", momentum)
         expanded = layers.ReLU(6.0, name=f"{name}_expand_relu")(expanded)
     filtered = layers.DepthwiseConv2D(
         3,
@@ -124,20 +126,20 @@ def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) 
         use_bias=False,
         name=f"{name}_depthwise",
     )(expanded)
-    filtered = normalise(filtered, f"{name}_depthwise_BN", momentum)
+    filtered = batch_norm(filtered, f"{name}_depthwise_BN", momentum)
     filtered = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(filtered)
-    projected = mix_channels(filtered, block.filters, f"{name}_project")
-    outputs = normalise(projected, f"{name}_project_BN", momentum)
+    projected = pointwise_convolution(filtered, block.filters, f"{name}_project")
+    outputs = batch_norm(projected, f"{name}_project_BN", momentum)
     if block.adds and inputs.shape[-1] == block.filters:
         outputs = layers.Add(name=f"{name}_add")([inputs, outputs])
     return BlockTensors(expanded, projected, outputs)
 
 
-def mix_channels(inputs: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def pointwise_convolution(inputs: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
     """Return a 1x1 convolution without bias."""
     return layers.Conv2D(filters, 1, use_bias=False, name=name)(inputs)
 
 
-def normalise(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
+def batch_norm(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
     """Return BatchNorm with MobileNetV2's epsilon, 0.001."""
     return BatchNorm(epsilon=1e-3, momentum=momentum, name=name)(inputs)

@@ -19,10 +19,10 @@ import keras
 from keras import layers
 
 from faceseg.networks.blocks import convolution, image_input, scaled_filters
-from faceseg.networks.checks import check_arguments
 from faceseg.networks.encoder import load_encoder_weights
 from faceseg.networks.layers import AdaptiveAveragePooling, BilinearResize
 from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.options import check_arguments
 
 BINS = (1, 2, 3, 6)
 HEAD_FILTERS = 256

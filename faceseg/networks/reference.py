@@ -16,16 +16,11 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from faceseg.networks.blocks import (
-    image_input,
-    logits,
-    normalise_and_rectify,
-    scaled_filters,
-)
-from faceseg.networks.checks import check_arguments
-from faceseg.networks.encoder import load_encoder_weights, refuse_encoder_weights
+from faceseg.networks.blocks import batch_norm_relu, image_input, logits, scaled_filters
+from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import BatchNorm
 from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.options import check_arguments
 
 UNET_FILTERS = (512, 256, 128, 64)  # decoder, strides 16 to 2
 PSPNET_FILTERS = (256, 256, 128, 128, 64)  # transposed convolutions, strides 16 to 1
@@ -90,18 +85,18 @@ def build_reference_pspnet(
     image, normalised = image_input(height, breadth, pixels)
     deepest = encode(normalised, alpha=alpha, momentum=momentum)["block_16_project"]
     filters = scaled_filters(PYRAMID_FILTERS, width)
-    levels = [padded_pooling(deepest, bins, filters, momentum) for bins in PSPNET_BINS]
+    levels = [pooling_branch(deepest, bins, filters, momentum) for bins in PSPNET_BINS]
     outputs = layers.Concatenate(name="pyramid_concat")([deepest, *levels])
     outputs = layers.Conv2D(
         scaled_filters(HEAD_FILTERS, width), 3, padding="same", use_bias=False, name="head_conv"
     )(outputs)
-    outputs = normalise_and_rectify(outputs, "head", momentum)
+    outputs = batch_norm_relu(outputs, "head", momentum)
     for filters, stride in zip(PSPNET_FILTERS, (16, 8, 4, 2, 1), strict=True):
         name, count = f"decoder_{stride}", scaled_filters(filters, width)
         outputs = layers.Conv2DTranspose(count, 3, strides=2, padding="same", name=f"{name}_up")(
             outputs
         )
-        outputs = normalise_and_rectify(outputs, name, momentum)
+        outputs = batch_norm_relu(outputs, name, momentum)
     outputs = plain_convolution(outputs, scaled_filters(64, width), "full", momentum)
     model = keras.Model(image, logits(outputs, num_classes), name="reference-pspnet")
     return load_encoder_weights(model, encoder_weights, alpha)
@@ -126,7 +121,7 @@ def build_reference_segnet(
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
-    refuse_encoder_weights(encoder_weights, "reference-segnet")
+    check_no_encoder_weights(encoder_weights, "reference-segnet")
     image, outputs = image_input(height, breadth, pixels)
     skips = []
     for stage, filters in enumerate(SEGNET_FILTERS, start=1):
@@ -148,7 +143,7 @@ def plain_convolution(
 ) -> keras.KerasTensor:
     """Return ReLU(BatchNorm(3x3 convolution with bias)), Keras's initial weights."""
     outputs = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv")(inputs)
-    return normalise_and_rectify(outputs, name, momentum)
+    return batch_norm_relu(outputs, name, momentum)
 
 
 def two_convolutions(
@@ -165,7 +160,7 @@ def two_convolutions(
     return outputs
 
 
-def padded_pooling(
+def pooling_branch(
     inputs: keras.KerasTensor, bins: int, filters: int, momentum: float
 ) -> keras.KerasTensor:
     """Return one level of the notebook's pyramid, of the size of `inputs`.
@@ -177,7 +172,7 @@ def padded_pooling(
     window = (max(1, height // bins), max(1, width // bins))
     outputs = layers.AveragePooling2D(window, padding="same", name=f"{name}_pool")(inputs)
     outputs = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_conv")(outputs)
-    outputs = normalise_and_rectify(outputs, name, momentum)
+    outputs = batch_norm_relu(outputs, name, momentum)
     outputs = layers.UpSampling2D(window, name=f"{name}_up")(outputs)
     excess = (outputs.shape[1] - height, outputs.shape[2] - width)
     crop = ((0, excess[0]), (0, excess[1]))

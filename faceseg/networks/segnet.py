@@ -21,17 +21,18 @@ from pathlib import Path
 
 import keras
 
+from faceseg.errors import check_choice
 from faceseg.networks.blocks import (
     convolution,
-    full_resolution,
+    full_resolution_logits,
     image_input,
     logits,
     scaled_filters,
 )
-from faceseg.networks.checks import check_arguments, check_word
-from faceseg.networks.encoder import load_encoder_weights, refuse_encoder_weights
+from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import MaxPoolWithIndices, MaxUnpool
 from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.options import check_arguments
 
 VGG_STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # (filters, convolutions)
 ENCODERS = ("vgg", "mobilenetv2")
@@ -59,14 +60,14 @@ def build_segnet(
     Raises UserError for another encoder, for sizes that 32 does not divide, and for weights
     that do not fit.
     """
-    check_word("encoder", encoder, ENCODERS)
+    check_choice("encoder", encoder, ENCODERS)
     momentum = batch_norm_momentum
     height, breadth = check_arguments(
         input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
     )
     image, normalised = image_input(height, breadth, pixels)
     if encoder == "vgg":
-        refuse_encoder_weights(encoder_weights, "segnet with encoder: vgg")
+        check_no_encoder_weights(encoder_weights, "segnet with encoder: vgg")
         scores = vgg_segnet(normalised, num_classes, width, momentum)
         return keras.Model(image, scores, name="segnet")
     tensors = encode(normalised, alpha=alpha, momentum=momentum)
@@ -120,4 +121,6 @@ def unpooling_decoder(
         outputs = MaxUnpool(name=f"{name}_unpool")(outputs, indices)
         outputs = convolution(outputs, count, f"{name}_1", momentum)
         outputs = convolution(outputs, count, f"{name}_2", momentum)
-    return full_resolution(outputs, scaled_filters(FULL_FILTERS, width), num_classes, momentum)
+    return full_resolution_logits(
+        outputs, scaled_filters(FULL_FILTERS, width), num_classes, momentum
+    )

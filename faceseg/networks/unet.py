@@ -17,14 +17,14 @@ from keras import layers
 
 from faceseg.networks.blocks import (
     convolution,
-    doubling,
-    full_resolution,
+    full_resolution_logits,
     image_input,
     scaled_filters,
+    upsampling,
 )
-from faceseg.networks.checks import check_arguments
 from faceseg.networks.encoder import load_encoder_weights
 from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.options import check_arguments
 
 DECODER_FILTERS = (256, 128, 64, 32)  # from stride 16 down to stride 2
 FULL_FILTERS = 16
@@ -56,7 +56,9 @@ def build_unet(
     for filters, skip, stride in zip(DECODER_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
         count = scaled_filters(filters, width)
         outputs = decoder_step(outputs, skip, count, f"decoder_{stride}", momentum)
-    scores = full_resolution(outputs, scaled_filters(FULL_FILTERS, width), num_classes, momentum)
+    scores = full_resolution_logits(
+        outputs, scaled_filters(FULL_FILTERS, width), num_classes, momentum
+    )
     model = keras.Model(image, scores, name="unet")
     return load_encoder_weights(model, encoder_weights, alpha)
 
@@ -65,7 +67,7 @@ def decoder_step(
     inputs: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str, momentum: float
 ) -> keras.KerasTensor:
     """Double `inputs`, join the skip of that size, convolve twice."""
-    outputs = doubling(inputs, filters, name, momentum)
+    outputs = upsampling(inputs, filters, name, momentum)
     outputs = layers.Concatenate(name=f"{name}_concat")([outputs, skip])
     outputs = convolution(outputs, filters, f"{name}_1", momentum)
     return convolution(outputs, filters, f"{name}_2", momentum)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.metrics import Counts, confusion
+from faceseg.metrics.confusion_matrix import Counts, confusion
 from faceseg.robustness import occlusion
-from faceseg.robustness.views import AGREEMENT, CLEAN, Labels, View
+from faceseg.robustness.suites import AGREEMENT, CLEAN, Labels, View
 
 Matrices = NDArray[np.int32]  # [image, truth, prediction]; an image has less than 2**31 pixels
 
@@ -48,7 +48,7 @@ class Condition:
         return np.asarray(self.counts[policy].sum(axis=0, dtype=np.int64))
 
 
-class Tally:
+class ConditionCounter:
     """A condition that is being filled, image by image."""
 
     def __init__(self, suite: str, kind: str, severity: float, classes: int) -> None:

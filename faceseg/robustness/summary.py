@@ -17,17 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceseg.classes import ClassSet
-from faceseg.metrics import Counts
+from faceseg.data.classes import ClassSet
+from faceseg.metrics.confusion_matrix import Counts
 from faceseg.robustness.geometry import CONSISTENCY
 
-FARTHEST = 0.5  # the severity up to which areas are taken
+MAX_SHARE = 0.5  # the severity up to which areas are taken
 
 Curve = Mapping[float, float]  # score by severity
 
 
 @dataclass(frozen=True)
-class Summary:
+class RobustnessSummary:
     """One model's figures. By kind: `retention` and `iou`, means over the severities.
 
     `mean_retention` and `mean_iou` are means over the kinds; `worst_kind` is the kind of
@@ -43,7 +43,7 @@ class Summary:
 
 def summarise(
     table: Mapping[str, Curve], clean: float, *, by_share: bool = True, blind: float = 0.0
-) -> Summary:
+) -> RobustnessSummary:
     """Sum up {kind: {severity: IoU}} beside the IoU of the images as they are.
 
     by_share: severities are shares of the face (`Suite.by_share`), and the mean over them is
@@ -57,7 +57,7 @@ def summarise(
     iou = {kind: average(curve, clean) for kind, curve in table.items()}
     kept = {kind: average(retention(curve, clean, blind), 1.0) for kind, curve in table.items()}
     undefined = any(math.isnan(value) for value in kept.values())
-    return Summary(
+    return RobustnessSummary(
         retention=kept,
         iou=iou,
         mean_retention=_mean(kept.values()),
@@ -84,7 +84,7 @@ def curve_area(curve: Curve, start: float) -> float:
         raise ValueError(f"severities {severities}: expected shares of the face, above 0 up to 1")
     places = np.array([0.0, *severities])
     scores = np.array([start, *(curve[severity] for severity in severities)])
-    end = min(FARTHEST, severities[-1])
+    end = min(MAX_SHARE, severities[-1])
     inside = places < end
     kept_places = np.append(places[inside], end)
     kept_scores = np.append(scores[inside], np.interp(end, places, scores))

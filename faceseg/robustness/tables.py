@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from faceseg.classes import ClassSet
-from faceseg.metrics import class_iou, scores
+from faceseg.data.classes import ClassSet
+from faceseg.metrics.confusion_matrix import class_iou, scores
 from faceseg.robustness.conditions import Condition
+from faceseg.robustness.suites import CLEAN
 from faceseg.robustness.summary import Curve, occluder_rates
-from faceseg.robustness.views import CLEAN
 
 SCORES = ("iou", "dice", "precision", "recall")
 
 
-def table(conditions: Sequence[Condition], classes: ClassSet) -> pd.DataFrame:
+def score_table(conditions: Sequence[Condition], classes: ClassSet) -> pd.DataFrame:
     """Return one row a kind, severity and policy; conditions as `evaluate` gave them.
 
     `share` is the severity; of a kind with natural steps, the share of the face that it covers
@@ -67,7 +67,7 @@ def curves(rows: pd.DataFrame, policy: str) -> tuple[dict[str, Curve], float]:
     return found, float(clean.iloc[0])
 
 
-def class_map(
+def class_iou_table(
     conditions: Sequence[Condition], classes: ClassSet, policy: str, at: float = 0.20
 ) -> pd.DataFrame:
     """Return the IoU of each class (rows) under each kind (columns), `clean` first.

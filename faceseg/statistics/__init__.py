@@ -13,33 +13,38 @@ them all: mean IoU and Dice of any classes, boundary IoU, retention under occlus
 from faceseg.statistics.estimates import (
     Estimate,
     Verdict,
-    difference,
     estimate,
-    interval,
+    estimate_difference,
+    percentile_interval,
     verdict,
 )
-from faceseg.statistics.measured import Measured, measure
-from faceseg.statistics.resampling import Resampling, Score
-from faceseg.statistics.scores import area, mean_dice, mean_iou, overlaps, retention
-from faceseg.statistics.signed_rank import SignedRank, holm, signed_rank
+from faceseg.statistics.resampling import ResampledScore, Resampling, Score, resample_score
+from faceseg.statistics.score_functions import (
+    area_under_curve,
+    mean_dice,
+    mean_iou,
+    overlap_counts,
+    retention,
+)
+from faceseg.statistics.signed_rank import SignedRankResult, holm_correction, signed_rank_test
 
 __all__ = [
     "Estimate",
-    "Measured",
+    "ResampledScore",
     "Resampling",
     "Score",
-    "SignedRank",
+    "SignedRankResult",
     "Verdict",
-    "area",
-    "difference",
+    "area_under_curve",
     "estimate",
-    "holm",
-    "interval",
+    "estimate_difference",
+    "holm_correction",
     "mean_dice",
     "mean_iou",
-    "measure",
-    "overlaps",
+    "overlap_counts",
+    "percentile_interval",
+    "resample_score",
     "retention",
-    "signed_rank",
+    "signed_rank_test",
     "verdict",
 ]

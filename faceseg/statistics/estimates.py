@@ -28,8 +28,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from faceseg.metrics import Fractions
-from faceseg.statistics.measured import Measured
+from faceseg.metrics.confusion_matrix import Fractions
+from faceseg.statistics.resampling import ResampledScore
 
 Interval = tuple[float, float]
 Verdict = Literal["supported", "contradicted", "undecided"]
@@ -52,7 +52,7 @@ class Estimate:
     seeds: tuple[int, ...]
 
     @property
-    def different(self) -> bool:
+    def excludes_zero(self) -> bool:
         """Whether the interval leaves out 0."""
         return self.low > 0 or self.high < 0
 
@@ -65,15 +65,17 @@ class _Noise:
     degrees: float
 
 
-_NONE = _Noise(0.0, math.inf)
+_NO_NOISE = _Noise(0.0, math.inf)
 
 
-def estimate(measured: Measured, level: float = 0.95) -> Estimate:
+def estimate(measured: ResampledScore, level: float = 0.95) -> Estimate:
     """Return the mean score over a network's seeds with its intervals."""
     return _estimate([(1, measured)], level)
 
 
-def difference(first: Measured, second: Measured, level: float = 0.95) -> Estimate:
+def estimate_difference(
+    first: ResampledScore, second: ResampledScore, level: float = 0.95
+) -> Estimate:
     """Return how much higher the first network's mean score is than the second's.
 
     Photographs are paired, seeds are not. Raises ValueError if the two were measured on
@@ -94,7 +96,7 @@ def verdict(found: Estimate, margin: float = 0.0) -> Verdict:
     return "contradicted" if found.high < margin else "undecided"
 
 
-def interval(draws: Fractions, level: float = 0.95) -> Interval:
+def percentile_interval(draws: Fractions, level: float = 0.95) -> Interval:
     """Return the percentile interval of draws; NaN ones (no class at all) are left out."""
     defined = draws[np.isfinite(draws)]
     if not len(defined):
@@ -104,11 +106,11 @@ def interval(draws: Fractions, level: float = 0.95) -> Interval:
     return float(low), float(high)
 
 
-def _estimate(parts: Sequence[tuple[int, Measured]], level: float) -> Estimate:
+def _estimate(parts: Sequence[tuple[int, ResampledScore]], level: float) -> Estimate:
     """Estimate a sum of signed means over seeds."""
     value = float(sum(sign * part.values.mean() for sign, part in parts))
-    defined = np.all([np.isfinite(part.draws).all(axis=0) for _, part in parts], axis=0)
-    drawn = [part.draws[:, defined] for _, part in parts]
+    defined = np.all([np.isfinite(part.resampled).all(axis=0) for _, part in parts], axis=0)
+    drawn = [part.resampled[:, defined] for _, part in parts]
     total = np.sum(
         [sign * draws.mean(axis=0) for (sign, _), draws in zip(parts, drawn, strict=True)], axis=0
     )
@@ -116,8 +118,8 @@ def _estimate(parts: Sequence[tuple[int, Measured]], level: float) -> Estimate:
     photos = parts[0][1].resampling.count
     return Estimate(
         value,
-        *_ends(value, total, photos, noise, level),
-        *_ends(value, total, photos, _NONE, level),
+        *_interval(value, total, photos, noise, level),
+        *_interval(value, total, photos, _NO_NOISE, level),
         photos,
         tuple(len(part.values) for _, part in parts),
     )
@@ -136,15 +138,15 @@ def _training_noise(values: Sequence[Fractions], draws: Sequence[Fractions]) -> 
         apart = (drawn - drawn.mean(axis=0)).var(axis=1).sum() / (seeds - 1)
         on_images += float(apart) / seeds
     if between <= on_images:
-        return _NONE
+        return _NO_NOISE
     return _Noise(between - on_images, between**2 / spread)
 
 
-def _ends(value: float, draws: Fractions, photos: int, noise: _Noise, level: float) -> Interval:
+def _interval(value: float, draws: Fractions, photos: int, noise: _Noise, level: float) -> Interval:
     """Return the interval of a value from its draws over photographs and its training noise."""
     if not math.isfinite(value) or photos < 2 or not len(draws):
         return math.nan, math.nan
-    low, high = interval(draws, level)
+    low, high = percentile_interval(draws, level)
     narrow = photos / (photos - 1)
     by_photos = narrow * float(draws.var())
     if by_photos + noise.variance == 0:

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.metrics import Fractions
+from faceseg.metrics.confusion_matrix import Fractions
 
 CHUNK = 500  # resamples at once: bounds the memory at CHUNK x (P + the numbers of a tally)
 
@@ -45,7 +45,7 @@ class Resampling:
         """The number of photographs, P."""
         return int(self._places.max()) + 1
 
-    def draws(self, tallies: NDArray[np.generic], score: Score) -> Fractions:
+    def resampled_scores(self, tallies: NDArray[np.generic], score: Score) -> Fractions:
         """Return the score of each resample: tallies (N, *T) -> (R, ...)."""
         if len(tallies) != len(self.photos):
             raise ValueError(f"tallies of {len(tallies)} images for {len(self.photos)} photos")
@@ -71,3 +71,37 @@ class Resampling:
     def _places(self) -> NDArray[np.intp]:
         """The photograph of each image, as a number from 0 to P - 1 in the order of names."""
         return np.unique(np.array(self.photos), return_inverse=True)[1]
+
+
+# --- One score of one network: on the images as they are, and on resampled ones, by seed.
+#
+# Shapes: S seeds, N images, R resamples; T stands for the axes of one image's tallies.
+
+
+@dataclass(frozen=True)
+class ResampledScore:
+    """A score by seed: `values` (S,) on the images, `draws` (S, R) on their resamples."""
+
+    values: Fractions
+    resampled: Fractions
+    resampling: Resampling
+
+
+def resample_score(
+    tallies: NDArray[np.generic], score: Score, resampling: Resampling
+) -> ResampledScore:
+    """Score the finals of a network, one a seed, from their tallies (S, N, *T).
+
+    A single model is a network of one seed: `tallies[None]`. The conditions of a final that go
+    into one score (clean, occluded) are axes of T. Raises ValueError for other shapes.
+    """
+    if tallies.ndim < 3:
+        raise ValueError(f"tallies of shape {tallies.shape}: expected seeds, images, numbers")
+    values = score(tallies.sum(axis=1).astype(np.float64))
+    if values.shape != tallies.shape[:1]:
+        raise ValueError(
+            f"the score gives shape {values.shape} for {len(tallies)} seeds: expected one number"
+            " of each tally, leading axes kept"
+        )
+    draws = resampling.resampled_scores(np.moveaxis(tallies, 1, 0), score)
+    return ResampledScore(values, draws.T, resampling)

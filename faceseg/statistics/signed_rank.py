@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceseg.metrics import Fractions, ratio
+from faceseg.metrics.confusion_matrix import Fractions, ratio
 
 DECIMALS = 12
 
 
 @dataclass(frozen=True)
-class SignedRank:
+class SignedRankResult:
     """What the test found.
 
     `p_value` is two-sided. `effect` is the matched-pairs rank-biserial correlation, the share of
@@ -36,7 +36,9 @@ class SignedRank:
     photos: int
 
 
-def signed_rank(first: Fractions, second: Fractions, photos: Sequence[str]) -> SignedRank:
+def signed_rank_test(
+    first: Fractions, second: Fractions, photos: Sequence[str]
+) -> SignedRankResult:
     """Compare scores of the same images, (N,) and (N,); `photos` names each one's photograph.
 
     Of a network with several seeds give each image's mean over them. Without a pair both figures
@@ -49,18 +51,18 @@ def signed_rank(first: Fractions, second: Fractions, photos: Sequence[str]) -> S
         )
     found = _by_photo(first - second, photos)
     if not len(found):
-        return SignedRank(math.nan, math.nan, 0)
+        return SignedRankResult(math.nan, math.nan, 0)
     if not found.any():
-        return SignedRank(1.0, 0.0, len(found))
+        return SignedRankResult(1.0, 0.0, len(found))
     from scipy.stats import rankdata, wilcoxon
 
     ranks = rankdata(np.abs(found))
     effect = float((np.sign(found) * ranks).sum() / ranks.sum())
     p_value = float(wilcoxon(found, zero_method="pratt").pvalue)
-    return SignedRank(p_value, effect, len(found))
+    return SignedRankResult(p_value, effect, len(found))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """Return the p-values of a family of tests, adjusted by Holm; NaN ones stay, uncounted."""
     from statsmodels.stats.multitest import multipletests
 

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceseg.devices import fused_adam
-from faceseg.training.schedule import Schedule, rate_factor
+from faceseg.backends.device import fused_adam
+from faceseg.training.schedule import Schedule, learning_rate_factor
 
 
 class ScheduledAdam(keras.optimizers.Adam):
@@ -104,7 +104,7 @@ class ScheduledAdam(keras.optimizers.Adam):
         by a hundred-thousandth in the first steps.
         """
         step = ops.cast(self.iterations, "float32")
-        factor = rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
+        factor = learning_rate_factor(step, self.warmup_steps, self.total_steps, self.schedule, ops)
         rate = ops.cast(learning_rate, "float32") * factor * self.plateau_scale
         first, second = (
             -ops.expm1((step + 1.0) * float(np.log(np.float64(np.float32(beta)))))

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceseg.data.augment import Augmentation
+from faceseg.data.augmentation import Augmentation
 
-# "mixed": the 16-bit type that the device does well (`faceseg.devices.resolve_precision`).
+# "mixed": the 16-bit type that the device does well (`faceseg.backends.device.resolve_precision`).
 Precision = Literal["float32", "mixed", "mixed_bfloat16", "mixed_float16"]
 
 

@@ -13,34 +13,34 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceseg.classes import IGNORE
+from faceseg.backends.device import batch_shards, trace_function
 from faceseg.data.batches import Batch
-from faceseg.devices import parts, traced
-from faceseg.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
+from faceseg.data.classes import IGNORE
+from faceseg.training.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
 
-Heard = Callable[[int, Any], None]  # the step's number from 0, and the mean loss so far
+OnBatch = Callable[[int, Any], None]  # the step's number from 0, and the mean loss so far
 
 
-class Steps:
+class CompiledSteps:
     """One step of training and one of validation, each traced at its first use."""
 
     def __init__(self, model: keras.Model, image_size: tuple[int, int]) -> None:
         self.model = model
         shapes = (None, *image_size, 3), (None, *image_size)
         jit = model.jit_compile
-        self._train = traced(lambda *batch: model.train_step(batch), shapes, jit=jit)
-        self._test = traced(lambda *batch: model.test_step(batch), shapes, jit=jit)
+        self._train = trace_function(lambda *batch: model.train_step(batch), shapes, jit=jit)
+        self._test = trace_function(lambda *batch: model.test_step(batch), shapes, jit=jit)
         self._used: set[str] = set()
 
-    def train(self, batches: Iterable[Batch], clock: Stopwatch, heard: Heard) -> dict[str, float]:
+    def train(self, batches: Iterable[Batch], clock: Stopwatch, heard: OnBatch) -> dict[str, float]:
         """Take a step with each batch; return the model's means over all of them."""
         self.model.reset_metrics()
-        waiting = _waited_for(batches, clock)
+        waiting = _timed_input(batches, clock)
         with clock.phase(STEPS):
             if self._train is None:
-                marks = _Marks(lambda: self._phase(STEPS, clock), heard)
-                even = divisible(waiting, parts())
-                with _of_unknown_length():
+                marks = _PhaseCallback(lambda: self._phase(STEPS, clock), heard)
+                even = pad_batches(waiting, batch_shards())
+                with _ignoring_end_of_input():
                     self.model.fit(even, shuffle=False, verbose=0, callbacks=[marks])
             else:
                 for number, batch in enumerate(waiting):
@@ -53,8 +53,8 @@ class Steps:
         """Measure each batch; return the model's means over all of them."""
         with clock.phase(VALIDATION):
             if self._test is None:
-                with self._phase(VALIDATION, clock), _of_unknown_length():
-                    self.model.evaluate(divisible(batches, parts()), verbose=0)
+                with self._phase(VALIDATION, clock), _ignoring_end_of_input():
+                    self.model.evaluate(pad_batches(batches, batch_shards()), verbose=0)
                 return self._means()
             self.model.reset_metrics()
             for batch in batches:
@@ -74,7 +74,7 @@ class Steps:
         }
 
 
-def _waited_for(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
+def _timed_input(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
     """Yield the batches; the time until each comes is spent waiting for input."""
     coming = iter(batches)
     while True:
@@ -86,14 +86,14 @@ def _waited_for(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
 
 
 @contextmanager
-def _of_unknown_length() -> Iterator[None]:
+def _ignoring_end_of_input() -> Iterator[None]:
     """Let Keras's loop end with its batches: it warns of every generator that ends."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
         yield
 
 
-def divisible(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
+def pad_batches(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
     """Yield the batches, filled up to a multiple of `parts`: as many cards share each.
 
     What is filled in are a batch's first images with every pixel ignored, so they count in no
@@ -109,10 +109,10 @@ def divisible(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
         yield images, labels
 
 
-class _Marks(keras.callbacks.Callback):
+class _PhaseCallback(keras.callbacks.Callback):
     """Opens and closes a phase around each step of Keras's loop."""
 
-    def __init__(self, phase: Callable[[], AbstractContextManager[None]], heard: Heard) -> None:
+    def __init__(self, phase: Callable[[], AbstractContextManager[None]], heard: OnBatch) -> None:
         super().__init__()
         self._phase = phase
         self._heard = heard
@@ -128,3 +128,63 @@ class _Marks(keras.callbacks.Callback):
         if self._open is not None:
             self._open.__exit__(None, None, None)
         self._heard(batch, (logs or {})["loss"])
+
+
+# --- The loss of every step, looked at while a training runs.
+
+OnStep = Callable[[int, int, float], None]  # epoch, share of it in percent, running loss
+
+
+class NonFiniteLossError(Exception):
+    """The loss became NaN or infinite: the training's own failure, not the machine's.
+
+    `step` counts from 1 over the whole training.
+    """
+
+    def __init__(
+        self, step: int, epoch: int, learning_rate: float, where: str = "the loss"
+    ) -> None:
+        super().__init__(
+            f"{where} is not finite at step {step} (epoch {epoch}, peak learning rate "
+            f"{learning_rate:.3g}); lower the learning rate or set training.clip_norm"
+        )
+        self.step = step
+
+
+class LossMonitor:
+    """Looks at the loss of every step, one step late so that the device need not wait.
+
+    `epoch`, from 1, is set by whoever trains. What is handed over is the mean loss of the epoch
+    so far; it is finite until the first step whose loss is not.
+    """
+
+    def __init__(self, steps: int, learning_rate: float, on_step: OnStep | None) -> None:
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.on_step = on_step
+        self.epoch = 1
+        self._last: tuple[int, Any] | None = None
+
+    def record_step(self, batch: int, loss: Any) -> None:
+        """Look at the step before, and keep this one for the next call."""
+        self.check_last_step()
+        self._last = (batch, loss)
+
+    def check_last_step(self) -> None:
+        """Raise NonFiniteLossError if the last step seen has a loss that is no number."""
+        if self._last is None:
+            return
+        batch, tensor = self._last
+        self._last = None
+        loss = float(ops.convert_to_numpy(tensor))
+        if not np.isfinite(loss):
+            step = (self.epoch - 1) * self.steps + batch + 1
+            raise NonFiniteLossError(step, self.epoch, self.learning_rate)
+        if self.on_step is not None:
+            self.on_step(self.epoch, round(100 * (batch + 1) / self.steps), loss)
+
+    def check_validation(self, loss: float) -> None:
+        """Raise NonFiniteLossError if the last step left a network whose validation loss is not."""
+        if not np.isfinite(loss):
+            step = self.epoch * self.steps
+            raise NonFiniteLossError(step, self.epoch, self.learning_rate, "the validation loss")

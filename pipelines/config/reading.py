@@ -34,7 +34,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        told = [each for each in error.errors() if not _is_beside_the_point(each)]
+        told = [each for each in error.errors() if not _is_irrelevant(each)]
         problems = "\n".join(f"  {_explain(each)}" for each in told)
         raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
 
@@ -110,7 +110,7 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
 
 
-def _is_beside_the_point(error: Any) -> bool:
+def _is_irrelevant(error: Any) -> bool:
     """Return whether an error speaks of a branch (`lapa`, or a class set) that was not meant."""
     wrong_branch = "[" in str(error["loc"][-1:])
     if error["type"] == "literal_error":

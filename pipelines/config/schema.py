@@ -1,148 +1,108 @@
 """The sections of an experiment: what may be said, in what range, and what it means."""
 
+import difflib
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from faceseg.classes import LAPA, ClassSet
 from faceseg.training.settings import TrainingSettings
-from pipelines.config.architectures import (
-    Network,
-    Variant,
-    check_architecture,
-    check_variant,
-)
-from pipelines.config.claims import Claim
-from pipelines.config.gate import Gate
+from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
-from pipelines.config.section import Section
-from pipelines.search.space import Space
-
-
-class Drawn(Section):
-    """How many faces to draw, and how hard: `difficulty` from 0 (passport) to 1.5 (wild)."""
-
-    train: int = Field(480, ge=2)
-    val: int = Field(96, ge=1)
-    test: int = Field(96, ge=1)
-    size: int = Field(128, ge=32, description="pixels; faces are square")
-    difficulty: float = Field(1.0, ge=0, le=1.5)
-    seed: int = 0
-
-
-class Data(Section):
-    """Where images come from and how they are brought to the network's grid."""
-
-    source: Literal["drawn", "directory", "lapa"] = "drawn"
-    path: Path | None = None
-    labels: str = Field("labels", description="the folder of labels within a split")
-    classes: Literal["lapa"] | ClassSet = "lapa"
-    image_size: tuple[int, int] = (256, 256)
-    on_bad: Literal["stop", "skip"] = "stop"
-    label_resizing: Literal["nearest", "bilinear"] = Field(
-        "nearest",
-        description="bilinear: a defect of the reference study, kept for its replication; labels "
-        "of train and val get ids of classes that are not there",
-        exclude_if=lambda value: value == "nearest",
-    )
-    drawn: Drawn = Drawn()
-    terms: str = Field(
-        "",
-        description="under which the images may be used: model cards say it",
-        exclude_if=lambda given: not given,
-    )
-
-    @property
-    def class_set(self) -> ClassSet:
-        """The class set meant by `classes`."""
-        return LAPA if isinstance(self.classes, str) else self.classes
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.source == "directory" and self.path is None:
-            raise ValueError("source 'directory' needs a path")
-        if self.source == "drawn" and self.path is not None:
-            raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
-        if any(side % 32 or side < 32 for side in self.image_size):
-            raise ValueError(f"image_size {list(self.image_size)}: both must be multiples of 32")
-        return self
-
+from pipelines.config.sections import (
+    Claim,
+    Data,
+    Finals,
+    Gate,
+    Resources,
+    Robustness,
+    Section,
+    Tracking,
+)
 
 # Where an experiment runs and keeps things, and what is asked of its results, is no part of what
 # it is.
-WHERE = ("resources", "tracking", "storage", "checkpoints")
-ASKED = ("description", "claims", "gate", "corruption_reference")
+PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
+REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
 
 
-class Search(Section):
-    """What Optuna tunes, with how many trials for each architecture."""
+# --- The section of one architecture: what may be said of a network, and which takes what.
 
-    trials: int = Field(20, ge=1)
-    space: Space = Space()
-    first: tuple[dict[str, float], ...] = Field((), description="tried first, by all alike")
-    sampler: Literal["tpe", "random"] = "tpe"
-    random_trials: int = Field(5, ge=0, description="before the sampler learns from results")
-    pruner: Literal["hyperband", "halving", "none"] = "hyperband"
-    grace_epochs: int = Field(3, ge=1, description="no trial is pruned earlier")
-    reduction_factor: int = Field(3, ge=2)
-
-
-class Finals(Section):
-    """The winners' retraining: seeds a winner, and its own length if it should differ."""
-
-    seeds: int = Field(3, ge=1)
-    epochs: int | None = Field(None, ge=1)
+# What each builder takes, told here because asking it would load a framework.
+COMMON_OPTIONS = ("alpha", "width", "encoder_weights", "batch_norm_momentum", "pixels")
+ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
+    "unet": COMMON_OPTIONS,
+    "pspnet": (*COMMON_OPTIONS, "output_stride"),
+    "segnet": (*COMMON_OPTIONS, "encoder"),
+    "reference-unet": COMMON_OPTIONS,
+    "reference-pspnet": COMMON_OPTIONS,
+    "reference-segnet": COMMON_OPTIONS,
+}
 
 
-class Robustness(Section):
-    """The robustness suites: which kinds of each, on how many images.
+class Network(Section):
+    """Options of one architecture; None leaves the architecture's own default."""
 
-    Trials are occluded only; finals go through corruptions and geometry too, where kinds are given.
+    alpha: float | None = Field(None, gt=0)
+    width: float | None = Field(None, gt=0)
+    encoder: Literal["vgg", "mobilenetv2"] | None = None
+    encoder_weights: str | None = None
+    output_stride: Literal[8, 16] | None = None
+    batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
+    pixels: Literal["signed_rgb", "unit_bgr"] | None = Field(
+        None,
+        description="unit_bgr: a defect of the reference study, kept for its replication; BGR in "
+        "[0, 1] goes into a network meant for RGB in [-1, 1]",
+        exclude_if=lambda value: value is None,
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return what was given, as keyword arguments of the builder."""
+        return self.model_dump(exclude_none=True)
+
+
+class Variant(Network):
+    """An architecture of the search once more, with other options, at the settings that won.
+
+    What is not given here is as in the architecture.
     """
 
-    kinds: tuple[str, ...] = Field(("gray_square", "blob", "eye_band"), description="of occ-v1")
-    corruption: tuple[str, ...] = Field(
-        (), description="of cor-v1", exclude_if=lambda given: not given
-    )
-    geometry: tuple[str, ...] = Field(
-        (), description="of geo-v1", exclude_if=lambda given: not given
-    )
-    trial_images: int = Field(50, ge=1, description="validation images, for every trial")
-    final_images: int = Field(500, ge=1, description="test images, for every final")
+    of: str
+
+    def options(self) -> dict[str, Any]:
+        """Return what was given, as keyword arguments of the builder."""
+        return self.model_dump(exclude_none=True, exclude={"of"})
 
 
-class Resources(Section):
-    """Workers at once and what each is given; fractions of a GPU are shares of a card."""
-
-    workers: int | None = Field(None, ge=1, description="None: as many as the cluster holds")
-    cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0, description="a share of a card, or whole cards (JAX: 2 and more)")
-    measured: bool = Field(
-        False, description="workers, cpus and gpus as `faceseg tune-machine` found them fastest"
-    )
-    address: str | None = Field(
-        None, description="Ray address; None: RAY_ADDRESS if it is set, else Ray starts here"
-    )
-    trials_per_worker: int = Field(50, ge=1, description="then a fresh process takes over")
-
-    @field_validator("gpus")
-    @classmethod
-    def _whole_cards(cls, value: float) -> float:
-        if value > 1 and value != int(value):
-            raise ValueError(f"gpus {value:g}: above 1 it is a number of whole cards")
-        return value
+def check_variant(name: str, variant: Variant, architectures: Mapping[str, Network]) -> None:
+    """Raise ValueError for a variant of nothing, of a taken name, or with strange options."""
+    if name in architectures or name in ARCHITECTURE_OPTIONS:
+        raise ValueError(f"variants.{name}: this name is an architecture's; give it one of its own")
+    if variant.of not in architectures:
+        raise ValueError(
+            f"variants.{name}.of: {variant.of!r} is not among this experiment's architectures: "
+            f"{', '.join(architectures)}"
+        )
+    check_architecture(variant.of, variant)
 
 
-class Tracking(Section):
-    """Where MLflow and Optuna keep what happened; None means a database file in `storage`."""
-
-    uri: str | None = None
-    database: str | None = Field(None, description="Optuna's: postgresql+psycopg://…")
-    registered_model: str = "faceseg"
+def check_architecture(name: str, network: Network) -> None:
+    """Raise ValueError for an unknown architecture, or an option that it does not take."""
+    if name not in ARCHITECTURE_OPTIONS:
+        near = difflib.get_close_matches(name, ARCHITECTURE_OPTIONS, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ARCHITECTURE_OPTIONS)}"
+        )
+        raise ValueError(f"architectures.{name}: no such network; {hint}")
+    taken = ARCHITECTURE_OPTIONS[name]
+    if strange := [option for option in network.options() if option not in taken]:
+        raise ValueError(
+            f"architectures.{name} takes no {', '.join(strange)}; it takes {', '.join(taken)}"
+        )
 
 
 class Experiment(Section):
@@ -182,7 +142,7 @@ class Experiment(Section):
 
     @field_validator("architectures", "variants", mode="before")
     @classmethod
-    def _without_the_dropped(cls, value: Any) -> Any:
+    def _without_null_networks(cls, value: Any) -> Any:
         """Leave out what is set to null: so an experiment drops a network of its base."""
         if isinstance(value, dict):
             return {name: network for name, network in value.items() if network is not None}
@@ -190,7 +150,7 @@ class Experiment(Section):
 
     @field_validator("storage")
     @classmethod
-    def _at_home(cls, value: Path) -> Path:
+    def _expand_home(cls, value: Path) -> Path:
         return value.expanduser()
 
     @model_validator(mode="after")
@@ -201,9 +161,9 @@ class Experiment(Section):
             check_architecture(name, network)
         for name, variant in self.variants.items():
             check_variant(name, variant, self.architectures)
-        self.search.space.check_ends(self.training)
+        self.search.space.check_bounds(self.training)
         for point in self.search.first:
-            self.search.space.check(point)
+            self.search.space.check_point(point)
         return self
 
     def digest(self, *left_out: str) -> str:
@@ -226,13 +186,13 @@ class Experiment(Section):
     @property
     def study(self) -> str:
         """The study's name: same experiment, same study, whatever runs it and for how long."""
-        left_out = (*WHERE, *ASKED, "search.trials", "finals.seeds", "ensemble")
+        left_out = (*PLACEMENT_KEYS, *REPORTING_KEYS, "search.trials", "finals.seeds", "ensemble")
         return f"{self.name}-{self.digest(*left_out)[:8]}"
 
     @property
     def single(self) -> str:
         """The name of single trainings: they are no part of a study."""
-        return f"{self.name}-single-{self.digest(*WHERE, *ASKED)[:8]}"
+        return f"{self.name}-single-{self.digest(*PLACEMENT_KEYS, *REPORTING_KEYS)[:8]}"
 
     @property
     def tracking_uri(self) -> str:

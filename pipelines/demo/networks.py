@@ -1,25 +1,28 @@
 """The networks that a page offers: what they are called, and what is known of them."""
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceseg.errors import UserError
-from faceseg.predictor import Predictor
-from pipelines.predict.model import address_of, open_model
+from faceseg.inference.predictor import Predictor
+from pipelines.demo.photograph import Pixels, image_digest
+from pipelines.models.loading import open_model, resolve_address
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-DEFAULT = "models:/faceseg@champion"
+DEFAULT_MODEL = "models:/faceseg@champion"
 REGISTRY = "models:/"
 
 
 @dataclass(frozen=True)
-class Network:
+class DemoNetwork:
     """A predictor, a title that no other network of the page has, and facts to be read."""
 
     title: str
@@ -27,20 +30,20 @@ class Network:
     predictor: Predictor
 
 
-def open_networks(models: Sequence[str], tracking: str | None) -> list[Network]:
+def open_networks(models: Sequence[str], tracking: str | None) -> list[DemoNetwork]:
     """Open all models, as `faceseg predict` takes them; UserError for what is none.
 
     Networks of one page share one class set: their figures stand side by side. Of two with the
     same short name the second is called by its address.
     """
-    networks: list[Network] = []
+    networks: list[DemoNetwork] = []
     for model in models:
         predictor = open_model(model, tracking)
         title, facts = describe(model, predictor.origin)
         if any(network.title == title for network in networks):
             title = model
-        networks.append(Network(title, facts, predictor))
-    if titles := [one.title for one in networks if not _alike(one, networks[0])]:
+        networks.append(DemoNetwork(title, facts, predictor))
+    if titles := [one.title for one in networks if not _same_classes(one, networks[0])]:
         raise UserError(
             f"{titles[0]} has other classes than {networks[0].title}; "
             "give models of one class set, or open a page for each"
@@ -55,27 +58,27 @@ def describe(model: str, origin: Mapping[str, Any]) -> tuple[str, tuple[str, ...
 
     origin: what its file says, for one that is not in MLflow.
     """
-    address = address_of(model)
+    address = resolve_address(model)
     if address.startswith(REGISTRY):
         return _registered(address.removeprefix(REGISTRY))
     if address.startswith("runs:/"):
         return _run(address)
-    return Path(address).stem, known(origin, None)
+    return Path(address).stem, describe_facts(origin, None)
 
 
-def known(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...]:
+def describe_facts(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...]:
     """Put into words what tags and a run say: network, score, and data it was trained on."""
     told = [str(tags["architecture"])] if "architecture" in tags else []
     if "test_iou" in tags:
         told.append(f"test IoU {float(tags['test_iou']):.2f}")
-    data = trained_on(run)
+    data = describe_training_data(run)
     told.append(f"trained on {data}" if data else "its data is not recorded in the file")
     if "study" in tags:
         told.append(f"study {tags['study']}")
     return tuple(told)
 
 
-def trained_on(run: "Run | None") -> str | None:
+def describe_training_data(run: "Run | None") -> str | None:
     """Say which data a run was trained on: its name, its images, their size."""
     if run is None or not run.inputs.dataset_inputs:
         return None
@@ -105,7 +108,7 @@ def _registered(name: str) -> tuple[str, tuple[str, ...]]:
     else:
         return name, ()
     run = client.get_run(version.run_id) if version.run_id else None
-    return short, (f"{model}, version {version.version}", *known(version.tags, run))
+    return short, (f"{model}, version {version.version}", *describe_facts(version.tags, run))
 
 
 def _run(address: str) -> tuple[str, tuple[str, ...]]:
@@ -120,8 +123,42 @@ def _run(address: str) -> tuple[str, tuple[str, ...]]:
         if name.startswith(prefix)
     }
     score = run.data.metrics.get("test/iou")
-    return f"run {identity[:8]}", known(tags if score is None else {**tags, "test_iou": score}, run)
+    return f"run {identity[:8]}", describe_facts(
+        tags if score is None else {**tags, "test_iou": score}, run
+    )
 
 
-def _alike(one: Network, other: Network) -> bool:
+def _same_classes(one: DemoNetwork, other: DemoNetwork) -> bool:
     return one.predictor.classes == other.predictor.classes
+
+
+# --- Labels of photographs, each worked out once: the page asks for the same ones again and again.
+#
+# Shapes: H rows, W columns of the image.
+
+MAX_CACHED_MAPS = 48  # label maps; of the largest photographs 120 MB
+
+
+class LabelCache:
+    """Remembers the last label maps by the image's content; one network runs at a time."""
+
+    def __init__(self) -> None:
+        self._maps: OrderedDict[tuple[str, str], Pixels] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def labels(self, network: DemoNetwork, image: Pixels) -> Pixels:
+        """Return the labels (H, W) of an image (H, W, 3)."""
+        key = network.title, image_digest(image)
+        with self._lock:
+            if key not in self._maps:
+                self._maps[key] = _predict(network.predictor, image)
+            self._maps.move_to_end(key)
+            while len(self._maps) > MAX_CACHED_MAPS:
+                self._maps.popitem(last=False)
+            return self._maps[key]
+
+
+def _predict(predictor: Predictor, image: Pixels) -> Pixels:
+    labels = predictor.predict(image)
+    labels.setflags(write=False)
+    return labels

@@ -13,21 +13,22 @@ import gradio as gr
 from faceseg.errors import UserError
 from faceseg.robustness.occlusion import has_steps, kinds_for
 from pipelines.demo import photograph, rendering
-from pipelines.demo.inspection import Cover, inspect, scale_of
-from pipelines.demo.labeller import Labeller
-from pipelines.demo.networks import Network
+from pipelines.demo.inspection import OccluderChoice, inspect_photograph, severity_range
+from pipelines.demo.networks import DemoNetwork, LabelCache
 
 Upload = dict[str, Any] | None
 
 ALL = "all, side by side"
 NONE = "none"
-WAITING = 20  # visitors whose photographs may wait; more are told to come back
+MAX_WAITING_VISITORS = 20  # visitors whose photographs may wait; more are told to come back
 KEPT_SECONDS, SWEPT_SECONDS = 3600, 600  # how long an upload is kept, and how often that is seen to
-LOOK_AT = "(shown) => { document.documentElement.dataset.shown = shown }"
-OPACITY = "(percent) => { document.documentElement.style.setProperty('--opacity', percent / 100) }"
+SHOW_SCRIPT = "(shown) => { document.documentElement.dataset.shown = shown }"
+OPACITY_SCRIPT = (
+    "(percent) => { document.documentElement.style.setProperty('--opacity', percent / 100) }"
+)
 
 
-class Inputs(NamedTuple):
+class PageInputs(NamedTuple):
     """The controls; the first five in the order of `Inspector.show`."""
 
     portrait: gr.Image
@@ -38,15 +39,15 @@ class Inputs(NamedTuple):
     again: gr.Button
 
 
-class Inspector:
+class PageController:
     """Answers the page's listeners, for all visitors."""
 
-    def __init__(self, networks: Sequence[Network], uploads: Path) -> None:
+    def __init__(self, networks: Sequence[DemoNetwork], uploads: Path) -> None:
         self.uploads = uploads
         self.networks = {network.title: network for network in networks}
         self.first = networks[0]
         self.kinds = kinds_for(self.first.predictor.classes)
-        self._labeller = Labeller()
+        self._labeller = LabelCache()
 
     def show(  # noqa: PLR0917  # Gradio hands the inputs over in their order
         self,
@@ -59,11 +60,11 @@ class Inspector:
     ) -> str:
         """Return the result as HTML; a mistake as a sentence in its place."""
         if upload is None:
-            return rendering.problem("Add a portrait, or choose one of the drawn faces.")
+            return rendering.render_error("Add a portrait, or choose one of the drawn faces.")
         try:
-            picture = photograph.read(Path(upload["path"]), self.uploads)
-            cover = None if kind == NONE else Cover(kind, float(severity), int(replica))
-            inspection = inspect(
+            picture = photograph.read_upload(Path(upload["path"]), self.uploads)
+            cover = None if kind == NONE else OccluderChoice(kind, float(severity), int(replica))
+            inspection = inspect_photograph(
                 picture,
                 self._chosen(chosen),
                 self.first,
@@ -74,25 +75,25 @@ class Inspector:
                 ),
             )
         except (UserError, ValueError) as error:
-            return rendering.problem(str(error))
+            return rendering.render_error(str(error))
         return rendering.render(inspection, picture)
 
     def scale(self, kind: str) -> tuple[Any, Any]:
         """Return the severity's slider and the button for another occluder, fit for a kind."""
         if kind not in self.kinds:
             return gr.Slider(visible=False), gr.Button(visible=False)
-        scale = scale_of(kind)
+        scale = severity_range(kind)
         slider = gr.Slider(
             minimum=scale.low,
             maximum=scale.high,
             step=scale.step,
-            value=scale.usual,
+            value=scale.default,
             label="How much" if has_steps(kind) else "Share of the face covered, %",
             visible=True,
         )
         return slider, gr.Button(visible=True)
 
-    def _chosen(self, title: str) -> Sequence[Network]:
+    def _chosen(self, title: str) -> Sequence[DemoNetwork]:
         if title == ALL:
             return list(self.networks.values())
         if title not in self.networks:
@@ -100,32 +101,34 @@ class Inspector:
         return [self.networks[title]]
 
 
-def build(networks: Sequence[Network], examples: Sequence[Path], uploads: Path) -> gr.Blocks:
+def build_page(
+    networks: Sequence[DemoNetwork], examples: Sequence[Path], uploads: Path
+) -> gr.Blocks:
     """Return the page on which these networks can be tried.
 
     examples: pictures offered. uploads: the folder in which Gradio keeps all files.
     """
-    inspector = Inspector(networks, uploads)
+    inspector = PageController(networks, uploads)
     with gr.Blocks(
         title="faceseg: try a network",
         analytics_enabled=False,
         delete_cache=(SWEPT_SECONDS, KEPT_SECONDS),
         fill_width=True,
     ) as page:
-        gr.HTML(rendering.fixed("heading"), apply_default_css=False)
+        gr.HTML(rendering.render_static("heading"), apply_default_css=False)
         with gr.Row(elem_id="workspace"):
             with gr.Column(scale=1, min_width=280, elem_id="controls"):
-                inputs = _controls(inspector, examples)
+                inputs = _add_inputs(inspector, examples)
             with gr.Column(scale=3, min_width=300, elem_id="result"):
-                _looks()
+                _add_display_controls()
                 result = gr.HTML(elem_id="findings", apply_default_css=False)
-        gr.HTML(rendering.fixed("footing"), apply_default_css=False)
-        _listen(page, inspector, inputs, result)
-    page.queue(max_size=WAITING, default_concurrency_limit=1)
+        gr.HTML(rendering.render_static("footing"), apply_default_css=False)
+        _add_listeners(page, inspector, inputs, result)
+    page.queue(max_size=MAX_WAITING_VISITORS, default_concurrency_limit=1)
     return cast(gr.Blocks, page)  # its `with` is untyped
 
 
-def _controls(inspector: Inspector, examples: Sequence[Path]) -> Inputs:
+def _add_inputs(inspector: PageController, examples: Sequence[Path]) -> PageInputs:
     """Draw the controls."""
     portrait = gr.Image(
         value=str(examples[0]),
@@ -149,12 +152,12 @@ def _controls(inspector: Inspector, examples: Sequence[Path]) -> Inputs:
         visible=several,
         elem_id="network",
     )
-    kinds = [(rendering.words_of(kind), kind) for kind in inspector.kinds]
+    kinds = [(rendering.readable_name(kind), kind) for kind in inspector.kinds]
     kind = gr.Radio([(NONE, NONE), *kinds], value=NONE, label="Put over the face", elem_id="kind")
     severity = gr.Slider(visible=False, elem_id="severity")
     again = gr.Button("Another one like it", visible=False, size="sm", elem_id="again")
     replica = gr.State(0)
-    return Inputs(portrait, chosen, kind, severity, replica, again)
+    return PageInputs(portrait, chosen, kind, severity, replica, again)
 
 
 def _take_uploads_only(portrait: gr.Image) -> None:
@@ -169,7 +172,7 @@ def _take_uploads_only(portrait: gr.Image) -> None:
     portrait.async_move_resource_to_block_cache = take_upload  # type: ignore[method-assign, assignment]
 
 
-def _looks() -> None:
+def _add_display_controls() -> None:
     """Draw what changes the looks alone; it is done in the browser."""
     with gr.Row(elem_id="looks"):
         shown = gr.Radio(
@@ -182,11 +185,13 @@ def _looks() -> None:
         opacity = gr.Slider(
             0, 100, 55, step=1, label="Opacity of the overlay, %", min_width=240, elem_id="opacity"
         )
-    shown.input(None, shown, js=LOOK_AT)
-    opacity.change(None, opacity, js=OPACITY)
+    shown.input(None, shown, js=SHOW_SCRIPT)
+    opacity.change(None, opacity, js=OPACITY_SCRIPT)
 
 
-def _listen(page: gr.Blocks, inspector: Inspector, inputs: Inputs, result: gr.HTML) -> None:
+def _add_listeners(
+    page: gr.Blocks, inspector: PageController, inputs: PageInputs, result: gr.HTML
+) -> None:
     """Show the result anew whenever one of the inputs changes.
 
     A new kind has another scale of severities, so the slider comes first.

@@ -17,12 +17,12 @@ from faceseg.errors import UserError
 
 Pixels = NDArray[np.uint8]
 
-MOST_BYTES = 20 * 2**20
-LONGEST = 1600  # pixels of the longer side; a larger photograph is scaled down to it
+MAX_BYTES = 20 * 2**20
+MAX_SIDE = 1600  # pixels of the longer side; a larger photograph is scaled down to it
 
 
 @dataclass(frozen=True, eq=False)
-class Photograph:
+class UploadedPhotograph:
     """Pixels, uint8 RGB (H, W, 3), and the size (rows, columns) that the file had."""
 
     pixels: Pixels
@@ -31,7 +31,7 @@ class Photograph:
     @cached_property
     def digest(self) -> str:
         """What tells this content from any other."""
-        return digest_of(self.pixels)
+        return image_digest(self.pixels)
 
     @property
     def scaled(self) -> bool:
@@ -39,7 +39,7 @@ class Photograph:
         return self.pixels.shape[:2] != self.file_size
 
 
-def read(path: Path, uploads: Path) -> Photograph:
+def read_upload(path: Path, uploads: Path) -> UploadedPhotograph:
     """Read a file of the folder `uploads`; UserError says in one sentence why it cannot be taken.
 
     Any other file of this machine is not there, whatever a visitor names.
@@ -48,8 +48,8 @@ def read(path: Path, uploads: Path) -> Photograph:
         raise UserError(
             "The photograph is no longer here: uploads are kept for an hour. Add it again."
         )
-    if path.stat().st_size > MOST_BYTES:
-        raise UserError(f"The file is larger than {MOST_BYTES // 2**20} MB.")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"The file is larger than {MAX_BYTES // 2**20} MB.")
     try:
         pixels = read_image(path)
     except BadFile as error:
@@ -57,10 +57,10 @@ def read(path: Path, uploads: Path) -> Photograph:
             f"This file cannot be shown: {error.wrong}. Expected {error.expected}."
         ) from error
     rows, columns = pixels.shape[:2]
-    return Photograph(_bounded(pixels), (rows, columns))
+    return UploadedPhotograph(_bounded(pixels), (rows, columns))
 
 
-def digest_of(pixels: Pixels) -> str:
+def image_digest(pixels: Pixels) -> str:
     """Return a checksum of an image's shape and content."""
     content = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     content.update(np.ascontiguousarray(pixels).data)
@@ -69,7 +69,7 @@ def digest_of(pixels: Pixels) -> str:
 
 def _bounded(pixels: Pixels) -> Pixels:
     rows, columns = pixels.shape[:2]
-    scale = LONGEST / max(rows, columns)
+    scale = MAX_SIDE / max(rows, columns)
     if scale >= 1:
         return pixels
     return resize_image(pixels, (max(1, round(rows * scale)), max(1, round(columns * scale))))

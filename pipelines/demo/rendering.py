@@ -9,11 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from PIL import Image
 
-from faceseg.classes import ClassSet
-from pipelines.demo.damage import Damage
-from pipelines.demo.inspection import Finding, Inspection, Labelled
-from pipelines.demo.networks import Network
-from pipelines.demo.photograph import LONGEST, Photograph, Pixels
+from faceseg.data.classes import ClassSet
+from pipelines.demo.inspection import Inspection, LabelledImage, NetworkResult, OcclusionEffect
+from pipelines.demo.networks import DemoNetwork
+from pipelines.demo.photograph import MAX_SIDE, Pixels, UploadedPhotograph
 from pipelines.predict.results import palette_png
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,7 +20,7 @@ JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
-class Picture:
+class RenderedImage:
     """A photograph and its labels as addresses of data, and what their files are called.
 
     layer: the colours of the foreground on nothing, to be laid over the photograph.
@@ -35,7 +34,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Row:
+class ClassRow:
     """A class: its colour, and the texts of its shares; `worst` if it lost most."""
 
     name: str
@@ -46,17 +45,18 @@ class Row:
     worst: bool
 
 
-def render(inspection: Inspection, photograph: Photograph) -> str:
+def render(inspection: Inspection, photograph: UploadedPhotograph) -> str:
     """Return the cards of an inspection, one a network."""
     cards = [
         {
             "network": finding.network,
             "before": _picture(finding.network, finding.before, "labels"),
             "after": finding.after and _picture(finding.network, finding.after, "occluded"),
-            "rows": rows(finding, inspection.findings[0]),
-            "damage": finding.damage and words(finding.damage, finding.network.predictor.classes),
+            "rows": class_rows(finding, inspection.results[0]),
+            "damage": finding.effect
+            and describe_effect(finding.effect, finding.network.predictor.classes),
         }
-        for finding in inspection.findings
+        for finding in inspection.results
     ]
     return _template("result.html.j2").render(
         cards=cards,
@@ -64,21 +64,21 @@ def render(inspection: Inspection, photograph: Photograph) -> str:
         no_face=inspection.occlusion is not None and not inspection.occlusion.mask.any(),
         placed_by=inspection.placed_by.title,
         photograph=photograph,
-        longest=LONGEST,
+        longest=MAX_SIDE,
     )
 
 
-def problem(sentence: str) -> str:
+def render_error(sentence: str) -> str:
     """Return what stands where the result would, if there is none."""
     return _template("problem.html.j2").render(sentence=sentence)
 
 
-def fixed(name: str) -> str:
+def render_static(name: str) -> str:
     """Return a part of the page that is always the same."""
     return _template(f"{name}.html.j2").render()
 
 
-def rows(finding: Finding, first: Finding) -> list[Row]:
+def class_rows(finding: NetworkResult, first: NetworkResult) -> list[ClassRow]:
     """Return the classes, those with most pixels by the first network first, for all alike."""
     classes = finding.network.predictor.classes
     order = sorted(range(len(classes)), key=lambda each: -first.before.shares[classes.names[each]])
@@ -86,23 +86,23 @@ def rows(finding: Finding, first: Finding) -> list[Row]:
     for each in order:
         name = classes.names[each]
         found.append(
-            Row(
-                name=words_of(name),
+            ClassRow(
+                name=readable_name(name),
                 colour="#{:02x}{:02x}{:02x}".format(*classes.palette[each]),
                 before=percent(finding.before.shares[name]),
                 after=percent(finding.after.shares[name]) if finding.after else "",
-                lost=percent(finding.damage.lost[each], 0) if finding.damage else "",
-                worst=finding.damage is not None and finding.damage.worst == each,
+                lost=percent(finding.effect.lost[each], 0) if finding.effect else "",
+                worst=finding.effect is not None and finding.effect.worst == each,
             )
         )
     return found
 
 
-def words(hurt: Damage, classes: ClassSet) -> list[tuple[str, str]]:
+def describe_effect(hurt: OcclusionEffect, classes: ClassSet) -> list[tuple[str, str]]:
     """Put damage into words: a figure and what it is a figure of, each."""
     told = [(percent(hurt.changed), "of the pixels still in view changed their label")]
     if hurt.worst is not None:
-        name = words_of(classes.names[hurt.worst])
+        name = readable_name(classes.names[hurt.worst])
         told.append(
             (
                 percent(hurt.lost[hurt.worst], 0),
@@ -114,7 +114,7 @@ def words(hurt: Damage, classes: ClassSet) -> list[tuple[str, str]]:
     return told
 
 
-def words_of(name: str) -> str:
+def readable_name(name: str) -> str:
     """Return the name of a class or a kind for people."""
     return name.replace("_", " ")
 
@@ -129,13 +129,13 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def _picture(network: Network, labelled: Labelled, what: str) -> Picture:
+def _picture(network: DemoNetwork, labelled: LabelledImage, what: str) -> RenderedImage:
     classes = network.predictor.classes
     rows, columns = labelled.labels.shape
-    return Picture(
-        photograph=_address(_jpeg(labelled.image), "jpeg"),
-        layer=_address(_layer_png(labelled.labels, classes), "png"),
-        mask=_address(palette_png(labelled.labels, classes), "png"),
+    return RenderedImage(
+        photograph=_data_url(_jpeg(labelled.image), "jpeg"),
+        layer=_data_url(_layer_png(labelled.labels, classes), "png"),
+        mask=_data_url(palette_png(labelled.labels, classes), "png"),
         name=f"{network.title.replace('/', '-').replace(' ', '-')}-{what}",
         size=(rows, columns),
     )
@@ -156,7 +156,7 @@ def _jpeg(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _address(content: bytes, kind: str) -> str:
+def _data_url(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
 
 Pixels = NDArray[np.uint8]
 
 OPACITY = 0.5
-SHARES = "shares.json"
-NAMED = 5  # files that a refusal names
+SHARES_FILE = "shares.json"
+MAX_LISTED_FILES = 5  # files that a refusal names
 
 
 def mask_path(folder: Path, name: str) -> Path:
@@ -34,20 +34,20 @@ def overlay_path(folder: Path, name: str) -> Path:
     return folder / "overlays" / f"{name}.jpg"
 
 
-def refuse_to_replace(folder: Path, names: Sequence[str]) -> None:
+def refuse_overwriting(folder: Path, names: Sequence[str]) -> None:
     """UserError if a file that will be written is there already."""
-    paths = [folder / SHARES]
+    paths = [folder / SHARES_FILE]
     paths += [made(folder, name) for name in names for made in (mask_path, overlay_path)]
     if there := [path for path in paths if path.exists()]:
-        told = ", ".join(map(str, there[:NAMED]))
-        more = f" and {len(there) - NAMED} more" if len(there) > NAMED else ""
+        told = ", ".join(map(str, there[:MAX_LISTED_FILES]))
+        more = f" and {len(there) - MAX_LISTED_FILES} more" if len(there) > MAX_LISTED_FILES else ""
         raise UserError(
             f"{told}{more} would be replaced; give another folder with --out, or --overwrite"
         )
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultsFolder:
     """A folder of results: `masks/<name>.png`, `overlays/<name>.jpg`, `shares.json`."""
 
     folder: Path
@@ -57,24 +57,24 @@ class Results:
     def write(self, name: str, file: Path, image: Pixels, labels: Pixels) -> None:
         """Write mask and overlay of an image (H, W, 3) with its labels (H, W)."""
         mask, drawn = mask_path(self.folder, name), overlay_path(self.folder, name)
-        put(mask, palette_png(labels, self.classes))
-        put(drawn, _encoded(overlay(image, labels, self.classes), "JPEG", quality=92))
+        write_atomically(mask, palette_png(labels, self.classes))
+        write_atomically(drawn, _encoded(overlay(image, labels, self.classes), "JPEG", quality=92))
         self.images[name] = {
             "file": str(file),
             "size": list(labels.shape),
             "mask": mask.relative_to(self.folder).as_posix(),
             "overlay": drawn.relative_to(self.folder).as_posix(),
-            "shares": shares(labels, self.classes),
+            "shares": class_shares(labels, self.classes),
         }
 
     def write_shares(self, unreadable: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Write `shares.json`: of each image, and why others could not be read."""
         content = {**facts, "images": self.images, "unreadable": dict(unreadable)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        put(self.folder / SHARES, (text + "\n").encode())
+        write_atomically(self.folder / SHARES_FILE, (text + "\n").encode())
 
 
-def shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
+def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
     """Return the share of the image's pixels that each class has; they sum to 1."""
     counts = np.bincount(labels.ravel(), minlength=len(classes))
     return {
@@ -96,7 +96,7 @@ def palette_png(labels: Pixels, classes: ClassSet) -> bytes:
     return _encode(picture, "PNG", optimize=True)
 
 
-def put(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file in one step: it is whole or not there. UserError if that cannot be done."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:

@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from faceseg.errors import UserError
-from faceseg.labelling import label_maps
-from pipelines.predict.model import open_model
-from pipelines.predict.results import overlay, put, shares
-from pipelines.predict.stage import Options, batches
+from faceseg.inference.label_maps import label_maps
+from pipelines.models.loading import open_model
+from pipelines.predict.photographs import PredictOptions, batches
+from pipelines.predict.results import class_shares, overlay, write_atomically
 
 Frame = NDArray[np.uint8]
 
 CODEC = "mp4v"
-USUAL_RATE = 25.0  # frames a second, where a camera does not say
+DEFAULT_FRAME_RATE = 25.0  # frames a second, where a camera does not say
 
 
-def run(
+def label_video(
     model: str,
     video: str,
-    options: Options,
+    options: PredictOptions,
     console: Console,
     *,
     frames: int | None = None,
@@ -41,11 +41,11 @@ def run(
         raise UserError(
             f"{there[0]} would be replaced; give another folder with --out, or --overwrite"
         )
-    with _opened(video) as capture:
+    with _open_capture(video) as capture:
         predictor = open_model(model, options.tracking, gpu=options.gpu)
         options.out.mkdir(parents=True, exist_ok=True)
         rate = capture.get(cv2.CAP_PROP_FPS)
-        rate = rate if rate > 0 else USUAL_RATE
+        rate = rate if rate > 0 else DEFAULT_FRAME_RATE
         writer: Any = None
         found: list[dict[str, float]] = []
         try:
@@ -55,7 +55,7 @@ def run(
                     writer = writer or _writer(film, rate, frame)
                     shown = overlay(frame, labels, predictor.classes)
                     writer.write(cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
-                    found.append(shares(labels, predictor.classes))
+                    found.append(class_shares(labels, predictor.classes))
         except KeyboardInterrupt:
             console.print(f"stopped after {len(found)} frames")
         finally:
@@ -64,12 +64,12 @@ def run(
     if not found:
         raise UserError(f"{video} has no frame that can be read; nothing was written")
     text = json.dumps({"model": model, "video": video, "rate": rate, "frames": found}, indent=1)
-    put(told, (text + "\n").encode())
+    write_atomically(told, (text + "\n").encode())
     console.print(f"{len(found)} frames labelled: {film}, and {told}", highlight=False)
 
 
 @contextmanager
-def _opened(video: str) -> Iterator[Any]:
+def _open_capture(video: str) -> Iterator[Any]:
     """Open a film, or a camera by its number; UserError if that cannot be done."""
     if not video.isdigit() and not Path(video).is_file():
         raise UserError(f"there is no file {video}; expected a film, or the number of a camera")

@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 from faceseg.errors import UserError
 from faceseg.statistics import verdict
-from pipelines.config.gate import Gate
-from pipelines.promote.gains import Gain, Gains, gains
-from pipelines.promote.standing import Standing, check_comparable
+from pipelines.config.sections import Gate
+from pipelines.promote.paired_comparison import PairedComparison, PairedDifference, compare_versions
+from pipelines.promote.scored_version import ScoredVersion, check_comparable
 
 Role = Literal["merit", "veto"]
 
 
 @dataclass(frozen=True)
-class Check:
+class GateCheck:
     """One line of the reasoning. A merit may be missing where another is there; a veto may not.
 
     `change` with `low` and `high` is candidate less champion, of costs the candidate's share of
@@ -45,7 +45,7 @@ class Decision:
     reason: str
     candidate: str
     champion: str | None
-    checks: tuple[Check, ...]
+    checks: tuple[GateCheck, ...]
     notes: tuple[str, ...] = ()
     interval: tuple[float, float] | None = None
 
@@ -59,32 +59,32 @@ class Decision:
         return data
 
 
-def decide(candidate: Standing, champion: Standing | None, gate: Gate) -> Decision:
+def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate) -> Decision:
     """Decide by the gate. UserError if the two cannot be compared at all."""
-    budgets = list(_budgets(candidate, gate))
+    budgets = list(_budget_checks(candidate, gate))
     if champion is None:
         failed = [check for check in budgets if not check.ok]
-        reason = _refusal(failed) if failed else "there is no champion yet"
+        reason = _refusal_reason(failed) if failed else "there is no champion yet"
         return Decision(not failed, reason, candidate.version, None, tuple(budgets))
     check_comparable(candidate, champion)
-    found = gains(candidate, champion, gate.resamples, gate.level)
-    better, close = _test(found, gate)
-    speed, speed_note = _speed(candidate, champion, gate)
-    robust = _robustness(found, gate)
+    found = compare_versions(candidate, champion, gate.resamples, gate.level)
+    better, close = _test_checks(found, gate)
+    speed, speed_note = _speed_check(candidate, champion, gate)
+    robust = _robustness_check(found, gate)
     elsewhere = [each for each in (speed, robust) if each is not None]
-    vetoes = [*_falls(found, gate), *budgets]
+    vetoes = [*_drop_checks(found, gate), *budgets]
     failed = [check for check in vetoes if not check.ok]
     named = [check for check in elsewhere if check.ok]
     merit = better.ok or (close.ok and bool(named))
-    notes = [*([speed_note] if speed_note else []), *found.left_out]
+    notes = [*([speed_note] if speed_note else []), *found.not_compared]
     if candidate.data != champion.data:
         notes.append(
             "the two were trained on different packs; the test images and labels are the same"
         )
     if merit and not failed:
-        reason = _merit(better, close, named, gate)
+        reason = _acceptance_reason(better, close, named, gate)
     else:
-        reason = _refusal(failed) if failed else _no_merit(better, close, gate)
+        reason = _refusal_reason(failed) if failed else _no_gain_reason(better, close, gate)
     return Decision(
         merit and not failed,
         reason,
@@ -96,15 +96,15 @@ def decide(candidate: Standing, champion: Standing | None, gate: Gate) -> Decisi
     )
 
 
-def _interval(found: Gains) -> tuple[float, float] | None:
-    gain = found.of("test", "iou")
+def _interval(found: PairedComparison) -> tuple[float, float] | None:
+    gain = found.find("test", "iou")
     known = gain is not None and math.isfinite(gain.candidate.low)
     return (gain.candidate.low, gain.candidate.high) if gain is not None and known else None
 
 
-def _test(found: Gains, gate: Gate) -> tuple[Check, Check]:
+def _test_checks(found: PairedComparison, gate: Gate) -> tuple[GateCheck, GateCheck]:
     """Return 'surely better' and 'surely not worse by more than the tolerance'."""
-    gain = found.of("test", "iou")
+    gain = found.find("test", "iou")
     if gain is None:
         raise UserError(
             "test IoU has no value: there is no foreground on any test image, true or predicted."
@@ -118,7 +118,9 @@ def _test(found: Gains, gate: Gate) -> tuple[Check, Check]:
     )  # fmt: skip
 
 
-def _speed(candidate: Standing, champion: Standing, gate: Gate) -> tuple[Check | None, str]:
+def _speed_check(
+    candidate: ScoredVersion, champion: ScoredVersion, gate: Gate
+) -> tuple[GateCheck | None, str]:
     """Return the gain in speed, or why it cannot be told."""
     mine, its = (each.metric("latency/p50_ms") for each in (candidate, champion))
     where = [(each.host, each.metric("latency/threads")) for each in (candidate, champion)]
@@ -130,19 +132,19 @@ def _speed(candidate: Standing, champion: Standing, gate: Gate) -> tuple[Check |
     nothing = math.nan
     most = 1 - gate.faster
     rule = f"at most {most:g} of its time"
-    return Check("merit", "speed (ms an image)", its, mine, mine / its, nothing, nothing, most,
+    return GateCheck("merit", "speed (ms an image)", its, mine, mine / its, nothing, nothing, most,
                  rule, mine <= most * its), ""  # fmt: skip
 
 
-def _robustness(found: Gains, gate: Gate) -> Check | None:
-    gain = found.of("occlusion", "mean")
+def _robustness_check(found: PairedComparison, gate: Gate) -> GateCheck | None:
+    gain = found.find("occlusion", "mean")
     if gain is None:
         return None
     ok = verdict(gain.estimate, gate.more_robust) == "supported"
     return _check("merit", "robustness (IoU under occlusion)", gain, gate.more_robust, ok=ok)
 
 
-def _falls(found: Gains, gate: Gate) -> Iterator[Check]:
+def _drop_checks(found: PairedComparison, gate: Gate) -> Iterator[GateCheck]:
     """Yield a veto for each class, slice and kind: it must not surely fall below its bound."""
     drops = {"class": gate.class_drop, "slice": gate.slice_drop}
     for gain in found.rows:
@@ -153,7 +155,7 @@ def _falls(found: Gains, gate: Gate) -> Iterator[Check]:
         yield _check("veto", f"{gain.group} {gain.name}", gain, -bound, ok=ok)
 
 
-def _budgets(candidate: Standing, gate: Gate) -> Iterator[Check]:
+def _budget_checks(candidate: ScoredVersion, gate: Gate) -> Iterator[GateCheck]:
     for name, metric, budget in (
         ("latency (ms)", "latency/p50_ms", gate.latency_ms),
         ("size (MB)", "model/size_mb", gate.size_mb),
@@ -161,26 +163,26 @@ def _budgets(candidate: Standing, gate: Gate) -> Iterator[Check]:
         if budget is None:
             continue
         value, nothing = candidate.metric(metric), math.nan
-        yield Check(
+        yield GateCheck(
             "veto", name, nothing, value, nothing, nothing, nothing,
             budget, f"at most {budget:g}", bool(value <= budget),
         )  # fmt: skip
 
 
-def _check(role: Role, name: str, gain: Gain, bound: float, *, ok: bool) -> Check:
+def _check(role: Role, name: str, gain: PairedDifference, bound: float, *, ok: bool) -> GateCheck:
     found = gain.estimate
     rule = f"{'surely above' if role == 'merit' else 'not surely below'} {bound:+g}"
-    return Check(
+    return GateCheck(
         role, name, gain.champion.value, gain.candidate.value,
         found.value, found.low, found.high, bound, rule, ok,
     )  # fmt: skip
 
 
-def _signed(check: Check) -> str:
+def _signed(check: GateCheck) -> str:
     return f"{check.change:+.4f} ({check.low:+.4f} to {check.high:+.4f})"
 
 
-def _refusal(failed: list[Check]) -> str:
+def _refusal_reason(failed: list[GateCheck]) -> str:
     """Name what falls too far, or what is over budget."""
     told = []
     for check in failed:
@@ -198,7 +200,9 @@ def _refusal(failed: list[Check]) -> str:
     return "; ".join(told)
 
 
-def _merit(better: Check, close: Check, named: list[Check], gate: Gate) -> str:
+def _acceptance_reason(
+    better: GateCheck, close: GateCheck, named: list[GateCheck], gate: Gate
+) -> str:
     if better.ok:
         return f"test IoU {_signed(better)}: surely better"
     gained = " and ".join(check.name for check in named)
@@ -206,7 +210,7 @@ def _merit(better: Check, close: Check, named: list[Check], gate: Gate) -> str:
     return f"test IoU {_signed(close)}: {margin}, and a gain in {gained}"
 
 
-def _no_merit(better: Check, close: Check, gate: Gate) -> str:
+def _no_gain_reason(better: GateCheck, close: GateCheck, gate: Gate) -> str:
     figure = f"test IoU {_signed(better)}"
     if close.ok:
         return (

@@ -15,20 +15,22 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
-from pipelines.search.database import open_storage, patiently
-from pipelines.search.job import Job, Key
-from pipelines.search.lane import End, Lane
-from pipelines.search.lease import Lease
-from pipelines.search.trials import Verdict, epochs_of
+from pipelines.job.job import Job, JobKey
+from pipelines.search.architecture_search import ArchitectureSearch
+from pipelines.search.database import open_storage, retry_while_unavailable
+from pipelines.search.leases import Lease
+from pipelines.search.trials import JobOutcome, TrialDirective, epochs_reported
 
 WAIT = "wait"
-AHEAD = 4  # trials that one architecture may be ahead of another for the sake of warm workers
+MAX_TRIALS_AHEAD = (
+    4  # trials that one architecture may be ahead of another for the sake of warm workers
+)
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
 @dataclass
-class Running:
+class RunningJob:
     """What is known of a job in progress."""
 
     worker: str
@@ -42,21 +44,21 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StudySnapshot:
     """The study at a glance, for the terminal; and the jobs that the driver has to give up."""
 
-    running: list[Running]
+    running: list[RunningJob]
     counts: dict[str, dict[str, int]]
     budgets: dict[str, int]
     best: dict[str, float | None]
     finals: dict[str, int]
     epochs_done: int
     epochs_all: int
-    doomed: list[tuple[Job, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    jobs_to_fail: list[tuple[Job, str]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
-def _patient(
+def _retry_database(
     method: Callable[Concatenate["Coordinator", Given], Answer],
 ) -> Callable[Concatenate["Coordinator", Given], Answer]:
     """Make a method wait for the database while that is away."""
@@ -64,7 +66,7 @@ def _patient(
     @wraps(method)
     def waiting(self: "Coordinator", /, *given: Given.args, **options: Given.kwargs) -> Answer:
         url = self.experiment.search_database
-        return patiently(url, lambda: method(self, *given, **options))
+        return retry_while_unavailable(url, lambda: method(self, *given, **options))
 
     return waiting
 
@@ -79,34 +81,37 @@ class Coordinator:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.experiment = experiment
         self.session = session
-        self._progress: dict[Key, tuple[int, int]] = {}  # epoch and percent, for people only
-        self._speed: dict[Key, float] = {}
+        self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for people only
+        self._speed: dict[JobKey, float] = {}
 
     @cached_property
-    def lanes(self) -> dict[str, Lane]:
+    def searches(self) -> dict[str, ArchitectureSearch]:
         """The architectures, opened at the first call: an error is told to who made it."""
         experiment, session = self.experiment, self.session
         storage = open_storage(experiment.search_database)
         lanes = {
-            name: Lane(experiment, name, storage, session) for name in experiment.architectures
+            name: ArchitectureSearch(experiment, name, storage, session)
+            for name in experiment.architectures
         }
         for name, variant in experiment.variants.items():
-            lanes[name] = Lane(experiment, name, storage, session, base=lanes[variant.of])
+            lanes[name] = ArchitectureSearch(
+                experiment, name, storage, session, base=lanes[variant.of]
+            )
         return lanes
 
-    @_patient
-    def next(self, worker: str, warm: Collection[str] = ()) -> Job | str | None:
+    @_retry_database
+    def next_job(self, worker: str, warm: Collection[str] = ()) -> Job | str | None:
         """Return a job for `worker`, WAIT while others may still fail, or None at the end.
 
         A worker that holds a job gets it again. warm: the networks that it has compiled.
         """
-        for lane in self.lanes.values():
-            if held := lane.held(worker):
+        for lane in self.searches.values():
+            if held := lane.job_of(worker):
                 return held
         for offer in self._offers(warm):
             if job := offer(worker):
                 return job
-        return None if all(lane.done() for lane in self.lanes.values()) else WAIT
+        return None if all(lane.done() for lane in self.searches.values()) else WAIT
 
     def _offers(self, warm: Collection[str]) -> list[Callable[[str], Job | None]]:
         """Return who is asked for a job, in order: everywhere the lowest used budget comes first.
@@ -115,93 +120,94 @@ class Coordinator:
         another: compiling takes as long as a short trial. A search that nobody is at comes
         before finals, which wait for nothing and so fill the end of a study.
         """
-        lanes = sorted(self.lanes.values(), key=lambda each: each.asking.started())
-        open_ = [each.asking.started() for each in lanes if each.asking.goes_on()]
-        limit = AHEAD + min(open_, default=0)
-        near = [each for each in lanes if each.asking.started() < limit]
+        lanes = sorted(self.searches.values(), key=lambda each: each.suggester.started())
+        open_ = [each.suggester.started() for each in lanes if each.suggester.has_next()]
+        limit = MAX_TRIALS_AHEAD + min(open_, default=0)
+        near = [each for each in lanes if each.suggester.started() < limit]
         own = [each for each in lanes if each.architecture in warm]
         return [
             *(each.next_trial for each in near if each in own),
-            *(each.next_trial for each in near if not each.at_work()),
+            *(each.next_trial for each in near if not each.running_jobs()),
             *(each.next_final for each in own),
             *(each.next_trial for each in lanes),
             *(each.next_final for each in lanes),
         ]
 
-    def progress(self, key: Key, epoch: int, percent: int) -> None:
+    def progress(self, key: JobKey, epoch: int, percent: int) -> None:
         """Note how far a job is; only for people."""
         self._progress[key] = (epoch, percent)
 
-    @_patient
+    @_retry_database
     def report(
-        self, worker: str, key: Key, epoch: int, value: float, images_per_second: float
-    ) -> Verdict:
+        self, worker: str, key: JobKey, epoch: int, value: float, images_per_second: float
+    ) -> TrialDirective:
         """Store an epoch's value; say whether to go on."""
-        verdict = self.lanes[key.architecture].report(worker, key, epoch, value)
+        verdict = self.searches[key.architecture].report(worker, key, epoch, value)
         self._progress[key] = (epoch, 100)
         self._speed[key] = images_per_second
         return verdict
 
-    @_patient
-    def finish(self, worker: str, key: Key, end: End) -> bool:
+    @_retry_database
+    def finish(self, worker: str, key: JobKey, end: JobOutcome) -> bool:
         """End a job; return whether it was this worker's to end."""
         self._progress.pop(key, None)
         self._speed.pop(key, None)
-        return self.lanes[key.architecture].finish(worker, key, end)
+        return self.searches[key.architecture].finish_by(worker, key, end)
 
-    @_patient
-    def give_up(self, key: Key, reason: str) -> None:
+    @_retry_database
+    def fail_job(self, key: JobKey, reason: str) -> None:
         """End a doomed job as failed."""
-        self.lanes[key.architecture].end(key, End(None, reason=reason))
+        self.searches[key.architecture].end(key, JobOutcome(None, reason=reason))
 
-    @_patient
-    def lose(self, worker: str, *, is_fault: bool = True, out_of_memory: bool = False) -> str:
+    @_retry_database
+    def release(self, worker: str, *, is_fault: bool = True, out_of_memory: bool = False) -> str:
         """Take back the job of a worker that died; return its label, '' if it held none.
 
         is_fault: False where its node died, which says nothing of the job.
         out_of_memory: Ray has killed it to save the node.
         """
-        for lane in self.lanes.values():
-            if key := lane.lose(worker, is_fault=is_fault, out_of_memory=out_of_memory):
+        for lane in self.searches.values():
+            if key := lane.release(worker, is_fault=is_fault, out_of_memory=out_of_memory):
                 return key.label
         return ""
 
-    @_patient
-    def snapshot(self) -> Snapshot:
+    @_retry_database
+    def snapshot(self) -> StudySnapshot:
         """Return the study at a glance."""
-        lanes = self.lanes
+        lanes = self.searches
         epochs, seeds = self.experiment.training.epochs, self.experiment.finals.seeds
         final_epochs = seeds * (self.experiment.finals.epochs or epochs)
-        budgets = {name: lane.asking.budget() or 1 for name, lane in lanes.items()}
+        budgets = {name: lane.suggester.budget() or 1 for name, lane in lanes.items()}
         best = {name: lane.winner() for name, lane in lanes.items()}
-        return Snapshot(
-            [self._running(*each) for lane in lanes.values() for each in lane.at_work()],
+        return StudySnapshot(
+            [self._running(*each) for lane in lanes.values() for each in lane.running_jobs()],
             {name: dict(lane.search.count()) for name, lane in lanes.items()},
             budgets,
             {name: trial.value if trial else None for name, trial in best.items()},
             {name: lane.finals_done() for name, lane in lanes.items()},
             sum(lane.epochs_done() for lane in lanes.values()),
             sum(budget * epochs + final_epochs for budget in budgets.values()),
-            [each for lane in lanes.values() for each in lane.doomed()],
-            [note for lane in lanes.values() if (note := lane.asking.note())],
+            [each for lane in lanes.values() for each in lane.jobs_to_fail()],
+            [note for lane in lanes.values() if (note := lane.suggester.early_end_message())],
         )
 
-    @_patient
+    @_retry_database
     def winners(self) -> dict[str, str]:
         """Return each architecture's winner digest; '' for one without a completed trial."""
         return {
-            name: lane.winner_digest() if lane.winner() else "" for name, lane in self.lanes.items()
+            name: lane.winner_digest() if lane.winner() else ""
+            for name, lane in self.searches.items()
         }
 
-    @_patient
-    def reasons(self) -> dict[str, list[str]]:
+    @_retry_database
+    def failure_reasons(self) -> dict[str, list[str]]:
         """Return why trials failed, by architecture."""
-        return {name: lane.reasons() for name, lane in self.lanes.items()}
+        return {name: lane.failure_reasons() for name, lane in self.searches.items()}
 
-    def _running(self, job: Job, trial: FrozenTrial) -> Running:
-        epoch, percent = self._progress.get(job.key, (epochs_of(trial), 100))
+    def _running(self, job: Job, trial: FrozenTrial) -> RunningJob:
+        epoch, percent = self._progress.get(job.key, (epochs_reported(trial), 100))
         lease = Lease.of(trial)
-        return Running(
+        return RunningJob(
             lease.worker,
             job.key.label,
             job.settings.epochs,

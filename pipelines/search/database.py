@@ -11,13 +11,13 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 
 from faceseg.errors import UserError, first_line
 from pipelines.config.secrets import redact
-from pipelines.search import disk
+from pipelines.search import failure_policy
 
-PATIENCE = 90.0  # seconds that a server may be away
-PAUSES = (0.2, 5.0)  # seconds between two tries, at first and at most
+DATABASE_TIMEOUT = 90.0  # seconds that a server may be away
+RETRY_PAUSES = (0.2, 5.0)  # seconds between two tries, at first and at most
 # What waiting does not mend, in PostgreSQL's words.
 REFUSALS = ("authentication failed", "does not exist", "permission denied", "no password supplied")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
@@ -28,34 +28,36 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
-def patiently(url: str, action: Callable[[], Answer]) -> Answer:
+def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
     """Return what `action` returns; call it again while the database is away.
 
     Raises UserError where waiting does not help: a full disk, a wrong address, a server that
     stays away. Anything else is raised as it is.
     """
-    until, pause = time.monotonic() + PATIENCE, PAUSES[0]
+    until, pause = time.monotonic() + DATABASE_TIMEOUT, RETRY_PAUSES[0]
     while True:
         try:
             return action()
         except (SQLAlchemyError, StorageInternalError, OSError, ImportError) as error:
-            _refuse_the_hopeless(url, error)
-            if not _is_away(error):
+            _raise_if_permanent(url, error)
+            if not _is_unavailable(error):
                 raise
             if time.monotonic() > until:
                 raise UserError(
-                    f"Optuna's database {redact(url)} has not answered for {PATIENCE:.0f} s: "
+                    f"Optuna's database {redact(url)} has not answered for {DATABASE_TIMEOUT:.0f} s: "
                     f"{_root(error)}. What was done is kept: start it, and the same command goes on"
                 ) from error
         time.sleep(pause)
-        pause = min(2 * pause, PAUSES[1])
+        pause = min(2 * pause, RETRY_PAUSES[1])
 
 
-def _refuse_the_hopeless(url: str, error: Exception) -> None:
+def _raise_if_permanent(url: str, error: Exception) -> None:
     """Raise UserError for what no waiting mends."""
-    if url.startswith("sqlite") and (words := disk.trouble(error, _folder(url))):
+    if url.startswith("sqlite") and (
+        words := failure_policy.disk_error_message(error, _folder(url))
+    ):
         raise UserError(f"Optuna's database {url}: {words}") from error
-    for each in disk.chain(error):
+    for each in failure_policy.error_chain(error):
         if isinstance(each, ImportError):
             raise UserError(
                 f"Optuna's database {redact(url)} needs a driver that is not installed ({each}); "
@@ -68,9 +70,9 @@ def _refuse_the_hopeless(url: str, error: Exception) -> None:
             ) from error
 
 
-def _is_away(error: Exception) -> bool:
+def _is_unavailable(error: Exception) -> bool:
     kinds = (OperationalError, InterfaceError)
-    return any(isinstance(each, kinds) for each in disk.chain(error))
+    return any(isinstance(each, kinds) for each in failure_policy.error_chain(error))
 
 
 def _folder(url: str) -> Path:
@@ -79,5 +81,5 @@ def _folder(url: str) -> Path:
 
 def _root(error: Exception) -> str:
     """Return the first line of what was wrong at first, without passwords."""
-    *_, first = disk.chain(error)
+    *_, first = failure_policy.error_chain(error)
     return str(redact(first_line(first)))

@@ -7,20 +7,21 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipelines.search.lease import ATTRIBUTE, Lease
+from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 OUT_OF_MEMORY = "out_of_memory"  # the attribute that holds the batch size which was too large
-Verdict = Literal["go on", "prune", "leave"]
+TrialDirective = Literal["go on", "prune", "leave"]
 
 
-class Trials:
+class TrialStore:
     """A study of the database, made if it is new."""
 
     def __init__(
@@ -47,7 +48,7 @@ class Trials:
             self._known = self.study.get_trials(deepcopy=False)
         return self._known
 
-    def begun(self) -> list[FrozenTrial]:
+    def started(self) -> list[FrozenTrial]:
         """Return the trials that were ever asked for."""
         return [each for each in self.all() if each.state != TrialState.WAITING]
 
@@ -73,7 +74,7 @@ class Trials:
             number = self.study.ask(space).number
         return self.find(number)
 
-    def complete_asking(
+    def complete_suggestion(
         self, trial: FrozenTrial, space: dict[str, BaseDistribution]
     ) -> FrozenTrial:
         """Return a trial with all its parameters: its process may have died while it asked.
@@ -101,7 +102,7 @@ class Trials:
         """Store that this batch size was too large."""
         self._set(trial, OUT_OF_MEMORY, batch_size)
 
-    def report(self, worker: str, number: int, epoch: int, value: float) -> Verdict:
+    def report(self, worker: str, number: int, epoch: int, value: float) -> TrialDirective:
         """Store a value at an epoch, unless it is there; say whether to go on.
 
         NaN (no foreground class was to be found) counts as 0. A worker that does not hold the
@@ -113,7 +114,7 @@ class Trials:
         if epoch not in known.intermediate_values:
             store = self.study._storage.set_trial_intermediate_value
             with self._change():
-                store(known._trial_id, epoch, _number(value))
+                store(known._trial_id, epoch, _finite_value(value))
             known = self.find(number)
         return "prune" if self.study.pruner.prune(self.study, known) else "go on"
 
@@ -124,11 +125,11 @@ class Trials:
             return
         if reason:
             self._set(trial, "reason", reason)
-        told = None if value is None or state != TrialState.COMPLETE else _number(value)
+        told = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
         with self._change():
             self.study.tell(number, told, state=state, skip_if_finished=True)
 
-    def reasons(self) -> set[str]:
+    def failure_reasons(self) -> set[str]:
         """Return why trials failed."""
         failed = [each for each in self.all() if each.state == TrialState.FAIL]
         return {str(each.user_attrs.get("reason", "unknown")) for each in failed}
@@ -146,11 +147,33 @@ class Trials:
             self._known = None
 
 
-def epochs_of(trial: FrozenTrial) -> int:
+def epochs_reported(trial: FrozenTrial) -> int:
     """Return how many epochs of a trial were reported."""
     return len(trial.intermediate_values)
 
 
-def _number(value: float) -> float:
+def _finite_value(value: float) -> float:
     """Return the value Optuna is told: it takes no NaN."""
     return 0.0 if math.isnan(value) else value
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How a job ended: with a value, pruned, or (no value) failed for a reason."""
+
+    value: float | None
+    pruned: bool = False
+    reason: str = ""
+    out_of_memory: bool = False
+
+    @property
+    def state(self) -> TrialState:
+        """The state in Optuna's terms."""
+        if self.pruned:
+            return TrialState.PRUNED
+        return TrialState.FAIL if self.value is None else TrialState.COMPLETE
+
+
+def out_of_memory_message(batch_size: int) -> str:
+    """Say in words that a batch was too large."""
+    return f"out of memory at batch size {batch_size}"

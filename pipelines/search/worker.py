@@ -16,44 +16,42 @@ from rich.console import Console
 
 from faceseg.backends import preferred
 from faceseg.errors import UserError
-from faceseg.stopwatch import Stopwatch
-from pipelines import phases, runs
-from pipelines.context import Context
-from pipelines.prepare import prepare
-from pipelines.search import disk
-from pipelines.search.answers import PAUSE, ask
+from faceseg.training.stopwatch import Stopwatch
+from pipelines.cluster.connection import RETRY_PAUSE, call_actor
+from pipelines.data.prepare import prepare
+from pipelines.job import context, results
+from pipelines.job.context import StudyContext
+from pipelines.job.job import Job, JobKey, derive_seed
+from pipelines.search import failure_policy
 from pipelines.search.coordinator import WAIT
-from pipelines.search.job import Job, Key, seed_of
-from pipelines.search.lane import End, out_of_memory_at
-from pipelines.search.locks import HeldElsewhereError, only_worker
+from pipelines.search.leases import LeaseLostError, LockHeldError, job_lock
+from pipelines.search.trials import JobOutcome, out_of_memory_message
 from pipelines.tracking import Sender
 
-PARTING = 5.0  # seconds that a worker which leaves gives its records to arrive
+FINAL_DRAIN_TIMEOUT = 5.0  # seconds that a worker which leaves gives its records to arrive
 
 
 @dataclass(frozen=True)
-class Leave:
+class WorkerExit:
     """Why a worker stopped: `done`, `retired`, `suspect` (after a failure) or `stop`."""
 
-    why: str
+    reason: str
     message: str = ""
-
-
-class LeaseLostError(Exception):
-    """The job was given to another worker: this one was held for dead."""
 
 
 class Worker:
     """The actor's class. Made with its own share of CPUs and GPUs by the pool."""
 
-    def __init__(self, name: str, context: Context) -> None:
+    def __init__(self, name: str, context: StudyContext) -> None:
         self.name = name
         self.context = context
-        self.bench: Any = None
+        self.runner: Any = None
         self.clock = Stopwatch()
-        self.clock.add({phases.START: max(0.0, time.time() - psutil.Process().create_time())})
+        self.clock.add(
+            {results.START_PHASE: max(0.0, time.time() - psutil.Process().create_time())}
+        )
 
-    def work(self, coordinator: Any) -> Leave:
+    def work(self, coordinator: Any) -> WorkerExit:
         """Do jobs until there are none, or until it is time for a fresh process.
 
         Raises what is nobody's fault that is known: the pool decides.
@@ -62,98 +60,98 @@ class Worker:
             try:
                 leave = self._work(coordinator)
             except UserError as error:
-                leave = Leave("stop", str(error))
+                leave = WorkerExit("stop", str(error))
             except Exception as error:
-                words = disk.trouble(error, self.context.experiment.storage)
+                words = failure_policy.disk_error_message(error, self.context.experiment.storage)
                 if words is None:
                     raise
-                leave = Leave("stop", words)
-            self._say_the_rest()
-            sender.drain(PARTING)
+                leave = WorkerExit("stop", words)
+            self._log_remaining_time()
+            sender.drain(FINAL_DRAIN_TIMEOUT)
         return leave
 
-    def _say_the_rest(self) -> None:
+    def _log_remaining_time(self) -> None:
         """Say on the study's run where the time after the last job went: a point a worker."""
-        outbox = runs.outbox_of_study(self.context, self.name)
-        step = seed_of(0, self.name)  # any number that no other worker has
+        outbox = context.study_outbox(self.context, self.name)
+        step = derive_seed(0, self.name)  # any number that no other worker has
         with suppress(OSError):  # a full disk is told by what cannot do without it
-            outbox.metrics(phases.named(self.clock.lap()), step)
+            outbox.metrics(results.phase_metrics(self.clock.lap()), step)
 
-    def make_bench(self) -> Any:
+    def make_runner(self) -> Any:
         """Claim this process's share of the machine and return where jobs are done."""
         # Imported here: the driver sends this class without loading a framework itself.
-        from faceseg.devices import claim
+        from faceseg.backends.device import configure_device
 
         experiment = self.context.experiment
         threads = max(1, int(experiment.resources.cpus))
-        claim(threads, experiment.resources.gpus)
-        from pipelines.trial import Bench
+        configure_device(threads, experiment.resources.gpus)
+        from pipelines.execution.runner import JobRunner
 
         if not self.context.packs.exists():  # another node's disk: pack once here
             prepare(experiment, Console(quiet=True))
-        return Bench(self.context, threads, self.clock)
+        return JobRunner(self.context, threads, self.clock)
 
-    def _work(self, coordinator: Any) -> Leave:
-        with self.clock.phase(phases.IMPORTS):
-            self.bench = self.make_bench()
+    def _work(self, coordinator: Any) -> WorkerExit:
+        with self.clock.phase(results.IMPORTS_PHASE):
+            self.runner = self.make_runner()
         done = 0
         while done < self.context.experiment.resources.trials_per_worker:
-            with self.clock.phase(phases.WAITING):
-                job = ask(coordinator.next, self.name, self.bench.warm())
+            with self.clock.phase(results.WAITING_PHASE):
+                job = call_actor(coordinator.next, self.name, self.runner.compiled_networks())
                 if job == WAIT:
-                    time.sleep(PAUSE)
+                    time.sleep(RETRY_PAUSE)
                     continue
             if job is None:
-                return Leave("done")
+                return WorkerExit("done")
             try:
-                with only_worker(self._lock(job)):
+                with job_lock(self._lock(job)):
                     leave = self._do(job, coordinator)
-            except (HeldElsewhereError, LeaseLostError) as error:
-                return Leave("suspect", str(error))
+            except (LockHeldError, LeaseLostError) as error:
+                return WorkerExit("suspect", str(error))
             if leave is not None:
                 return leave
             done += 1
-        return Leave("retired")
+        return WorkerExit("retired")
 
-    def _do(self, job: Job, coordinator: Any) -> Leave | None:
+    def _do(self, job: Job, coordinator: Any) -> WorkerExit | None:
         """Do one job to its end; return why to leave after it, or None."""
         leave = None
         try:
-            result = self.bench.do(job, RayLine(coordinator, self.name))
-            end = End(result.value, result.pruned, result.reason)
+            result = self.runner.do(job, CoordinatorReporter(coordinator, self.name))
+            end = JobOutcome(result.value, result.pruned, result.reason)
         except Exception as error:
             if not self._is_the_jobs_own(error):
                 raise
             end = self._fail(job, error)  # told, and the study goes on
-            leave = Leave("suspect", f"{job.key.label}: {end.reason}")
-        with self.clock.phase(phases.LOGGING):
-            ended = ask(coordinator.finish, self.name, job.key, end)
+            leave = WorkerExit("suspect", f"{job.key.label}: {end.reason}")
+        with self.clock.phase(results.LOGGING_PHASE):
+            ended = call_actor(coordinator.finish, self.name, job.key, end)
         if not ended:
             raise LeaseLostError(f"{job.key.label} was ended by {self.name} after another had it")
-        self.bench.forget(job)
+        self.runner.remove_checkpoints(job)
         return leave
 
     def _is_the_jobs_own(self, error: Exception) -> bool:
         """Return whether an error is the job's: not the user's mistake, Ray's or the disk's."""
         if isinstance(error, UserError | RayError | LeaseLostError):
             return False
-        return disk.trouble(error, self.context.experiment.storage) is None
+        return failure_policy.disk_error_message(error, self.context.experiment.storage) is None
 
-    def _fail(self, job: Job, error: Exception) -> End:
-        from faceseg.devices import is_out_of_memory
+    def _fail(self, job: Job, error: Exception) -> JobOutcome:
+        from faceseg.backends.memory import is_out_of_memory
 
         out_of_memory = is_out_of_memory(error)
         reason = f"{type(error).__name__}: {error}"[:500]
         if out_of_memory:
-            reason = out_of_memory_at(job.settings.batch_size)
-        self.bench.fail(job, reason, traceback.format_exc())
-        return End(None, reason=reason, out_of_memory=out_of_memory)
+            reason = out_of_memory_message(job.settings.batch_size)
+        self.runner.record_failure(job, reason, traceback.format_exc())
+        return JobOutcome(None, reason=reason, out_of_memory=out_of_memory)
 
     def _lock(self, job: Job) -> Any:
         return self.context.checkpoints / job.study / f"{job.key.folder}.lock"
 
 
-class RayLine:
+class CoordinatorReporter:
     """A job's line to the coordinator."""
 
     def __init__(self, coordinator: Any, worker: str) -> None:
@@ -161,24 +159,26 @@ class RayLine:
         self._worker = worker
         self._last = 0.0
 
-    def progress(self, key: Key, epoch: int, percent: int, loss: float) -> None:
+    def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         """Send a note at most once a second, and do not wait for it."""
-        if time.monotonic() - self._last > PAUSE:
+        if time.monotonic() - self._last > RETRY_PAUSE:
             self._last = time.monotonic()
             self._coordinator.progress.remote(key, epoch, percent)
 
-    def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
+    def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Send an epoch's value and wait for the verdict; return whether to go on.
 
         Raises LeaseLostError if the job is another's by now.
         """
-        verdict = ask(self._coordinator.report, self._worker, key, epoch, value, images_per_second)
+        verdict = call_actor(
+            self._coordinator.report, self._worker, key, epoch, value, images_per_second
+        )
         if verdict == "leave":
             raise LeaseLostError(f"{key.label} was given to another worker than {self._worker}")
         return bool(verdict == "go on")
 
 
-def environment(experiment_gpus: float) -> dict[str, str]:
+def worker_environment(experiment_gpus: float) -> dict[str, str]:
     """Return the environment variables of a worker process.
 
     Ray no longer hides the cards from an actor that asked for none: we do.

@@ -17,14 +17,15 @@ from prometheus_client.metrics_core import Metric
 from starlette.exceptions import HTTPException
 
 import faceseg
-from pipelines.serve import access
-from pipelines.serve.intake import read_body
-from pipelines.serve.meters import exposition
-from pipelines.serve.problems import MEDIA_TYPE, Problem
-from pipelines.serve.service import Labelled, Service
+from pipelines.serve import requests
+from pipelines.serve.prometheus import prometheus_text
+from pipelines.serve.requests import MEDIA_TYPE, HttpProblem, read_body
+from pipelines.serve.service import LabelledPhotograph, LabellingService
 
-Gather = Callable[[], Awaitable[Mapping[str, Sequence[Metric]]]]  # the samples of every replica
-Next = Callable[[Request], Awaitable[Response]]
+GatherMetrics = Callable[
+    [], Awaitable[Mapping[str, Sequence[Metric]]]
+]  # the samples of every replica
+NextHandler = Callable[[Request], Awaitable[Response]]
 
 PREDICT_PATH = "/v1/predict"
 IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -55,12 +56,12 @@ PREDICT: dict[str, Any] = {
 logger = logging.getLogger("ray.serve")
 
 
-def create(service: Service, token: str | None, gather: Gather) -> FastAPI:
+def create_app(service: LabellingService, token: str | None, gather: GatherMetrics) -> FastAPI:
     """Return the application. token: what every request must bear, or None."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(service.follow()) if service.moves else None
+        following = asyncio.create_task(service.follow_alias()) if service.follows_alias else None
         yield
         if following is not None:
             following.cancel()
@@ -70,31 +71,31 @@ def create(service: Service, token: str | None, gather: Gather) -> FastAPI:
         title="faceseg", version=faceseg.__version__, docs_url=None, redoc_url=None, lifespan=life
     )
     _add_routes(app, service, gather)
-    _add_problems(app)
+    _add_error_handlers(app)
 
     @app.middleware("http")
-    async def watch(request: Request, call_next: Next) -> Response:
+    async def watch(request: Request, call_next: NextHandler) -> Response:
         started = time.perf_counter()
         try:
-            access.check(request.headers.get("authorization"), token, request.url.path)
+            requests.check_token(request.headers.get("authorization"), token, request.url.path)
             response = await call_next(request)
-        except Problem as problem:
+        except HttpProblem as problem:
             response = problem.response()
         except Exception:
             logger.exception("a request failed")
-            response = Problem(
+            response = HttpProblem(
                 500, "this is the server's own failure; its log says more"
             ).response()
         path = request.url.path if "route" in request.scope else "other"  # not a stranger's words
-        service.meters.requests.labels(path, response.status_code).inc()
+        service.metrics.requests.labels(path, response.status_code).inc()
         if path == PREDICT_PATH:
-            service.meters.seconds.observe(time.perf_counter() - started)
+            service.metrics.seconds.observe(time.perf_counter() - started)
         return response
 
     return app
 
 
-def _add_routes(app: FastAPI, service: Service, gather: Gather) -> None:
+def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) -> None:
     @app.post(PREDICT_PATH, **PREDICT)
     async def predict(
         request: Request,
@@ -104,15 +105,15 @@ def _add_routes(app: FastAPI, service: Service, gather: Gather) -> None:
         """Label one photograph, at its own size, after its EXIF rotation."""
         settings = service.settings
         try:
-            with service.place():
+            with service.admit_request():
                 async with asyncio.timeout(settings.timeout):
                     content = await read_body(request.headers, request.stream(), settings.max_bytes)
                     labelled = await service.label(content, flip=flip, clean=clean)
         except TimeoutError as error:
-            raise Problem(
+            raise HttpProblem(
                 HTTPStatus.GATEWAY_TIMEOUT, f"not done within {settings.timeout:g} s"
             ) from error
-        return _answer(labelled, request.headers.get("accept", ""))
+        return _prediction_response(labelled, request.headers.get("accept", ""))
 
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:
@@ -127,35 +128,35 @@ def _add_routes(app: FastAPI, service: Service, gather: Gather) -> None:
     @app.get("/readyz")
     async def ready() -> dict[str, str]:
         """Answer once a model is loaded."""
-        return {"status": "ready", "version": service.models.current.version}
+        return {"status": "ready", "version": service.served_model.current.version}
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Return what Prometheus gathers, of every replica."""
-        return Response(exposition(await gather()), media_type=CONTENT_TYPE_LATEST)
+        return Response(prometheus_text(await gather()), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_problems(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     """Give each refusal, FastAPI's own too, the one form."""
 
-    @app.exception_handler(Problem)
-    async def refused(_: Request, problem: Problem) -> Response:
+    @app.exception_handler(HttpProblem)
+    async def refused(_: Request, problem: HttpProblem) -> Response:
         return problem.response()
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path}: see /openapi.json for what there is"
-        return Problem(error.status_code, detail, error.headers).response()
+        return HttpProblem(error.status_code, detail, error.headers).response()
 
     @app.exception_handler(RequestValidationError)
     async def misspelt(_: Request, error: RequestValidationError) -> Response:
         wrong = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, wrong).response()
+        return HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, wrong).response()
 
 
-def describe(service: Service) -> dict[str, Any]:
+def describe(service: LabellingService) -> dict[str, Any]:
     """Return what is known of the model in use; grid: rows and columns of the network's input."""
-    model = service.models.current
+    model = service.served_model.current
     classes = model.predictor.classes
     return {
         "address": model.address,
@@ -163,11 +164,11 @@ def describe(service: Service) -> dict[str, Any]:
         "grid": list(model.predictor.grid),
         "classes": list(classes.names),
         "palette": [list(colour) for colour in classes.palette],
-        "trouble": service.models.trouble,
+        "trouble": service.served_model.trouble,
     }
 
 
-def _answer(labelled: Labelled, accept: str) -> Response:
+def _prediction_response(labelled: LabelledPhotograph, accept: str) -> Response:
     headers = {"Faceseg-Model": labelled.model.address, "Vary": "Accept"}
     if "application/json" not in accept:
         return Response(labelled.mask, media_type="image/png", headers=headers)

@@ -14,54 +14,56 @@ from ray.serve.config import AutoscalingConfig, BackpressureConfig
 from ray.serve.schema import LoggingConfig
 
 from faceseg.errors import UserError
-from pipelines import access
-from pipelines.serve.models import State, source_of
-from pipelines.serve.settings import BATCH, WAITING, Settings
+from pipelines.config import secrets
+from pipelines.serve.served_model import ReplicaState, model_source
+from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSettings
 
 APPLICATION = "faceseg"
 DEPLOYMENT = "network"
-GRACE = 30.0  # seconds that requests under way have to end in, when a replica is stopped
+SHUTDOWN_TIMEOUT = 30.0  # seconds that requests under way have to end in, when a replica is stopped
 
 
 @serve.ingress()
 class Replica:
     """One process with the network: on `cpus` threads, or on a graphics card or its share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServeSettings) -> None:
         import cv2
 
-        from faceseg.devices import claim
-        from pipelines.serve.service import Service
+        from faceseg.backends.device import configure_device
+        from pipelines.serve.service import LabellingService
 
-        self._token = access.token(
+        self._token = secrets.server_token(
             required=settings.token_required, because="other machines may reach this server"
         )
         try:
-            claim(settings.cpus, settings.gpus)
+            configure_device(settings.cpus, settings.gpus)
         except RuntimeError as error:
             raise UserError(f"--gpus: {error}") from error
         cv2.setNumThreads(settings.cpus)
         self._name = serve.get_replica_context().replica_id.unique_id
-        source = source_of(settings.model, settings.tracking, settings.cpus)
-        self._service = Service(settings, source)
+        source = model_source(settings.model, settings.tracking, settings.cpus)
+        self._service = LabellingService(settings, source)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        from pipelines.serve.app import create
+        from pipelines.serve.app import create_app
 
-        return create(self._service, self._token, self._gather)
+        return create_app(self._service, self._token, self._gather)
 
     def check_health(self) -> None:
         """RuntimeError if Serve had better start another replica in this one's place."""
-        self._service.check()
+        self._service.check_health()
 
-    def state(self) -> State:
+    def state(self) -> ReplicaState:
         """Return which model is served here."""
-        models = self._service.models
-        return State(self._name, models.current.version, models.current.address, models.trouble)
+        models = self._service.served_model
+        return ReplicaState(
+            self._name, models.current.version, models.current.address, models.trouble
+        )
 
     def samples(self) -> tuple[str, list[Metric]]:
         """Return this replica's name and all that it counted."""
-        return self._name, self._service.meters.samples()
+        return self._name, self._service.metrics.samples()
 
     async def _gather(self) -> Mapping[str, Sequence[Metric]]:
         context = serve.get_replica_context()
@@ -70,7 +72,7 @@ class Replica:
         return dict(each for each in found if not isinstance(each, BaseException))
 
 
-def build(settings: Settings) -> Any:
+def build(settings: ServeSettings) -> Any:
     """Return the application with its replicas, ready for `serve.run`."""
     options: dict[str, Any] = {"num_replicas": settings.replicas}
     if settings.most_replicas > settings.replicas:
@@ -78,7 +80,7 @@ def build(settings: Settings) -> Any:
             "autoscaling_config": AutoscalingConfig(
                 min_replicas=settings.replicas,
                 max_replicas=settings.most_replicas,
-                target_ongoing_requests=BATCH,  # a batch runs: what waits is for another replica
+                target_ongoing_requests=MAX_BATCH,  # a batch runs: what waits is for another replica
                 upscale_delay_s=5,
                 downscale_delay_s=120,
                 look_back_period_s=15,
@@ -90,23 +92,23 @@ def build(settings: Settings) -> Any:
         ray_actor_options={
             "num_cpus": settings.cpus,
             "num_gpus": settings.gpus,
-            "runtime_env": {"env_vars": environment(settings)},
+            "runtime_env": {"env_vars": replica_environment(settings)},
         },
         # Places for the questions that are answered at once (health, metrics, refusals) as well.
-        max_ongoing_requests=2 * WAITING,
-        max_queued_requests=WAITING,
+        max_ongoing_requests=2 * MAX_WAITING_REQUESTS,
+        max_queued_requests=MAX_WAITING_REQUESTS,
         backpressure_config=BackpressureConfig(retry_after_s=1),
         max_constructor_retry_count=1,
         health_check_period_s=5,
         graceful_shutdown_wait_loop_s=0.2,
-        graceful_shutdown_timeout_s=GRACE,
+        graceful_shutdown_timeout_s=SHUTDOWN_TIMEOUT,
         logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
         **options,
     )
     return deployment.bind(settings)
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def replica_environment(settings: ServeSettings) -> dict[str, str]:
     """Return the environment variables of a replica; Ray does not hide cards from it: we do."""
     variables = {
         "TF_CPP_MIN_LOG_LEVEL": "3",

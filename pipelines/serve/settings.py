@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceseg.data.decode import MAX_PIXELS
+from faceseg.data.decoding import MAX_PIXELS
 
-BATCH = 8  # images that go through the network at once
-WAITING = 64  # requests that one replica holds; the next is told to come again
+MAX_BATCH = 8  # images that go through the network at once
+MAX_WAITING_REQUESTS = 64  # requests that one replica holds; the next is told to come again
 
 
-class Settings(BaseModel):
+class ServeSettings(BaseModel):
     """The settings of all replicas; of a Serve config file, the `args` of the application."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

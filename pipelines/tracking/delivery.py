@@ -10,11 +10,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from pipelines.tracking.outbox import Record
+from pipelines.tracking.outbox import OutboxRecord
 from pipelines.tracking.tracker import Tracker
 
 
-class Stored:
+class StoredMetrics:
     """The points that a run has, read once a metric while one sender holds the run."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -29,7 +29,7 @@ class Stored:
         return self._points[key]
 
 
-def deliver(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> None:
+def deliver(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredMetrics) -> None:
     """Tell MLflow what a record says. Raises MlflowException, or OSError for files."""
     content = record.content
     match record.kind:
@@ -58,7 +58,7 @@ def deliver(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> No
             raise ValueError(f"{record.path} is of no known kind: {record.kind!r}")
 
 
-def _metrics(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> None:
+def _metrics(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredMetrics) -> None:
     """Log a step unless the run has it: an epoch trained again after a loss is the same epoch."""
     values, step, at = (record.content[key] for key in ("values", "step", "at"))
     if not values:
@@ -75,7 +75,7 @@ def _metrics(record: Record, tracker: Tracker, run_id: str, stored: Stored) -> N
     known[step] = stamp
 
 
-def _version(record: Record, client: MlflowClient, run_id: str) -> None:
+def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
     """Make a version of the registered model, unless this run has one."""
     name, architecture = record.content["model"], record.content["architecture"]
     _ensure_model(client, name)

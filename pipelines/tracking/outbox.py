@@ -17,16 +17,16 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from pipelines.tracking.tracker import RunInfo, Status, finite
+from pipelines.tracking.tracker import RunIdentity, Status, finite
 
 RECORD, FILES, UNFINISHED = ".json", ".files", ".unfinished-"
 
 
 @dataclass(frozen=True)
-class Record:
+class OutboxRecord:
     """One thing said of a run. `kind` is the name of the Outbox verb, `content` its arguments."""
 
-    run: RunInfo
+    run: RunIdentity
     kind: str
     content: dict[str, Any]
     path: Path
@@ -47,7 +47,7 @@ class Outbox:
     """The outbox of one run. Any number of threads may write; one process at a time should."""
 
     folder: Path
-    run: RunInfo
+    run: RunIdentity
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def open(self, dataset: Mapping[str, Any], **tags: object) -> None:
@@ -131,7 +131,7 @@ class Outbox:
                 unfinished.unlink(missing_ok=True)
 
 
-def records(folder: Path) -> list[Path]:
+def record_paths(folder: Path) -> list[Path]:
     """Return the files of the records that wait in an outbox, in their order."""
     try:
         return sorted(folder.glob(f"[0-9]*{RECORD}"))
@@ -139,10 +139,10 @@ def records(folder: Path) -> list[Path]:
         return []
 
 
-def read(path: Path) -> Record:
+def read_record(path: Path) -> OutboxRecord:
     """Read a record back."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return Record(RunInfo(**stored["run"]), stored["kind"], stored["content"], path)
+    return OutboxRecord(RunIdentity(**stored["run"]), stored["kind"], stored["content"], path)
 
 
 def _last(folder: Path) -> int:

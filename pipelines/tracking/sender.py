@@ -18,18 +18,18 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 
 from pipelines.tracking import outbox
-from pipelines.tracking.delivery import Stored, deliver
-from pipelines.tracking.tracker import PROBE, Tracker, failure
+from pipelines.tracking.delivery import StoredMetrics, deliver
+from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker, failure_reason
 
 PAUSE = 0.3  # seconds between two looks into the outboxes
 LONGEST_PAUSE = 10.0  # seconds between two tries while MLflow does not answer
 REFUSED = "refused"  # ending of records that MLflow will never take
 # What MLflow says of a record that it would refuse again tomorrow.
-FINAL = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+PERMANENT_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class DeliveryStatus:
     """What has not arrived. `since`: when MLflow stopped answering (seconds since 1970)."""
 
     records: int = 0
@@ -54,7 +54,7 @@ class Sender:
         self._since: float | None = None
         self._error = ""
         self._runs: dict[Path, str] = {}
-        self._thread = threading.Thread(target=self._go, name="sender", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="sender", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -67,24 +67,26 @@ class Sender:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._thread.join(timeout=PROBE)
+        self._thread.join(timeout=PROBE_TIMEOUT)
 
-    def waiting(self) -> Waiting:
+    def status(self) -> DeliveryStatus:
         """Return what waits now, counted on disk."""
-        waiting = [len(outbox.records(folder)) for folder in self._folders()]
+        waiting = [len(outbox.record_paths(folder)) for folder in self._folders()]
         refused = sum(1 for _ in self.root.glob(f"*/*.{REFUSED}"))
-        return Waiting(sum(waiting), sum(map(bool, waiting)), refused, self._since, self._error)
+        return DeliveryStatus(
+            sum(waiting), sum(map(bool, waiting)), refused, self._since, self._error
+        )
 
     def drain(self, seconds: float) -> bool:
         """Wait until nothing waits, at most so long; return whether all has arrived."""
         until = time.monotonic() + seconds
-        while self.waiting().records:
+        while self.status().records:
             if time.monotonic() > until:
                 return False
             time.sleep(PAUSE / 3)
         return True
 
-    def clear(self) -> None:
+    def remove_empty_outboxes(self) -> None:
         """Remove the folders of runs whose records have all arrived, once nobody writes more."""
         for folder in self._folders():
             with suppress(OSError):  # what was refused stays, and its folder
@@ -94,21 +96,21 @@ class Sender:
         with suppress(OSError):
             self.root.rmdir()
 
-    def _go(self) -> None:
+    def _loop(self) -> None:
         pause = PAUSE
         while not self._stop.wait(pause):
             try:
-                self._round()
+                self._send_all()
             except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
                 # The thread must outlive whatever MLflow answers: the error is shown, and kept.
                 self._since = self._since or time.time()
-                self._error = failure(error)
+                self._error = failure_reason(error)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 self._since, self._error, pause = None, "", PAUSE
 
-    def _round(self) -> None:
-        folders = [folder for folder in self._folders() if outbox.records(folder)]
+    def _send_all(self) -> None:
+        folders = [folder for folder in self._folders() if outbox.record_paths(folder)]
         if folders:
             self.tracker.probe()
         for folder in folders:
@@ -120,17 +122,17 @@ class Sender:
                 continue
 
     def _send(self, folder: Path) -> None:
-        stored = Stored(self.tracker)
-        for path in outbox.records(folder):
+        stored = StoredMetrics(self.tracker)
+        for path in outbox.record_paths(folder):
             if self._stop.is_set():
                 return
-            record = outbox.read(path)
+            record = outbox.read_record(path)
             if folder not in self._runs:
                 self._runs[folder] = self.tracker.find_or_make_run(record.run)
             try:
                 deliver(record, self.tracker, self._runs[folder], stored)
             except MlflowException as error:
-                if error.error_code not in FINAL:
+                if error.error_code not in PERMANENT_ERRORS:
                     raise
                 path.rename(path.with_suffix(f".{REFUSED}"))
                 path.with_suffix(".reason").write_text(str(error), encoding="utf-8")

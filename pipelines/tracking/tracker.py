@@ -29,13 +29,13 @@ from pipelines.config.secrets import redact
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
-PROBE = 5.0  # seconds that a server has to say that it is there
+PROBE_TIMEOUT = 5.0  # seconds that a server has to say that it is there
 # Without it the pages open on language-model tools, and runs are a click away.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
-class RunInfo:
+class RunIdentity:
     """What finds an MLflow run, or makes it: `identity` are its `faceseg.` tags."""
 
     experiment_id: str
@@ -70,7 +70,7 @@ class Tracker:
         """
         if not self.uri.startswith("http"):
             return
-        answer = get(f"{self.uri.rstrip('/')}/health", timeout=PROBE)
+        answer = get(f"{self.uri.rstrip('/')}/health", timeout=PROBE_TIMEOUT)
         if answer.status_code >= 500:
             raise RequestException(f"{answer.status_code} {answer.reason}")
 
@@ -87,7 +87,7 @@ class Tracker:
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except (MlflowException, RequestException) as error:
             raise UserError(
-                f"MLflow at {redact(self.uri)} does not answer ({failure(error)}): start it, or "
+                f"MLflow at {redact(self.uri)} does not answer ({failure_reason(error)}): start it, or "
                 "set tracking.uri to where it is"
             ) from error
         if found.lifecycle_stage != "active":
@@ -119,12 +119,12 @@ class Tracker:
         parent: str = "",
     ) -> str:
         """Return the id of the run with these `faceseg.` tags, made or set to running again."""
-        run = RunInfo(experiment_id, name, identity, description, parent)
+        run = RunIdentity(experiment_id, name, identity, description, parent)
         run_id = self.find_or_make_run(run)
         self.set_running(run_id)
         return run_id
 
-    def find_or_make_run(self, run: RunInfo) -> str:
+    def find_or_make_run(self, run: RunIdentity) -> str:
         """Return the id of a run, in whatever state it is."""
         if found := self.find_runs(run.experiment_id, **run.identity):
             return str(found[0].info.run_id)
@@ -212,7 +212,7 @@ def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"
 
 
-def failure(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """Say in a few words why MLflow does not answer, or takes nothing."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # requests tells the whole of its own inside

@@ -26,12 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from faceseg.metrics import PRESENT_PIXELS, class_iou, confusion, mean_of_defined
+from faceseg.metrics.confusion_matrix import (
+    MIN_PRESENT_PIXELS,
+    class_iou,
+    confusion,
+    mean_of_defined,
+)
 from tests.benchmarks.serving import server
-from tests.infra import mlflow_models
+from tests.infra import mlflow_scoring
 from tests.infra.processes import free_port
-from tests.pipelines.serve.photos import decoded
-from tests.pipelines.serve.versions import NAME, Store
+from tests.pipelines.serve.model_versions import NAME, ModelVersions
+from tests.pipelines.serve.sample_photographs import decoded
 
 Labels = NDArray[np.uint8]
 
@@ -79,7 +84,7 @@ def compared(way: str, expected: Sequence[Labels], found: Sequence[Labels], clas
     for ours, theirs in zip(expected, found, strict=True):
         counts += confusion(ours, theirs, classes)
         shares.append(float(np.mean(ours == theirs)))
-    seen = counts.sum(axis=1) >= PRESENT_PIXELS
+    seen = counts.sum(axis=1) >= MIN_PRESENT_PIXELS
     ious = np.where(seen, class_iou(counts), np.nan)[1:]
     other = int(counts.sum() - np.trace(counts))
     equal = 1 - other / counts.sum()
@@ -124,14 +129,14 @@ def by_predict(model: str, photographs: Path, out: Path, uri: str) -> list[Label
 def by_mlflow(model: str, photographs: Sequence[Path], uri: str) -> list[Labels]:
     """Label photographs with `mlflow models serve`, four at a time."""
     found: list[Labels] = []
-    with mlflow_models.served(model, {"MLFLOW_TRACKING_URI": uri}) as address:
+    with mlflow_scoring.scoring_server(model, {"MLFLOW_TRACKING_URI": uri}) as address:
         for first in range(0, len(photographs), 4):
             part = [path.read_bytes() for path in photographs[first : first + 4]]
             inputs = [{"image": base64.b64encode(each).decode()} for each in part]
-            status, answer = mlflow_models.ask(address, {"inputs": inputs})
+            status, answer = mlflow_scoring.post_invocation(address, {"inputs": inputs})
             if status != 200:
                 raise SystemExit(f"mlflow models serve answered {status}: {answer}")
-            found += [mlflow_models.label_map(text) for text in answer["predictions"]]
+            found += [mlflow_scoring.label_map(text) for text in answer["predictions"]]
     return found
 
 
@@ -180,11 +185,11 @@ def run_faceseg(*words: str, refused: bool = False) -> None:
 def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
     """Return a row for each way to a network's labels."""
     from faceseg.data.images import read_image
-    from faceseg.predictor import load
+    from faceseg.inference.predictor import load
 
     (place / "photographs").mkdir()
     photographs = write_photographs(folders, place / "photographs")
-    store = Store(place)
+    store = ModelVersions(place)
     store.champion(store.version(network))
     folder, uri = place / "photographs", store.uri
     with ThreadPoolExecutor() as together:  # most of it is waiting for servers to start

@@ -29,7 +29,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from faceseg.data.images import read_image, resize_image
-from faceseg.predictor import Predictor, load
+from faceseg.inference.predictor import Predictor, load
 from tests.benchmarks.agreement import (
     compared,
     given_photographs_and_network,

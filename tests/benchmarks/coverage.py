@@ -16,14 +16,14 @@ import numpy as np
 
 from faceseg.statistics import (
     Estimate,
-    Measured,
+    ResampledScore,
     Resampling,
-    difference,
     estimate,
+    estimate_difference,
     mean_iou,
-    measure,
-    overlaps,
-    signed_rank,
+    overlap_counts,
+    resample_score,
+    signed_rank_test,
     verdict,
 )
 from tests.benchmarks.simulated_studies import Scenario, Study, expected_iou, simulate, truth
@@ -78,12 +78,12 @@ def _judge(
 ) -> dict[str, bool]:
     """Tell of one study which intervals hold the truth, and what is falsely found."""
     resampling = Resampling(study.photos, resamples, seed=int(draws.integers(2**32)))
-    tallies = overlaps(study.counts)
-    first, second = (measure(each, mean_iou, resampling) for each in tallies)
+    tallies = overlap_counts(study.counts)
+    first, second = (resample_score(each, mean_iou, resampling) for each in tallies)
     own = truth(study.skill).mean(axis=1)
-    alone, apart = estimate(first), difference(first, second)
+    alone, apart = estimate(first), estimate_difference(first, second)
     single = [mean_iou(tallies[network, 0].astype(float)) for network in (0, 1)]
-    ranks = signed_rank(single[0], single[1], study.photos)
+    ranks = signed_rank_test(single[0], single[1], study.photos)
     low, high = plain_hierarchical(first, second, draws)
     return {
         "fixed": alone.fixed_low <= own[0] <= alone.fixed_high,
@@ -98,7 +98,7 @@ def _judge(
 
 
 def plain_hierarchical(
-    first: Measured, second: Measured, draws: np.random.Generator
+    first: ResampledScore, second: ResampledScore, draws: np.random.Generator
 ) -> tuple[float, float]:
     """Return the interval that resampling seeds with replacement would give."""
     means = []
@@ -120,10 +120,10 @@ def speed(resamples: int = 10_000, images: int = 2000, classes: int = 11) -> str
     counts = draws.integers(0, 1000, (1, images, classes, classes))
     resampling = Resampling(tuple(map(str, range(images))), resamples)
     before = time.perf_counter()
-    measure(overlaps(counts), mean_iou, resampling)
+    resample_score(overlap_counts(counts), mean_iou, resampling)
     seconds = time.perf_counter() - before
     tracemalloc.start()
-    measure(overlaps(counts), mean_iou, replace(resampling, resamples=1000))
+    resample_score(overlap_counts(counts), mean_iou, replace(resampling, resamples=1000))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return (

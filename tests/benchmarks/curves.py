@@ -96,15 +96,15 @@ def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) ->
     """
     import torch
 
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
-    from faceseg.data.pack import prepare
+    from faceseg.data.pack import build_pack
 
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="faceseg-curves-"))
     atexit.register(shutil.rmtree, place)
-    pack, _ = prepare(DrawnFaces(FACES, 128, 0.7, 0), place, LAPA, SIZE, "stop")
+    pack, _ = build_pack(DrawnFaces(FACES, 128, 0.7, 0), place, LAPA, SIZE, "stop")
     for number, (rate, size) in enumerate(settings(count)):
         for name in networks:
             table = folder / f"{name}.csv"
@@ -124,11 +124,11 @@ def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterato
     """
     import torch
 
-    from faceseg.classes import LAPA
-    from faceseg.data.augment import Augmentation, augment
+    from faceseg.data.augmentation import Augmentation, augment
+    from faceseg.data.classes import LAPA
     from faceseg.data.split import Split
-    from faceseg.metrics import confusion, scores
-    from faceseg.training.schedule import rate_factor
+    from faceseg.metrics.confusion_matrix import confusion, scores
+    from faceseg.training.schedule import learning_rate_factor
     from tests.benchmarks.torch_networks import build
     from tests.benchmarks.torch_training import adamw, training_step
 
@@ -148,7 +148,9 @@ def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterato
                 )
                 for row in rows.tolist()
             ]
-            factor = rate_factor(done, WARM_UP * EPOCHS * each_epoch, EPOCHS * each_epoch, "cosine")
+            factor = learning_rate_factor(
+                done, WARM_UP * EPOCHS * each_epoch, EPOCHS * each_epoch, "cosine"
+            )
             for group in optimiser.param_groups:
                 group["lr"] = rate * float(factor)
             step(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))

@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.benchmarks.contest import Contender, Work, contest, table
+from tests.benchmarks.interleaved_timing import Work, Workload, table, time_in_turns
 from tests.benchmarks.machine import described
 
 SIZE, GRID, BATCH, CLASSES = 512, 256, 8, 11
@@ -32,10 +32,10 @@ ROTATION, ZOOM, SHIFT = 10.0, 0.1, 0.1  # the report's: degrees, shares
 
 def make_files(folder: Path, images: int) -> None:
     """Draw faces and store them as LaPa does: images/*.jpg and labels/*.png; and pack them."""
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
-    from faceseg.data.layout import LapaLayout
-    from faceseg.data.pack import prepare
+    from faceseg.data.lapa import LapaFolder
+    from faceseg.data.pack import build_pack
 
     for split, count in (("train", images), ("val", 1), ("test", 1)):
         place = folder / "LaPa" / split
@@ -47,8 +47,8 @@ def make_files(folder: Path, images: int) -> None:
             stem = f"{split}{number:05}_0"
             cv2.imwrite(str(place / "images" / f"{stem}.jpg"), image[..., ::-1])
             cv2.imwrite(str(place / "labels" / f"{stem}.png"), labels)
-    layout = LapaLayout(folder / "LaPa", "labels", LAPA)
-    pack, _ = prepare(layout, folder / "packs", LAPA, (GRID, GRID), "stop")
+    layout = LapaFolder(folder / "LaPa", "labels", LAPA)
+    pack, _ = build_pack(layout, folder / "packs", LAPA, (GRID, GRID), "stop")
     (folder / "pack.json").write_text(json.dumps(str(pack)))
 
 
@@ -99,9 +99,9 @@ def _augmented(image: Any, mask: Any, draws: np.random.Generator) -> Any:
 
 def ours(folder: Path, augmented: bool) -> Work:
     """Return an epoch of our batches."""
-    from faceseg.classes import LAPA
-    from faceseg.data.augment import Augmentation
+    from faceseg.data.augmentation import Augmentation
     from faceseg.data.batches import TrainingBatches
+    from faceseg.data.classes import LAPA
     from faceseg.data.split import Split
 
     cv2.setNumThreads(1)
@@ -135,23 +135,23 @@ def cost_of_augmentation(folder: Path) -> Work:
 
 def parts() -> Iterator[tuple[str, float]]:
     """Yield what our augmentation of an image is made of, in milliseconds of processor time."""
-    from faceseg.classes import LAPA
-    from faceseg.data import augment
+    from faceseg.data import augmentation
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import draw_face
 
     cv2.setNumThreads(1)
-    face, settings = draw_face(("parts", 0), GRID), augment.Augmentation()
+    face, settings = draw_face(("parts", 0), GRID), augmentation.Augmentation()
     image, labels = face.image, face.labels
-    changes = [augment.draw(settings, (0, 1, index)) for index in range(RUNS)]
-    places = [augment.matrix(each, GRID, GRID) for each in changes]
+    changes = [augmentation.sample_transform(settings, (0, 1, index)) for index in range(RUNS)]
+    places = [augmentation.affine_matrix(each, GRID, GRID) for each in changes]
     four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     reflected = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
     size = (GRID, GRID)
     whole: dict[str, Callable[[int], Any]] = {
-        "together": lambda i: augment.augment(image, labels, settings, LAPA, (0, 1, i)),
-        "the draw": lambda i: augment.draw(settings, (0, 1, i)),
-        "a flip, of half of the images": lambda i: augment.flip(image, labels, LAPA),
-        "the map": lambda i: augment.matrix(changes[i], GRID, GRID),
+        "together": lambda i: augmentation.augment(image, labels, settings, LAPA, (0, 1, i)),
+        "the draw": lambda i: augmentation.sample_transform(settings, (0, 1, i)),
+        "a flip, of half of the images": lambda i: augmentation.flip(image, labels, LAPA),
+        "the map": lambda i: augmentation.affine_matrix(changes[i], GRID, GRID),
         "to four channels": lambda i: cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
         "and back": lambda i: cv2.cvtColor(four, cv2.COLOR_RGBA2RGB),
         "the image warped, four channels": lambda i: cv2.warpAffine(
@@ -161,8 +161,8 @@ def parts() -> Iterator[tuple[str, float]]:
         "the labels warped": lambda i: cv2.warpAffine(
             labels, places[i], size, flags=cv2.INTER_NEAREST, borderValue=255
         ),
-        "light and contrast": lambda i: augment.apply(
-            image, labels, augment.Change(contrast=changes[i].contrast), LAPA
+        "light and contrast": lambda i: augmentation.apply_transform(
+            image, labels, augmentation.Transform(contrast=changes[i].contrast), LAPA
         ),
     }
     for name, run in whole.items():
@@ -195,7 +195,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         make_files(folder, BATCH * math.ceil(given.images / BATCH))
         environment = {"OMP_NUM_THREADS": "1", "OPENCV_NUM_THREADS": "1"}
         contenders = [
-            Contender(name, f"{here}:{made_by}", {"folder": folder, **options}, 1, environment)
+            Workload(name, f"{here}:{made_by}", {"folder": folder, **options}, 1, environment)
             for name, made_by, options in (
                 ("the notebook, augmented", "notebook", {"augmented": True}),
                 ("the notebook, not augmented", "notebook", {"augmented": False}),
@@ -204,7 +204,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
                 ("its augmentation alone", "cost_of_augmentation", {}),
             )
         ]
-        print(table(contest(contenders, given.rounds)))
+        print(table(time_in_turns(contenders, given.rounds)))
 
 
 if __name__ == "__main__":

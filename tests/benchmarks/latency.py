@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contest import Contender, Work, contest, table
+from tests.benchmarks.interleaved_timing import Work, Workload, table, time_in_turns
 from tests.benchmarks.machine import described
 
 PHOTOGRAPH, BATCH, CALLS = 512, 16, 16
@@ -29,16 +29,16 @@ OPENVINO = ("OpenVINO float32", "OpenVINO bfloat16")
 
 def train(folder: Path, size: int, steps: int) -> Path:
     """Train the U-Net for a few steps on drawn faces; return its file."""
-    from faceseg import saving
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.images import resize_image
-    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.networks import saving
+    from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
 
     settings = TrainingSettings(learning_rate=3e-3, batch_size=8)
     options = {"batch_norm_momentum": 0.9}
-    compiled = CompiledNetwork(Recipe("unet", (size, size), len(LAPA), options), settings)
+    compiled = CompiledNetwork(NetworkSpec("unet", (size, size), len(LAPA), options), settings)
     compiled.reset(settings, seed=0, total_steps=steps)
     faces = DrawnFaces({"train": 8 * steps}, size, 0.7, 0).items("train")
     for step in range(steps):
@@ -46,25 +46,25 @@ def train(folder: Path, size: int, steps: int) -> Path:
         images = np.stack([resize_image(image, (size, size)) for image, _ in pairs])
         compiled.model.train_on_batch(images, np.stack([labels for _, labels in pairs]))
     file = folder / "network.keras"
-    saving.save(compiled.network, file, LAPA, {})
+    saving.save_network(compiled.network, file, LAPA, {})
     return file
 
 
 def export(network: Path, folder: Path) -> dict[str, str]:
     """Make every export in `folder`; return the files by name, and note who does not agree."""
     import faceseg
-    from pipelines.export.formats import FORMATS, Kind
-    from pipelines.export.making import make
-    from pipelines.export.samples import drawn_samples
+    from pipelines.export.sample_images import draw_sample_images
+    from pipelines.export.verification import export_and_verify
+    from pipelines.models.formats import FORMATS, ExportTarget
 
     predictor = faceseg.load(network)
-    samples, files = drawn_samples(predictor.grid), {}
+    samples, files = draw_sample_images(predictor.grid), {}
     for name, each in FORMATS.items():
         for precision in each.precisions:
-            kind = Kind(name, precision)
+            kind = ExportTarget(name, precision)
             place = folder / kind.name
             place.mkdir()
-            made = make(predictor, samples, kind, place, {})
+            made = export_and_verify(predictor, samples, kind, place, {})
             verdict = "refused by the product" if made.refused else "kept"
             print(f"{kind.name}: {made.agreement.pixels:.2%} of the pixels, {verdict}", flush=True)
             files[kind.name + (" (refused)" if made.refused else "")] = str(place / each.file)
@@ -73,19 +73,19 @@ def export(network: Path, folder: Path) -> dict[str, str]:
 
 def opened(name: str, file: str) -> Any:
     """Return a network whose `predict_on_batch` takes uint8 (N, h, w, 3), on one thread."""
-    from pipelines.export import opening, runtimes
+    from pipelines.models import exported_models, runtimes
 
     runtimes.threads = lambda: 1
     if name in OPENVINO:
         return OpenVinoNetwork(file, name.removeprefix("OpenVINO "))
     if name not in KERAS:
-        return opening.open_network(
+        return exported_models.open_network(
             name.partition("-")[0].replace("saved", "saved-model"), Path(file)
         )
     import faceseg
-    from faceseg.devices import claim
+    from faceseg.backends.device import configure_device
 
-    claim(threads=1)
+    configure_device(threads=1)
     model = faceseg.load(file).network
     return model if name == "model.predict_on_batch" else KerasNetwork(model, name)
 
@@ -142,9 +142,9 @@ def network_alone(name: str, file: str, images: int) -> Work:
 
 def whole(name: str, file: str) -> Work:
     """Return predictions of a photograph, to labels of its own size."""
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
-    from faceseg.predictor import Predictor
+    from faceseg.inference.predictor import Predictor
 
     predictor = Predictor(opened(name, file), LAPA)
     photograph, _ = DrawnFaces({"test": 1}, PHOTOGRAPH, 1.0, 0).items("test")[0].read()
@@ -185,9 +185,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
             (f"a photograph of {PHOTOGRAPH} px to its own labels", "whole", {}),
             (f"the network alone, batches of {BATCH}", "network_alone", {"images": BATCH}),
         ):
-            scores = contest(
+            scores = time_in_turns(
                 [
-                    Contender(
+                    Workload(
                         name,
                         f"{here}:{made_by}",
                         {"name": name, "file": file, **options},

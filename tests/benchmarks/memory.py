@@ -28,17 +28,17 @@ import psutil
 from rich.console import Console
 from scipy.stats import theilslopes
 
-from faceseg.data.split import Split
-from faceseg.data.writer import IMAGES, LABELS, SplitWriter
+from faceseg.data.split import IMAGES, LABELS, Split
+from faceseg.data.split_writer import SplitWriter
 from pipelines.config import Experiment
 from pipelines.config import load as load_experiment
-from pipelines.context import Context
-from pipelines.prepare import prepare
-from pipelines.search.job import Job, Key
+from pipelines.data.prepare import prepare
+from pipelines.job.context import StudyContext
+from pipelines.job.job import Job, JobKey
 from pipelines.tracking import Sender, Tracker
 
 if TYPE_CHECKING:
-    from pipelines.trial import Bench
+    from pipelines.execution.runner import JobRunner
 
 QUICKSTART = Path("experiments/quickstart.yaml")
 FEW = (
@@ -53,13 +53,13 @@ MIB = 1024**2
 PACKED, SIDE = 512, 256
 
 
-class Nobody:
+class NullReporter:
     """A job's line to nobody."""
 
-    def progress(self, key: Key, epoch: int, percent: int, loss: float) -> None:
+    def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         """Say nothing."""
 
-    def report(self, key: Key, epoch: int, value: float, images_per_second: float) -> bool:
+    def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Let it go on."""
         return True
 
@@ -79,13 +79,13 @@ def _trials(folder: Path, trials: int, console: Console) -> None:
     own, started = [], time.perf_counter()
     with Sender(bench.context.outboxes, bench.context.tracker) as sender:
         for number in range(trials):
-            key = Key("trial", names[number % len(names)], number)
+            key = JobKey("trial", names[number % len(names)], number)
             settings = experiment.training.model_copy(
                 update={"batch_size": (8, 16)[number // len(names) % 2]}
             )
             job = Job(key, experiment.study, number, 1, settings)
-            bench.do(job, Nobody())
-            bench.forget(job)
+            bench.run(job, NullReporter())
+            bench.remove_checkpoints(job)
             sender.drain(60)
             own.append(psutil.Process().memory_full_info().uss / MIB)
             if (number + 1) % 5 == 0:
@@ -99,18 +99,18 @@ def _trials(folder: Path, trials: int, console: Console) -> None:
     )
 
 
-def _bench(experiment: Experiment) -> "Bench":
+def _bench(experiment: Experiment) -> "JobRunner":
     """Return a worker's bench, with one thread."""
     packs, manifest = prepare(experiment, Console(quiet=True))
-    from faceseg.devices import claim
+    from faceseg.backends.device import configure_device
 
-    claim(1)
-    from pipelines.trial import Bench
+    configure_device(1)
+    from pipelines.execution.runner import JobRunner
 
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
-    context = Context(experiment, packs, manifest, tracker, experiment_id, "", "benchmark")
-    return Bench(context, 1)
+    context = StudyContext(experiment, packs, manifest, tracker, experiment_id, "", "benchmark")
+    return JobRunner(context, 1)
 
 
 def _pages(folder: Path, console: Console) -> None:

@@ -53,10 +53,10 @@ def ours(study: Study, folder: Path) -> Ends:
     """Run it on coordinator and warm workers."""
     import ray
 
-    from tests.benchmarks import our_study
+    from tests.benchmarks import faceseg_study
 
-    ray.cloudpickle.register_pickle_by_value(our_study)
-    return our_study.run(study, folder, SLOTS)
+    ray.cloudpickle.register_pickle_by_value(faceseg_study)
+    return faceseg_study.run(study, folder, SLOTS)
 
 
 def ray_tune(study: Study, folder: Path) -> Ends:

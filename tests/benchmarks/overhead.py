@@ -28,11 +28,10 @@ from rich.table import Table
 
 from faceseg.data.manifest import Manifest
 from pipelines.config import Experiment
-from pipelines.context import Context
-from pipelines.search import crew, pool
-from pipelines.search.coordinator import Snapshot
-from pipelines.search.job import Job
-from pipelines.search.line import Line
+from pipelines.job.context import StudyContext
+from pipelines.job.job import Job, Reporter
+from pipelines.search import driver, worker_pool
+from pipelines.search.coordinator import StudySnapshot
 from pipelines.search.worker import Worker
 from pipelines.tracking import Sender, Tracker
 
@@ -47,14 +46,14 @@ class Result:
         self.value, self.pruned, self.reason = value, pruned, ""
 
 
-class Nothing:
+class NoOpRunner:
     """A bench whose trials report three values, the better the nearer a rate is to 0.003."""
 
     def warm(self) -> tuple[str, ...]:
         """Compile nothing."""
         return ()
 
-    def do(self, job: Job, line: Line) -> Result:
+    def do(self, job: Job, line: Reporter) -> Result:
         value = 1 / (1 + abs(job.settings.learning_rate / 0.003 - 1))
         for epoch in range(1, EPOCHS + 1):
             if not line.report(job.key, epoch, value * epoch / EPOCHS, 100.0):
@@ -68,12 +67,12 @@ class Nothing:
 class IdleWorker(Worker):
     """Our worker with that bench."""
 
-    def make_bench(self) -> Any:
-        return Nothing()
+    def make_runner(self) -> Any:
+        return NoOpRunner()
 
 
 @dataclass
-class Mark:
+class ResourceSample:
     """The study at one moment."""
 
     ended: int
@@ -84,14 +83,14 @@ class Mark:
 
 
 @dataclass
-class Watch:
+class ResourceMonitor:
     """Notes time and memory whenever another part of the trials has ended."""
 
     trials: int
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[ResourceSample] = field(default_factory=list)
     coordinator: psutil.Process | None = None
 
-    def __call__(self, snapshot: Snapshot, news: list[str]) -> None:
+    def __call__(self, snapshot: StudySnapshot, news: list[str]) -> None:
         if self.coordinator is None:
             self.coordinator = _coordinator()
         ended = sum(
@@ -104,12 +103,12 @@ class Watch:
         if ended // part > last // part or (ended == self.trials and last < ended):
             self.marks.append(self._mark(ended))
 
-    def _mark(self, ended: int) -> Mark:
+    def _mark(self, ended: int) -> ResourceSample:
         process = self.coordinator
         if process is None:
             raise RuntimeError("there is no coordinator")
         times = process.cpu_times()
-        return Mark(
+        return ResourceSample(
             ended,
             time.perf_counter(),
             times.user + times.system,
@@ -122,7 +121,7 @@ def main() -> None:
     """Run the study and print the table."""
     trials, workers = [*map(int, sys.argv[1:]), *(100, 2)[len(sys.argv) - 1 :]]
     folder = Path(tempfile.mkdtemp(prefix="faceseg-overhead-"))
-    crew.Worker = IdleWorker  # type: ignore[misc]
+    worker_pool.Worker = IdleWorker  # type: ignore[misc]
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     try:
         watch = run(folder, trials, workers)
@@ -131,7 +130,7 @@ def main() -> None:
     Console().print(table(watch.marks))
 
 
-def run(folder: Path, trials: int, workers: int) -> Watch:
+def run(folder: Path, trials: int, workers: int) -> ResourceMonitor:
     """Run one study of nothing in `folder`."""
     experiment = Experiment.model_validate(
         {
@@ -144,17 +143,17 @@ def run(folder: Path, trials: int, workers: int) -> Watch:
         }
     )
     tracker = Tracker("http://127.0.0.1:9")  # nobody is there, and nothing is said
-    context = Context(experiment, folder, Manifest.model_construct(), tracker, "0", "run", "-")
-    watch = Watch(3 * trials)
+    context = StudyContext(experiment, folder, Manifest.model_construct(), tracker, "0", "run", "-")
+    watch = ResourceMonitor(3 * trials)
     ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
-        pool.run(context, watch, Sender(context.outboxes, tracker))
+        driver.run_jobs(context, watch, Sender(context.outboxes, tracker))
     finally:
         ray.shutdown()
     return watch
 
 
-def table(marks: list[Mark]) -> Table:
+def table(marks: list[ResourceSample]) -> Table:
     """Return the marks as a table, a row for each part."""
     made = Table("trials", "s a trial", "coordinator CPU s a trial", "driver MB", "coordinator MB")
     for before, after in itertools.pairwise(marks):

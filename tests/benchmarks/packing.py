@@ -55,9 +55,9 @@ def make_images(folder: Path, count: int, size: int) -> None:
 
 def pack(images: Path, into: Path, grid: int, threads: int, line: Any) -> None:
     """Pack, and send a mark at every tenth."""
-    from faceseg.classes import LAPA
-    from faceseg.data.layout import LapaLayout
-    from faceseg.data.pack import prepare
+    from faceseg.data.classes import LAPA
+    from faceseg.data.lapa import LapaFolder
+    from faceseg.data.pack import build_pack
 
     if threads == 1:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
@@ -70,8 +70,8 @@ def pack(images: Path, into: Path, grid: int, threads: int, line: Any) -> None:
             spent = time.process_time() - cpu_began
             marks.append((done, time.perf_counter() - began, spent, held))
 
-    prepare(
-        LapaLayout(images, "labels", LAPA),
+    build_pack(
+        LapaFolder(images, "labels", LAPA),
         into,
         LAPA,
         (grid, grid),

@@ -24,20 +24,20 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 def scores(folder: Path, seeds: int, epochs: int) -> dict[str, list[float]]:
     """Return the best IoU of each seed, by precision."""
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.split import Split
-    from faceseg.training.compiled import CompiledNetwork, Recipe
-    from faceseg.training.fit import Material, train
+    from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
+    from faceseg.training.loop import TrainingData, train
     from faceseg.training.settings import TrainingSettings
 
     pack = make_pack(folder)
-    material = Material(Split(pack, "train"), Split(pack, "val"), LAPA)
+    material = TrainingData(Split(pack, "train"), Split(pack, "val"), LAPA)
     found: dict[str, list[float]] = {}
     for precision in PRECISIONS:
         given = TrainingSettings.model_validate(
             {"epochs": epochs, "learning_rate": 5e-3, "precision": precision}
         )
-        network = CompiledNetwork(Recipe("unet", SIZE, CLASSES, OPTIONS), given)
+        network = CompiledNetwork(NetworkSpec("unet", SIZE, CLASSES, OPTIONS), given)
         found[precision] = []
         for seed in range(seeds):
             began = time.perf_counter()

@@ -29,7 +29,7 @@ import optuna
 from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.search import strategy
+from pipelines.search import sampling
 from tests.benchmarks.curves import BATCH_SIZES, EPOCHS, HIGH, LOW, TABLES, Curve, read
 
 WITHIN = 0.99
@@ -103,7 +103,7 @@ def experiment(search: dict[str, Any], trials: int, seed: int) -> Experiment:
     )
 
 
-def mark(table: Table, trials: int, seed: int) -> tuple[float, int]:
+def full_search_target(table: Table, trials: int, seed: int) -> tuple[float, int]:
     """Return the best of full-length random search, and the steps it takes."""
     draws = np.random.default_rng([seed, 1])
     best, steps = 0.0, 0
@@ -114,7 +114,9 @@ def mark(table: Table, trials: int, seed: int) -> tuple[float, int]:
     return best, steps
 
 
-def spent(table: Table, given: Experiment, study: optuna.Study, goal: float) -> tuple[int, bool]:
+def steps_to_target(
+    table: Table, given: Experiment, study: optuna.Study, goal: float
+) -> tuple[int, bool]:
     """Return the steps until a trial ends at `goal` or better, and whether one did.
 
     Two workers take trials as they become free; an epoch lasts as long as it has images, which
@@ -128,7 +130,7 @@ def spent(table: Table, given: Experiment, study: optuna.Study, goal: float) -> 
         if worker not in running:
             if asked == MOST * given.search.trials:
                 continue
-            study.sampler = strategy.sampler(given, "replay", asked, BATCH_SIZES)
+            study.sampler = sampling.make_sampler(given, "replay", asked, BATCH_SIZES)
             trial = study.ask(given.search.space.distributions())
             running[worker] = (trial, table.curve(trial.params), 0)
             asked += 1
@@ -151,14 +153,14 @@ def spent(table: Table, given: Experiment, study: optuna.Study, goal: float) -> 
 
 def share(table: Table, each: Strategy, trials: int, seed: int) -> tuple[float, bool]:
     """Return the steps spent, as a share of full-length random search's; whether it got there."""
-    best, whole = mark(table, trials, seed)
+    best, whole = full_search_target(table, trials, seed)
     given = experiment(each.search, trials, seed)
     study = optuna.create_study(
         study_name=f"replay {seed}",  # Hyperband deals its brackets out by the name
         direction="maximize",
-        pruner=each.pruner or strategy.pruner(given),
+        pruner=each.pruner or sampling.make_pruner(given),
     )
-    steps, arrived = spent(table, given, study, WITHIN * best)
+    steps, arrived = steps_to_target(table, given, study, WITHIN * best)
     return steps / whole, arrived
 
 

@@ -34,8 +34,8 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from tests.pipelines.serve.photos import bad_bodies
-from tests.pipelines.serve.versions import NAME, Store
+from tests.pipelines.serve.model_versions import NAME, ModelVersions
+from tests.pipelines.serve.sample_photographs import bad_bodies
 
 SCALES = (0.5, 1.0, 2.0, 3.0)
 MOST_FILES = 40
@@ -135,19 +135,19 @@ def cpu_seconds(pid: int) -> float:
 
 def bare(network: Path, files: list[bytes], batch: int, threads: int) -> Speed:
     """Measure the network itself, in this process."""
-    from faceseg.devices import claim
-    from faceseg.labelling import label_maps
-    from faceseg.predictor import load as load_network
+    from faceseg.backends.device import configure_device
+    from faceseg.inference.label_maps import label_maps
+    from faceseg.inference.predictor import load as load_network
     from pipelines.predict.results import palette_png
-    from pipelines.serve.intake import photograph
-    from pipelines.serve.models import warm
+    from pipelines.serve.requests import read_photograph
+    from pipelines.serve.served_model import warm_up
 
-    claim(threads)
-    predictor = warm(load_network(network))
+    configure_device(threads)
+    predictor = warm_up(load_network(network))
     count, started, used = 0, time.monotonic(), time.process_time()
     while (passed := time.monotonic() - started) < BARE_SECONDS:
         part = [files[(count + at) % len(files)] for at in range(batch)]
-        images = [photograph(content, 50_000_000) for content in part]
+        images = [read_photograph(content, 50_000_000) for content in part]
         maps = [predictor.predict(images[0])] if batch == 1 else label_maps(predictor, images)
         for labels in maps:
             palette_png(labels, predictor.classes)
@@ -219,7 +219,7 @@ def main() -> None:
     given = parser.parse_args()
     files = photographs(given.photographs)
     with TemporaryDirectory(prefix="faceseg-load-") as folder:
-        store = Store(Path(folder))
+        store = ModelVersions(Path(folder))
         network = given.network or store.unet()
         store.version(network)
         second = store.version(network)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceseg.statistics import mean_iou, overlaps
+from faceseg.statistics import mean_iou, overlap_counts
 
 # Background, skin, left eye, right eye: pixels an image, chance of an error, what it is taken for.
 PIXELS = np.array([40_000, 15_000, 120, 120])
@@ -67,7 +67,7 @@ def simulate(scenario: Scenario, draws: np.random.Generator) -> Study:
 def truth(skill: np.ndarray) -> np.ndarray:
     """Return the mean IoU of trainings of this skill over all photographs, (...) -> (...)."""
     wrong = PIXELS * ERRORS * skill[..., None]
-    return mean_iou(overlaps(_matrices(np.broadcast_to(PIXELS, wrong.shape), wrong)))
+    return mean_iou(overlap_counts(_matrices(np.broadcast_to(PIXELS, wrong.shape), wrong)))
 
 
 def expected_iou(scenario: Scenario, trainings: int = 200_000) -> float:

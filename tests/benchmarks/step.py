@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.contest import Contender, Work, contest, table
+from tests.benchmarks.interleaved_timing import Work, Workload, table, time_in_turns
 from tests.benchmarks.machine import described
 
 CLASSES = 11
@@ -40,18 +40,18 @@ def ours(
     `rewrite` lets TensorFlow's graph rewriting put bfloat16 where oneDNN has it, in place of
     Keras's policy.
     """
-    from faceseg.devices import claim
-    from faceseg.stopwatch import Stopwatch
-    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.backends.device import configure_device
+    from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
+    from faceseg.training.stopwatch import Stopwatch
 
-    claim(threads=len(os.sched_getaffinity(0)))
+    configure_device(threads=len(os.sched_getaffinity(0)))
     if rewrite:
         import tensorflow as tf
 
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     settings = TrainingSettings.model_validate({"batch_size": batch, "precision": precision})
-    compiled = CompiledNetwork(Recipe(name, (size, size), CLASSES), settings)
+    compiled = CompiledNetwork(NetworkSpec(name, (size, size), CLASSES), settings)
     compiled.reset(settings, seed=0, total_steps=10_000)
     images, labels = material(size, batch)
 
@@ -148,7 +148,7 @@ def gmacs(name: str, size: int) -> float:
     return float(counter.get_total_flops()) / 2e9
 
 
-def contenders(name: str, size: int, batch: int, steps: int, compiled: bool) -> list[Contender]:
+def contenders(name: str, size: int, batch: int, steps: int, compiled: bool) -> list[Workload]:
     """Return all that take part, ours in float32 first."""
     here, given = "tests.benchmarks.step", {"size": size, "batch": batch, "steps": steps}
     mine = {"name": name, **given}
@@ -169,7 +169,7 @@ def contenders(name: str, size: int, batch: int, steps: int, compiled: bool) -> 
             ("torch, float32, compiled", "in_torch", {**whole, "compiled": "default"}),
             ("torch, bfloat16, compiled", "in_torch", {**half, "compiled": "default"}),
         ]
-    return [Contender(title, f"{here}:{by}", options) for title, by, options in found]
+    return [Workload(title, f"{here}:{by}", options) for title, by, options in found]
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
@@ -196,7 +196,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         given.network, given.image_size, given.batch_size, given.steps, given.compiled
     )
     taking_part[1:] = [each for each in taking_part[1:] if given.only in each.name]
-    print(table(contest(taking_part, given.rounds)))
+    print(table(time_in_turns(taking_part, given.rounds)))
     return 0
 
 

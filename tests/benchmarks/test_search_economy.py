@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.curves import BATCH_SIZES, EPOCHS, HIGH, LOW, Curve, append, read, settings
-from tests.benchmarks.search_economy import Strategy, Table, mark, share
+from tests.benchmarks.search_economy import Strategy, Table, full_search_target, share
 
 RISING = tuple(0.01 * epoch for epoch in range(1, EPOCHS + 1))
 
@@ -40,7 +40,7 @@ def test_the_nearest_curve_is_that_of_the_same_batch_size():
 
 def test_a_mark_counts_the_steps_of_every_trial():
     same = Table([Curve(1e-3, size, 1.0, RISING) for size in BATCH_SIZES])
-    best, steps = mark(same, trials=1, seed=0)
+    best, steps = full_search_target(same, trials=1, seed=0)
     assert best == max(RISING)
     assert steps in {EPOCHS * 24, EPOCHS * 12, EPOCHS * 6}  # 192 images by 8, 16 and 32
 

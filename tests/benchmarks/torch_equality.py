@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from faceseg import networks
-from faceseg.losses import CrossEntropyDice
+from faceseg.training.losses import CrossEntropyDice
 from tests.benchmarks.torch_networks import NAMES, build, copy_weights, parameters
 from tests.benchmarks.torch_training import IGNORE, loss_of
 

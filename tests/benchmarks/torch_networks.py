@@ -192,7 +192,7 @@ def copy_weights(keras_model: Any, torch_model: Net) -> None:
     PSPNet's auxiliary head is copied where the Keras model has one (the training form).
     Raises ValueError if a layer of either has no twin.
     """
-    theirs = {layer.name: layer for layer in keras_model.layers if layer.weights}
+    theirs = {layer.name: layer for layer in keras_model.layers if layer.for_seed}
     for path, module in torch_model.named_modules():
         name = path.rpartition(".")[2]
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):

@@ -22,7 +22,7 @@ Step = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return `faceseg.losses.CrossEntropyDice` of logits (B, C, H, W) and labels (B, H, W)."""
+    """Return `faceseg.training.losses.CrossEntropyDice` of logits (B, C, H, W) and labels (B, H, W)."""
     labels = labels.long()
     scored = labels != IGNORE
     log_probability = functional.log_softmax(logits.float(), dim=1)

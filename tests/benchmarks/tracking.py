@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from pipelines.tracking import Outbox, RunInfo, Sender, Tracker
+from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
 
 PATIENCE = 600.0  # seconds until everything must have arrived
 STORES = ("server on PostgreSQL", "server on sqlite", "sqlite file")
@@ -131,7 +131,7 @@ def measure(uri: str, load: Load, folder: Path) -> Measured:
 def _write(store: Store, load: Load, number: int, gate: Any, queue: Any) -> None:
     """Be one writer, until all that anyone said has arrived."""
     outboxes = store.folder / "outbox"
-    run = RunInfo(store.experiment_id, f"writer-{number}", {"writer": str(number)}, "A writer.")
+    run = RunIdentity(store.experiment_id, f"writer-{number}", {"writer": str(number)}, "A writer.")
     outbox = Outbox(outboxes / f"{number:02}", run)
     tracker = TimedTracker(store.uri)
     object.__setattr__(tracker, "calls", [])

@@ -29,12 +29,12 @@ def nothing(settings: Settings, report: Report) -> float:
 
 def make_pack(folder: Path, train: int = 192, val: int = 64) -> Path:
     """Draw the faces and pack them."""
-    from faceseg.classes import LAPA
+    from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
-    from faceseg.data.pack import prepare
+    from faceseg.data.pack import build_pack
 
     faces = DrawnFaces({"train": train, "val": val, "test": 1}, 128, 0.7, 0)
-    return prepare(faces, folder, LAPA, SIZE, "stop")[0]
+    return build_pack(faces, folder, LAPA, SIZE, "stop")[0]
 
 
 class Faces:
@@ -46,23 +46,23 @@ class Faces:
 
     def __call__(self, settings: Settings, report: Report) -> float:
         """Train; return the best validation IoU."""
-        from faceseg.devices import claim
+        from faceseg.backends.device import configure_device
 
-        claim(self.threads)
-        from faceseg.classes import LAPA
+        configure_device(self.threads)
+        from faceseg.data.classes import LAPA
         from faceseg.data.split import Split
-        from faceseg.training.compiled import CompiledNetwork, Recipe
-        from faceseg.training.fit import Epoch, Material, train
+        from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
+        from faceseg.training.loop import Epoch, TrainingData, train
         from faceseg.training.settings import TrainingSettings
 
         given = TrainingSettings.model_validate({"epochs": self.epochs, **settings})
-        network = self._kept or CompiledNetwork(Recipe("unet", SIZE, CLASSES, OPTIONS), given)
+        network = self._kept or CompiledNetwork(NetworkSpec("unet", SIZE, CLASSES, OPTIONS), given)
         self._kept = network if self.keeps else None
 
         def tell(epoch: Epoch) -> bool:
             return report(epoch.number, float(epoch.metrics["val/iou"]))
 
-        material = Material(Split(self.pack, "train"), Split(self.pack, "val"), LAPA)
+        material = TrainingData(Split(self.pack, "train"), Split(self.pack, "val"), LAPA)
         with TemporaryDirectory() as place:
             outcome = train(
                 network,

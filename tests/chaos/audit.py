@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.config import Experiment
 
-from . import books
+from . import stored_study
 
 EPOCH = ("train/loss", "val/loss", "val/iou", "learning_rate", "images_per_second")
 FILES = (
@@ -18,11 +18,11 @@ FILES = (
 )
 FINAL_FILES = (*FILES, "panel.npz")
 # What a table tells of the machine, of the day and of the length of names.
-BY_CHANCE = ("latency_", "memory_", "model_size", "train_seconds", "search_seconds", "commit")
+VARYING_COLUMNS = ("latency_", "memory_", "model_size", "train_seconds", "search_seconds", "commit")
 
 
 @dataclass(frozen=True)
-class Audit:
+class StudyAudit:
     """The books of one finished study.
 
     database, artifacts: where MLflow keeps them. view: what comes before the paths that the study
@@ -63,7 +63,7 @@ class Audit:
                     faults.append(f"{mine}{kind}: the trials {numbers}, not {wanted}")
         return faults
 
-    def jobs(self) -> list[books.Run]:
+    def jobs(self) -> list[stored_study.StoredRun]:
         """Return the MLflow runs of all trials and finals."""
         return [run for run in self._all() if run.job[0] in ("trial", "final")]
 
@@ -117,18 +117,18 @@ class Audit:
                 if not path.is_file() or not path.stat().st_size:
                     faults.append(f"{run.name} has no {name}")
                 elif name.endswith(".npz"):
-                    faults += damage(path)
+                    faults += unreadable_arrays(path)
         return faults
 
     def registry(self) -> list[str]:
         """One version a final; the aliases stand on finals of their architecture."""
         model = self.experiment.tracking.registered_model
-        versions = books.versions(self.database, model)
+        versions = stored_study.versions(self.database, model)
         finals = {run.run_id: run for run in self.jobs() if run.job[0] == "final"}
         if sorted(versions.values()) != sorted(finals):
             return [f"versions are of the runs {versions}, finals are {sorted(finals)}"]
         faults = []
-        aliases = books.aliases(self.database, model)
+        aliases = stored_study.aliases(self.database, model)
         wanted = {"champion", *(f"best-{name}" for name in self.experiment.architectures)}
         if aliases.keys() != wanted:
             faults.append(f"the aliases are {sorted(aliases)}, not {sorted(wanted)}")
@@ -155,18 +155,18 @@ class Audit:
     def _finals(self) -> int:
         return self.experiment.finals.seeds
 
-    def _all(self) -> list[books.Run]:
-        return books.runs(self.database, self.experiment.name)
+    def _all(self) -> list[stored_study.StoredRun]:
+        return stored_study.runs(self.database, self.experiment.name)
 
-    def _known(self) -> list[books.Trial]:
-        return books.trials(self.storage / "optuna.db")
+    def _known(self) -> list[stored_study.StoredTrial]:
+        return stored_study.trials(self.storage / "optuna.db")
 
-    def _epochs(self, run: books.Run) -> int:
+    def _epochs(self, run: stored_study.StoredRun) -> int:
         usual = self.experiment.training.epochs
         return self.experiment.finals.epochs or usual if run.job[0] == "final" else usual
 
 
-def damage(path: Path) -> list[str]:
+def unreadable_arrays(path: Path) -> list[str]:
     """Read all arrays of a file; say so if that fails."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
@@ -185,7 +185,7 @@ def differences(table: Path, other: Path) -> list[str]:
         return [f"no architecture is in both {list(one.index)} and {list(two.index)}"]
     if list(one.columns) != list(two.columns):
         return [f"columns differ: {sorted(set(one.columns) ^ set(two.columns))}"]
-    scores = [name for name in one.columns if not name.startswith(BY_CHANCE)]
+    scores = [name for name in one.columns if not name.startswith(VARYING_COLUMNS)]
     return [
         f"{row}.{name}: {one.loc[row, name]!r} and {two.loc[row, name]!r}"
         for row in common

@@ -13,10 +13,10 @@ import pytest
 
 from tests.infra import mlflow_server, ray_nodes
 
-from .audit import Audit
-from .diary import Diary
-from .lab import Lab, Wishes
-from .study import Study
+from .audit import StudyAudit
+from .chaos_cluster import ChaosCluster, ChaosOptions
+from .event_log import EventLog
+from .study_process import StudyProcess
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,10 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def wishes(request: pytest.FixtureRequest) -> Wishes:
+def wishes(request: pytest.FixtureRequest) -> ChaosOptions:
     """The options; their defaults where the whole suite is run, which reads them too late."""
     option = request.config.getoption
-    return Wishes(option("--kills", 3), option("--seed", 1), option("--outage", 10.0))
+    return ChaosOptions(option("--kills", 3), option("--seed", 1), option("--outage", 10.0))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def lab(short_folder: Path) -> Iterator[Lab]:
+def lab(short_folder: Path) -> Iterator[ChaosCluster]:
     """The cluster and the server, both running."""
     folder = short_folder / "mlflow"
     folder.mkdir()
@@ -51,18 +51,22 @@ def lab(short_folder: Path) -> Iterator[Lab]:
         mlflow_server.running(folder, f"sqlite:///{database}") as server,
         ray_nodes.running(short_folder, {}) as cluster,
     ):
-        yield Lab(cluster, server, database, folder / "artifacts")
+        yield ChaosCluster(cluster, server, database, folder / "artifacts")
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> Diary:
-    return Diary(tmp_path / "diary.log")
+def diary(tmp_path: Path) -> EventLog:
+    return EventLog(tmp_path / "diary.log")
 
 
 @pytest.fixture
 def study(
-    request: pytest.FixtureRequest, tmp_path: Path, lab: Lab, diary: Diary, wishes: Wishes
-) -> Iterator[Study]:
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    lab: ChaosCluster,
+    diary: EventLog,
+    wishes: ChaosOptions,
+) -> Iterator[StudyProcess]:
     """A study with the name of the test's file."""
     made = lab.study(request.path.stem.removeprefix("test_"), tmp_path, diary, wishes.small)
     yield made
@@ -70,13 +74,15 @@ def study(
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, lab: Lab, wishes: Wishes) -> Audit:
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, lab: ChaosCluster, wishes: ChaosOptions
+) -> StudyAudit:
     """The books of a study that nothing was done to: what all others must come to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    study = lab.study("undisturbed", folder, Diary(folder / "diary.log"), wishes.small)
+    study = lab.study("undisturbed", folder, EventLog(folder / "diary.log"), wishes.small)
     study.start()
     try:
-        assert study.wait(900) == 0, study.said
+        assert study.wait(900) == 0, study.output
     finally:
         study.stop()
     audit = lab.audit(study)

@@ -29,19 +29,19 @@ class SmallDisk:
     enter: tuple[str, ...]
 
     @property
-    def seen(self) -> Path:
+    def host_path(self) -> Path:
         """Return the folder as it is seen from here. sqlite does not see it: it reads links."""
         return self.view / self.folder.relative_to("/")
 
     def copy(self, root: Path) -> Path:
         """Copy what is there to the same path under `root`, filler left out; return the folder."""
         place = root / self.folder.relative_to("/")
-        shutil.copytree(self.seen, place, ignore=shutil.ignore_patterns(FILLER))
+        shutil.copytree(self.host_path, place, ignore=shutil.ignore_patterns(FILLER))
         return place
 
     def fill(self) -> None:
         """Leave no byte free."""
-        with (self.seen / FILLER).open("ab", buffering=0) as stream:
+        with (self.host_path / FILLER).open("ab", buffering=0) as stream:
             for size in (1 << 20, 1 << 12, 1):
                 try:
                     while True:
@@ -51,7 +51,7 @@ class SmallDisk:
 
     def make_room(self) -> None:
         """Take back what `fill` took."""
-        (self.seen / FILLER).unlink()
+        (self.host_path / FILLER).unlink()
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
     enter = ("nsenter", "-t", str(holder.pid), "-U", "-m", "--preserve-credentials")
     disk = SmallDisk(folder, Path(f"/proc/{holder.pid}/root"), enter)
     try:
-        while not (disk.seen / "mounted").exists():
+        while not (disk.host_path / "mounted").exists():
             if holder.poll() is not None:
                 pytest.skip(
                     "this machine lets nobody mount a small file system (unshare -rm): "

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from . import books
-from .audit import Audit, differences
+from . import stored_study
+from .audit import StudyAudit, differences
 
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 FAULTS = {
@@ -31,7 +31,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_mlflow_is_found(fault: str, undisturbed: Audit, tmp_path: Path):
+def test_a_fault_of_mlflow_is_found(fault: str, undisturbed: StudyAudit, tmp_path: Path):
     changed = replace(undisturbed, database=tmp_path / "mlflow.db")
     shutil.copy(undisturbed.database, changed.database)
     (run,) = [each.run_id for each in undisturbed.jobs() if each.name == "segnet-trial-001"]
@@ -42,7 +42,7 @@ def test_a_fault_of_mlflow_is_found(fault: str, undisturbed: Audit, tmp_path: Pa
     assert any(fault in each for each in changed.faults()), changed.faults()
 
 
-def test_a_fault_of_optuna_is_found(undisturbed: Audit, tmp_path: Path):
+def test_a_fault_of_optuna_is_found(undisturbed: StudyAudit, tmp_path: Path):
     storage = tmp_path / undisturbed.storage.relative_to("/")
     storage.mkdir(parents=True)
     shutil.copy(undisturbed.storage / "optuna.db", storage)
@@ -56,7 +56,7 @@ def test_a_fault_of_optuna_is_found(undisturbed: Audit, tmp_path: Path):
     assert f"the trials {numbers}, not " in faults
 
 
-def test_a_missing_and_a_damaged_file_are_found(undisturbed: Audit, tmp_path: Path):
+def test_a_missing_and_a_damaged_file_are_found(undisturbed: StudyAudit, tmp_path: Path):
     artifacts = tmp_path / "artifacts"
     shutil.copytree(undisturbed.artifacts, artifacts)
     one, other, *_ = undisturbed.jobs()
@@ -68,7 +68,7 @@ def test_a_missing_and_a_damaged_file_are_found(undisturbed: Audit, tmp_path: Pa
     assert f"{damaged} cannot be read" in faults
 
 
-def test_another_score_is_a_difference(undisturbed: Audit, tmp_path: Path):
+def test_another_score_is_a_difference(undisturbed: StudyAudit, tmp_path: Path):
     text = undisturbed.table.read_text(encoding="utf-8")
     lines = text.splitlines()
     names, cells = lines[0].split(","), lines[1].split(",")
@@ -110,5 +110,7 @@ def test_a_writer_that_was_killed_keeps_the_books_closed_until_the_next_clears_u
 
     later = threading.Timer(0.5, clear_up)
     later.start()
-    assert books.read(database, "select count(*), min(content) from rows") == [(5000, "x" * 500)]
+    assert stored_study.query_sqlite(database, "select count(*), min(content) from rows") == [
+        (5000, "x" * 500)
+    ]
     later.join()

@@ -8,16 +8,22 @@ import pytest
 
 from tests.infra.processes import wait_until
 
-from . import books
-from .audit import Audit, differences
-from .diary import Diary
-from .lab import Lab, Wishes
-from .study import Study
+from . import stored_study
+from .audit import StudyAudit, differences
+from .chaos_cluster import ChaosCluster, ChaosOptions
+from .event_log import EventLog
+from .study_process import StudyProcess
 
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
-def test_outage(lab: Lab, undisturbed: Audit, study: Study, diary: Diary, wishes: Wishes):
+def test_outage(
+    lab: ChaosCluster,
+    undisturbed: StudyAudit,
+    study: StudyProcess,
+    diary: EventLog,
+    wishes: ChaosOptions,
+):
     study.start()
     wait_until("two epochs are told", lambda: study.epochs() >= 2, 240)
     begun, told = time.time(), study.epochs()
@@ -26,7 +32,7 @@ def test_outage(lab: Lab, undisturbed: Audit, study: Study, diary: Diary, wishes
     during = study.epochs() - told
     lab.server.start()
     back = time.time()
-    assert study.wait(900) == 0, study.said
+    assert study.wait(900) == 0, study.output
     assert during > 0, "training did not go on"
     audit = lab.audit(study)
     assert audit.faults() == []
@@ -34,13 +40,15 @@ def test_outage(lab: Lab, undisturbed: Audit, study: Study, diary: Diary, wishes
     assert differences(audit.table, undisturbed.table) == []
     # The same epochs of the undisturbed study are the peer: they were trained on the same machine.
     name, metric = undisturbed.experiment.name, "epoch_seconds"
-    before = books.moments(lab.database, name, metric)
+    before = stored_study.metric_points(lab.database, name, metric)
     ratios = [
         seconds / before[epoch][1]
-        for epoch, (at, seconds) in books.moments(lab.database, "outage", metric).items()
+        for epoch, (at, seconds) in stored_study.metric_points(
+            lab.database, "outage", metric
+        ).items()
         if begun < at < back and epoch[1] > 1  # a first epoch compiles
     ]
-    diary.note(
+    diary.record(
         f"server away for {back - begun:.0f} s; {len(ratios)} epochs in it took "
         f"{statistics.median(ratios or [math.nan]):.3f} times as long as undisturbed ones (median)"
     )

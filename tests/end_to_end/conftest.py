@@ -95,7 +95,7 @@ def said(folder: Path, faceseg: Faceseg) -> str:
 
 
 @dataclass(frozen=True)
-class Store:
+class StudyResults:
     """What a study left: its MLflow runs, their points and files, and Optuna's trials."""
 
     experiment: Experiment
@@ -130,7 +130,7 @@ class Store:
             found |= self.files(run, each.path) if each.is_dir else {each.path}
         return found
 
-    def searched(self, architecture: str) -> list[optuna.trial.FrozenTrial]:
+    def optuna_trials(self, architecture: str) -> list[optuna.trial.FrozenTrial]:
         """Read one architecture's search from Optuna's database."""
         storage = open_storage(self.experiment.search_database)
         name = f"{self.experiment.study}/{architecture}/search"
@@ -142,17 +142,17 @@ class Store:
 
 
 @pytest.fixture(scope="session")
-def open_store(folder: Path) -> Callable[..., Store]:
+def open_store(folder: Path) -> Callable[..., StudyResults]:
     """Open what the tiny experiment left in a storage."""
 
-    def opener(storage: Path, *overrides: str) -> Store:
+    def opener(storage: Path, *overrides: str) -> StudyResults:
         found = load(folder / "tiny.yaml", (*overrides, f"storage={storage}"))
-        return Store(found, Tracker(found.tracking_uri))
+        return StudyResults(found, Tracker(found.tracking_uri))
 
     return opener
 
 
 @pytest.fixture(scope="session")
-def store(said: str, folder: Path, open_store: Callable[..., Store]) -> Store:
+def store(said: str, folder: Path, open_store: Callable[..., StudyResults]) -> StudyResults:
     """What the study left."""
     return open_store(folder / "results")

@@ -32,7 +32,7 @@ def test_it_leaves_nothing_but_the_results(folder: Path, store: Any):
 
 def test_finals_retrain_their_winners(store: Any):
     for architecture in ARCHITECTURES:
-        trials = store.searched(architecture)
+        trials = store.optuna_trials(architecture)
         complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
         best = max(complete, key=lambda trial: (trial.value, -trial.number))
         (final,) = store.runs(kind="final", architecture=architecture)
@@ -100,8 +100,8 @@ def test_the_same_seed_elsewhere_gives_the_same_trials_and_scores(
     overrides = [f"--set={each}" for each in (*alone, f"storage={tmp_path}")]
     done = faceseg(folder, "study", "tiny.yaml", *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
-    first = store.searched("segnet")
-    second = open_store(tmp_path, *alone).searched("segnet")
+    first = store.optuna_trials("segnet")
+    second = open_store(tmp_path, *alone).optuna_trials("segnet")
     assert [trial.params for trial in first] == [trial.params for trial in second]
     assert [trial.values for trial in first] == [trial.values for trial in second]
     curves = [[trial.intermediate_values for trial in trials] for trials in (first, second)]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.networks import build_unet
-from faceseg.saving import save
-from pipelines import registry
+from faceseg.networks.saving import save_network
+from pipelines.registry import publish
 
 PREDICT = """
 import base64, io, sys
@@ -31,8 +31,8 @@ print("labels", labels.mode, labels.size)
 def test_the_model_predicts_in_an_environment_of_its_own_requirements(tmp_path: Path):
     options = {"alpha": 0.35, "width": 0.25, "encoder_weights": None}
     network = build_unet(input_shape=(64, 64, 3), num_classes=len(LAPA), **options)
-    save(network, tmp_path / "best.keras", LAPA, {})
-    registry.write_model(tmp_path / "model", tmp_path / "best.keras", "# a card")
+    save_network(network, tmp_path / "best.keras", LAPA, {})
+    publish.write_model(tmp_path / "model", tmp_path / "best.keras", "# a card")
     made = tmp_path / "environment"
     python = made / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", made], check=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.data.images import resize_image, resize_labels
 from faceseg.data.split import Split
-from faceseg.data.writer import SplitWriter
+from faceseg.data.split_writer import SplitWriter
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Pack = Callable[..., Split]

@@ -39,11 +39,11 @@ tracking:
   database: ${FACESEG_TEST_OPTUNA}
 storage: ${FACESEG_TEST_STORAGE}
 """
-Say = Callable[..., subprocess.CompletedProcess[str]]
-Begin = Callable[..., subprocess.Popen[str]]
+RunFaceseg = Callable[..., subprocess.CompletedProcess[str]]
+StartFaceseg = Callable[..., subprocess.Popen[str]]
 # Where a job is looked at and not the study, this stands in the place of the nodes' `faceseg`
 # for the experiments whose names begin with `stub`.
-STAND_IN = f"""#!/bin/sh
+STUB_FACESEG_SCRIPT = f"""#!/bin/sh
 case "$2" in
   stub-list.yaml) find . -type f | sort; echo "commit $FACESEG_COMMIT"; exit 3 ;;
   stub-wait.yaml) trap 'echo closing; exit 0' TERM; echo waiting; while :; do sleep 0.1; done ;;
@@ -144,7 +144,7 @@ def cluster(place: Path, logins: dict[str, str]) -> Iterator[RayNodes]:
     """A head and two nodes that want a token."""
     (place / "bin").mkdir()
     stand_in = place / "bin" / "faceseg"
-    stand_in.write_text(STAND_IN, encoding="utf-8")
+    stand_in.write_text(STUB_FACESEG_SCRIPT, encoding="utf-8")
     stand_in.chmod(0o755)
     with ray_nodes.running(place, logins) as nodes:
         yield nodes
@@ -166,7 +166,7 @@ def work(place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def begin(cluster: RayNodes, work: Path) -> Begin:
+def begin(cluster: RayNodes, work: Path) -> StartFaceseg:
     """Start a command of this environment in the working directory, as a client of the cluster."""
     ours = ("RAY_", "MLFLOW_", "PG", "FACESEG_")
     known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -185,7 +185,7 @@ def begin(cluster: RayNodes, work: Path) -> Begin:
 
 
 @pytest.fixture(scope="session")
-def say(begin: Begin) -> Say:
+def say(begin: StartFaceseg) -> RunFaceseg:
     """Run such a command to its end."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

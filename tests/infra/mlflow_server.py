@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.infra.processes import free_port, kill_family
+from tests.infra.processes import free_port, kill_process_tree
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "infra" / "compose.yaml"
@@ -93,20 +93,20 @@ class MlflowServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.begin()
+        self.launch()
         self.wait()
 
     def wait(self, seconds: float = 120) -> None:
         """Wait until it answers."""
         deadline = time.monotonic() + seconds
-        while not self.answers():
+        while not self.is_healthy():
             process = self._process
             if process is None or process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(self.log.read_text(encoding="utf-8"))
             time.sleep(0.2)
 
-    def begin(self) -> None:
+    def launch(self) -> None:
         """Start it and do not wait."""
         words = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
@@ -119,7 +119,7 @@ class MlflowServer:
                 start_new_session=True,
             )
 
-    def answers(self) -> bool:
+    def is_healthy(self) -> bool:
         """Return whether it says that it is well."""
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
@@ -129,7 +129,7 @@ class MlflowServer:
 
     def stop(self) -> None:
         """Kill -9 it and its workers."""
-        kill_family(self._process)
+        kill_process_tree(self._process)
         self._process = None
 
 

@@ -20,13 +20,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def loopback(number: int) -> str:
+def loopback_address(number: int) -> str:
     """Return one of this process's own addresses: two test runs at once do not meet."""
     pid = os.getpid()
     return f"127.{1 + pid // 250 % 99}.{pid % 250}.{number}"
 
 
-def listens(host: str, port: int) -> bool:
+def is_listening(host: str, port: int) -> bool:
     """Return whether something takes connections there."""
     with suppress(OSError):
         socket.create_connection((host, port), timeout=1).close()
@@ -34,7 +34,7 @@ def listens(host: str, port: int) -> bool:
     return False
 
 
-def family(pid: int) -> list[psutil.Process]:
+def process_tree(pid: int) -> list[psutil.Process]:
     """Return what lives of a process, its descendants and its session; itself last."""
     found = []
     for each in psutil.process_iter():
@@ -47,10 +47,10 @@ def family(pid: int) -> list[psutil.Process]:
     return sorted(set(found), key=lambda each: each.pid == pid)
 
 
-def titled(pids: Iterable[int], title: str) -> list[psutil.Process]:
+def find_by_title(pids: Iterable[int], title: str) -> list[psutil.Process]:
     """Return the processes in the families of `pids` whose command line begins with `title`."""
     found = []
-    for each in (member for pid in pids for member in family(pid)):
+    for each in (member for pid in pids for member in process_tree(pid)):
         with suppress(psutil.Error):
             words = each.cmdline()
             if words and (words[0].startswith(title) or Path(words[0]).name == title):
@@ -58,7 +58,7 @@ def titled(pids: Iterable[int], title: str) -> list[psutil.Process]:
     return found
 
 
-def lives(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
     """Return whether a process runs: a dead one that nobody has asked about yet does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -66,11 +66,11 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def kill_family(process: subprocess.Popen[Any] | None) -> None:
+def kill_process_tree(process: subprocess.Popen[Any] | None) -> None:
     """Kill -9 a process with all its descendants, and whatever else is in its session."""
     if process is None:
         return
-    for each in family(process.pid):
+    for each in process_tree(process.pid):
         with suppress(psutil.NoSuchProcess):
             each.send_signal(signal.SIGKILL)
     process.wait(timeout=30)

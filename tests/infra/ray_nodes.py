@@ -16,7 +16,13 @@ import requests
 import yaml
 
 from tests.infra.mlflow_server import REPOSITORY
-from tests.infra.processes import free_port, kill_family, listens, loopback, wait_until
+from tests.infra.processes import (
+    free_port,
+    is_listening,
+    kill_process_tree,
+    loopback_address,
+    wait_until,
+)
 
 MEMORY = 80_000_000  # bytes of the object store; Ray takes no less
 BIN = Path(sys.executable).parent
@@ -52,7 +58,7 @@ class RayNodes:
     @property
     def address(self) -> str:
         """What the driver of a study finds Ray by."""
-        return f"{loopback(1)}:{self.port}"
+        return f"{loopback_address(1)}:{self.port}"
 
     @property
     def client(self) -> dict[str, str]:
@@ -74,28 +80,28 @@ class RayNodes:
         dashboard, agent = self.dashboard.rpartition(":")[2], free_port()
         ports = f"--dashboard-port={dashboard} --ray-client-server-port={free_port()}"
         ports += f" --dashboard-agent-listen-port={agent}"
-        self.head = self._start(command, loopback(1), f"--num-cpus=0 {ports}")
-        wait_until("Ray's head answers", lambda: listens(loopback(1), self.port))
+        self.head = self._start(command, loopback_address(1), f"--num-cpus=0 {ports}")
+        wait_until("Ray's head answers", lambda: is_listening(loopback_address(1), self.port))
         self.running = [self._start_node(number) for number in range(self.nodes)]
-        wait_until("Ray's nodes run", self._is_whole)
-        wait_until("the dashboard answers", lambda: listens("127.0.0.1", int(dashboard)))
-        wait_until("the head's agent takes jobs", lambda: listens(loopback(1), agent))
+        wait_until("Ray's nodes run", self._all_nodes_alive)
+        wait_until("the dashboard answers", lambda: is_listening("127.0.0.1", int(dashboard)))
+        wait_until("the head's agent takes jobs", lambda: is_listening(loopback_address(1), agent))
 
     def replace(self, number: int) -> None:
         """Kill -9 what is left of a node and start another with the same address."""
-        kill_family(self.running[number])
+        kill_process_tree(self.running[number])
         self.running[number] = self._start_node(number)
-        wait_until("the node runs again", self._is_whole)
+        wait_until("the node runs again", self._all_nodes_alive)
 
     def stop(self) -> None:
         """Kill -9 all nodes and everything that they started."""
         for process in (*self.running, self.head):
-            kill_family(process)
+            kill_process_tree(process)
 
     def _start_node(self, number: int) -> subprocess.Popen[bytes]:
         command = self._launch["worker_start_ray_commands"][-1]
         return self._start(
-            command.replace(":6379", f":{self.port}"), loopback(2 + number), "--num-cpus=1"
+            command.replace(":6379", f":{self.port}"), loopback_address(2 + number), "--num-cpus=1"
         )
 
     def _start(self, command: str, ip: str, more: str) -> subprocess.Popen[bytes]:
@@ -105,7 +111,7 @@ class RayNodes:
         more += f" --temp-dir={temporary} --object-store-memory={MEMORY}"
         names = [name for name in os.environ if name.startswith(("RAY_", "MLFLOW_", "PG"))]
         environment = {name: os.environ[name] for name in os.environ if name not in names}
-        environment |= {"HOME": str(self.folder), "RAY_HEAD_IP": loopback(1)}
+        environment |= {"HOME": str(self.folder), "RAY_HEAD_IP": loopback_address(1)}
         environment["RAY_worker_niceness"] = "0"  # tests run beside these nodes, and wait for them
         environment["PATH"] = f"{self.folder / 'bin'}:{BIN}:{environment['PATH']}"
         with Path(f"{temporary}.log").open("ab") as log:
@@ -118,7 +124,7 @@ class RayNodes:
                 start_new_session=True,
             )
 
-    def _is_whole(self) -> bool:
+    def _all_nodes_alive(self) -> bool:
         """Return whether every node says that it has started."""
         logs = [self.folder / f"{number}.log" for number in range(2, self._started + 1)]
         return all("--block" in log.read_text(encoding="utf-8", errors="replace") for log in logs)

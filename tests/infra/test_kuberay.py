@@ -10,8 +10,8 @@ import ray
 import yaml
 
 from pipelines.config import load
+from tests.infra.kuberay_schema import MANIFESTS
 from tests.infra.mlflow_server import REPOSITORY
-from tests.infra.ray_fields import MANIFESTS
 
 FOLDER = REPOSITORY / "infra" / "kuberay"
 KINDS = {"raycluster.yaml": "RayCluster", "rayjob.yaml": "RayJob"}

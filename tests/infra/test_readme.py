@@ -13,13 +13,13 @@ import ray
 import yaml
 from typer.main import get_command
 
-from pipelines.cli import app
+from pipelines.cli.commands import app
 from pipelines.config import load
 from tests.infra.mlflow_server import REPOSITORY
 
 TEXT = (REPOSITORY / "infra" / "README.md").read_text(encoding="utf-8")
 VERBS = get_command(app).commands  # type: ignore[attr-defined]
-SPEAKERS = {
+MESSAGE_SOURCES = {
     "": REPOSITORY / "pipelines",
     "MLflow": Path(mlflow.__file__).parent / "server",
     "Ray": Path(ray.__file__).parent / "dashboard" / "modules" / "job",
@@ -73,7 +73,7 @@ def test_compose_wants_the_secrets_that_it_tells_to_make():
 
 
 @cache
-def sayings(folder: Path) -> list[str]:
+def messages_in(folder: Path) -> list[str]:
     """Return every text in a folder's modules, the variable parts of f-strings as `…`."""
     found = []
     for path in folder.rglob("*.py"):
@@ -100,4 +100,4 @@ def rows() -> list[tuple[str, str]]:
 def test_every_error_it_explains_is_said(text: str, whose: str):
     parts = [re.escape(part.strip()) for part in text.split("…") if part.strip()]
     wanted = re.compile(".*".join(parts), re.DOTALL)
-    assert any(wanted.search(each) for each in sayings(SPEAKERS[whose]))
+    assert any(wanted.search(each) for each in messages_in(MESSAGE_SOURCES[whose]))

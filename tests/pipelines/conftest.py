@@ -10,10 +10,10 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipelines import cli
+from pipelines.cli import commands
 from pipelines.tracking import Tracker
 
-Say = Callable[..., tuple[int, str]]
+RunFaceseg = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,9 @@ def experiment_id(tracker: Tracker, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Say]:
+def say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[RunFaceseg]:
     """Run `faceseg WORDS` in this process; return its exit code and all that it said."""
     heeded, before = signal.getsignal(signal.SIGTERM), dict(os.environ)
     monkeypatch.setenv("COLUMNS", "200")
@@ -39,7 +41,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["faceseg", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            commands.main()
         said = capsys.readouterr()
         code = ended.value.code
         return code if isinstance(code, int) else 0, said.out + said.err
@@ -59,13 +61,13 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     import keras
 
-    from faceseg.classes import LAPA
-    from faceseg.saving import save
+    from faceseg.data.classes import LAPA
+    from faceseg.networks.saving import save_network
 
     image = keras.Input((32, 32, 3))
     kernel = np.zeros((1, 1, 3, 11), dtype=np.float32)
     kernel[0, 0, [0, 1, 2, 1], [1, 2, 3, 6]] = [1, 1, 1, 0.7]
     layer = keras.layers.Conv2D(11, 1, kernel_initializer=keras.initializers.Constant(kernel))
     path = tmp_path_factory.mktemp("network") / "best.keras"
-    save(keras.Model(image, layer(image)), path, LAPA, {"made_for": "a test"})
+    save_network(keras.Model(image, layer(image)), path, LAPA, {"made_for": "a test"})
     return path

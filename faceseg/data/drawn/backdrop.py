@@ -5,11 +5,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from faceseg.data.drawn import textures
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.canvas import Canvas, Field
-from faceseg.data.drawn.colours import Colour, mix, rgb, skin_colour
 from faceseg.data.drawn.factors import Factors
 from faceseg.data.drawn.geometry import Points, ellipse
+from faceseg.data.drawn.materials import Colour, mix, rgb, skin_colour
 
 COARSE = 96  # places are painted on a grid this fine, then enlarged: they are out of focus
 
@@ -21,12 +21,12 @@ def paint_backdrop(canvas: Canvas, factors: Factors, rng: np.random.Generator) -
     first, second, third = (rgb(*colour) for colour in scene.backdrop_colours)
     ramp = np.linspace(0, 1, COARSE, dtype=np.float32)[:, None, None]
     place[:] = first + (second - first) * ramp
-    KINDS[scene.backdrop](place, (first, second, third), rng)
+    BACKDROP_PAINTERS[scene.backdrop](place, (first, second, third), rng)
     if scene.bystander:
         _paint_bystander(place, factors, rng)
     blur = 0.4 + 4 * scene.backdrop_blur**2
     place = np.asarray(cv2.GaussianBlur(place, (0, 0), blur), np.float32)
-    shade = 1 + 0.05 * textures.clouds(rng, COARSE, 3, 5)
+    shade = 1 + 0.05 * materials.clouds(rng, COARSE, 3, 5)
     size = (canvas.side, canvas.side)
     for channel in range(3):
         plane = place[..., channel] * shade
@@ -47,7 +47,7 @@ def _studio(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 
 def _clouds(place: Field, palette: Palette, rng: np.random.Generator) -> None:
     """Lumps of two colours: sky, stone, crowd, anything out of focus."""
-    share = np.clip(textures.clouds(rng, COARSE, 3, 5) * 0.35 + 0.5, 0, 1)[..., None]
+    share = np.clip(materials.clouds(rng, COARSE, 3, 5) * 0.35 + 0.5, 0, 1)[..., None]
     place[:] = palette[0] + (palette[1] - palette[0]) * share
 
 
@@ -64,9 +64,9 @@ def _lights(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 def _foliage(place: Field, palette: Palette, rng: np.random.Generator) -> None:
     """Leaves: many small strokes of near colours, with sky between."""
     leaf = mix(palette[0], rgb(70, 110, 40), 0.7)
-    patches = textures.clouds(rng, COARSE, 16, 3)[..., None]
+    patches = materials.clouds(rng, COARSE, 16, 3)[..., None]
     place[:] = leaf * np.clip(0.85 + 0.4 * patches, 0.15, 2)
-    sky = np.clip(textures.clouds(rng, COARSE, 6, 3) - 0.9, 0, 1)[..., None]
+    sky = np.clip(materials.clouds(rng, COARSE, 6, 3) - 0.9, 0, 1)[..., None]
     place += (rgb(215, 225, 235) - place) * sky
 
 
@@ -96,7 +96,7 @@ def _room(place: Field, palette: Palette, rng: np.random.Generator) -> None:
         _blend(place, np.array(box), np.clip(colour, 0, 255), 0.9)
 
 
-KINDS: dict[str, Callable[[Field, Palette, np.random.Generator], None]] = {
+BACKDROP_PAINTERS: dict[str, Callable[[Field, Palette, np.random.Generator], None]] = {
     "studio": _studio,
     "clouds": _clouds,
     "lights": _lights,

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceseg.data.drawn import textures
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import Colour, rgb
-from faceseg.data.drawn.geometry import Points, hull, smooth, turn
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.geometry import Points, hull, rotation_matrix, smooth
+from faceseg.data.drawn.materials import Colour, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 
-def paint_body(sitting: Sitting) -> None:
+def paint_body(sitting: Portrait) -> None:
     """Paint neck, shoulders and clothes under the head."""
     shade = (0.55 + 0.45 * sitting.light).astype(np.float32)
     skin = sitting.lit(sitting.skin)
@@ -25,25 +25,25 @@ def paint_body(sitting: Sitting) -> None:
         _paint_collar(sitting, shade)
 
 
-def _below(sitting: Sitting, points: Sequence[tuple[float, float]]) -> Points:
+def _below(sitting: Portrait, points: Sequence[tuple[float, float]]) -> Points:
     """Return the cells of points on the body, which tilts a third as much as the head.
 
     The points are in face units from the foot of the neck, which follows the jaw.
     """
     head = sitting.head
     base = head.project(np.array([[0.0, 1.35, -0.45]]))[0]
-    cells: Points = np.asarray(points) @ turn(head.roll / 3).T * head.unit + base
+    cells: Points = np.asarray(points) @ rotation_matrix(head.roll / 3).T * head.unit + base
     return cells
 
 
-def _torso(sitting: Sitting) -> Points:
+def _torso(sitting: Portrait) -> Points:
     wide, drop = sitting.rng.uniform(1.75, 2.3), sitting.rng.uniform(0.55, 0.85)
     right = [(0.45, 0.35), (0.75, 0.62), (wide, drop + 0.25), (wide + 0.35, 1.6), (wide + 0.4, 6)]
     left = [(-x, y) for x, y in reversed(right)]
     return smooth(_below(sitting, [*right, *left]), 80)
 
 
-def _paint_neck(sitting: Sitting, skin: Colour, shade: Field) -> None:
+def _paint_neck(sitting: Portrait, skin: Colour, shade: Field) -> None:
     """A column from the jaw to the collar, in the shadow of the chin."""
     wide = 0.56 + 0.14 * sitting.factors.person.jaw
     dip = {"none": 1.0, "round": 0.75, "neckline": 1.35, "collar": 0.9, "hood": 0.6}
@@ -60,11 +60,11 @@ def _paint_neck(sitting: Sitting, skin: Colour, shade: Field) -> None:
     sitting.canvas.tint(chin, 0.62, 0.10 * sitting.unit, inside=column, shift=drop)
 
 
-def _paint_clothes(sitting: Sitting, torso: Points, shade: Field) -> None:
+def _paint_clothes(sitting: Portrait, torso: Points, shade: Field) -> None:
     """Cloth with folds and perhaps stripes."""
     canvas, rng = sitting.canvas, sitting.rng
     cloth = sitting.lit(rgb(*sitting.factors.scene.clothes_rgb))
-    weave = 1 + 0.10 * textures.clouds(rng, canvas.side, 5, 3)
+    weave = 1 + 0.10 * materials.clouds(rng, canvas.side, 5, 3)
     if rng.uniform() < 0.3:
         step = canvas.side * rng.uniform(0.03, 0.09)
         rows = np.arange(canvas.side, dtype=np.float32)[:, None]
@@ -72,7 +72,7 @@ def _paint_clothes(sitting: Sitting, torso: Points, shade: Field) -> None:
     canvas.fill(torso, cloth, label=0, texture=(shade * weave).astype(np.float32))
 
 
-def _paint_collar(sitting: Sitting, shade: Field) -> None:
+def _paint_collar(sitting: Portrait, shade: Field) -> None:
     """The two wings of a shirt's collar, or the rim of a hood."""
     cloth = sitting.lit(rgb(*sitting.factors.scene.clothes_rgb))
     hood = sitting.factors.scene.clothes == "hood"

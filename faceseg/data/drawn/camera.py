@@ -9,7 +9,7 @@ from faceseg.data.drawn.factors import Camera
 BORDER = cv2.BORDER_REFLECT_101
 
 
-def photograph(
+def apply_camera(
     picture: NDArray[np.float32], camera: Camera, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Return the photograph, uint8 RGB (H, W, 3), of a picture in 0 to 255, same shape."""

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.drawn.colours import Colour
 from faceseg.data.drawn.geometry import Points
+from faceseg.data.drawn.materials import Colour
 
 Field = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class Canvas:
         right, bottom = (min(self.side, int(each) + 3 + margin) for each in high)
         if right <= left or bottom <= top:
             return None
-        mask = _held(outline - [left, top], (bottom - top, right - left))
+        mask = _cells_inside(outline - [left, top], (bottom - top, right - left))
         return Patch(slice(top, bottom), slice(left, right), mask)
 
     def fill(
@@ -136,10 +136,10 @@ class Canvas:
 
     def _same_cells(self, outline: Points, patch: Patch) -> Field:
         """Return the mask of `outline` on the cells of `patch`."""
-        return _held(outline - [patch.columns.start, patch.rows.start], patch.mask.shape)
+        return _cells_inside(outline - [patch.columns.start, patch.rows.start], patch.mask.shape)
 
 
-def _held(outline: Points, shape: tuple[int, ...]) -> Field:
+def _cells_inside(outline: Points, shape: tuple[int, ...]) -> Field:
     """Return 1 in the cells of `shape` whose centre lies inside the outline, else 0."""
     mask = np.zeros(shape, np.uint8)
     corners = np.round((outline + np.array([0, DROP])) * (1 << SHIFT)).astype(np.int32)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from faceseg.data.drawn import textures
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import Colour, mix, rgb
 from faceseg.data.drawn.geometry import Points, ellipse, ribbon, smooth
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.materials import Colour, mix, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 BROW, EYE = {-1: 2, 1: 3}, {-1: 4, 1: 5}
 UPPER, LOWER = 0.088, 0.046  # height of the lids' arcs, of an open eye
 
 
-def paint_eyes(sitting: Sitting) -> None:
+def paint_eyes(sitting: Portrait) -> None:
     """Paint both eyes: sockets, eyeballs, irises, lids, lashes."""
     for side in (-1, 1):
         upper, lower = _lids(sitting, side)
@@ -22,12 +22,12 @@ def paint_eyes(sitting: Sitting) -> None:
         _paint_lashes(sitting, side, upper, lower)
 
 
-def _open(sitting: Sitting, side: int) -> float:
+def _open(sitting: Portrait, side: int) -> float:
     expression = sitting.factors.expression
     return expression.left_eye_open if side < 0 else expression.right_eye_open
 
 
-def _lids(sitting: Sitting, side: int) -> tuple[Points, Points]:
+def _lids(sitting: Portrait, side: int) -> tuple[Points, Points]:
     """Return the edges of the upper and the lower lid, from inner to outer corner."""
     person, opening = sitting.factors.person, _open(sitting, side)
     x, wide, tilt = person.eye_spacing, person.eye_width, person.eye_tilt
@@ -56,7 +56,7 @@ def _lids(sitting: Sitting, side: int) -> tuple[Points, Points]:
     return edges[0], edges[1]
 
 
-def _paint_socket(sitting: Sitting, side: int, upper: Points) -> None:
+def _paint_socket(sitting: Portrait, side: int, upper: Points) -> None:
     """The lid above the eye, its crease, and shadow painted on it."""
     unit, makeup = sitting.unit, sitting.factors.person.makeup
     shift = np.array([0.0, -0.05 * unit])
@@ -69,7 +69,7 @@ def _paint_socket(sitting: Sitting, side: int, upper: Points) -> None:
     sitting.canvas.tint(crease, 0.62, 0.012 * unit)
 
 
-def _paint_ball(sitting: Sitting, side: int, outline: Points) -> None:
+def _paint_ball(sitting: Portrait, side: int, outline: Points) -> None:
     """White, iris, pupil and the light in it; the label is the whole opening."""
     canvas, unit, expression = sitting.canvas, sitting.unit, sitting.factors.expression
     white = sitting.lit(mix(rgb(238, 233, 228), sitting.skin, 0.12))
@@ -94,7 +94,7 @@ def _paint_ball(sitting: Sitting, side: int, outline: Points) -> None:
     canvas.fill(ellipse(spark, (0.018 * unit, 0.018 * unit)), rgb(255, 255, 255), inside=outline)
 
 
-def _paint_lashes(sitting: Sitting, side: int, upper: Points, lower: Points) -> None:
+def _paint_lashes(sitting: Portrait, side: int, upper: Points, lower: Points) -> None:
     """The dark rims of the lids. The upper one belongs to the eye, so a closed eye has a line."""
     unit, makeup = sitting.unit, sitting.factors.person.makeup
     dark = mix(sitting.skin * 0.28, rgb(18, 12, 10), 0.4 + 0.5 * makeup)
@@ -105,18 +105,18 @@ def _paint_lashes(sitting: Sitting, side: int, upper: Points, lower: Points) -> 
     sitting.canvas.tint(edge, 0.62, 0.006 * unit)
 
 
-def brow_colour(sitting: Sitting) -> Colour:
+def brow_colour(sitting: Portrait) -> Colour:
     """Return the brows' colour: near the hair's, never as light as white or blond hair."""
     person = sitting.factors.person
     hair = np.minimum(rgb(*sitting.factors.hair.hair_rgb) * 0.75, sitting.skin * 0.62)
     return mix(sitting.skin * 0.8, hair, person.brow_contrast)
 
 
-def paint_brows(sitting: Sitting) -> None:
+def paint_brows(sitting: Portrait) -> None:
     """Paint both eyebrows as bands of short hairs."""
     person, rng, unit = sitting.factors.person, sitting.rng, sitting.unit
     colour = sitting.lit(brow_colour(sitting))
-    hairs = sitting.light * (1 + 0.16 * textures.grain(rng, sitting.canvas.side, 128))
+    hairs = sitting.light * (1 + 0.16 * materials.grain(rng, sitting.canvas.side, 128))
     texture: Field = hairs.astype(np.float32)
     lift = sitting.factors.expression.brow_raise
     for side in (-1, 1):

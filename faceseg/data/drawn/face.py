@@ -2,28 +2,28 @@
 
 import numpy as np
 
-from faceseg.data.drawn import textures
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import mix, rgb
 from faceseg.data.drawn.fringe import TEMPLE, hairline_reach
 from faceseg.data.drawn.geometry import CHIN, Points, ellipse, hull, ribbon, smooth
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.materials import mix, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 SKIN = 1
 EAR = ((0.95, -0.12, 0.0), (1.05, -0.22, -0.2), (1.14, -0.12, -0.3), (1.13, 0.12, -0.28))
 LOBE = ((1.06, 0.3, -0.18), (1.0, 0.44, -0.1), (0.95, 0.38, 0.0))
 
 
-def skin_texture(sitting: Sitting) -> Field:
+def skin_texture(sitting: Portrait) -> Field:
     """Return light times the unevenness of skin, shape (S, S)."""
     rng, side = sitting.rng, sitting.canvas.side
     age = sitting.factors.person.age
-    uneven = 0.025 * textures.clouds(rng, side, 8, 3)
-    pores = (0.012 + 0.02 * age) * textures.grain(rng, side)
+    uneven = 0.025 * materials.clouds(rng, side, 8, 3)
+    pores = (0.012 + 0.02 * age) * materials.grain(rng, side)
     return (sitting.light * (1 + uneven + pores)).astype(np.float32)
 
 
-def paint_ears(sitting: Sitting, texture: Field) -> None:
+def paint_ears(sitting: Portrait, texture: Field) -> None:
     """Paint both ears; the head, painted later, hides what of them lies behind it."""
     skin = sitting.lit(sitting.skin * rgb(1.0, 0.92, 0.9))
     for side in (-1, 1):
@@ -34,7 +34,7 @@ def paint_ears(sitting: Sitting, texture: Field) -> None:
         sitting.canvas.tint(inner, 0.72, 0.05 * sitting.unit, inside=outline)
 
 
-def face_outline(sitting: Sitting) -> Points:
+def face_outline(sitting: Portrait) -> Points:
     """Return the outline of the face from hairline to chin, ear to ear; bald: of the head."""
     head, hair = sitting.head, sitting.factors.hair
     if hair.hair_style == "bald":
@@ -49,11 +49,11 @@ def face_outline(sitting: Sitting) -> Points:
     return hull(np.concatenate([brow, _jaw_shell(sitting, TEMPLE)]))
 
 
-def _jaw_shell(sitting: Sitting, top: float) -> Points:
+def _jaw_shell(sitting: Portrait, top: float) -> Points:
     return sitting.head.shell(CHIN + (top - CHIN) * np.linspace(1, 0, 18) ** 1.7, 95.0)
 
 
-def paint_skin(sitting: Sitting, outline: Points, texture: Field) -> None:
+def paint_skin(sitting: Portrait, outline: Points, texture: Field) -> None:
     """Paint the face's skin with blush, folds and spots, up to the hairline."""
     canvas, person = sitting.canvas, sitting.factors.person
     canvas.fill(outline, sitting.lit(sitting.skin), label=SKIN, texture=texture)
@@ -66,7 +66,7 @@ def paint_skin(sitting: Sitting, outline: Points, texture: Field) -> None:
         _paint_beard(sitting, outline)
 
 
-def _paint_blush(sitting: Sitting, outline: Points) -> None:
+def _paint_blush(sitting: Portrait, outline: Points) -> None:
     """Redden cheeks and the tip of the nose; more under make-up."""
     strength = 0.05 + 0.16 * sitting.factors.person.makeup
     red = 1 + strength * rgb(0.5, -1.0, -0.7)
@@ -75,7 +75,7 @@ def _paint_blush(sitting: Sitting, outline: Points) -> None:
         sitting.canvas.tint(spot, red, 0.10 * sitting.unit, inside=outline)
 
 
-def _paint_folds(sitting: Sitting, outline: Points) -> None:
+def _paint_folds(sitting: Portrait, outline: Points) -> None:
     """Folds from nose to mouth, lines of the forehead, bags under the eyes."""
     age, smile = sitting.factors.person.age, max(0.0, sitting.factors.expression.smile)
     lines = []
@@ -92,11 +92,11 @@ def _paint_folds(sitting: Sitting, outline: Points) -> None:
             sitting.canvas.tint(stroke, 1 - strength * 1.4, 0.02 * sitting.unit, inside=outline)
 
 
-def _paint_beard(sitting: Sitting, outline: Points) -> None:
+def _paint_beard(sitting: Portrait, outline: Points) -> None:
     """Stubble, moustache or full beard: it stays skin, as in LaPa."""
     kind, rng, side = sitting.factors.person.beard, sitting.rng, sitting.canvas.side
     colour = mix(rgb(*sitting.factors.hair.hair_rgb) * 0.8, sitting.skin * 0.5, 0.25)
-    bristle = (sitting.light * (1 + 0.22 * textures.grain(rng, side, 150))).astype(np.float32)
+    bristle = (sitting.light * (1 + 0.22 * materials.grain(rng, side, 150))).astype(np.float32)
     opacity = {"stubble": 0.32, "moustache": 0.85, "full": 0.88}[kind]
     lip = [(0.0, 0.72), (0.24, 0.76), (0.5, 1.0), (0.44, 1.06), (0.0, 0.9)]
     areas = [lip]

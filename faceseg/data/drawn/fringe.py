@@ -8,9 +8,9 @@ from faceseg.data.drawn.canvas import Field
 from faceseg.data.drawn.factors import Hair
 from faceseg.data.drawn.geometry import Points
 from faceseg.data.drawn.hair import HAIR, hair_colour
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.portrait import Portrait
 
-COUNT = 37  # points along the fringe's edge
+EDGE_POINTS = 37  # points along the fringe's edge
 TEMPLE = -0.35  # the hairline comes down to this height, before the ears
 
 
@@ -28,18 +28,18 @@ def hairline_level(degrees: Points, hairline: float) -> Points:
     return level
 
 
-def paint_fringe(sitting: Sitting, face: Points, texture: Field) -> None:
+def paint_fringe(sitting: Portrait, face: Points, texture: Field) -> None:
     """Paint the fringe and its shadow on the forehead, or a ragged hairline."""
     hair, rng = sitting.factors.hair, sitting.rng
     if hair.hair_style == "bald":
         return
     cropped = hair.hair_style in ("buzz", "curly", "tied")
     kind = "none" if cropped else hair.fringe
-    degrees = np.linspace(-92, 92, COUNT)
+    degrees = np.linspace(-92, 92, EDGE_POINTS)
     line = hairline_level(degrees, hair.hairline)
-    low = line + np.maximum(DROPS[kind](degrees, hair), 0)
+    low = line + np.maximum(FRINGE_SHAPES[kind](degrees, hair), 0)
     ragged = {"none": 0.018, "spiky": 0.11, "straight": 0.035}.get(kind, 0.03)
-    low = low + rng.normal(size=COUNT) * ragged * np.cos(np.deg2rad(degrees))
+    low = low + rng.normal(size=EDGE_POINTS) * ragged * np.cos(np.deg2rad(degrees))
     lift = 0.015 if kind == "none" else 0.07
     edge = sitting.head.around(low, degrees, lift)
     top = sitting.head.around(line - 0.3, degrees * 0.9, 0.3 * hair.hair_volume)
@@ -83,7 +83,7 @@ def _curtain(degrees: Points, hair: Hair) -> Points:
     return (0.4 + 0.6 * hair.fringe_depth) * (height - hairline_level(degrees, hair.hairline))
 
 
-DROPS: dict[str, Callable[[Points, Hair], Points]] = {
+FRINGE_SHAPES: dict[str, Callable[[Points, Hair], Points]] = {
     "none": _none,
     "straight": _straight,
     "spiky": _straight,

@@ -104,7 +104,7 @@ class Head:
         """Return the canvas pixels (N, 2) of points (N, 3) in the head's frame."""
         turned = (points - PIVOT) @ self.rotation.T + PIVOT
         flat: Points = turned[:, :2] * [1.0, self.length] / (1 - 0.06 * turned[:, 2:])
-        return flat @ turn(self.roll).T * self.unit + self.centre
+        return flat @ rotation_matrix(self.roll).T * self.unit + self.centre
 
     def place(
         self, points: Points | list[tuple[float, float]], lift: Points | float = 0.0
@@ -150,7 +150,7 @@ class Head:
         return np.where(upper, top, bottom), 0.95 * np.where(upper, top, 1 - 0.3 * down**3)
 
 
-def turn(angle: float) -> NDArray[np.float64]:
+def rotation_matrix(angle: float) -> NDArray[np.float64]:
     """Return the 2x2 rotation by `angle` radians, clockwise on a canvas whose y runs down."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, -sine], [sine, cosine]])

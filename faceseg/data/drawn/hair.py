@@ -2,31 +2,31 @@
 
 import numpy as np
 
-from faceseg.data.drawn import textures
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import Colour, mix, rgb
-from faceseg.data.drawn.geometry import CROWN, Points, hull, ribbon, smooth, turn, wobble
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.geometry import CROWN, Points, hull, ribbon, rotation_matrix, smooth, wobble
+from faceseg.data.drawn.materials import Colour, mix, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 HAIR = 10
 FALLING = ("bob", "long")
 HANGS_FROM = 0.4  # below this height hair hangs down and no longer follows the head's tilt
 
 
-def hair_texture(sitting: Sitting) -> Field:
+def hair_texture(sitting: Portrait) -> Field:
     """Return light times the strands or curls of this hair, with a band of sheen."""
     hair, rng, side = sitting.factors.hair, sitting.rng, sitting.canvas.side
     crown = sitting.head.project(np.array([[0.35 * hair.parting, CROWN - 0.12, 0.0]]))[0]
     if hair.hair_style in ("curly", "buzz"):
-        pattern = textures.curls(rng, side, 72 if hair.hair_style == "curly" else 120)
+        pattern = materials.curls(rng, side, 72 if hair.hair_style == "curly" else 120)
     else:
-        pattern = textures.strands(rng, side, crown, sitting.unit, hair.hair_wave)
+        pattern = materials.strands(rng, side, crown, sitting.unit, hair.hair_wave)
     bright = 1 + 0.24 * pattern
     texture: Field = np.clip(bright, 0.35, 1.9) * (0.2 + 0.8 * sitting.light)
     return texture.astype(np.float32)
 
 
-def hair_colour(sitting: Sitting) -> Colour:
+def hair_colour(sitting: Portrait) -> Colour:
     """Return the hair's colour in this light; a shaven head shows skin through."""
     colour = rgb(*sitting.factors.hair.hair_rgb)
     if sitting.factors.hair.hair_style == "buzz":
@@ -34,7 +34,7 @@ def hair_colour(sitting: Sitting) -> Colour:
     return sitting.lit(colour)
 
 
-def _fill(sitting: Sitting, outline: Points, texture: Field, gain: float = 1.0) -> None:
+def _fill(sitting: Portrait, outline: Points, texture: Field, gain: float = 1.0) -> None:
     sitting.canvas.fill(
         outline,
         hair_colour(sitting) * np.float32(gain),
@@ -44,17 +44,17 @@ def _fill(sitting: Sitting, outline: Points, texture: Field, gain: float = 1.0) 
     )
 
 
-def _hang(sitting: Sitting, points: list[tuple[float, float, float]]) -> Points:
+def _hang(sitting: Portrait, points: list[tuple[float, float, float]]) -> Points:
     """Return the cells of points that follow the head above, and gravity below."""
     table = np.array(points)
     held = table.copy()
     held[:, 1] = np.minimum(table[:, 1], HANGS_FROM)
     drop = np.maximum(table[:, 1] - HANGS_FROM, 0)[:, None]
-    fall = np.array([0.0, 1.0]) @ turn(0.35 * sitting.head.roll).T
+    fall = np.array([0.0, 1.0]) @ rotation_matrix(0.35 * sitting.head.roll).T
     return sitting.head.project(held) + drop * fall * sitting.unit
 
 
-def paint_back_hair(sitting: Sitting, texture: Field) -> None:
+def paint_back_hair(sitting: Portrait, texture: Field) -> None:
     """What hangs behind the neck, a bun, or the mass of an afro."""
     hair, rng = sitting.factors.hair, sitting.rng
     stand = hair.hair_volume
@@ -80,7 +80,7 @@ def paint_back_hair(sitting: Sitting, texture: Field) -> None:
         _fill(sitting, wobble(outline, rng, 0.012 + 0.03 * hair.hair_wave, 12), texture, 0.72)
 
 
-def paint_cap(sitting: Sitting, texture: Field) -> None:
+def paint_cap(sitting: Portrait, texture: Field) -> None:
     """The hair on the skull; the face is painted over it up to the hairline."""
     hair, style = sitting.factors.hair, sitting.factors.hair.hair_style
     stand = {"buzz": 0.015, "tied": 0.07, "curly": 0.10 + hair.hair_volume}.get(
@@ -95,7 +95,7 @@ def paint_cap(sitting: Sitting, texture: Field) -> None:
     _fill(sitting, wobble(outline, sitting.rng, rough, waves), texture)
 
 
-def paint_locks(sitting: Sitting, texture: Field, near: bool) -> None:
+def paint_locks(sitting: Portrait, texture: Field, near: bool) -> None:
     """Hair that falls beside the face, before ears and shoulders.
 
     The far one (`near` False) goes before the face is painted, the near one after.
@@ -125,7 +125,7 @@ def paint_locks(sitting: Sitting, texture: Field, near: bool) -> None:
         _fill(sitting, outline, texture)
 
 
-def paint_strands(sitting: Sitting, texture: Field) -> None:
+def paint_strands(sitting: Portrait, texture: Field) -> None:
     """Single strands across the face: hair, one by one."""
     rng, unit = sitting.rng, sitting.unit
     if sitting.factors.hair.hair_style in ("bald", "buzz", "curly"):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import lip_colour, rgb
 from faceseg.data.drawn.geometry import Points, ribbon, smooth
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.materials import lip_colour, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 UPPER_LIP, INNER_MOUTH, LOWER_LIP = 7, 8, 9
 UPPER, LOWER = 0.102, 0.15  # usual thickness of the lips
@@ -15,7 +15,7 @@ LIFT = 0.06
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class LipLines:
     """The four lines of a mouth from its left to its right corner, in canvas cells."""
 
     top: Points
@@ -24,7 +24,7 @@ class Lines:
     bottom: Points
 
 
-def paint_mouth(sitting: Sitting, texture: Field) -> None:
+def paint_mouth(sitting: Portrait, texture: Field) -> None:
     """Paint the mouth: what is inside first, then the lips around it."""
     lines = _lines(sitting)
     opening = sitting.factors.expression.mouth_open
@@ -35,7 +35,7 @@ def paint_mouth(sitting: Sitting, texture: Field) -> None:
     _paint_lips(sitting, lines, texture)
 
 
-def _lines(sitting: Sitting) -> Lines:
+def _lines(sitting: Portrait) -> LipLines:
     person, expression = sitting.factors.person, sitting.factors.expression
     wide = person.mouth_width * (
         1 + 0.16 * expression.smile - 0.35 * min(expression.mouth_open, 0.5)
@@ -68,7 +68,7 @@ def _lines(sitting: Sitting) -> Lines:
         curves.append(smooth(sitting.on_face(points, LIFT), 28, closed=False))
     if gap == 0:  # one line where the lips meet
         curves[2] = curves[1]
-    return Lines(*curves)
+    return LipLines(*curves)
 
 
 def _between(first: Points, second: Points) -> Points:
@@ -76,7 +76,7 @@ def _between(first: Points, second: Points) -> Points:
     return np.concatenate([first, second[::-1]])
 
 
-def _paint_inside(sitting: Sitting, lines: Lines) -> None:
+def _paint_inside(sitting: Portrait, lines: LipLines) -> None:
     canvas, shade = sitting.canvas, (0.4 + 0.6 * sitting.light).astype(np.float32)
     opening, unit = sitting.factors.expression.mouth_open, sitting.unit
     gap = _between(lines.upper_rim, lines.lower_rim)
@@ -98,7 +98,7 @@ def _paint_inside(sitting: Sitting, lines: Lines) -> None:
     canvas.tint(ribbon(lines.upper_rim, 0.05 * unit), 0.55, 0.015 * unit, inside=gap)
 
 
-def _paint_lips(sitting: Sitting, lines: Lines, texture: Field) -> None:
+def _paint_lips(sitting: Portrait, lines: LipLines, texture: Field) -> None:
     canvas, unit, light = sitting.canvas, sitting.unit, sitting.factors.light
     colour = sitting.lit(lip_colour(sitting.factors.person))
     upper, lower = _between(lines.top, lines.upper_rim), _between(lines.lower_rim, lines.bottom)

@@ -3,14 +3,14 @@
 import numpy as np
 
 from faceseg.data.drawn.canvas import Field
-from faceseg.data.drawn.colours import rgb
 from faceseg.data.drawn.geometry import Points, ellipse, ribbon, smooth
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.materials import rgb
+from faceseg.data.drawn.portrait import Portrait
 
 NOSE = 6
 
 
-def paint_nose(sitting: Sitting, texture: Field) -> None:
+def paint_nose(sitting: Portrait, texture: Field) -> None:
     """Paint bridge, sides, tip, wings, nostrils, and the shadow under them."""
     outline = _outline(sitting)
     under = outline + np.array([0.0, 0.06 * sitting.unit])
@@ -23,14 +23,14 @@ def paint_nose(sitting: Sitting, texture: Field) -> None:
     _paint_wings(sitting, outline)
 
 
-def _nose(sitting: Sitting, points: list[tuple[float, float, float]]) -> Points:
+def _nose(sitting: Portrait, points: list[tuple[float, float, float]]) -> Points:
     """Return the cells of points (x, y, lift off the face); y from 0 (eyes) to 1 (underside)."""
     table = np.array(points)
     flat = table[:, :2] * [1.0, sitting.factors.person.nose_length]
     return sitting.head.place(flat, table[:, 2])
 
 
-def _outline(sitting: Sitting) -> Points:
+def _outline(sitting: Portrait) -> Points:
     wide = sitting.factors.person.nose_width
     half = [
         (0.11, -0.15, 0.07),
@@ -45,7 +45,7 @@ def _outline(sitting: Sitting) -> Points:
     return smooth(_nose(sitting, [*half, (0.0, 1.06, 0.2), *left]), 64)
 
 
-def _paint_sides(sitting: Sitting, outline: Points) -> None:
+def _paint_sides(sitting: Portrait, outline: Points) -> None:
     """Shade the side away from the light, and lay highlights on bridge and tip."""
     unit, light = sitting.unit, sitting.factors.light
     wide = sitting.factors.person.nose_width
@@ -71,7 +71,7 @@ def _paint_sides(sitting: Sitting, outline: Points) -> None:
     )
 
 
-def _paint_wings(sitting: Sitting, outline: Points) -> None:
+def _paint_wings(sitting: Portrait, outline: Points) -> None:
     """Draw the creases round the wings and the nostrils."""
     unit, wide = sitting.unit, sitting.factors.person.nose_width
     for side in (-1, 1):

@@ -4,26 +4,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from faceseg.data.drawn import textures
-from faceseg.data.drawn.colours import mix, rgb
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.geometry import CROWN, Points, hull, ribbon, smooth
-from faceseg.data.drawn.hand import paint_hand
-from faceseg.data.drawn.held import paint_object
-from faceseg.data.drawn.sitting import Sitting
+from faceseg.data.drawn.hand_occluders import paint_hand, paint_object
+from faceseg.data.drawn.materials import mix, rgb
+from faceseg.data.drawn.portrait import Portrait
 
 BACKGROUND = 0
 
 
-def paint_occluder(sitting: Sitting) -> None:
+def paint_occluder(sitting: Portrait) -> None:
     """Paint the occluder that the factors name, if any."""
-    KINDS[sitting.factors.scene.occluder](sitting)
+    OCCLUDER_PAINTERS[sitting.factors.scene.occluder](sitting)
 
 
-def _nothing(sitting: Sitting) -> None:
+def _nothing(sitting: Portrait) -> None:
     """Leave the face bare."""
 
 
-def _lens(sitting: Sitting, side: int, square: float, size: float) -> Points:
+def _lens(sitting: Portrait, side: int, square: float, size: float) -> Points:
     """Return the outline of a lens; `square` 2 is round, more is boxy."""
     angle = np.linspace(0, 2 * np.pi, 32)
     power = 2 / square
@@ -34,7 +33,7 @@ def _lens(sitting: Sitting, side: int, square: float, size: float) -> Points:
     return sitting.on_face(flat, lift=0.12)
 
 
-def _spectacles(sitting: Sitting, dark: bool) -> None:
+def _spectacles(sitting: Portrait, dark: bool) -> None:
     canvas, rng, unit = sitting.canvas, sitting.rng, sitting.unit
     size = sitting.factors.scene.occluder_size * (1.12 if dark else 1.0)
     square = float(rng.uniform(2.0, 4.5))
@@ -56,24 +55,24 @@ def _spectacles(sitting: Sitting, dark: bool) -> None:
     canvas.fill(ribbon(bridge, width), frame, label=BACKGROUND)
 
 
-def _glasses(sitting: Sitting) -> None:
+def _glasses(sitting: Portrait) -> None:
     """Clear spectacles: only the frame hides anything."""
     _spectacles(sitting, dark=False)
 
 
-def _sunglasses(sitting: Sitting) -> None:
+def _sunglasses(sitting: Portrait) -> None:
     """Dark spectacles, which hide the eyes."""
     _spectacles(sitting, dark=True)
 
 
-def _hat(sitting: Sitting) -> None:
+def _hat(sitting: Portrait) -> None:
     """A woollen hat, a cap with a peak, or a hat with a brim all round."""
     head, rng, canvas = sitting.head, sitting.rng, sitting.canvas
     kind = str(rng.choice(["wool", "peak", "brim"]))
     low = -0.72 * sitting.factors.scene.occluder_size
     stand = 0.12 + min(sitting.factors.hair.hair_volume, 0.25)
     cloth = sitting.lit(rgb(*sitting.factors.scene.occluder_rgb))
-    weave = 0.09 * textures.grain(rng, canvas.side, 90 if kind == "wool" else 160)
+    weave = 0.09 * materials.grain(rng, canvas.side, 90 if kind == "wool" else 160)
     texture = ((0.2 + 0.8 * sitting.light) * (1 + weave)).astype(np.float32)
     crown = hull(head.shell(np.linspace(CROWN, low, 7), 180.0, stand))
     band = hull(head.shell(np.array([low - 0.22, low]), 180.0, stand + 0.03))
@@ -93,7 +92,7 @@ def _hat(sitting: Sitting) -> None:
         canvas.fill(crown, cloth, label=BACKGROUND, texture=texture)
 
 
-def _mask(sitting: Sitting) -> None:
+def _mask(sitting: Portrait) -> None:
     """A surgical mask from the nose to the jaw, with pleats and straps."""
     canvas, rng, unit = sitting.canvas, sitting.rng, sitting.unit
     plain = (rgb(150, 190, 215), rgb(235, 238, 238), rgb(30, 30, 34))
@@ -123,7 +122,7 @@ def _mask(sitting: Sitting) -> None:
         )
 
 
-KINDS: dict[str, Callable[[Sitting], None]] = {
+OCCLUDER_PAINTERS: dict[str, Callable[[Portrait], None]] = {
     "none": _nothing,
     "glasses": _glasses,
     "sunglasses": _sunglasses,

@@ -6,7 +6,7 @@ one person: the harder picture is posed, lit, covered and photographed more extr
 
 import numpy as np
 
-from faceseg.data.drawn import colours
+from faceseg.data.drawn import materials
 from faceseg.data.drawn.factors import (
     BACKDROPS,
     CLOTHES,
@@ -98,7 +98,7 @@ def _pose(rng: np.random.Generator, difficulty: float) -> Pose:
 
 def _person(rng: np.random.Generator) -> Person:
     beard = _pick(rng, BEARD_SHARES)
-    iris = colours.IRISES[int(rng.choice(5, p=[0.36, 0.26, 0.12, 0.16, 0.10]))]
+    iris = materials.IRIS_COLOURS[int(rng.choice(5, p=[0.36, 0.26, 0.12, 0.16, 0.10]))]
     makeup = float(rng.beta(0.7, 1.6))
     return Person(
         skin_tone=_between(rng, 0, 1),
@@ -126,15 +126,15 @@ def _person(rng: np.random.Generator) -> Person:
 
 def _hair(rng: np.random.Generator, difficulty: float, person: Person) -> Hair:
     style = _pick(rng, STYLE_SHARES)
-    shares = {name: share for name, (share, _) in colours.HAIR.items()}
+    shares = {name: share for name, (share, _) in materials.HAIR_COLOURS.items()}
     colour = _pick(rng, shares)
     if colour in ("none", "dyed"):
         colour, base = "dyed", _any_rgb(rng, 20, 220)
     else:
-        base = colours.HAIR[colour][1]
+        base = materials.HAIR_COLOURS[colour][1]
     blend = _between(rng, 0.7, 0.98)
     if _between(rng, 0, 1) < 0.07 * difficulty:
-        red, green, blue = (colours.skin_colour(person) * blend).tolist()
+        red, green, blue = (materials.skin_colour(person) * blend).tolist()
         colour, base = "skin", (red, green, blue)
     red, green, blue = np.clip(np.array(base) * _normal(rng, 1, 0.12), 8, 245)
     long = style == "long"

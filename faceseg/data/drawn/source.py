@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from faceseg.data.drawn.painting import check_size, draw_face, factors_of
-from faceseg.data.drawn.seeds import VERSION
+from faceseg.data.drawn.painting import VERSION, check_size, draw_face, factors_of
 from faceseg.data.source import Facts
 from faceseg.errors import UserError
 

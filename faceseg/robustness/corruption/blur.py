@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from faceseg.robustness.corruption.worsening import Image, Worsening, enlargement
+from faceseg.robustness.corruption.severity import Image, ImageAtSeverity, size_ratio
 
 Kernel = NDArray[np.float64]
 
@@ -20,25 +20,25 @@ _CUT = 4  # deviations after which a Gaussian ends
 _UNIT = 2**28  # kernels are whole numbers that sum up to this
 
 
-def gaussian_blur(image: Image, generator: np.random.Generator) -> Worsening:
+def gaussian_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Blur by a Gaussian."""
-    scale = enlargement(image)
+    scale = size_ratio(image)
     return _convolved(image, [_gaussian(sigma * scale) for sigma in _SIGMAS])
 
 
-def defocus_blur(image: Image, generator: np.random.Generator) -> Worsening:
+def defocus_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Blur by a disc with a soft edge."""
-    scale = enlargement(image)
+    scale = size_ratio(image)
     return _convolved(image, [_disc(radius * scale, soft) for radius, soft in _DISCS])
 
 
-def motion_blur(image: Image, generator: np.random.Generator) -> Worsening:
+def motion_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Blur along a line of up to 45 degrees: a trail that fades out.
 
     The trail of the source (that of ImageMagick) begins at each point and so displaces the
     picture against its labels. Ours has its centre there.
     """
-    scale, angle = enlargement(image), math.radians(float(generator.uniform(-45, 45)))
+    scale, angle = size_ratio(image), math.radians(float(generator.uniform(-45, 45)))
     kernels = [_stroke(radius * scale, sigma * scale, angle) for radius, sigma in _STROKES]
     return _convolved(image, kernels)
 
@@ -71,7 +71,7 @@ def _stroke(radius: float, sigma: float, angle: float) -> Kernel:
     return kernel
 
 
-def _convolved(image: Image, kernels: Sequence[Kernel]) -> Worsening:
+def _convolved(image: Image, kernels: Sequence[Kernel]) -> ImageAtSeverity:
     """Return the image (H, W, 3) under each kernel (odd, odd), the same on every machine.
 
     Kernels are scaled to a sum of 1; the source's discs of 8 and 10 pixels have 1 % more, and

@@ -20,16 +20,15 @@ import numpy as np
 
 from faceseg.errors import UserError
 from faceseg.robustness.corruption.blur import defocus_blur, gaussian_blur, motion_blur
+from faceseg.robustness.corruption.digital import brightness, contrast, grey, jpeg, pixelate
 from faceseg.robustness.corruption.noise import gaussian_noise, low_light, shot_noise
-from faceseg.robustness.corruption.storage import jpeg, pixelate
-from faceseg.robustness.corruption.tone import brightness, contrast, grey
-from faceseg.robustness.corruption.worsening import Image, Worsening
+from faceseg.robustness.corruption.severity import Image, ImageAtSeverity
 from faceseg.robustness.seeds import generator_for
 
 VERSION = "cor-v1"
 SEVERITIES = (1.0, 2.0, 3.0, 4.0, 5.0)
 
-_PREPARE: dict[str, Callable[[Image, np.random.Generator], Worsening]] = {
+_PREPARE: dict[str, Callable[[Image, np.random.Generator], ImageAtSeverity]] = {
     "gaussian_noise": gaussian_noise,
     "shot_noise": shot_noise,
     "gaussian_blur": gaussian_blur,

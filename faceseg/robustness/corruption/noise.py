@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, pdtr, pdtrc
 
-from faceseg.robustness.corruption.worsening import Image, Worsening
+from faceseg.robustness.corruption.severity import Image, ImageAtSeverity
 
 Chances = NDArray[np.float64]
 
@@ -25,17 +25,17 @@ _WELL = 1000.0  # electrons of a white pixel in full light
 _READ = 3.0  # standard deviation of reading them out, in electrons
 
 
-def gaussian_noise(image: Image, generator: np.random.Generator) -> Worsening:
+def gaussian_noise(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Add normal noise to each channel of each pixel."""
     return _noisy(image, generator, _gaussian)
 
 
-def shot_noise(image: Image, generator: np.random.Generator) -> Worsening:
+def shot_noise(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Count photons: a Poisson draw of each channel of each pixel."""
     return _noisy(image, generator, _poisson)
 
 
-def low_light(image: Image, generator: np.random.Generator) -> Worsening:
+def low_light(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
     """Take the picture in 1/2 to 1/32 of the light, and leave it as dark as it comes out.
 
     sRGB is made linear, light falls, electrons are counted (Poisson) and read out (normal
@@ -46,7 +46,7 @@ def low_light(image: Image, generator: np.random.Generator) -> Worsening:
 
 def _noisy(
     image: Image, generator: np.random.Generator, outcomes: Callable[[int], Image]
-) -> Worsening:
+) -> ImageAtSeverity:
     draws = generator.integers(0, DRAWS, image.shape, dtype=np.uint16)
     place = image.astype(np.int32) * DRAWS + draws
     return lambda severity: outcomes(severity).ravel()[place]

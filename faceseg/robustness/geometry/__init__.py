@@ -4,18 +4,18 @@ from faceseg.robustness.geometry.kinds import (
     CONSISTENCY,
     KINDS,
     VERSION,
-    moves,
+    moves_for,
     neutral,
     severities,
 )
-from faceseg.robustness.geometry.move import Move
+from faceseg.robustness.geometry.moves import Move
 
 __all__ = [
     "CONSISTENCY",
     "KINDS",
     "VERSION",
     "Move",
-    "moves",
+    "moves_for",
     "neutral",
     "severities",
 ]

@@ -12,11 +12,18 @@ the picture's middle where there is no face.
 
 import numpy as np
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
-from faceseg.robustness.geometry.framing import less_detail, zoomed_in, zoomed_out
-from faceseg.robustness.geometry.move import Labels, Move
-from faceseg.robustness.geometry.turning import mirrored, rolled, shifted
+from faceseg.robustness.geometry.moves import (
+    Labels,
+    Move,
+    less_detail,
+    mirrored,
+    rolled,
+    shifted,
+    zoomed_in,
+    zoomed_out,
+)
 from faceseg.robustness.seeds import generator_for
 
 VERSION = "geo-v1"
@@ -46,7 +53,7 @@ def neutral(kind: str) -> float:
     return 1.0 if kind in _FULL else 0.0
 
 
-def moves(labels: Labels, image_id: str, kind: str, classes: ClassSet) -> list[Move]:
+def moves_for(labels: Labels, image_id: str, kind: str, classes: ClassSet) -> list[Move]:
     """Return the moves of a kind for the image with these labels (H, W), one a severity.
 
     The same arguments give the same moves anywhere, in any order.

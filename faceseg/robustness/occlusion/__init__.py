@@ -1,14 +1,5 @@
 """Occlusion protocol `occ-v1`: occluders drawn without assets, the same on every machine."""
 
-from faceseg.robustness.occlusion.digest import mask_digest
-from faceseg.robustness.occlusion.drawing import (
-    POLICIES,
-    Occlusion,
-    Policy,
-    occlude,
-    occlude_each,
-    relabel,
-)
 from faceseg.robustness.occlusion.kinds import (
     KINDS,
     REFERENCE_KIND,
@@ -17,6 +8,15 @@ from faceseg.robustness.occlusion.kinds import (
     has_steps,
     kinds_for,
     severities,
+)
+from faceseg.robustness.occlusion.occluded_images import (
+    POLICIES,
+    Occlusion,
+    Policy,
+    mask_digest,
+    occlude,
+    occlude_each,
+    relabel,
 )
 
 __all__ = [

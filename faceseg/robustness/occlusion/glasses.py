@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.robustness.occlusion.frame import Frame, frame_of
-from faceseg.robustness.occlusion.scene import (
+from faceseg.robustness.occlusion.face_axes import FaceAxes, face_axes_of
+from faceseg.robustness.occlusion.occluder import (
     NEVER,
     Image,
     Mask,
-    Scene,
-    Shape,
-    laid_over,
+    Occluder,
+    OccluderInput,
+    overlay,
     shaded,
 )
 
@@ -40,12 +40,12 @@ _PAIRS = (
 )
 
 
-def eye_band(scene: Scene) -> Shape:
+def eye_band(scene: OccluderInput) -> Occluder:
     """Draw dark glasses on the line through the eyes, following its tilt; three steps.
 
     Arms run to the sides of the face. Each step's glasses contain those of the step before.
     """
-    frame = frame_of(scene)
+    frame = face_axes_of(scene)
     growth = np.full(scene.labels.shape, NEVER, np.int32)
     for step, pair in reversed(list(enumerate(_PAIRS, start=1))):
         for part in _parts(frame, pair):
@@ -57,13 +57,13 @@ def eye_band(scene: Scene) -> Shape:
 
     def paint(image: Image, mask: Mask) -> Image:
         inside = np.asarray(cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
-        rimmed = laid_over(image.copy(), rim, mask)
-        return laid_over(rimmed, texture, inside.view(np.bool_))
+        rimmed = overlay(image.copy(), rim, mask)
+        return overlay(rimmed, texture, inside.view(np.bool_))
 
-    return Shape(growth, paint)
+    return Occluder(growth, paint)
 
 
-def _parts(frame: Frame, pair: _Pair) -> list[NDArray[np.float64]]:
+def _parts(frame: FaceAxes, pair: _Pair) -> list[NDArray[np.float64]]:
     """Return the outlines (K, 2) of lenses, bridge and arms in pixels."""
     unit = max(frame.distance, 0.36 * frame.width)
     half_eyes = frame.distance / 2
@@ -90,7 +90,7 @@ def _bar(start: float, end: float, height: float, thickness: float) -> NDArray[n
     return np.array([[start, top], [end, top], [end, bottom], [start, bottom]])
 
 
-def _lenses(frame: Frame, size: tuple[int, int], tint: NDArray[np.float64]) -> Image:
+def _lenses(frame: FaceAxes, size: tuple[int, int], tint: NDArray[np.float64]) -> Image:
     """Draw glass (H, W, 3): dark above, paler below, with a slanting reflection."""
     height, width = size
     across = np.arange(width)[None, :] - frame.origin[0]

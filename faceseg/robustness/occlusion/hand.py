@@ -10,8 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.robustness.occlusion.scene import Image, Mask, Paint, Scene, Shape, laid_over, shaded
-from faceseg.robustness.occlusion.star import DIRECTIONS, Floats, convex_reach, star_growth
+from faceseg.robustness.occlusion.occluder import (
+    Image,
+    Mask,
+    Occluder,
+    OccluderInput,
+    Painter,
+    overlay,
+    shaded,
+)
+from faceseg.robustness.occlusion.star_shapes import DIRECTIONS, Floats, convex_reach, star_growth
 
 # In hand lengths, wrist to middle fingertip; forward from the wrist, sideways to the thumb's
 # side. A finger: knuckle forward, sideways; tip forward, sideways; radius.
@@ -36,7 +44,7 @@ _ELBOW = 1.3  # how far the anchor is behind the wrist
 _ARM = 0.15  # half the forearm's width
 
 
-def hand(scene: Scene) -> Shape:
+def hand(scene: OccluderInput) -> Occluder:
     """Draw an open hand pointing into the face, left or right, its fingers more or less spread."""
     generator, box = scene.generator, scene.box
     length = 0.95 * math.sqrt(box.height * box.width)
@@ -55,7 +63,7 @@ def hand(scene: Scene) -> Shape:
     growth = star_growth(scene.labels.shape, (float(anchor[0]), float(anchor[1])), reach)
     skin = scene.colour_of((scene.classes.skin,), otherwise=(200, 160, 135))
     skin = skin * float(generator.uniform(0.98, 1.10))
-    return Shape(growth, _skin_paint(skin, 0.05 * length, scene))
+    return Occluder(growth, _skin_paint(skin, 0.05 * length, scene))
 
 
 def _parts(spread: float) -> list[Floats]:
@@ -86,7 +94,7 @@ def _hull(points: Floats) -> Floats:
     return hull[:, 0].astype(np.float64)
 
 
-def _skin_paint(skin: Floats, thickness: float, scene: Scene) -> Paint:
+def _skin_paint(skin: Floats, thickness: float, scene: OccluderInput) -> Painter:
     """Return the paint of a rounded, faintly mottled body of this RGB (3,).
 
     It darkens towards its edge over `thickness` pixels.
@@ -99,6 +107,6 @@ def _skin_paint(skin: Floats, thickness: float, scene: Scene) -> Paint:
         depth = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 5)
         edge = np.clip(depth / thickness, 0, 1)
         light = 0.62 + 0.40 * np.sqrt(edge * (2 - edge)) + mottle
-        return laid_over(image.copy(), shaded(light, skin), mask)
+        return overlay(image.copy(), shaded(light, skin), mask)
 
     return paint

@@ -2,31 +2,29 @@
 
 from collections.abc import Callable
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
-from faceseg.robustness.occlusion import face_mask, glasses
-from faceseg.robustness.occlusion.blob import blob
+from faceseg.robustness.occlusion import glasses, surgical_mask
 from faceseg.robustness.occlusion.hand import hand
-from faceseg.robustness.occlusion.patches import patches
-from faceseg.robustness.occlusion.scene import Scene, Shape
-from faceseg.robustness.occlusion.squares import gray_square, gray_square_translucent
+from faceseg.robustness.occlusion.occluder import Occluder, OccluderInput
+from faceseg.robustness.occlusion.shapes import blob, gray_square, gray_square_translucent, patches
 from faceseg.robustness.occlusion.strands import strands
 
 VERSION = "occ-v1"
 SEVERITIES = (0.05, 0.10, 0.20, 0.35, 0.50)  # shares of the face covered
 REFERENCE_KIND = "gray_square_translucent"  # the reference study's; no part of occ-v1
 
-_DRAW: dict[str, Callable[[Scene], Shape]] = {
+_DRAW: dict[str, Callable[[OccluderInput], Occluder]] = {
     "gray_square": gray_square,
     "blob": blob,
     "eye_band": glasses.eye_band,
-    "lower_face": face_mask.lower_face,
+    "lower_face": surgical_mask.lower_face,
     "hand": hand,
     "strands": strands,
     "patches": patches,
     REFERENCE_KIND: gray_square_translucent,
 }
-_STEPS = {"eye_band": glasses.STEPS, "lower_face": face_mask.STEPS}
+_STEPS = {"eye_band": glasses.STEPS, "lower_face": surgical_mask.STEPS}
 
 KINDS = tuple(kind for kind in _DRAW if kind != REFERENCE_KIND)
 
@@ -51,7 +49,7 @@ def has_steps(kind: str) -> bool:
     return kind in _STEPS
 
 
-def drawing(kind: str, classes: ClassSet) -> Callable[[Scene], Shape]:
+def draw_function(kind: str, classes: ClassSet) -> Callable[[OccluderInput], Occluder]:
     """Look a kind up; UserError if there is none, or if the class set has no part for it."""
     _known(kind)
     if missing := _missing(kind, classes):

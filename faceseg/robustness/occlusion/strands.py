@@ -4,8 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.robustness.occlusion.frame import Floats, Frame, frame_of
-from faceseg.robustness.occlusion.scene import NEVER, Image, Scene, Shape, texture_paint
+from faceseg.robustness.occlusion.face_axes import FaceAxes, Floats, face_axes_of
+from faceseg.robustness.occlusion.occluder import (
+    NEVER,
+    Image,
+    Occluder,
+    OccluderInput,
+    texture_painter,
+)
 
 _STEPS = 12  # pieces of a strand, from its root to its tip
 _BATCH = 16  # strands drawn at a time
@@ -15,7 +21,7 @@ _SUBPIXEL = 4
 _DARK_BROWN = (52, 38, 28)  # for a head without hair
 
 
-def strands(scene: Scene) -> Shape:
+def strands(scene: OccluderInput) -> Occluder:
     """Draw thin tapered curves from above the hairline; covered pixels are hair.
 
     A higher severity has more strands, the last of them perhaps not grown to its tip.
@@ -23,7 +29,7 @@ def strands(scene: Scene) -> Shape:
     hair = scene.classes.hair
     if hair is None:
         raise ValueError("strands need a class set with hair")
-    frame = frame_of(scene)
+    frame = face_axes_of(scene)
     growth = np.full(scene.labels.shape, NEVER, np.int32)
     for batch in range(_MOST):
         _grow(growth, _curves(scene, frame), frame, batch * _BATCH)
@@ -36,10 +42,10 @@ def strands(scene: Scene) -> Shape:
     drawn = growth != NEVER
     texture: Image = np.zeros((*growth.shape, 3), np.uint8)
     texture[drawn] = colours[(growth[drawn] - 1) // _STEPS]
-    return Shape(growth, texture_paint(texture), label=hair)
+    return Occluder(growth, texture_painter(texture), label=hair)
 
 
-def _curves(scene: Scene, frame: Frame) -> Floats:
+def _curves(scene: OccluderInput, frame: FaceAxes) -> Floats:
     """Draw a batch of quadratic Bezier curves (batch, steps + 1, 2) in pixels, roots first."""
     generator = scene.generator
     tall = frame.above + frame.below
@@ -60,7 +66,7 @@ def _curves(scene: Scene, frame: Frame) -> Floats:
     return frame.points(places.reshape(-1, 2)).reshape(places.shape)
 
 
-def _grow(growth: NDArray[np.int32], curves: Floats, frame: Frame, first: int) -> None:
+def _grow(growth: NDArray[np.int32], curves: Floats, frame: FaceAxes, first: int) -> None:
     """Enter strands into `growth`, the turn of each piece where no earlier one lies."""
     drawn = np.full(growth.shape, NEVER, np.int32)
     thickest = 0.020 * frame.width

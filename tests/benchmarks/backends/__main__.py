@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from faceseg.backends import NAMES
-from tests.benchmarks.backends.child import NETWORKS
+from faceseg.backends import BACKENDS
+from tests.benchmarks.backends.backend_process import NETWORKS
 
 Rows = list[dict[str, str | float]]
 
 
 def start(task: str, folder: Path, backend: str, gpus: float = 0.0) -> "subprocess.Popen[str]":
     """Start one task on one backend."""
-    command = [sys.executable, "-m", "tests.benchmarks.backends.child", task, str(folder)]
+    command = [sys.executable, "-m", "tests.benchmarks.backends.backend_process", task, str(folder)]
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         [*command, "--gpus", str(gpus)],
@@ -101,11 +101,11 @@ def markdown(rows: Rows) -> str:
 def main() -> None:
     """Run both on the backends that are installed, or on those asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backends", nargs="+", choices=NAMES, help="default: those installed")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="default: those installed")
     parser.add_argument("--gpu", action="store_true", help="on the graphics card")
     parser.add_argument("--out", type=Path, help="a folder for the tables")
     given = parser.parse_args()
-    backends = given.backends or [name for name in NAMES if find_spec(name)]
+    backends = given.backends or [name for name in BACKENDS if find_spec(name)]
     if len(backends) < 2:
         parser.error(f"two backends are needed to compare; installed: {', '.join(backends)}")
     with tempfile.TemporaryDirectory() as folder:

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from faceseg.backends import NAMES as BACKENDS
-from tests.benchmarks.gpu import card, parts
-from tests.benchmarks.gpu.parts import Machine, Row
+from faceseg.backends import BACKENDS
+from tests.benchmarks.gpu import checks, gpu_monitor
+from tests.benchmarks.gpu.checks import Machine, Row
 
 TOGETHER = ("equality", "neighbours", "precision", "study")  # nothing is timed in these
 TIMED = ("training", "throughput", "sharing")
@@ -41,15 +41,15 @@ def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
     """Run the parts that are wanted, and return what each came to."""
     size, train = (256, 192) if machine.gpu else (32, 24)
     trained = {"training", "neighbours", "precision", "sharing"}.intersection(wanted)
-    pack = parts.faces(machine, size, train) if trained else machine.folder
+    pack = checks.faces(machine, size, train) if trained else machine.folder
     all_parts: dict[str, Callable[[], Iterable[Row]]] = {
-        "equality": lambda: parts.equality(machine),
-        "neighbours": lambda: parts.neighbours(machine, pack, size),
-        "precision": lambda: parts.precision(machine, pack, size),
-        "study": lambda: parts.study(machine),
-        "training": lambda: parts.training(machine, pack, size),
-        "throughput": lambda: parts.throughput(machine),
-        "sharing": lambda: parts.sharing(machine, pack, size),
+        "equality": lambda: checks.equality(machine),
+        "neighbours": lambda: checks.co_located_trials(machine, pack, size),
+        "precision": lambda: checks.precision(machine, pack, size),
+        "study": lambda: checks.study(machine),
+        "training": lambda: checks.training(machine, pack, size),
+        "throughput": lambda: checks.throughput(machine),
+        "sharing": lambda: checks.sharing(machine, pack, size),
     }
     found: dict[str, Any] = {}
     for group in (*((name,) for name in TIMED), TOGETHER):
@@ -71,7 +71,7 @@ def facts(gpu: bool) -> dict[str, Any]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    return found | (card.describe() if gpu else {"card": "none: run with --cpu"})
+    return found | (gpu_monitor.describe() if gpu else {"card": "none: run with --cpu"})
 
 
 def markdown(what: dict[str, Any], found: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.gpu.card import GIB, watched
+from tests.benchmarks.gpu.gpu_monitor import GIB, watched
 
 CLASSES = 11
 Run = Callable[[int], None]  # so many steps, to their end
@@ -26,16 +26,16 @@ Peak = Callable[[], float]  # bytes since the last call, or since the beginning
 
 def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[Any, Peak]:
     """Return how to make the steps of a batch size, and the memory's peak."""
-    from faceseg.devices import claim
+    from faceseg.backends.device import configure_device
 
-    claim(2, share)
+    configure_device(2, share)
     import keras
 
-    from faceseg.stopwatch import Stopwatch
-    from faceseg.training.compiled import CompiledNetwork, Recipe
+    from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
+    from faceseg.training.stopwatch import Stopwatch
 
-    recipe = Recipe(network, (size, size), CLASSES)
+    recipe = NetworkSpec(network, (size, size), CLASSES)
     compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
 
     def make(images: Any, labels: Any) -> Run:
@@ -121,7 +121,7 @@ def main(kind: str, network: str, precision: str, *numbers: str) -> None:
 
 def prepared(batch: int, size: int, make: Any, peak: Peak) -> tuple[dict[str, Any], Run | None]:
     """Compile for one batch size; say how long it took and how much memory, or that it failed."""
-    from faceseg.devices import is_out_of_memory
+    from faceseg.backends.memory import is_out_of_memory
 
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)

@@ -16,14 +16,15 @@ SETTINGS = ("epochs", "batch_size", "learning_rate", "precision")
 
 def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
     """Train; what the devices module takes for a lack of memory is a result, all else an error."""
-    from faceseg.devices import claim, is_out_of_memory
+    from faceseg.backends.device import configure_device
+    from faceseg.backends.memory import is_out_of_memory
 
     threads = int(wanted.get("threads", 2))
-    claim(threads, float(wanted.get("share", 0)))
-    from faceseg.classes import LAPA
+    configure_device(threads, float(wanted.get("share", 0)))
+    from faceseg.data.classes import LAPA
     from faceseg.data.split import open_split
-    from faceseg.training.compiled import CompiledNetwork, Recipe
-    from faceseg.training.fit import Material, train
+    from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
+    from faceseg.training.loop import TrainingData, train
     from faceseg.training.settings import TrainingSettings
 
     pack, size = Path(wanted["pack"]), int(wanted["size"])
@@ -39,11 +40,11 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
         return True
 
     try:
-        compiled = CompiledNetwork(Recipe(network, (size, size), 11, options), settings)
+        compiled = CompiledNetwork(NetworkSpec(network, (size, size), 11, options), settings)
         for seed in wanted["seeds"]:
             outcome = train(
                 compiled, settings,
-                Material(open_split(pack, "train"), open_split(pack, "val"), LAPA),
+                TrainingData(open_split(pack, "train"), open_split(pack, "val"), LAPA),
                 seed=seed, threads=threads, report=report,
                 folder=folder / "state" / f"{name}-{seed}",
             )  # fmt: skip

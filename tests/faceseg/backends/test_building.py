@@ -16,10 +16,10 @@ from unittest.mock import patch
 import jax
 jax.config.update("jax_platforms", "cpu")
 import keras, numpy as np
-from faceseg.networks import registry
+from faceseg.networks import architectures
 from faceseg.networks.blocks import convolution, image_input, logits
-from faceseg.stopwatch import Stopwatch
-from faceseg.training.compiled import CompiledNetwork, Recipe
+from faceseg.training.stopwatch import Stopwatch
+from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.settings import TrainingSettings
 
 def build_small(input_shape, num_classes):

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from faceseg.devices import traced
-from faceseg.networks.registry import NAMES
-from faceseg.training.compiled import CompiledNetwork, Recipe
+from faceseg.backends.device import trace_function
+from faceseg.networks.architectures import ARCHITECTURES
+from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.settings import TrainingSettings
 
 if keras.backend.backend() != "tensorflow":
@@ -29,10 +29,10 @@ EXCEPTIONS = {"BroadcastGradientArgs": SHAPE_ARITHMETIC, "Sum": SHAPE_ARITHMETIC
 def functions(name: str, precision: str) -> Mapping[str, Any]:
     """Trace the three functions that a network runs as."""
     options = {} if name.startswith("reference-") else {"width": 0.25}
-    recipe = Recipe(name, SIZE, CLASSES, options)
+    recipe = NetworkSpec(name, SIZE, CLASSES, options)
     compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
     network = compiled.network
-    predict = traced(lambda batch: network(batch, training=False), [(None, *SIZE, 3)])
+    predict = trace_function(lambda batch: network(batch, training=False), [(None, *SIZE, 3)])
     traces = {"train": compiled.steps._train, "test": compiled.steps._test, "predict": predict}
     keras.config.set_dtype_policy("float32")
     return {kind: each.get_concrete_function() for kind, each in traces.items() if each}
@@ -40,7 +40,7 @@ def functions(name: str, precision: str) -> Mapping[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_no_variable_is_int32_and_no_operation_leaves_the_card(name: str, precision: str) -> None:
     found = functions(name, precision)
     assert found.keys() == {"train", "test", "predict"}
@@ -84,11 +84,11 @@ def test_a_step_compiled_by_xla_takes_the_loss_of_one_that_is_not(name: str) -> 
     )
     losses, counts = [], []
     for jit in (False, True):
-        compiled = CompiledNetwork(Recipe(name, SIZE, CLASSES, options), TrainingSettings())
+        compiled = CompiledNetwork(NetworkSpec(name, SIZE, CLASSES, options), TrainingSettings())
         compiled.reset(TrainingSettings(), seed=1, total_steps=2)
         model = compiled.model
         shapes = (2, *SIZE, 3), (2, *SIZE)
-        step = traced(lambda *each, model=model: model.train_step(each), shapes, jit=jit)
+        step = trace_function(lambda *each, model=model: model.train_step(each), shapes, jit=jit)
         assert step is not None
         losses.append(float(step(*batch)["loss"]))
         counts.append(model.confusion.counts())

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from faceseg.classes import IGNORE
-from faceseg.training.steps import divisible
+from faceseg.data.classes import IGNORE
+from faceseg.training.steps import pad_batches
 
 # Eight images in batches of 4, 4 and one in batches of 3 and 5, which two devices cannot share.
 PROGRAM = """
@@ -18,14 +18,14 @@ import json, sys
 import jax
 jax.config.update("jax_platforms", "cpu")
 import keras, numpy as np
-from faceseg.backends.jax import spread
+from faceseg.backends.jax import distribute
 if sys.argv[1] == "2":
     spread(2)
-from faceseg.devices import parts
-from faceseg.networks import registry
+from faceseg.backends.device import batch_shards
+from faceseg.networks import architectures
 from faceseg.networks.blocks import image_input, logits
-from faceseg.stopwatch import Stopwatch
-from faceseg.training.compiled import CompiledNetwork, Recipe
+from faceseg.training.stopwatch import Stopwatch
+from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.settings import TrainingSettings
 
 def build_flat(input_shape, num_classes):
@@ -75,7 +75,7 @@ def test_two_devices_train_the_network_that_one_trains() -> None:
 def test_a_batch_is_filled_up_with_ignored_pixels() -> None:
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     labels = np.ones((3, 2, 2), np.uint8)
-    (filled,) = divisible([(images, labels)], 4)
+    (filled,) = pad_batches([(images, labels)], 4)
     assert [each[0, 0, 0] for each in filled[0]] == [0, 1, 2, 0]
     assert (filled[1][:3] == 1).all()
     assert (filled[1][3] == IGNORE).all()
@@ -83,13 +83,13 @@ def test_a_batch_is_filled_up_with_ignored_pixels() -> None:
 
 def test_more_cards_than_images_are_filled_up_too() -> None:
     images, labels = np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2, 2), np.uint8)
-    (filled,) = divisible([(images, labels)], 4)
+    (filled,) = pad_batches([(images, labels)], 4)
     assert filled[0].shape == (4, 2, 2, 3)
     assert (filled[1][1:] == IGNORE).all()
 
 
 def test_a_batch_that_can_be_shared_stays_as_it_is() -> None:
     images, labels = np.zeros((4, 2, 2, 3), np.uint8), np.zeros((4, 2, 2), np.uint8)
-    (same,) = divisible([(images, labels)], 2)
+    (same,) = pad_batches([(images, labels)], 2)
     assert same[0] is images
     assert same[1] is labels

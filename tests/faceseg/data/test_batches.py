@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from faceseg.classes import LAPA
-from faceseg.data.augment import Augmentation, augment
+from faceseg.data.augmentation import Augmentation, augment
 from faceseg.data.batches import Batch, EvaluationBatches, TrainingBatches
+from faceseg.data.classes import LAPA
 from faceseg.data.split import Split
-from faceseg.data.writer import SplitWriter
+from faceseg.data.split_writer import SplitWriter
 
 PLAIN = Augmentation(strength=0)
 
@@ -108,7 +108,7 @@ def test_keras_is_given_every_image_of_every_epoch(split: Split) -> None:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
     model.compile("sgd", loss=loss)
     given = Watched(split, 4, seed=0, augmentation=Augmentation(), classes=LAPA)
-    for images, labels in given.ahead(5, 6):
+    for images, labels in given.prefetch(5, 6):
         assert np.isfinite(model.train_on_batch(images, labels))
     assert seen == [(epoch, index) for epoch in (5, 6) for index in range(3)]
     assert np.isfinite(model.evaluate(EvaluationBatches(split, 4), verbose=0))

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.data.images import read_image, read_labels
 from faceseg.data.problems import BadFile
 

@@ -8,9 +8,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from faceseg.classes import LAPA, ClassSet
-from faceseg.data.landmarks import COUNT, EYES, HEAD, fit_mask, read_landmarks, yaw_degrees
-from faceseg.data.layout import LapaLayout
+from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.landmarks import (
+    EYES,
+    HEAD_POINTS_CM,
+    LANDMARK_COUNT,
+    landmarks_match_mask,
+    read_landmarks,
+    yaw_degrees,
+)
+from faceseg.data.lapa import LapaFolder
 from faceseg.data.problems import BadFile
 
 Points = NDArray[np.float64]
@@ -24,10 +31,10 @@ def points_of(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Points:
     the other way: hence the signs.
     """
     turned = Rotation.from_euler("yxz", [yaw, -pitch, roll], degrees=True)
-    places = turned.apply(np.array(list(HEAD.values())))
+    places = turned.apply(np.array(list(HEAD_POINTS_CM.values())))
     near = CAMERA / (CAMERA - places[:, 2:])
-    points = np.full((COUNT, 2), (200.0, 150.0))
-    points[list(HEAD)] += 10 * near * places[:, :2]
+    points = np.full((LANDMARK_COUNT, 2), (200.0, 150.0))
+    points[list(HEAD_POINTS_CM)] += 10 * near * places[:, :2]
     # Each eye's other points lie between its corners.
     for eye, corners in zip(EYES, ((66, 70), (75, 79)), strict=True):
         others = [each for each in range(eye.start, eye.stop) if each not in corners]
@@ -79,21 +86,21 @@ def test_a_mirrored_face_looks_the_other_way() -> None:
 
 def test_points_on_the_face_are_believed() -> None:
     points = points_of(15)
-    assert fit_mask(points, mask_of(points), LAPA)
+    assert landmarks_match_mask(points, mask_of(points), LAPA)
 
 
 @pytest.mark.parametrize("shift", [(40, 0), (0, 30), (-200, -150)])
 def test_points_beside_the_eyes_are_not(shift: tuple[int, int]) -> None:
     points = points_of(0)
-    assert not fit_mask(moved(points, *shift), mask_of(points), LAPA)
+    assert not landmarks_match_mask(moved(points, *shift), mask_of(points), LAPA)
 
 
 def test_without_visible_eyes_the_middle_must_lie_on_the_face() -> None:
     points = points_of(0)
     sunglasses = np.where(mask_of(points) == 0, 0, LAPA.skin).astype(np.uint8)
-    assert fit_mask(points, sunglasses, LAPA)
-    assert fit_mask(moved(points, 30, 0), sunglasses, LAPA)
-    assert not fit_mask(moved(points, 120, 0), sunglasses, LAPA)
+    assert landmarks_match_mask(points, sunglasses, LAPA)
+    assert landmarks_match_mask(moved(points, 30, 0), sunglasses, LAPA)
+    assert not landmarks_match_mask(moved(points, 120, 0), sunglasses, LAPA)
 
 
 def test_one_class_may_hold_both_eyes() -> None:
@@ -102,14 +109,14 @@ def test_one_class_may_hold_both_eyes() -> None:
     )
     points = points_of(0)
     labels = np.minimum(mask_of(points), 2)
-    assert fit_mask(points, labels, both)
-    assert not fit_mask(moved(points, 0, 30), labels, both)
+    assert landmarks_match_mask(points, labels, both)
+    assert not landmarks_match_mask(moved(points, 0, 30), labels, both)
 
 
 def test_no_face_or_points_all_in_one_place_are_not_believed() -> None:
     points = points_of(0)
-    assert not fit_mask(points, np.zeros((300, 400), np.uint8), LAPA)
-    assert not fit_mask(np.full((COUNT, 2), 200.0), mask_of(points), LAPA)
+    assert not landmarks_match_mask(points, np.zeros((300, 400), np.uint8), LAPA)
+    assert not landmarks_match_mask(np.full((LANDMARK_COUNT, 2), 200.0), mask_of(points), LAPA)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -132,6 +139,6 @@ def test_a_pair_of_files_tells_its_pose(lapa_folder: Path) -> None:
     for name, written in (("test0", points), ("test1", moved(points, 60, 0))):
         Image.fromarray(mask_of(points)).save(lapa_folder / f"test/labels/{name}.png")
         write(lapa_folder / f"test/landmarks/{name}.txt", written)
-    right, wrong = LapaLayout(lapa_folder).items("test")
+    right, wrong = LapaFolder(lapa_folder).items("test")
     assert right.facts(mask_of(points))["yaw_degrees"] == pytest.approx(-30, abs=4)
     assert wrong.facts(mask_of(points)) == {"landmarks": "not where the mask has the face"}

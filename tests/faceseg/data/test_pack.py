@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.data.drawn import DrawnFaces
 from faceseg.data.images import read_image, read_labels, resize_image, resize_labels
-from faceseg.data.layout import LapaLayout
-from faceseg.data.pack import Manifest, open_split, prepare
+from faceseg.data.lapa import LapaFolder
+from faceseg.data.pack import Manifest, build_pack, open_split
 from faceseg.errors import UserError
 
 SIZE = (16, 24)
 
 
 def prepared(folder: Path, root: Path, **options: Any) -> tuple[Path, Manifest]:
-    return prepare(LapaLayout(folder), root, LAPA, SIZE, **options)
+    return build_pack(LapaFolder(folder), root, LAPA, SIZE, **options)
 
 
 def names_in(root: Path) -> list[str]:
@@ -80,7 +80,7 @@ def test_training_images_keep_no_originals(lapa_folder: Path, root: Path) -> Non
 
 def test_what_a_source_knows_of_an_image_is_kept_with_its_original(root: Path) -> None:
     source = DrawnFaces({"train": 2, "val": 2, "test": 3}, size=32, seed=5)
-    folder, _ = prepare(source, root, LAPA, (32, 32))
+    folder, _ = build_pack(source, root, LAPA, (32, 32))
     test = open_split(folder, "test")
     assert len(test.facts) == 3
     for item, facts in zip(source.items("test"), test.facts, strict=True):
@@ -92,8 +92,8 @@ def test_what_a_source_knows_of_an_image_is_kept_with_its_original(root: Path) -
 
 def test_bilinear_masks_spoil_training_and_validation_and_nothing_else(root: Path) -> None:
     source = DrawnFaces({"train": 2, "val": 2, "test": 2}, size=48, seed=5)
-    right, manifest = prepare(source, root, LAPA, (32, 32))
-    wrong, spoilt = prepare(source, root, LAPA, (32, 32), label_resizing="bilinear")
+    right, manifest = build_pack(source, root, LAPA, (32, 32))
+    wrong, spoilt = build_pack(source, root, LAPA, (32, 32), label_resizing="bilinear")
     assert (manifest.label_resizing, spoilt.label_resizing) == ("nearest", "bilinear")
     assert manifest.splits["test"].digest == spoilt.splits["test"].digest
     for name in ("train", "val"):
@@ -139,12 +139,12 @@ def test_progress_goes_up_to_all(lapa_folder: Path, root: Path) -> None:
 
 
 def test_each_setting_has_its_own_pack(lapa_folder: Path, root: Path) -> None:
-    source = LapaLayout(lapa_folder)
+    source = LapaFolder(lapa_folder)
     folders = {
-        prepare(source, root, LAPA, SIZE)[0],
-        prepare(source, root, LAPA, (8, 8))[0],
-        prepare(source, root, LAPA, SIZE, on_bad="skip")[0],
-        prepare(source, root, LAPA.model_copy(update={"small": ()}), SIZE)[0],
+        build_pack(source, root, LAPA, SIZE)[0],
+        build_pack(source, root, LAPA, (8, 8))[0],
+        build_pack(source, root, LAPA, SIZE, on_bad="skip")[0],
+        build_pack(source, root, LAPA.model_copy(update={"small": ()}), SIZE)[0],
     }
     assert len(folders) == 4
     assert names_in(root) == sorted(folder.name for folder in folders)
@@ -171,7 +171,7 @@ def test_the_fingerprint_knows_nothing_of_place_or_threads(
 
 def test_the_manifest_is_what_the_file_says(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
-    assert Manifest.of(folder) == manifest
+    assert Manifest.read(folder) == manifest
     read = json.loads((folder / "manifest.json").read_text())
     assert read["splits"]["train"]["count"] == 4
     assert read["image_size"] == [16, 24]
@@ -198,7 +198,7 @@ def test_exchanged_sides_are_warned_of(lapa_folder: Path, root: Path) -> None:
 def test_a_damaged_pack_is_made_again(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     (folder / "train/images.npy").write_bytes(b"short")
-    assert Manifest.of(folder) is None
+    assert Manifest.read(folder) is None
     assert prepared(lapa_folder, root) == (folder, manifest)
     assert len(open_split(folder, "train").images) == 4
 
@@ -206,7 +206,7 @@ def test_a_damaged_pack_is_made_again(lapa_folder: Path, root: Path) -> None:
 def test_a_strange_file_beside_a_pack_does_no_harm(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     (folder / ".DS_Store").touch()
-    assert Manifest.of(folder) == manifest
+    assert Manifest.read(folder) == manifest
 
 
 def test_a_full_disk_is_seen_before_the_start(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from faceseg.classes import IGNORE, LAPA, ClassSet
-from faceseg.data.layout import LapaLayout
-from faceseg.data.pack import open_split, prepare
+from faceseg.data.classes import IGNORE, LAPA, ClassSet
+from faceseg.data.lapa import LapaFolder
+from faceseg.data.pack import build_pack, open_split
 
 NATIVE = ClassSet(
     names=("background", "skin", "hair", "eyes", "nose", "mouth"),
@@ -18,7 +18,7 @@ NATIVE = ClassSet(
 
 
 def test_rendered_faces_with_lapas_classes(shared_data: Path, tmp_path: Path) -> None:
-    _, manifest = prepare(LapaLayout(shared_data / "facesynth_lapa"), tmp_path, LAPA, (128, 128))
+    _, manifest = build_pack(LapaFolder(shared_data / "facesynth_lapa"), tmp_path, LAPA, (128, 128))
     assert [facts.count for facts in manifest.splits.values()] == [80, 10, 10]
     assert manifest.problems == ()
     assert manifest.warnings == ()
@@ -31,15 +31,15 @@ def test_ignored_pixels_stay_ignored(shared_data: Path, tmp_path: Path) -> None:
         palette=((0, 0, 0),) * 19,
         face=(1,),
     )
-    source = LapaLayout(shared_data / "facesynth_lapa", "labels_native", nineteen)
-    folder, _ = prepare(source, tmp_path, nineteen, (256, 256))
+    source = LapaFolder(shared_data / "facesynth_lapa", "labels_native", nineteen)
+    folder, _ = build_pack(source, tmp_path, nineteen, (256, 256))
     splits = [open_split(folder, name) for name in source.splits]
     assert sum(int(np.sum(split.labels == IGNORE)) for split in splits) == 353
 
 
 def test_photographs_with_their_own_classes(shared_data: Path, tmp_path: Path) -> None:
-    source = LapaLayout(shared_data / "fasseg_frontal", "labels_native", NATIVE)
-    folder, manifest = prepare(source, tmp_path, NATIVE, (64, 64))
+    source = LapaFolder(shared_data / "fasseg_frontal", "labels_native", NATIVE)
+    folder, manifest = build_pack(source, tmp_path, NATIVE, (64, 64))
     assert [facts.count for facts in manifest.splits.values()] == [44, 8, 12]
     assert manifest.problems == ()
     assert manifest.warnings == ()

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from faceseg.networks import build
-from faceseg.networks.cost import macs, parameters
+from faceseg.networks.cost import count_macs, count_parameters
 
 # MobileNetV2, table 2 of Sandler et al. 2018: expansion, channels, repeats, first stride.
 MOBILENET_TABLE = (
@@ -54,12 +54,12 @@ def test_segnet_is_of_the_papers_size() -> None:
     assert len(convolutions) == 26
     weights = 11 + sum(9 * inputs * outputs for _, inputs, outputs in convolutions)
     normalised = sum(outputs for _, _, outputs in convolutions[:-1])
-    assert parameters(model) == weights + 4 * normalised
+    assert count_parameters(model) == weights + 4 * normalised
     trained = sum(math.prod(each.shape) for each in model.trainable_variables)
     assert trained == weights + 2 * normalised
     assert trained / 1e6 == pytest.approx(29.4, abs=0.05)
-    assert macs(model) == sum(convolution(*each) for each in convolutions)
-    assert macs(model) / 1e9 == pytest.approx(40.4, abs=0.05)
+    assert count_macs(model) == sum(convolution(*each) for each in convolutions)
+    assert count_macs(model) / 1e9 == pytest.approx(40.4, abs=0.05)
 
 
 # Side of the map, channels from below, filters, channels of the skip.
@@ -75,8 +75,8 @@ def test_unet_is_of_the_size_asked_for() -> None:
         products += side**2 * (inputs * filters + kernels)  # 1 of 4 taps at each output place
     weights += 4 * 32 * 16 + 9 * 16 + 16 * 16 + 2 * 4 * 16 + 16 * 11 + 11
     products += 256**2 * (32 * 16 + 9 * 16 + 16 * 16 + 16 * 11)
-    assert parameters(model) == weights
-    assert macs(model) == products
+    assert count_parameters(model) == weights
+    assert count_macs(model) == products
     assert (weights / 1e6, products / 1e9) == pytest.approx((5.6, 3.1), abs=0.05)
 
 
@@ -91,8 +91,8 @@ def test_pspnet_is_of_the_size_asked_for(stride: int, giga: float) -> None:
         products += bins * bins * 320 * 80
     weights += 9 * 640 * 256 + 4 * 256 + 256 * 11 + 11
     products += convolution(side, 640, 256) + convolution(side, 256, 11, kernel=1)
-    assert parameters(model) == weights
-    assert macs(model) == products
+    assert count_parameters(model) == weights
+    assert count_macs(model) == products
     assert products / 1e9 == pytest.approx(giga, abs=0.05)
 
 
@@ -101,11 +101,11 @@ def test_pspnet_is_of_the_size_asked_for(stride: int, giga: float) -> None:
     [("reference-unet", 12.8), ("reference-pspnet", 10.7), ("reference-segnet", 26.7)],
 )
 def test_the_references_have_the_parameters_that_were_published(name: str, mega: float) -> None:
-    assert parameters(build(name)) / 1e6 == pytest.approx(mega, abs=0.05)
+    assert count_parameters(build(name)) / 1e6 == pytest.approx(mega, abs=0.05)
 
 
 def test_the_reference_unet_has_the_macs_that_were_measured() -> None:
-    assert macs(build("reference-unet")) / 1e9 == pytest.approx(8.4, abs=0.05)
+    assert count_macs(build("reference-unet")) / 1e9 == pytest.approx(8.4, abs=0.05)
 
 
 def test_layers_worked_by_hand() -> None:
@@ -117,17 +117,17 @@ def test_layers_worked_by_hand() -> None:
     separable = 4 * 4 * (3 * 9 + 3 * 4)
     grouped = 4 * 4 * 9 * (4 // 2) * 6
     transposed = 4 * 4 * 9 * 6 * 5
-    assert macs(keras.Model(image, outputs)) == separable + grouped + transposed + 5 * 2
+    assert count_macs(keras.Model(image, outputs)) == separable + grouped + transposed + 5 * 2
 
 
 def test_a_model_within_a_model_is_counted() -> None:
     inner = build("unet", (64, 64, 3), 3, alpha=0.35, width=0.25)
     image = keras.Input((64, 64, 3))
-    assert macs(keras.Model(image, inner(image))) == macs(inner)
+    assert count_macs(keras.Model(image, inner(image))) == count_macs(inner)
 
 
 def test_a_layer_that_nobody_counted_is_refused() -> None:
     image = keras.Input((8, 3))
     model = keras.Model(image, keras.layers.LSTM(2, name="memory")(image))
     with pytest.raises(TypeError, match=r"memory.*LSTM"):
-        macs(model)
+        count_macs(model)

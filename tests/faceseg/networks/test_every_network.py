@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from faceseg.networks import NAMES, build, training_model
+from faceseg.networks import ARCHITECTURES, build, training_model
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {}) for name in NAMES},
+    **{name: (name, {}) for name in ARCHITECTURES},
     "pspnet-16": ("pspnet", {"output_stride": 16}),
     "segnet-mobilenetv2": ("segnet", {"encoder": "mobilenetv2"}),
 }

@@ -27,7 +27,7 @@ def keras_own(height: int, width: int) -> keras.Model:
     random = np.random.default_rng(4)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([random.uniform(0.5, 1.5, each.shape) for each in layer.weights])
+            layer.set_weights([random.uniform(0.5, 1.5, each.shape) for each in layer.for_seed])
     return model
 
 

@@ -6,12 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from faceseg import saving
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.errors import UserError
-from faceseg.networks import build
+from faceseg.inference.predictor import Predictor
+from faceseg.networks import build, saving
 from faceseg.networks.blocks import image_input
-from faceseg.predictor import Predictor
 
 # One pixel of 255, 51 and 0 in red, green and blue, worked by hand.
 PIXEL = (255, 51, 0)
@@ -35,8 +34,8 @@ def test_an_image_gives_what_its_pixels_prepared_by_hand_give(tmp_path: Path) ->
     undone = (prepared + 1) * 127.5  # what the usual network turns into `prepared`
     expected = keras.ops.convert_to_numpy(usual(undone[None].astype(np.float32)))
     np.testing.assert_allclose(Predictor(study, LAPA).logits([image]), expected, atol=1e-5)
-    saving.save(study, tmp_path / "study.keras", LAPA, {})
-    loaded, _, _ = saving.load(tmp_path / "study.keras")
+    saving.save_network(study, tmp_path / "study.keras", LAPA, {})
+    loaded, _, _ = saving.load_network(tmp_path / "study.keras")
     np.testing.assert_allclose(Predictor(loaded, LAPA).logits([image]), expected, atol=1e-5)
 
 

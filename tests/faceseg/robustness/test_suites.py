@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceseg.classes import IGNORE, LAPA
+from faceseg.data.classes import IGNORE, LAPA
 from faceseg.data.split import Split
-from faceseg.metrics import confusion
-from faceseg.robustness.evaluation import evaluate
-from faceseg.robustness.geometry import moves, severities
-from faceseg.robustness.suites import CORRUPTION, GEOMETRY, SUITES
-from faceseg.robustness.tables import table
-from faceseg.robustness.views import CLEAN, Suite
-from tests.faceseg.robustness.painted import paint, seen, who_answers
+from faceseg.evaluation.robustness import evaluate_suite
+from faceseg.metrics.confusion_matrix import confusion
+from faceseg.robustness.geometry import moves_for, severities
+from faceseg.robustness.suites import CLEAN, CORRUPTION, GEOMETRY, SUITES, Suite
+from faceseg.robustness.tables import score_table
+from tests.faceseg.function_networks import decode_labels, encode_labels, predictor_of
 
 SIZE = 64
 Labels = NDArray[np.uint8]
@@ -28,15 +27,15 @@ def faces(face: Callable[..., Labels]) -> list[Labels]:
 
 @pytest.fixture
 def split(faces: list[Labels], write_pack: Callable[..., Split], tmp_path: Path) -> Split:
-    pairs = [(paint(labels), labels) for labels in faces]
+    pairs = [(encode_labels(labels), labels) for labels in faces]
     return write_pack(tmp_path, "val", pairs, (SIZE, SIZE))
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
 def test_every_suite_gives_the_same_sort_of_table(suite: Suite, split: Split) -> None:
     kinds = suite.kinds(LAPA)
-    conditions = evaluate(who_answers(seen, SIZE), split, suite, kinds, limit=2)
-    rows = table(conditions, LAPA)
+    conditions = evaluate_suite(predictor_of(decode_labels, SIZE), split, suite, kinds, limit=2)
+    rows = score_table(conditions, LAPA)
     steps = [(CLEAN, 0.0), *((kind, each) for kind in kinds for each in suite.severities(kind))]
     found = rows.drop_duplicates(["kind", "severity"])
     assert list(zip(found.kind, found.severity, strict=True)) == steps
@@ -53,17 +52,17 @@ def test_every_suite_gives_the_same_sort_of_table(suite: Suite, split: Split) ->
 
 @pytest.mark.parametrize("suite", [CORRUPTION, GEOMETRY], ids=["cor-v1", "geo-v1"])
 def test_neither_batches_nor_threads_change_anything(suite: Suite, split: Split) -> None:
-    predictor, kinds = who_answers(lambda image: image[..., 0] // 26, SIZE), suite.kinds(LAPA)
-    usual = evaluate(predictor, split, suite, kinds, limit=2, threads=1, batch_size=8)
-    other = evaluate(predictor, split, suite, kinds, limit=2, threads=4, batch_size=1)
+    predictor, kinds = predictor_of(lambda image: image[..., 0] // 26, SIZE), suite.kinds(LAPA)
+    usual = evaluate_suite(predictor, split, suite, kinds, limit=2, threads=1, batch_size=8)
+    other = evaluate_suite(predictor, split, suite, kinds, limit=2, threads=4, batch_size=1)
     for one, same in zip(usual, other, strict=True):
         for policy in suite.policies:
             np.testing.assert_array_equal(one.counts[policy], same.counts[policy])
 
 
 def test_a_corrupted_picture_keeps_its_labels(split: Split, faces: list[Labels]) -> None:
-    fixed = who_answers(lambda image: faces[0], SIZE)
-    clean, *others = evaluate(fixed, split, CORRUPTION, ("jpeg", "grey"), limit=2)
+    fixed = predictor_of(lambda image: faces[0], SIZE)
+    clean, *others = evaluate_suite(fixed, split, CORRUPTION, ("jpeg", "grey"), limit=2)
     assert clean.total("truth").trace() < SIZE * SIZE * 2
     for condition in others:
         np.testing.assert_array_equal(condition.counts["truth"], clean.counts["truth"])
@@ -74,13 +73,17 @@ def test_a_corrupted_picture_keeps_its_labels(split: Split, faces: list[Labels])
 
 def test_labels_move_with_the_picture(split: Split) -> None:
     # Who reads the labels off the pixels is right wherever whole pixels are moved.
-    rows = table(evaluate(who_answers(seen, SIZE), split, GEOMETRY, ("shift",), 2), LAPA)
+    rows = score_table(
+        evaluate_suite(predictor_of(decode_labels, SIZE), split, GEOMETRY, ("shift",), 2), LAPA
+    )
     assert (rows[["iou", "recall"]] == 1).all(axis=None)
 
 
 def test_who_reads_what_was_painted_is_wrong_about_sides_in_a_mirror(split: Split) -> None:
     # Brows and eyes are painted with their old ids: 4 of 10 classes are all wrong.
-    rows = table(evaluate(who_answers(seen, SIZE), split, GEOMETRY, ("flip",), 2), LAPA)
+    rows = score_table(
+        evaluate_suite(predictor_of(decode_labels, SIZE), split, GEOMETRY, ("flip",), 2), LAPA
+    )
     assert rows[rows.kind == "flip"].iou.tolist() == [0.6, 0.6]
 
 
@@ -88,10 +91,10 @@ def test_agreement_is_with_the_moved_prediction_of_the_clean_picture(
     split: Split, faces: list[Labels]
 ) -> None:
     fixed = faces[1]
-    answer = who_answers(lambda image: fixed, SIZE)
-    conditions = evaluate(answer, split, GEOMETRY, ("roll",), limit=2)[1:]
+    answer = predictor_of(lambda image: fixed, SIZE)
+    conditions = evaluate_suite(answer, split, GEOMETRY, ("roll",), limit=2)[1:]
     for index, (labels, name) in enumerate(zip(faces, split.ids, strict=True)):
-        moved = [move.labels(fixed) for move in moves(labels, name, "roll", LAPA)]
+        moved = [move.labels(fixed) for move in moves_for(labels, name, "roll", LAPA)]
         for condition, first in zip(conditions, moved, strict=True):
             assert (first == IGNORE).any()
             np.testing.assert_array_equal(

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from faceseg.classes import LAPA
-from faceseg.metrics import confusion, scores
+from faceseg.data.classes import LAPA
+from faceseg.metrics.confusion_matrix import confusion, scores
 from faceseg.robustness.summary import (
     consistency,
     corruption_errors,

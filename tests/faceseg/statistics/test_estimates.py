@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
 from faceseg.statistics import (
-    Measured,
+    ResampledScore,
     Resampling,
-    difference,
     estimate,
-    interval,
+    estimate_difference,
     mean_iou,
-    measure,
+    percentile_interval,
+    resample_score,
     verdict,
 )
 from faceseg.statistics.resampling import CHUNK
@@ -32,7 +32,7 @@ def network(ious, noise=0.0, photos=200, seed=1, resamples=1000):
     hits = np.array(ious)[:, None] * 1000 + 1000 * off
     tallies = np.zeros((len(ious), photos, 2, 2))
     tallies[:, :, 1] = np.stack([np.rint(hits), np.full(hits.shape, 1000)], axis=-1)
-    return measure(tallies, mean_iou, resampling(photos, resamples))
+    return resample_score(tallies, mean_iou, resampling(photos, resamples))
 
 
 def test_trainings_alone_have_students_interval():
@@ -47,7 +47,7 @@ def test_trainings_alone_have_students_interval():
 
 def test_two_networks_trainings_alone_have_welchs_interval():
     first, second = [0.5, 0.6, 0.7], [0.42, 0.44, 0.45, 0.41, 0.43]
-    found = difference(network(first), network(second))
+    found = estimate_difference(network(first), network(second))
     theirs = ttest_ind(first, second, equal_var=False).confidence_interval()
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
     assert found.seeds == (3, 5)
@@ -58,7 +58,7 @@ def test_photographs_alone_have_the_percentile_interval():
     # normal, and the bootstrap 0.25 % too narrow.
     several = estimate(network([0.6, 0.6, 0.6], noise=0.1))
     single = network([0.6], noise=0.1)
-    low, high = interval(single.draws[0])
+    low, high = percentile_interval(single.draws[0])
     value = float(single.values[0])
     wider = 1.97196 / 1.95996 * (200 / 199) ** 0.5
     expected = (value - wider * (value - low), value + wider * (high - value))
@@ -86,21 +86,21 @@ def test_seeds_that_differ_in_single_images_only_are_not_counted_twice():
     apart = np.array([0.05, -0.05] * 500)
     common = 0.01 * np.random.default_rng(0).standard_normal(1000)
     draws = 0.55 + common + np.stack([apart, -apart])
-    found = estimate(Measured(np.array([0.5, 0.6]), draws, resampling()))
+    found = estimate(ResampledScore(np.array([0.5, 0.6]), draws, resampling()))
     assert (found.low, found.high) == pytest.approx((found.fixed_low, found.fixed_high))
     # Where they explain a hundredth of it, training noise is nearly all there is.
     draws = 0.55 + common + 0.1 * np.stack([apart, -apart])
-    found = estimate(Measured(np.array([0.5, 0.6]), draws, resampling()))
+    found = estimate(ResampledScore(np.array([0.5, 0.6]), draws, resampling()))
     assert found.high - found.low > 10 * (found.fixed_high - found.fixed_low)
 
 
 def test_photographs_are_paired():
     # Both networks err on the same photographs; only what they differ by is in doubt.
     first, second = network([0.7], noise=0.1), network([0.6], noise=0.1)
-    found = difference(first, second)
+    found = estimate_difference(first, second)
     assert (found.low, found.high) == pytest.approx((0.1, 0.1), abs=1e-3)
     assert estimate(first).high - estimate(first).low > 0.02
-    other = difference(first, network([0.6], noise=0.1, seed=2))
+    other = estimate_difference(first, network([0.6], noise=0.1, seed=2))
     assert other.high - other.low == pytest.approx(2**0.5 * 2 * 1.96 * 0.1 / 200**0.5, rel=0.1)
 
 
@@ -108,28 +108,28 @@ def test_networks_of_other_images_or_resamples_cannot_be_paired():
     first = network([0.7], noise=0.1)
     for other in (network([0.7], photos=199), network([0.7], resamples=CHUNK)):
         with pytest.raises(ValueError, match="measure both with one Resampling"):
-            difference(first, other)
+            estimate_difference(first, other)
 
 
 def test_a_difference_turned_round_is_the_same():
     first, second = network([0.7, 0.72], noise=0.1), network([0.6, 0.65], noise=0.1, seed=2)
-    one, other = difference(first, second), difference(second, first)
+    one, other = estimate_difference(first, second), estimate_difference(second, first)
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
 
 
 def test_a_verdict_needs_the_whole_interval():
-    found = difference(network([0.7], noise=0.1), network([0.6], noise=0.1, seed=2))
+    found = estimate_difference(network([0.7], noise=0.1), network([0.6], noise=0.1, seed=2))
     assert 0 < found.low < 0.09
     assert found.high > 0.11
-    assert found.different
+    assert found.excludes_zero
     assert verdict(found) == "supported"
     assert verdict(found, margin=0.1) == "undecided"
     assert verdict(found, margin=0.2) == "contradicted"
-    back = difference(network([0.6], noise=0.1, seed=2), network([0.7], noise=0.1))
-    assert back.different
+    back = estimate_difference(network([0.6], noise=0.1, seed=2), network([0.7], noise=0.1))
+    assert back.excludes_zero
     assert verdict(back) == "contradicted"
-    level = difference(network([0.6], noise=0.1), network([0.6], noise=0.1, seed=2))
-    assert not level.different
+    level = estimate_difference(network([0.6], noise=0.1), network([0.6], noise=0.1, seed=2))
+    assert not level.excludes_zero
 
 
 def test_a_wider_level_is_a_wider_interval():
@@ -144,7 +144,7 @@ def test_one_photograph_says_nothing_of_others():
     assert math.isnan(found.low)
     assert math.isnan(found.fixed_high)
     assert verdict(found) == "undecided"
-    assert not found.different
+    assert not found.excludes_zero
 
 
 def test_photographs_that_are_all_alike_leave_no_doubt():
@@ -154,13 +154,13 @@ def test_photographs_that_are_all_alike_leave_no_doubt():
 
 def test_a_value_outside_its_resamples_stays_in_the_interval():
     draws = np.linspace(0.6, 0.7, 1000)[None]
-    found = estimate(Measured(np.array([0.5]), draws, resampling()))
+    found = estimate(ResampledScore(np.array([0.5]), draws, resampling()))
     assert found.low == 0.5
     assert found.high == pytest.approx(0.7, abs=0.005)
 
 
 def test_an_undefined_score_has_no_interval():
-    nothing = measure(np.zeros((2, 5, 2, 2)), mean_iou, resampling(5))
+    nothing = resample_score(np.zeros((2, 5, 2, 2)), mean_iou, resampling(5))
     found = estimate(nothing)
     assert math.isnan(found.value)
     assert math.isnan(found.low)
@@ -170,22 +170,22 @@ def test_an_undefined_score_has_no_interval():
 def test_a_resample_without_any_foreground_is_left_out():
     # The first photograph has no foreground, the second an IoU of 5/10.
     tallies = np.array([[[[10, 10], [0, 0]], [[0, 5], [5, 10]]]])
-    found = measure(tallies, mean_iou, resampling(2, 200))
-    assert np.isnan(found.draws).any()
-    assert interval(found.draws[0]) == (0.5, 0.5)
+    found = resample_score(tallies, mean_iou, resampling(2, 200))
+    assert np.isnan(found.resampled).any()
+    assert percentile_interval(found.resampled[0]) == (0.5, 0.5)
     assert (estimate(found).low, estimate(found).high) == (0.5, 0.5)
 
 
 def test_the_percentiles_are_of_the_level_asked_for():
     draws = np.arange(101.0)
-    assert interval(draws) == pytest.approx((2.5, 97.5))
-    assert interval(draws, level=0.5) == pytest.approx((25, 75))
-    assert interval(np.append(draws, np.nan)) == pytest.approx((2.5, 97.5))
-    assert all(math.isnan(end) for end in interval(np.full(3, np.nan)))
+    assert percentile_interval(draws) == pytest.approx((2.5, 97.5))
+    assert percentile_interval(draws, level=0.5) == pytest.approx((25, 75))
+    assert percentile_interval(np.append(draws, np.nan)) == pytest.approx((2.5, 97.5))
+    assert all(math.isnan(end) for end in percentile_interval(np.full(3, np.nan)))
 
 
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match="expected seeds, images, numbers"):
-        measure(np.ones((5, 2)), mean_iou, resampling(5))
+        resample_score(np.ones((5, 2)), mean_iou, resampling(5))
     with pytest.raises(ValueError, match=r"gives shape \(2, 3\) for 2 seeds"):
-        measure(np.ones((2, 5, 3)), lambda tallies: tallies, resampling(5))
+        resample_score(np.ones((2, 5, 3)), lambda tallies: tallies, resampling(5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from faceseg.statistics import Resampling, interval, mean_iou, overlaps
+from faceseg.statistics import Resampling, mean_iou, overlap_counts, percentile_interval
 from faceseg.statistics.resampling import CHUNK
 
 
@@ -24,7 +24,7 @@ def names(images):
 
 def draws_of(counts, resamples, photos=None, seed=0):
     resampling = Resampling(photos or names(len(counts)), resamples, seed)
-    return resampling.draws(overlaps(counts), mean_iou)
+    return resampling.resampled_scores(overlap_counts(counts), mean_iou)
 
 
 def test_the_interval_is_scipys_over_photographs():
@@ -32,8 +32,8 @@ def test_the_interval_is_scipys_over_photographs():
     counts = matrices(80, 2)
     shown = np.sort(np.concatenate([np.arange(40), np.random.default_rng(2).integers(0, 40, 40)]))
     hits, unions = np.zeros(40), np.zeros(40)
-    np.add.at(hits, shown, overlaps(counts)[:, 1, 0])
-    np.add.at(unions, shown, overlaps(counts)[:, 1, 1])
+    np.add.at(hits, shown, overlap_counts(counts)[:, 1, 0])
+    np.add.at(unions, shown, overlap_counts(counts)[:, 1, 1])
 
     def iou(hits, unions, axis):
         return hits.sum(axis=axis) / unions.sum(axis=axis)
@@ -46,7 +46,7 @@ def test_the_interval_is_scipys_over_photographs():
     # Both ends of 20000 draws are known to a tenth of a standard error.
     tolerance = 0.1 * theirs.standard_error
     ends = theirs.confidence_interval
-    assert interval(draws) == pytest.approx((ends.low, ends.high), abs=tolerance)
+    assert percentile_interval(draws) == pytest.approx((ends.low, ends.high), abs=tolerance)
     assert draws.std() == pytest.approx(theirs.standard_error, rel=0.05)
 
 
@@ -70,7 +70,9 @@ def test_images_of_one_photograph_are_drawn_together():
 def test_every_resample_has_as_many_photographs_as_there_are():
     resampling = Resampling(("b", "a", "c", "a"), 1200)
     # Tally each photograph by a power of 10: one image of 'a' says 1, the other nothing.
-    sums = resampling.draws(np.array([[10], [1], [100], [0]]), lambda tallies: tallies[..., 0])
+    sums = resampling.resampled_scores(
+        np.array([[10], [1], [100], [0]]), lambda tallies: tallies[..., 0]
+    )
     digits = np.array([[int(digit) for digit in f"{int(each):03}"] for each in sums])
     assert resampling.count == 3
     np.testing.assert_array_equal(digits.sum(axis=1), 3)
@@ -102,11 +104,13 @@ def test_there_are_as_many_draws_as_asked_for_whatever_the_chunk():
 
 
 def test_conditions_stacked_are_drawn_as_if_alone():
-    clean, occluded = overlaps(matrices(7, 4)), overlaps(matrices(7, 4, seed=5))
+    clean, occluded = overlap_counts(matrices(7, 4)), overlap_counts(matrices(7, 4, seed=5))
     resampling = Resampling(names(7), 50)
-    both = resampling.draws(np.stack([clean, occluded], axis=1), partial(mean_iou, classes=[2]))
+    both = resampling.resampled_scores(
+        np.stack([clean, occluded], axis=1), partial(mean_iou, classes=[2])
+    )
     assert both.shape == (50, 2)
-    alone = resampling.draws(occluded, partial(mean_iou, classes=[2]))
+    alone = resampling.resampled_scores(occluded, partial(mean_iou, classes=[2]))
     np.testing.assert_array_equal(both[:, 1], alone)
 
 
@@ -116,4 +120,4 @@ def test_what_cannot_be_resampled_is_refused():
     with pytest.raises(ValueError, match="1 images and 0 resamples"):
         Resampling(("a",), 0)
     with pytest.raises(ValueError, match="tallies of 3 images for 2 photos"):
-        Resampling(("a", "b"), 5).draws(overlaps(matrices(3, 2)), mean_iou)
+        Resampling(("a", "b"), 5).resampled_scores(overlap_counts(matrices(3, 2)), mean_iou)

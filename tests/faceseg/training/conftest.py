@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceseg.classes import ClassSet
+from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
-from faceseg.networks import registry
-from faceseg.networks.blocks import convolution, doubling, image_input, logits
-from faceseg.stopwatch import Stopwatch
-from faceseg.training.compiled import CompiledNetwork, Recipe
-from faceseg.training.fit import Material
-from faceseg.training.history import Epoch
+from faceseg.networks import architectures
+from faceseg.networks.blocks import convolution, image_input, logits, upsampling
+from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
+from faceseg.training.loop import TrainingData
+from faceseg.training.schedule import Epoch
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.stopwatch import Stopwatch
 
 SIZE = (32, 32)
 Compile = Callable[..., CompiledNetwork]
@@ -39,15 +39,15 @@ def build_tiny(
     outputs = keras.layers.AveragePooling2D(2, name="pool")(skip)
     outputs = convolution(outputs, 2 * width, "encoder_2", batch_norm_momentum)
     outputs = keras.layers.Dropout(0.2, seed=1, name="dropout_1")(outputs)
-    outputs = doubling(outputs, width, "decoder", batch_norm_momentum)
+    outputs = upsampling(outputs, width, "decoder", batch_norm_momentum)
     outputs = keras.layers.Concatenate(name="concat")([outputs, skip])
     outputs = keras.layers.Dropout(0.2, seed=2, name="dropout_2")(outputs)
     return keras.Model(image, logits(outputs, num_classes), name="tiny")
 
 
 def add_tiny(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(registry.BUILDERS, "tiny", build_tiny)
-    patch.setattr(registry, "NAMES", (*registry.NAMES, "tiny"))
+    patch.setitem(architectures.BUILDERS, "tiny", build_tiny)
+    patch.setattr(architectures, "ARCHITECTURES", (*architectures.ARCHITECTURES, "tiny"))
 
 
 @pytest.fixture(autouse=True)
@@ -74,12 +74,12 @@ def material(
     tmp_path_factory: pytest.TempPathFactory,
     write_pack: Callable[..., Split],
     four_classes: ClassSet,
-) -> Material:
+) -> TrainingData:
     """8 images to train on, in batches of 3 that is 3 steps; 4 to validate on."""
     folder = tmp_path_factory.mktemp("pack")
     training = write_pack(folder, "train", draw(8, seed=0), SIZE)
     validation = write_pack(folder, "val", draw(4, seed=1), SIZE)
-    return Material(training, validation, four_classes)
+    return TrainingData(training, validation, four_classes)
 
 
 @pytest.fixture(scope="session")
@@ -89,13 +89,13 @@ def settings() -> TrainingSettings:
 
 
 @pytest.fixture(scope="session")
-def recipe() -> Recipe:
+def recipe() -> NetworkSpec:
     """The tiny network."""
-    return Recipe("tiny", SIZE, 4)
+    return NetworkSpec("tiny", SIZE, 4)
 
 
 @pytest.fixture(scope="session")
-def compile_tiny(recipe: Recipe) -> Compile:
+def compile_tiny(recipe: NetworkSpec) -> Compile:
     """Compile the tiny network, each schedule once for the whole session unless `fresh`."""
     made: dict[str, CompiledNetwork] = {}
 
@@ -104,7 +104,7 @@ def compile_tiny(recipe: Recipe) -> Compile:
             add_tiny(patch)
             if fresh:
                 return CompiledNetwork(recipe, settings)
-            key = CompiledNetwork.key(recipe, settings)
+            key = CompiledNetwork.cache_key(recipe, settings)
             if key not in made:
                 made[key] = CompiledNetwork(recipe, settings)
             return made[key]
@@ -120,10 +120,10 @@ def compiled(compile_tiny: Compile, settings: TrainingSettings) -> CompiledNetwo
 
 @pytest.fixture
 def run(
-    compiled: CompiledNetwork, settings: TrainingSettings, material: Material, tmp_path: Path
+    compiled: CompiledNetwork, settings: TrainingSettings, material: TrainingData, tmp_path: Path
 ) -> Callable[..., Any]:
     """Give `train` with this session's network, settings and images, and a folder of the test's."""
-    from faceseg.training.fit import train
+    from faceseg.training.loop import train
 
     def go(
         network: CompiledNetwork | None = None,

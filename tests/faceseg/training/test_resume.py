@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from faceseg.errors import UserError
-from faceseg.training import fit
-from faceseg.training.compiled import CompiledNetwork
-from faceseg.training.fit import Epoch
+from faceseg.training import loop
+from faceseg.training.compiled_network import CompiledNetwork
+from faceseg.training.loop import Epoch
 
 Run = Callable[..., Any]
 
@@ -56,7 +56,7 @@ def test_a_finished_training_started_again_trains_nothing(
     run: Run, same_history: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run(epochs=2)
-    monkeypatch.setattr(fit, "_one_epoch", None)
+    monkeypatch.setattr(loop, "_one_epoch", None)
     second = run(epochs=2)
     assert second == first
 

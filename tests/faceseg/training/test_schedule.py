@@ -1,10 +1,20 @@
 """The learning rate's factor at steps worked by hand, in numpy and in keras.ops alike."""
 
+import math
+
 import numpy as np
 import pytest
 from keras import ops
 
-from faceseg.training.schedule import FLOOR, Schedule, rate_factor
+from faceseg.training.schedule import (
+    COSINE_FLOOR,
+    Epoch,
+    Schedule,
+    best_epoch,
+    learning_rate_factor,
+    plateau_scale,
+    should_stop_early,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,22 +31,22 @@ from faceseg.training.schedule import FLOOR, Schedule, rate_factor
     ],
 )
 def test_warm_up_and_cosine_match_the_hand_count(step: int, expected: float) -> None:
-    assert float(rate_factor(step, 10, 110, "cosine")) == pytest.approx(expected)
+    assert float(learning_rate_factor(step, 10, 110, "cosine")) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_the_others_stay_at_their_peak_after_the_warm_up(schedule: Schedule) -> None:
-    factors = [float(rate_factor(step, 4, 100, schedule)) for step in (0, 1, 3, 4, 50, 99)]
+    factors = [float(learning_rate_factor(step, 4, 100, schedule)) for step in (0, 1, 3, 4, 50, 99)]
     assert factors == [0.25, 0.5, 1, 1, 1, 1]
 
 
 def test_without_a_warm_up_it_starts_at_the_peak() -> None:
-    assert float(rate_factor(0, 0, 8, "cosine")) == 1
+    assert float(learning_rate_factor(0, 0, 8, "cosine")) == 1
 
 
 def test_a_training_of_one_step_has_a_rate() -> None:
-    assert float(rate_factor(0, 0, 1, "cosine")) == 1
-    assert float(rate_factor(0, 1, 1, "cosine")) == 1
+    assert float(learning_rate_factor(0, 0, 1, "cosine")) == 1
+    assert float(learning_rate_factor(0, 1, 1, "cosine")) == 1
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
@@ -44,11 +54,69 @@ def test_a_training_of_one_step_has_a_rate() -> None:
 def test_tensors_give_what_numbers_give(schedule: Schedule, warm_up: int, total: int) -> None:
     for step in range(total + 2):
         tensors = [ops.convert_to_tensor(float(each)) for each in (step, warm_up, total)]
-        traced = float(ops.convert_to_numpy(rate_factor(*tensors, schedule, ops)))
-        assert traced == pytest.approx(float(rate_factor(step, warm_up, total, schedule)), 1e-5)
+        traced = float(ops.convert_to_numpy(learning_rate_factor(*tensors, schedule, ops)))
+        assert traced == pytest.approx(
+            float(learning_rate_factor(step, warm_up, total, schedule)), 1e-5
+        )
 
 
 def test_the_cosine_only_falls_and_never_below_its_floor() -> None:
-    factors = np.array([float(rate_factor(step, 5, 60, "cosine")) for step in range(5, 80)])
+    factors = np.array(
+        [float(learning_rate_factor(step, 5, 60, "cosine")) for step in range(5, 80)]
+    )
     assert np.all(np.diff(factors) <= 0)
-    assert factors.min() == FLOOR == 0.01
+    assert factors.min() == COSINE_FLOOR == 0.01
+
+
+# --- What a history decides, worked by hand.
+
+
+def scored(*values: float, name: str = "val/iou") -> list[Epoch]:
+    return [Epoch(number, 0.0, {name: value}) for number, value in enumerate(values, start=1)]
+
+
+def test_the_best_epoch_is_the_first_of_equals() -> None:
+    assert best_epoch(scored(0.1, 0.4, 0.3, 0.4)).number == 2
+
+
+def test_an_undefined_iou_counts_as_nothing() -> None:
+    assert best_epoch(scored(math.nan, 0.0, 0.2, math.nan)).number == 3
+    assert best_epoch(scored(math.nan, math.nan)).number == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "stale"),
+    [
+        ((), 1, False),
+        ((0.5,), 1, False),
+        ((0.5, 0.5), 1, True),  # an equal is no better
+        ((0.5, 0.4, 0.6), 2, False),
+        ((0.5, 0.4, 0.45), 2, True),
+        ((0.5, 0.4, 0.45), 3, False),
+        ((0.5, 0.4, 0.3), None, False),
+    ],
+)
+def test_early_stopping_counts_epochs_since_the_best(
+    values: tuple[float, ...], patience: int | None, stale: bool
+) -> None:
+    assert should_stop_early(scored(*values), patience) is stale
+
+
+@pytest.mark.parametrize(
+    ("losses", "power"),
+    [
+        ((), 0),
+        ((1.0, 0.9, 0.8), 0),
+        ((1.0, 1.1), 0),  # one epoch of two
+        ((1.0, 1.1, 1.0), 1),  # an equal is no better
+        ((1.0, 1.1, 0.9, 1.0), 0),  # a better one starts the count again
+        ((1.0, 1.1, 1.2, 1.3, 1.4), 2),
+        ((1.0, 1.1, 1.2, 0.5, 0.6, 0.7), 2),  # what was taken is not given back
+        ((1.0, math.nan, math.nan), 1),
+    ],
+)
+def test_the_plateau_takes_a_factor_for_every_two_epochs_without_progress(
+    losses: tuple[float, ...], power: int
+) -> None:
+    found = plateau_scale(scored(*losses, name="val/loss"), factor=0.1, patience=2)
+    assert found == pytest.approx(0.1**power)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from faceseg.data.batches import EvaluationBatches
-from faceseg.stopwatch import CHECKPOINTS, COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
-from faceseg.training import fit
-from faceseg.training.compiled import CompiledNetwork
-from faceseg.training.fit import Epoch, Material
+from faceseg.training import loop
+from faceseg.training.compiled_network import CompiledNetwork
+from faceseg.training.loop import Epoch, TrainingData
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
 
 Run = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def test_an_attempt_knows_what_those_before_it_had_spent(run: Run, tmp_path: Pat
 
 
 def test_a_step_is_the_model_s_own(
-    compiled: CompiledNetwork, settings: TrainingSettings, material: Material
+    compiled: CompiledNetwork, settings: TrainingSettings, material: TrainingData
 ) -> None:
     """What the loop adds up is what Keras's evaluation finds, batch by batch."""
     compiled.reset(settings, seed=3, total_steps=4)
@@ -66,12 +66,12 @@ def test_the_next_epoch_is_made_ahead_and_left_when_the_training_ends(
 ) -> None:
     asked: list[tuple[int, int]] = []
 
-    class Noted(fit.TrainingBatches):
+    class Noted(loop.TrainingBatches):
         def batch(self, epoch: int, index: int) -> Any:
             asked.append((epoch, index))
             return super().batch(epoch, index)
 
-    monkeypatch.setattr(fit, "TrainingBatches", Noted)
+    monkeypatch.setattr(loop, "TrainingBatches", Noted)
     run(report=lambda epoch: epoch.number < 2)  # three steps an epoch, pruned after two
     assert asked[:6] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
     assert len(asked) <= 6 + 3

@@ -7,18 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceseg.classes import ClassSet
-from faceseg.evaluation import Evaluation
-from faceseg.metrics import confusion_per_image
-from faceseg.records import Records
+from faceseg.data.classes import ClassSet
+from faceseg.evaluation.records import EvaluationRecords
+from faceseg.evaluation.split_evaluation import SplitEvaluation
+from faceseg.metrics.confusion_matrix import confusion_per_image
 from faceseg.robustness.conditions import Condition
-from pipelines.compare.collect import Contender, Final, Record
-from pipelines.compare.page import page
-from pipelines.compare.report import Report, build_report
-from pipelines.compare.trials import Trial
+from pipelines.compare.report.comparison_report import ComparisonReport, build_report
+from pipelines.compare.report.html_page import render_html
+from pipelines.compare.study_data.study_results import (
+    ComparedModel,
+    FinalRun,
+    StudyResults,
+    TrialRun,
+)
 from pipelines.config import Experiment
-from pipelines.panel import Panel
-from tests.pipelines.compare import made
+from pipelines.job.results import ImagePanel
+from tests.pipelines.compare import sample_values
 
 CLASSES = ClassSet(
     names=("background", "skin", "left_eye", "right_eye", "hat"),
@@ -66,7 +70,7 @@ def spoilt(labels: np.ndarray, wrong: float, seed: int) -> np.ndarray:
     return np.where(rng.random(labels.shape) < wrong, noise, labels)
 
 
-def make_final(name: str, seed: int) -> Final:
+def make_final(name: str, seed: int) -> FinalRun:
     scores, wrong, latency, macs = RUNS[name]
     iou = scores[seed]
     labels, ids = truths(), tuple(f"photo-{number}" for number in range(IMAGES))
@@ -80,22 +84,24 @@ def make_final(name: str, seed: int) -> Final:
         "occlusion/mean_iou": 0.8 * iou,
         "occlusion/blob/retention": 0.7,
         "occlusion/eye_band/retention": 0.9,
-        **made.COSTS,
+        **sample_values.COSTS,
         "latency/p50_ms": latency,
         "latency/p95_ms": 1.5 * latency,
         "model/macs": macs,
         "seconds/training": 60.0 + 20 * seed,
     }
-    return Final(
+    return FinalRun(
         number=seed,
         seed=100 + seed,
         run_id=f"{name}-{seed}",
         metrics=metrics,
-        params=dict(made.PARAMS),
-        history=made.history(iou),
-        records=Records(ids, conditions(wrong, seed), BLIND, tested(ids, labels, predicted), FACTS),
+        params=dict(sample_values.PARAMS),
+        history=sample_values.history(iou),
+        records=EvaluationRecords(
+            ids, conditions(wrong, seed), BLIND, tested(ids, labels, predicted), FACTS
+        ),
         rows={"occlusion": occlusion(iou)},
-        panel=Panel(
+        panel=ImagePanel(
             ids[:2],
             {ids[place]: images[place] for place in range(2)},
             {ids[place]: labels[place] for place in range(2)},
@@ -105,10 +111,10 @@ def make_final(name: str, seed: int) -> Final:
     )
 
 
-def tested(ids: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray) -> Evaluation:
+def tested(ids: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray) -> SplitEvaluation:
     """Matrices of the images; outlines that are all hit, and no calibration."""
     edges = np.full((IMAGES, len(CLASSES), 2), 10)
-    return Evaluation(
+    return SplitEvaluation(
         ids,
         confusion_per_image(labels, predicted, len(CLASSES)),
         edges,
@@ -140,33 +146,33 @@ def conditions(wrong: float, seed: int) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def trials(iou: float) -> tuple[Trial, ...]:
+def trials(iou: float) -> tuple[TrialRun, ...]:
     """Three completed trials, two pruned, one failed."""
     states = ("complete", "pruned", "complete", "failed", "pruned", "complete")
     values = (0.5, 0.2, 0.8, math.nan, 0.3, 0.9)
     return tuple(
-        Trial(number, state, iou * value, {"learning_rate": 1e-3, "batch_size": 8.0}, 50.0, 2)
+        TrialRun(number, state, iou * value, {"learning_rate": 1e-3, "batch_size": 8.0}, 50.0, 2)
         for number, (state, value) in enumerate(zip(states, values, strict=True))
     )
 
 
 @pytest.fixture(scope="session")
-def record() -> Record:
+def record() -> StudyResults:
     """The study: segnet best, then unet, then pspnet."""
     contenders = tuple(
-        Contender(
+        ComparedModel(
             name,
             (make_final(name, 0), make_final(name, 1)),
             trials(RUNS[name][0][0]),
         )
         for name in RUNS
     )
-    return Record(
+    return StudyResults(
         "made",
         "made-12345678",
         "studyrun",
         "abcdef012345",
-        made.make_manifest(CLASSES),
+        sample_values.make_manifest(CLASSES),
         contenders,
         Experiment(name="made"),
         "A study made up for its tests.",
@@ -174,18 +180,18 @@ def record() -> Record:
 
 
 @pytest.fixture(scope="session")
-def report(record: Record) -> Report:
+def report(record: StudyResults) -> ComparisonReport:
     """All that the study comes to."""
     return build_report(record, resamples=200)
 
 
 @pytest.fixture(scope="session")
-def html(report: Report) -> str:
+def html(report: ComparisonReport) -> str:
     """The page of it."""
-    return page(report)
+    return render_html(report)
 
 
 @pytest.fixture(scope="session")
-def contender(record: Record) -> Callable[[str], Contender]:
+def contender(record: StudyResults) -> Callable[[str], ComparedModel]:
     """Find an architecture of the study by name."""
-    return lambda name: next(each for each in record.contenders if each.name == name)
+    return lambda name: next(each for each in record.models if each.name == name)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from faceseg.classes import LAPA
-from faceseg.networks.registry import BUILDERS, options_of
+from faceseg.data.classes import LAPA
+from faceseg.networks.architectures import BUILDERS, builder_options
 from pipelines.config import Experiment, Resources
-from pipelines.config.architectures import ARCHITECTURES, Network
+from pipelines.config.schema import ARCHITECTURE_OPTIONS, Network
 
 PLAIN = Experiment(name="plain")
 # What may change in a study that goes on ...
@@ -90,10 +90,10 @@ def test_a_class_set_is_lapas_or_the_given_one():
 
 def test_the_table_of_architectures_is_the_builders_own():
     """The table spares a framework's import; it must not say anything else."""
-    assert ARCHITECTURES.keys() == BUILDERS.keys()
+    assert ARCHITECTURE_OPTIONS.keys() == BUILDERS.keys()
     for name, builder in BUILDERS.items():
-        settable = [option for option in options_of(builder) if option in Network.model_fields]
-        assert sorted(ARCHITECTURES[name]) == sorted(settable), name
+        settable = [option for option in builder_options(builder) if option in Network.model_fields]
+        assert sorted(ARCHITECTURE_OPTIONS[name]) == sorted(settable), name
 
 
 @pytest.mark.parametrize("gpus", [0, 0.25, 1, 4])

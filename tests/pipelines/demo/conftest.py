@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.data.drawn import draw_face
-from faceseg.saving import save
-from pipelines.demo.networks import Network, open_networks
+from faceseg.networks.saving import save_network
+from pipelines.demo.networks import DemoNetwork, open_networks
 
 DATA = Path(os.environ.get("FACESEG_DATA", Path(__file__).parents[4] / "shared/data"))
 # What red, green and blue pixels are called by each of them.
@@ -29,12 +29,12 @@ def network_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         layer = keras.layers.Conv2D(11, 1, kernel_initializer=keras.initializers.Constant(kernel))
         paths.append(folder / f"{name}.keras")
         origin = {"architecture": f"the {name} of three", "study": "by-hand"}
-        save(keras.Model(image, layer(image)), paths[-1], LAPA, origin)
+        save_network(keras.Model(image, layer(image)), paths[-1], LAPA, origin)
     return paths
 
 
 @pytest.fixture(scope="session")
-def networks(network_files: list[Path]) -> list[Network]:
+def networks(network_files: list[Path]) -> list[DemoNetwork]:
     return open_networks([str(path) for path in network_files], tracking=None)
 
 

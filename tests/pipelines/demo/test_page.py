@@ -17,16 +17,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.data.images import read_image
-from pipelines.demo.networks import Network
+from pipelines.demo.networks import DemoNetwork
 
 pytestmark = pytest.mark.slow
 
 SERVE = """
 import sys
 from rich.console import Console
-from pipelines.demo import stage
+from pipelines.demo import server
 stage.run(sys.argv[1:], Console(), port=0)
 """
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -118,7 +118,7 @@ def downloaded(page: Page, name: str, place: int) -> Image.Image:
     return Image.open(coming.value.path())
 
 
-def test_masks_are_those_of_three_networks(page: Page, portrait: Path, networks: list[Network]):
+def test_masks_are_those_of_three_networks(page: Page, portrait: Path, networks: list[DemoNetwork]):
     image = read_image(portrait)
     upload(page, portrait)
     wait_for_size(page, (image.shape[1], image.shape[0]))

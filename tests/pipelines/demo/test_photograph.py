@@ -8,7 +8,7 @@ from PIL import Image
 
 from faceseg.errors import UserError
 from pipelines.demo import photograph
-from pipelines.demo.photograph import LONGEST, MOST_BYTES, read
+from pipelines.demo.photograph import MAX_BYTES, MAX_SIDE, read_upload
 
 
 def test_a_photograph_is_turned_upright(tmp_path: Path):
@@ -17,24 +17,24 @@ def test_a_photograph_is_turned_upright(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise: left becomes top
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    found = read(tmp_path / "turned.png", tmp_path)
+    found = read_upload(tmp_path / "turned.png", tmp_path)
     assert found.pixels.shape == (40, 20, 3)
     assert (found.pixels[:20] == 255).all()
     assert not found.scaled
 
 
 def test_a_large_photograph_is_scaled_and_says_so(tmp_path: Path):
-    Image.new("RGB", (4 * LONGEST, LONGEST), "red").save(tmp_path / "wide.png")
-    found = read(tmp_path / "wide.png", tmp_path)
-    assert found.pixels.shape == (LONGEST // 4, LONGEST, 3)
+    Image.new("RGB", (4 * MAX_SIDE, MAX_SIDE), "red").save(tmp_path / "wide.png")
+    found = read_upload(tmp_path / "wide.png", tmp_path)
+    assert found.pixels.shape == (MAX_SIDE // 4, MAX_SIDE, 3)
     assert found.scaled
-    assert found.file_size == (LONGEST, 4 * LONGEST)
+    assert found.file_size == (MAX_SIDE, 4 * MAX_SIDE)
 
 
 def test_the_digest_is_of_content_and_shape(tmp_path: Path):
     for name, size in (("a", (8, 4)), ("b", (8, 4)), ("c", (4, 8))):
         Image.new("RGB", size, "red").save(tmp_path / f"{name}.png")
-    first, same, other = (read(tmp_path / f"{name}.png", tmp_path).digest for name in "abc")
+    first, same, other = (read_upload(tmp_path / f"{name}.png", tmp_path).digest for name in "abc")
     assert first == same
     assert first != other
 
@@ -42,22 +42,22 @@ def test_the_digest_is_of_content_and_shape(tmp_path: Path):
 def test_a_text_file_is_refused_in_a_sentence_without_its_path(tmp_path: Path):
     (tmp_path / "text.jpg").write_text("no image", encoding="utf-8")
     with pytest.raises(UserError, match="no JPEG or PNG image") as error:
-        read(tmp_path / "text.jpg", tmp_path)
+        read_upload(tmp_path / "text.jpg", tmp_path)
     assert str(tmp_path) not in str(error.value)
 
 
 def test_pixels_are_bounded_before_they_are_decoded(tmp_path: Path):
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(UserError, match="too large"):
-        read(tmp_path / "bomb.png", tmp_path)
+        read_upload(tmp_path / "bomb.png", tmp_path)
 
 
 def test_bytes_are_bounded_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with (tmp_path / "large.png").open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     monkeypatch.setattr(photograph, "read_image", lambda path: pytest.fail("it was read"))
     with pytest.raises(UserError, match="20 MB"):
-        read(tmp_path / "large.png", tmp_path)
+        read_upload(tmp_path / "large.png", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "link.png", "gone.png"])
@@ -67,4 +67,4 @@ def test_other_files_of_the_machine_are_not_there(tmp_path: Path, name: str):
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
     (uploads / "link.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(UserError, match="no longer here"):
-        read(uploads / name, uploads)
+        read_upload(uploads / name, uploads)

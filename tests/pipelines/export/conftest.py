@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from faceseg.classes import LAPA, ClassSet
+from faceseg.data.classes import LAPA, ClassSet
+from faceseg.inference.predictor import Predictor
 from faceseg.networks import build
-from faceseg.predictor import Predictor
-from pipelines.export.samples import Samples, drawn_samples
+from pipelines.export.sample_images import SampleImages, draw_sample_images
 
 GRID = (64, 64)
 FEW = ClassSet(  # so far apart in colour that 8 bits tell them
@@ -22,8 +22,8 @@ FEW = ClassSet(  # so far apart in colour that 8 bits tell them
 
 
 @pytest.fixture(scope="session")
-def faces() -> Samples:
-    return drawn_samples(GRID)
+def faces() -> SampleImages:
+    return draw_sample_images(GRID)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def few() -> ClassSet:
 
 
 @pytest.fixture(scope="session")
-def small(faces: Samples) -> Callable[[str], Predictor]:
+def small(faces: SampleImages) -> Callable[[str], Predictor]:
     """Return a maker of predictors, each architecture made once.
 
     At a momentum of 0 one pass in training fits the moving statistics to the faces: logits

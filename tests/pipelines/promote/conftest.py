@@ -10,7 +10,7 @@ import pytest
 from pipelines.config import load
 from pipelines.tracking import Tracker
 from tests.infra.mlflow_server import AUTHENTICATION, MlflowServer, running
-from tests.pipelines.promote.planted import Plan, plant, write_experiment
+from tests.pipelines.promote.synthetic_studies import SyntheticFinal, write_experiment, write_study
 
 Study = Callable[..., Path]
 
@@ -46,9 +46,9 @@ def model(tmp_path: Path) -> str:
 def planted(tmp_path: Path, model: str) -> Callable[..., Path]:
     """Plant a study: `planted(tracker, "name", Plan(...))` gives its experiment's path."""
 
-    def make(tracker: Tracker, name: str, *plans: Plan) -> Path:
+    def make(tracker: Tracker, name: str, *plans: SyntheticFinal) -> Path:
         path = write_experiment(tmp_path, f"{name}-{model}", tracker.uri, model)
-        plant(tracker, load(path), *plans)
+        write_study(tracker, load(path), *plans)
         return path
 
     return make

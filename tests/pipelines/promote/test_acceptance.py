@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from pipelines.tracking import Tracker
-from tests.pipelines.promote.planted import Plan
+from tests.pipelines.promote.synthetic_studies import SyntheticFinal
 
 Say = Callable[..., tuple[int, str]]
 
-CHAMPION = Plan(error=0.2)
-STRONGER = Plan(error=0.1, val=0.4, seed=1)  # better on the test images, worse in validation
-WEAKER = Plan(error=0.3, val=0.9, seed=2)
+CHAMPION = SyntheticFinal(error=0.2)
+STRONGER = SyntheticFinal(
+    error=0.1, val=0.4, seed=1
+)  # better on the test images, worse in validation
+WEAKER = SyntheticFinal(error=0.3, val=0.9, seed=2)
 # A mean error of (3 * 0.05 + 2 * 0.35) / 5 = 0.17: better on average, worse on eyes.
-WORSE_EYES = Plan(error=0.05, errors={"left_eye": 0.35, "right_eye": 0.35}, seed=3)
+WORSE_EYES = SyntheticFinal(error=0.05, errors={"left_eye": 0.35, "right_eye": 0.35}, seed=3)
 
 
 def test_weaker_refused_worse_eyes_named_stronger_promoted_and_rolled_back(

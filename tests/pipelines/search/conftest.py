@@ -13,15 +13,15 @@ import ray
 
 from faceseg.data.manifest import Manifest
 from pipelines.config import Experiment
-from pipelines.context import Context
-from pipelines.search import coordinator, crew, database, pool
-from pipelines.search.coordinator import Snapshot
-from pipelines.search.lane import Lane
+from pipelines.job.context import StudyContext
+from pipelines.search import coordinator, database, driver, worker_pool
+from pipelines.search.architecture_search import ArchitectureSearch
+from pipelines.search.coordinator import StudySnapshot
 from pipelines.tracking import Sender, Tracker
 
-from . import bench
+from . import fake_runner
 
-OpenLane = Callable[..., Lane]
+OpenLane = Callable[..., ArchitectureSearch]
 
 
 @pytest.fixture(scope="session")
@@ -75,11 +75,11 @@ def open_lane() -> OpenLane:
         experiment: Experiment,
         architecture: str = "unet",
         session: str = "",
-        base: Lane | None = None,
-    ) -> Lane:
+        base: ArchitectureSearch | None = None,
+    ) -> ArchitectureSearch:
         storage = database.open_storage(experiment.search_database)
         session = session or f"session-{next(sessions)}"
-        return Lane(experiment, architecture, storage, session, base)
+        return ArchitectureSearch(experiment, architecture, storage, session, base)
 
     return opener
 
@@ -114,18 +114,18 @@ def second_storage(tmp_path: Path, empty_database: Path) -> Callable[[Experiment
 @pytest.fixture(scope="module")
 def our_ray() -> Iterator[None]:
     """A Ray of the module's own on two processors, however many there are."""
-    ray.cloudpickle.register_pickle_by_value(bench)
+    ray.cloudpickle.register_pickle_by_value(fake_runner)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
-    ray.cloudpickle.unregister_pickle_by_value(bench)
+    ray.cloudpickle.unregister_pickle_by_value(fake_runner)
 
 
 @dataclass
 class Ran:
     """What one driver left: the winners, what was said, and the context it ran in."""
 
-    context: Context
+    context: StudyContext
     winners: dict[str, str] = field(default_factory=dict)
     news: list[str] = field(default_factory=list)
 
@@ -139,13 +139,13 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Ran]:
     """Run one architecture's study with made-up training to its end."""
-    monkeypatch.setattr(crew, "Worker", bench.FakeWorker)
+    monkeypatch.setattr(worker_pool, "Worker", fake_runner.FakeWorker)
 
     def run_pool(
         plans: str,
         workers: int = 1,
         jobs: int = 50,
-        watch: Callable[[Snapshot], None] | None = None,
+        watch: Callable[[StudySnapshot], None] | None = None,
         **search: Any,
     ) -> Ran:
         planned = changed(
@@ -156,16 +156,18 @@ def run(
             resources={"workers": workers, "trials_per_worker": jobs},
         )
         manifest = Manifest.model_construct()  # no job of ours looks at it
-        context = Context(planned, tmp_path, manifest, Tracker("http://store"), "0", "run", "abc")
+        context = StudyContext(
+            planned, tmp_path, manifest, Tracker("http://store"), "0", "run", "abc"
+        )
         ran = Ran(context)
 
-        def show(snapshot: Snapshot, news: list[str]) -> None:
+        def show(snapshot: StudySnapshot, news: list[str]) -> None:
             ran.news.extend(news)
             if watch is not None:
                 watch(snapshot)
 
         with Sender(context.outboxes, context.tracker) as sender:
-            ran.winners = pool.run(context, show, sender)
+            ran.winners = driver.run_jobs(context, show, sender)
         return ran
 
     return run_pool

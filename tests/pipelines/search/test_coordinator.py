@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from pipelines.config import Experiment
+from pipelines.job.job import Job, JobKey
 from pipelines.search.coordinator import WAIT, Coordinator
-from pipelines.search.job import Job, Key
-from pipelines.search.lane import End
+from pipelines.search.trials import JobOutcome
 
 ARCHITECTURES = ("unet", "pspnet", "segnet")
 
 
 def take(coordinator: Coordinator, worker: str = "s/w1") -> Job:
-    job = coordinator.next(worker)
+    job = coordinator.next_job(worker)
     assert isinstance(job, Job)
     return job
 
@@ -22,13 +22,15 @@ def take(coordinator: Coordinator, worker: str = "s/w1") -> Job:
 def end(
     coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "s/w1"
 ) -> None:
-    coordinator.finish(worker, job.key, End(value, reason="" if value is not None else "broken"))
+    coordinator.finish(
+        worker, job.key, JobOutcome(value, reason="" if value is not None else "broken")
+    )
 
 
-def finish(coordinator: Coordinator) -> list[Key]:
+def finish(coordinator: Coordinator) -> list[JobKey]:
     """One worker does all there is, each job scored by its number; return the keys."""
     keys = []
-    while (job := coordinator.next("s/w1")) is not None:
+    while (job := coordinator.next_job("s/w1")) is not None:
         assert isinstance(job, Job)
         end(coordinator, job, 0.1 * (1 + job.key.number))
         keys.append(job.key)
@@ -47,7 +49,7 @@ def test_one_worker_does_every_job_once(coordinator: Coordinator):
         **{(name, "trial"): 3 for name in ARCHITECTURES},
         **{(name, "final"): 2 for name in ARCHITECTURES},
     }
-    assert coordinator.next("s/w1") is None
+    assert coordinator.next_job("s/w1") is None
 
 
 def test_the_lowest_used_budget_comes_first(coordinator: Coordinator):
@@ -69,7 +71,7 @@ def test_a_failed_trial_is_paid_from_its_architectures_own_budget(coordinator: C
         trials.append(job.key)
     assert Counter(key.architecture for key in trials) == dict.fromkeys(ARCHITECTURES, 3)
     assert coordinator.snapshot().counts["pspnet"] == {"fail": 2, "complete": 1}
-    assert coordinator.reasons() == {"unet": [], "pspnet": ["broken"], "segnet": []}
+    assert coordinator.failure_reasons() == {"unet": [], "pspnet": ["broken"], "segnet": []}
 
 
 def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
@@ -79,25 +81,25 @@ def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
         changed(experiment, architectures={"pspnet": None, "segnet": None}), "s"
     )
     jobs = {worker: take(coordinator, worker) for worker in ("s/w1", "s/w2", "s/w3")}
-    assert coordinator.next("s/w4") == WAIT
+    assert coordinator.next_job("s/w4") == WAIT
     for worker, job in jobs.items():
         end(coordinator, job, worker=worker)
     finals = {worker: take(coordinator, worker) for worker in ("s/w1", "s/w2")}
-    assert coordinator.next("s/w3") == WAIT
+    assert coordinator.next_job("s/w3") == WAIT
     end(coordinator, finals["s/w1"], worker="s/w1")
-    assert coordinator.next("s/w1") == WAIT
-    assert coordinator.lose("s/w2") == "unet-final-001"
+    assert coordinator.next_job("s/w1") == WAIT
+    assert coordinator.release("s/w2") == "unet-final-001"
     again = take(coordinator, "s/w3")
     assert (again.key, again.attempt) == (finals["s/w2"].key, 2)
     end(coordinator, again, worker="s/w3")
-    assert [coordinator.next(worker) for worker in ("s/w1", "s/w3")] == [None, None]
+    assert [coordinator.next_job(worker) for worker in ("s/w1", "s/w3")] == [None, None]
 
 
 def test_a_lost_workers_job_goes_to_the_next_that_asks(coordinator: Coordinator):
     job = take(coordinator, "s/w1")
-    assert coordinator.lose("s/w1") == "unet-trial-000"
-    assert coordinator.lose("s/w1") == ""
-    assert coordinator.lose("never seen") == ""
+    assert coordinator.release("s/w1") == "unet-trial-000"
+    assert coordinator.release("s/w1") == ""
+    assert coordinator.release("never seen") == ""
     again = [take(coordinator, worker) for worker in ("s/w2", "s/w3", "s/w4")]
     assert [each.attempt for each in again if each.key == job.key] == [2]
 
@@ -117,10 +119,10 @@ def test_a_coordinator_that_ray_starts_again_goes_on_as_if_nothing_was(
         job = take(Coordinator(experiment, "s"))
         assert take(Coordinator(experiment, "s")) == job
         assert Coordinator(experiment, "s").report("s/w1", job.key, 1, 0.5, 9.0) == "go on"
-        assert Coordinator(experiment, "s").finish("s/w1", job.key, End(0.5))
+        assert Coordinator(experiment, "s").finish("s/w1", job.key, JobOutcome(0.5))
         keys.append(job.key)
     assert len(set(keys)) == 15
-    assert coordinator.next("s/w1") is None
+    assert coordinator.next_job("s/w1") is None
     assert coordinator.snapshot().counts == {name: {"complete": 3} for name in ARCHITECTURES}
 
 
@@ -138,7 +140,7 @@ def test_another_drivers_coordinator_keeps_the_budget(
     snapshot = anew.snapshot()
     assert snapshot.counts == {name: {"complete": 3} for name in ARCHITECTURES}
     assert snapshot.finals == dict.fromkeys(ARCHITECTURES, 2)
-    assert Coordinator(experiment, "u").next("u/w1") is None
+    assert Coordinator(experiment, "u").next_job("u/w1") is None
 
 
 def test_a_doomed_job_is_shown_until_it_is_given_up(experiment: Experiment, changed: Any):
@@ -146,14 +148,14 @@ def test_a_doomed_job_is_shown_until_it_is_given_up(experiment: Experiment, chan
     coordinator = Coordinator(alone, "s")
     job = take(coordinator)
     for _ in range(3):
-        coordinator.lose("s/w1")
+        coordinator.release("s/w1")
         following = take(coordinator)
     assert following.key != job.key
-    ((doomed, reason),) = coordinator.snapshot().doomed
+    ((doomed, reason),) = coordinator.snapshot().jobs_to_fail
     assert doomed.key == job.key
     for _ in range(2):
-        coordinator.give_up(doomed.key, reason)
-    assert coordinator.snapshot().doomed == []
+        coordinator.fail_job(doomed.key, reason)
+    assert coordinator.snapshot().jobs_to_fail == []
     assert coordinator.snapshot().counts["unet"] == {"fail": 1, "running": 1}
 
 
@@ -213,12 +215,12 @@ def test_a_worker_stays_with_what_it_has_compiled_but_not_far_ahead(
     coordinator = Coordinator(longer, "s")
     taken: list[str] = []
     for _ in range(6):
-        job = coordinator.next("s/w1", taken[:1])
+        job = coordinator.next_job("s/w1", taken[:1])
         assert isinstance(job, Job)
         end(coordinator, job)
         taken.append(job.key.architecture)
     assert taken == ["unet", "unet", "unet", "unet", "pspnet", "segnet"]
-    following = coordinator.next("s/w1", ["unet"])  # the others have caught up by one
+    following = coordinator.next_job("s/w1", ["unet"])  # the others have caught up by one
     assert isinstance(following, Job)
     assert following.key.architecture == "unet"
 
@@ -229,7 +231,7 @@ def test_a_search_that_nobody_is_at_comes_before_finals_and_finals_before_compan
     take(coordinator, "s/w1")  # and is at it all the time
     taken: list[tuple[str, str]] = []
     for _ in range(11):
-        job = coordinator.next("s/w2", {name for name, _ in taken})
+        job = coordinator.next_job("s/w2", {name for name, _ in taken})
         assert isinstance(job, Job)
         end(coordinator, job, worker="s/w2")
         taken.append((job.key.architecture, job.key.kind))

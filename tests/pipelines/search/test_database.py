@@ -13,11 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
+from pipelines.job.job import Job
 from pipelines.search import database
 from pipelines.search.coordinator import Coordinator
-from pipelines.search.database import patiently
-from pipelines.search.job import Job
-from pipelines.search.lane import End
+from pipelines.search.database import retry_while_unavailable
+from pipelines.search.trials import JobOutcome
 from tests.infra.postgres import Postgres, running
 
 URL = "postgresql+psycopg://me:secret@127.0.0.1:1/optuna"
@@ -45,12 +45,12 @@ def test_a_server_that_restarts_in_the_middle_costs_nothing_but_time(
     coordinator: Coordinator, postgres: Postgres
 ):
     """It goes away between two calls; the next waits until it is back."""
-    job = coordinator.next("s/w1")
+    job = coordinator.next_job("s/w1")
     assert isinstance(job, Job)
     for again in (
         lambda: coordinator.report("s/w1", job.key, 1, 0.25, 9.0),
-        lambda: coordinator.finish("s/w1", job.key, End(0.25)),
-        lambda: coordinator.next("s/w1"),
+        lambda: coordinator.finish("s/w1", job.key, JobOutcome(0.25)),
+        lambda: coordinator.next_job("s/w1"),
         coordinator.snapshot,
     ):
         postgres.stop()
@@ -65,12 +65,12 @@ def test_a_server_that_restarts_in_the_middle_costs_nothing_but_time(
 def test_a_server_that_stays_away_is_told_without_its_password(
     coordinator: Coordinator, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(database, "PATIENCE", 0.5)
-    coordinator.next("s/w1")
+    monkeypatch.setattr(database, "DATABASE_TIMEOUT", 0.5)
+    coordinator.next_job("s/w1")
     postgres.stop()
     try:
         with pytest.raises(UserError, match="has not answered for 0 s") as raised:
-            coordinator.next("s/w2")
+            coordinator.next_job("s/w2")
     finally:
         postgres.start()
     words = str(raised.value)
@@ -96,7 +96,7 @@ def test_an_address_that_no_waiting_mends_is_told_at_once(
         url = url.replace(old, new)
     coordinator = Coordinator(changed(experiment, tracking={"database": url}), "s")
     with never_waiting(), pytest.raises(UserError, match=words):
-        coordinator.next("s/w1")
+        coordinator.next_job("s/w1")
 
 
 def test_a_full_disk_under_sqlite_is_told_at_once(tmp_path: Any):
@@ -108,11 +108,11 @@ def test_a_full_disk_under_sqlite_is_told_at_once(tmp_path: Any):
         never_waiting(),
         pytest.raises(UserError, match=r"database or disk is full.*make room.*goes on"),
     ):
-        patiently(f"sqlite:///{tmp_path}/optuna.db", fill)
+        retry_while_unavailable(f"sqlite:///{tmp_path}/optuna.db", fill)
 
 
 def test_a_locked_sqlite_is_tried_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(database, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(database, "RETRY_PAUSES", (0.01, 0.01))
     left = [1, 2, 3]
 
     def write() -> str:
@@ -121,7 +121,7 @@ def test_a_locked_sqlite_is_tried_again(tmp_path: Any, monkeypatch: pytest.Monke
             raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
         return "written"
 
-    assert patiently(f"sqlite:///{tmp_path}/optuna.db", write) == "written"
+    assert retry_while_unavailable(f"sqlite:///{tmp_path}/optuna.db", write) == "written"
 
 
 def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
@@ -129,9 +129,9 @@ def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
         raise ValueError("a defect of ours")
 
     with pytest.raises(ValueError, match="a defect of ours"):
-        patiently(URL, fail)
+        retry_while_unavailable(URL, fail)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        patiently(URL, lambda: _raise(OSError(errno.EBADF, os.strerror(errno.EBADF))))
+        retry_while_unavailable(URL, lambda: _raise(OSError(errno.EBADF, os.strerror(errno.EBADF))))
 
 
 @contextmanager

@@ -9,36 +9,42 @@ import optuna
 import pytest
 
 from pipelines.config import Experiment
-from pipelines.search.job import Job
-from pipelines.search.lane import End, Lane
-from pipelines.search.lease import DEATHS, Lease
+from pipelines.job.job import Job
+from pipelines.search.architecture_search import ArchitectureSearch
+from pipelines.search.failure_policy import MAX_DEATHS
+from pipelines.search.leases import Lease
+from pipelines.search.trials import JobOutcome
 
 FIRST, SECOND = "s/worker-1", "s/worker-2"
 GIVEN_UP = "its worker died 3 times in a row before an epoch was done"
 
 
 @pytest.fixture
-def lane(experiment: Experiment, open_lane: Any) -> Lane:
-    opened: Lane = open_lane(experiment, session="s")
+def lane(experiment: Experiment, open_lane: Any) -> ArchitectureSearch:
+    opened: ArchitectureSearch = open_lane(experiment, session="s")
     return opened
 
 
-def take(lane: Lane, worker: str = FIRST) -> Job:
+def take(lane: ArchitectureSearch, worker: str = FIRST) -> Job:
     job = lane.next(worker)
     assert job is not None
     return job
 
 
-def lease_of(lane: Lane, job: Job) -> Lease:
+def lease_of(lane: ArchitectureSearch, job: Job) -> Lease:
     return Lease.of(lane.search.find(job.key.number))
 
 
 def test_a_lease_changes_in_one_step():
     """Killed at any moment, the database holds the lease before or the lease after."""
-    lease = Lease().taken(FIRST, epochs=0)
+    lease = Lease().assigned(FIRST, epochs=0)
     assert (lease.worker, lease.attempt, lease.deaths) == (FIRST, 1, 0)
     assert lease.as_attribute().keys() == set(Lease.__dataclass_fields__)
-    assert (lease.is_held("s"), lease.is_held("ss"), Lease().is_held("s")) == (True, False, False)
+    assert (lease.is_held_in("s"), lease.is_held_in("ss"), Lease().is_held_in("s")) == (
+        True,
+        False,
+        False,
+    )
 
 
 # Each death as (epochs finished by then, is it a fault): the count of deaths in a row after it.
@@ -61,60 +67,60 @@ def test_deaths_are_counted_since_the_last_finished_epoch(
         lease = lease.taken(FIRST, epochs).lost(finished, is_fault=is_fault)
         epochs = finished
         counted.append(lease.deaths)
-        assert bool(lease.doomed) == (lease.deaths >= DEATHS)
+        assert bool(lease.doomed) == (lease.deaths >= MAX_DEATHS)
     assert counted == counts
     assert lease.attempt == len(deaths)
 
 
-def test_a_worker_holds_what_it_was_given(lane: Lane):
+def test_a_worker_holds_what_it_was_given(lane: ArchitectureSearch):
     job = take(lane)
-    assert lane.held(FIRST) == job
-    assert lane.held(SECOND) is None
-    assert lane.finish(FIRST, job.key, End(0.5))
-    assert lane.held(FIRST) is None
+    assert lane.job_of(FIRST) == job
+    assert lane.job_of(SECOND) is None
+    assert lane.finish_by(FIRST, job.key, JobOutcome(0.5))
+    assert lane.job_of(FIRST) is None
 
 
-def test_a_worker_without_the_lease_must_leave_and_ends_nothing(lane: Lane):
+def test_a_worker_without_the_lease_must_leave_and_ends_nothing(lane: ArchitectureSearch):
     """It could not be reached, was held for dead, and comes back."""
     job = take(lane)
-    lane.lose(FIRST, is_fault=True)
+    lane.release(FIRST, is_fault=True)
     again = take(lane, SECOND)
     assert (again.key, again.attempt) == (job.key, 2)
     assert lane.report(FIRST, job.key, 1, 0.9) == "leave"
-    assert not lane.finish(FIRST, job.key, End(0.9))
+    assert not lane.finish_by(FIRST, job.key, JobOutcome(0.9))
     assert lane.report(SECOND, job.key, 1, 0.1) == "go on"
     assert lane.search.find(0).intermediate_values == {1: 0.1}
-    assert lane.finish(SECOND, job.key, End(0.1))
+    assert lane.finish_by(SECOND, job.key, JobOutcome(0.1))
     assert lane.search.find(0).value == 0.1
 
 
-def test_calls_made_twice_change_nothing_the_second_time(lane: Lane):
+def test_calls_made_twice_change_nothing_the_second_time(lane: ArchitectureSearch):
     """Ray calls again what it had called when the coordinator died."""
     job = take(lane)
     for _ in range(2):
         assert lane.report(FIRST, job.key, 1, 0.2) == "go on"
     for _ in range(2):
-        assert lane.finish(FIRST, job.key, End(0.2))
+        assert lane.finish_by(FIRST, job.key, JobOutcome(0.2))
     assert lane.report(FIRST, job.key, 2, 0.2) == "leave"
     second = take(lane)
-    assert lane.lose(FIRST, is_fault=True) == second.key
-    assert lane.lose(FIRST, is_fault=True) is None
+    assert lane.release(FIRST, is_fault=True) == second.key
+    assert lane.release(FIRST, is_fault=True) is None
     assert lease_of(lane, second).deaths == 1
 
 
 def test_a_coordinator_of_the_same_session_leaves_jobs_with_their_workers(
-    lane: Lane, experiment: Experiment, open_lane: Any
+    lane: ArchitectureSearch, experiment: Experiment, open_lane: Any
 ):
     job = take(lane)
     again = open_lane(experiment, session="s")
     assert again.held(FIRST) == job
     assert take(again, SECOND).key != job.key
     assert again.report(FIRST, job.key, 1, 0.4) == "go on"
-    assert [each.key.number for each, _ in again.at_work()] == [0, 1]
+    assert [each.key.number for each, _ in again.running_jobs()] == [0, 1]
 
 
 def test_jobs_of_a_driver_that_is_gone_are_handed_out_and_not_blamed(
-    lane: Lane, experiment: Experiment, open_lane: Any
+    lane: ArchitectureSearch, experiment: Experiment, open_lane: Any
 ):
     job = take(lane)
     for attempt in range(2, 7):
@@ -122,55 +128,55 @@ def test_jobs_of_a_driver_that_is_gone_are_handed_out_and_not_blamed(
         again = take(lane, f"{lane.session}/worker-1")
         assert (again.key, again.attempt) == (job.key, attempt)
     assert lease_of(lane, job).deaths == 0
-    assert not lane.doomed()
+    assert not lane.jobs_to_fail()
 
 
-def test_a_job_that_kills_its_workers_without_progress_is_given_up(lane: Lane):
+def test_a_job_that_kills_its_workers_without_progress_is_given_up(lane: ArchitectureSearch):
     job = take(lane)
     for attempt in (2, 3):
-        lane.lose(FIRST, is_fault=True)
+        lane.release(FIRST, is_fault=True)
         assert take(lane).attempt == attempt
-    lane.lose(FIRST, is_fault=True)
+    lane.release(FIRST, is_fault=True)
     assert take(lane, SECOND).key.number == 1  # and the search goes on
-    assert lane.doomed() == [(replace(job, attempt=3), GIVEN_UP)]
-    lane.end(job.key, End(None, reason=GIVEN_UP))
-    assert not lane.doomed()
+    assert lane.jobs_to_fail() == [(replace(job, attempt=3), GIVEN_UP)]
+    lane.end(job.key, JobOutcome(None, reason=GIVEN_UP))
+    assert not lane.jobs_to_fail()
     assert lane.search.count() == {"fail": 1, "running": 1}
-    assert lane.reasons() == [GIVEN_UP]
+    assert lane.failure_reasons() == [GIVEN_UP]
 
 
 def test_a_doomed_job_that_was_not_ended_is_left_to_the_next_driver(
-    lane: Lane, experiment: Experiment, open_lane: Any
+    lane: ArchitectureSearch, experiment: Experiment, open_lane: Any
 ):
     job = take(lane)
-    for _ in range(DEATHS):
-        lane.lose(FIRST, is_fault=True)
+    for _ in range(MAX_DEATHS):
+        lane.release(FIRST, is_fault=True)
         following = lane.next(FIRST)
     assert following.key.number == 1
     ((doomed, reason),) = open_lane(experiment).doomed()
     assert (doomed.key, reason) == (job.key, GIVEN_UP)
 
 
-def test_a_job_that_makes_progress_is_never_given_up(lane: Lane):
+def test_a_job_that_makes_progress_is_never_given_up(lane: ArchitectureSearch):
     """Five machines die under it; each has finished an epoch."""
     job = take(lane)
     for epoch in range(1, 6):
         assert lane.report(FIRST, job.key, epoch, 0.1 * epoch) == "go on"
-        lane.lose(FIRST, is_fault=True)
+        lane.release(FIRST, is_fault=True)
         again = take(lane)
         assert (again.key, again.attempt) == (job.key, epoch + 1)
-    assert not lane.doomed()
+    assert not lane.jobs_to_fail()
 
 
 def test_running_finals_stay_with_their_workers_too(
-    lane: Lane, experiment: Experiment, open_lane: Any
+    lane: ArchitectureSearch, experiment: Experiment, open_lane: Any
 ):
     for _ in range(3):
-        lane.finish(FIRST, take(lane).key, End(0.5))
+        lane.finish_by(FIRST, take(lane).key, JobOutcome(0.5))
     final = take(lane)
     again = open_lane(experiment, session="s")
     assert again.held(FIRST) == final
-    assert again.lose(FIRST, is_fault=True) == final.key
+    assert again.release(FIRST, is_fault=True) == final.key
     assert take(again, SECOND).key == final.key
 
 
@@ -183,7 +189,7 @@ def test_a_trial_half_asked_for_gets_the_settings_it_would_have_had(
     for each in (lane, other):
         for value in (0.2, 0.4):
             job = take(each, "w")
-            each.end(job.key, End(value))
+            each.end(job.key, JobOutcome(value))
     undisturbed = take(other)
     with die_asking(dies_at), pytest.raises(KeyboardInterrupt):
         lane.next("w")
@@ -213,7 +219,7 @@ def die_asking(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         with monkeypatch.context() as patch:
             patch.setattr(optuna.storages._CachedStorage, "set_trial_param", store)
-            patch.setattr(Lane, "_hand_out", interrupt)
+            patch.setattr(ArchitectureSearch, "_assign", interrupt)
             yield
 
     return patched

@@ -14,13 +14,13 @@ import pytest
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.search.locks import HeldElsewhereError, only_driver, only_worker
+from pipelines.search.leases import LockHeldError, job_lock, study_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from pipelines.config import Experiment
-from pipelines.search.locks import only_driver, only_worker
+from pipelines.search.leases import study_lock, job_lock
 what, where = sys.argv[1:]
 held = only_worker(Path(where)) if what == "job" else only_driver(
     Experiment(name="fake", storage=Path(where))
@@ -54,8 +54,8 @@ def test_a_second_driver_is_refused_and_told_who_has_the_study(tmp_path: Path, h
     experiment = Experiment(name="fake", storage=tmp_path)
     first = hold("study", tmp_path)
     with pytest.raises(UserError, match=f"is being run already, by process {first.pid} on "):
-        only_driver(experiment).__enter__()
-    with only_driver(experiment.model_copy(update={"name": "other"})):
+        study_lock(experiment).__enter__()
+    with study_lock(experiment.model_copy(update={"name": "other"})):
         pass  # another study on the same storage
 
 
@@ -64,7 +64,7 @@ def test_a_study_whose_driver_was_killed_is_free(tmp_path: Path, hold: Hold):
     first.send_signal(signal.SIGKILL)
     first.wait()
     (path,) = (tmp_path / "locks").iterdir()  # the file is left, the lock is not
-    with only_driver(Experiment(name="fake", storage=tmp_path)):
+    with study_lock(Experiment(name="fake", storage=tmp_path)):
         assert path.read_text().startswith(f"process {os.getpid()} on ")
     assert not path.exists()
 
@@ -72,7 +72,7 @@ def test_a_study_whose_driver_was_killed_is_free(tmp_path: Path, hold: Hold):
 def test_a_study_is_free_again_after_an_error(tmp_path: Path):
     experiment = Experiment(name="fake", storage=tmp_path)
     for _ in range(2):
-        with pytest.raises(ValueError, match="no"), only_driver(experiment):
+        with pytest.raises(ValueError, match="no"), study_lock(experiment):
             raise ValueError("no")
 
 
@@ -86,7 +86,7 @@ def test_a_job_held_by_a_dying_worker_is_waited_for(tmp_path: Path, hold: Hold):
 
     dying = threading.Thread(target=die)
     dying.start()
-    with only_worker(path, patience=60):
+    with job_lock(path, patience=60):
         assert zombie.poll() is not None
     dying.join()
     assert not path.exists()
@@ -96,7 +96,7 @@ def test_a_job_that_stays_held_is_left_alone(tmp_path: Path, hold: Hold):
     path = tmp_path / "unet-trial-000.lock"
     zombie = hold("job", path)
     words = f"unet-trial-000 is still held by process {zombie.pid} on .* after 0 s"
-    with pytest.raises(HeldElsewhereError, match=words), only_worker(path, patience=0.1):
+    with pytest.raises(LockHeldError, match=words), job_lock(path, patience=0.1):
         pass
 
 
@@ -106,7 +106,7 @@ def test_one_after_the_other_never_two_at_once(tmp_path: Path):
 
     def work() -> None:
         for _ in range(10):
-            with only_worker(path):
+            with job_lock(path):
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()

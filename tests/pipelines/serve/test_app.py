@@ -10,14 +10,20 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from faceseg.classes import LAPA
-from faceseg.labelling import label_maps
-from faceseg.predictor import load
-from pipelines.serve import app, models, service
-from pipelines.serve.models import Model, Source
-from pipelines.serve.service import Service
-from pipelines.serve.settings import Settings
-from tests.pipelines.serve.photos import bad_bodies, decoded, encoded, network, red_and_blue
+from faceseg.data.classes import LAPA
+from faceseg.inference.label_maps import label_maps
+from faceseg.inference.predictor import load
+from pipelines.serve import app, served_model, service
+from pipelines.serve.served_model import LoadedModel, ModelSource
+from pipelines.serve.service import LabellingService
+from pipelines.serve.settings import ServeSettings
+from tests.pipelines.serve.sample_photographs import (
+    bad_bodies,
+    decoded,
+    encoded,
+    network,
+    red_and_blue,
+)
 
 PHOTO = encoded(red_and_blue())
 
@@ -37,10 +43,10 @@ class Registry:
             raise ConnectionError("no route to MLflow")
         return self.address
 
-    def load(self, address: str) -> Model:
+    def load(self, address: str) -> LoadedModel:
         self.loads += 1
         number = address.rpartition("/")[2]
-        return Model(address, load(self.folder / f"{number}.keras"))
+        return LoadedModel(address, load(self.folder / f"{number}.keras"))
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +64,17 @@ def registry(folder: Path) -> Registry:
     return Registry("models:/served/1", folder)
 
 
-def serving(registry: Registry, **settings: object) -> Service:
-    return Service(Settings(model="models:/served@champion", **settings), registry, "alone")
+def serving(registry: Registry, **settings: object) -> LabellingService:
+    return LabellingService(
+        ServeSettings(model="models:/served@champion", **settings), registry, "alone"
+    )
 
 
-def client_of(running: Service, token: str | None = None) -> TestClient:
+def client_of(running: LabellingService, token: str | None = None) -> TestClient:
     async def gather() -> dict[str, list]:
-        return {"alone": running.meters.samples()}
+        return {"alone": running.metrics.samples()}
 
-    return TestClient(app.create(running, token, gather))
+    return TestClient(app.create_app(running, token, gather))
 
 
 @pytest.fixture
@@ -139,10 +147,9 @@ def test_a_body_of_unknown_length_is_read_to_the_limit_and_no_further(registry: 
         for chunk in endless():
             yield chunk
 
-    from pipelines.serve.intake import read_body
-    from pipelines.serve.problems import Problem
+    from pipelines.serve.requests import HttpProblem, read_body
 
-    with pytest.raises(Problem, match="at most 5,000") as refused:
+    with pytest.raises(HttpProblem, match="at most 5,000") as refused:
         asyncio.run(read_body({}, chunks(), 5000))
     assert refused.value.status == 413
     assert sent == 6
@@ -207,16 +214,16 @@ def test_metrics_count_by_status_and_name_the_model(client: TestClient):
 
 
 @pytest.fixture
-def stuck(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def stuck(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabellingService]:
     """A service whose network does not answer."""
-    monkeypatch.setattr(service, "WAITING", 2)
+    monkeypatch.setattr(service, "MAX_WAITING_REQUESTS", 2)
     running, go = serving(registry, timeout=1.0), threading.Event()
-    monkeypatch.setattr(running.models.current.predictor, "logits", lambda _: go.wait(60))
+    monkeypatch.setattr(running.served_model.current.predictor, "logits", lambda _: go.wait(60))
     yield running
     go.set()
 
 
-def test_what_takes_too_long_is_given_up(stuck: Service):
+def test_what_takes_too_long_is_given_up(stuck: LabellingService):
     with client_of(stuck) as client:
         answer = client.post("/v1/predict", content=PHOTO)
         assert answer.status_code == 504
@@ -224,12 +231,12 @@ def test_what_takes_too_long_is_given_up(stuck: Service):
         assert client.get("/healthz").status_code == 200
 
 
-def test_who_finds_no_place_is_told_to_come_again(stuck: Service):
-    with client_of(stuck) as client, stuck.place(), stuck.place():
+def test_who_finds_no_place_is_told_to_come_again(stuck: LabellingService):
+    with client_of(stuck) as client, stuck.admit_request(), stuck.admit_request():
         answer = client.post("/v1/predict", content=PHOTO)
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
-    assert stuck.held == 0
+    assert stuck.waiting_requests == 0
 
 
 def test_a_network_that_fails_is_our_failure_and_then_the_replica_is_ill(
@@ -239,62 +246,64 @@ def test_a_network_that_fails_is_our_failure_and_then_the_replica_is_ill(
         raise RuntimeError("the card fell off the bus")
 
     running = serving(registry)
-    monkeypatch.setattr(running.models.current.predictor, "logits", broken)
+    monkeypatch.setattr(running.served_model.current.predictor, "logits", broken)
     with client_of(running) as client:
         for _ in range(3):
-            running.check()
+            running.check_health()
             answer = client.post("/v1/predict", content=PHOTO)
             assert answer.status_code == 500
             assert "card" not in answer.text
     with pytest.raises(RuntimeError, match="3 batches"):
-        running.check()
+        running.check_health()
 
 
 def test_another_version_takes_over_and_requests_prepared_before_keep_theirs(registry: Registry):
     running = serving(registry)
-    before = running._prepare(running.models.current, PHOTO, False)
+    before = running._prepare(running.served_model.current, PHOTO, False)
     registry.address = "models:/served/2"
-    running.models.look()
-    after = running._prepare(running.models.current, PHOTO, False)
+    running.served_model.refresh()
+    after = running._prepare(running.served_model.current, PHOTO, False)
     mixed = running._through_network([before, after, before])
     assert [int(each[16, 4].argmax()) for each in mixed] == [1, 6, 1]
-    assert running.models.current.version == "2"
+    assert running.served_model.current.version == "2"
     looked = registry.loads
-    running.models.look()
+    running.served_model.refresh()
     assert registry.loads == looked
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_old_one(registry: Registry):
     clock = [0.0]
     found: list[str] = []
-    follower = models.Models(registry, lambda each: found.append(each.version), lambda: clock[0])
+    follower = served_model.ServedModel(
+        registry, lambda each: found.append(each.version), lambda: clock[0]
+    )
     registry.address = "models:/served/3"
-    follower.look()
+    follower.refresh()
     assert "models:/served/3 cannot be loaded" in follower.trouble
-    follower.look()
+    follower.refresh()
     assert registry.loads == 2  # not every few seconds
-    clock[0] = models.PATIENCE + 1
-    follower.look()
+    clock[0] = served_model.RETRY_AFTER + 1
+    follower.refresh()
     assert registry.loads == 3
     assert follower.current.version == "1"
     registry.address = "models:/served/2"
-    follower.look()
+    follower.refresh()
     assert (follower.current.version, follower.trouble) == ("2", "")
     assert found == ["1", "2"]
 
 
 def test_a_registry_that_is_away_changes_nothing(registry: Registry):
-    follower = models.Models(registry, lambda _: None)
+    follower = served_model.ServedModel(registry, lambda _: None)
     registry.away = True
-    follower.look()
+    follower.refresh()
     assert "no route to MLflow" in follower.trouble
     assert follower.current.version == "1"
     registry.away = False
-    follower.look()
+    follower.refresh()
     assert follower.trouble == ""
 
 
 def test_a_fixed_address_is_no_alias():
-    assert Source("models:/faceseg@champion", "sqlite:///x.db").moves
-    assert not Source("models:/faceseg/3", "sqlite:///x.db").moves
-    assert not Source("best.keras", "").moves
+    assert ModelSource("models:/faceseg@champion", "sqlite:///x.db").is_alias
+    assert not ModelSource("models:/faceseg/3", "sqlite:///x.db").is_alias
+    assert not ModelSource("best.keras", "").is_alias

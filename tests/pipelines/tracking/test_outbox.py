@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipelines.tracking import Outbox, RunInfo, Sender, Tracker, delivery, outbox, sender
-from pipelines.tracking.machine import machine_watched
+from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker, delivery, outbox, sender
+from pipelines.tracking.system_metrics import log_system_metrics
 
 DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
 
@@ -17,13 +17,13 @@ DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
 @pytest.fixture
 def box(experiment_id: str, tmp_path: Path) -> Outbox:
     identity = {"study": tmp_path.name, "kind": "trial", "architecture": "unet", "trial": "0"}
-    info = RunInfo(experiment_id, "unet-trial-000", identity, "A trial.")
+    info = RunIdentity(experiment_id, "unet-trial-000", identity, "A trial.")
     return Outbox(tmp_path / "outbox" / "unet-trial-000", info)
 
 
 def send(tracker: Tracker, box: Outbox) -> None:
     with Sender(box.folder.parent, tracker) as sending:
-        assert sending.drain(30), sending.waiting()
+        assert sending.drain(30), sending.status()
 
 
 def run_of(tracker: Tracker, box: Outbox):
@@ -47,7 +47,7 @@ def test_all_that_a_run_says_arrives(tracker: Tracker, box: Outbox, tmp_path: Pa
     box.once({"best/val_iou": 0.5}, at=1002.0)
     box.tags(state="complete")
     box.end("FINISHED")
-    assert len(outbox.records(box.folder)) == 8
+    assert len(outbox.record_paths(box.folder)) == 8
     send(tracker, box)
     run = run_of(tracker, box)
     assert run.info.status == "FINISHED"
@@ -105,7 +105,7 @@ def test_what_mlflow_will_never_take_is_set_aside_with_the_reason(tracker: Track
     box.metrics({"val/iou": 0.2}, 1)
     with Sender(box.folder.parent, tracker) as sending:
         assert sending.drain(30)
-        assert sending.waiting().refused == 1
+        assert sending.status().refused == 1
     assert run_of(tracker, box).data.metrics == {"val/iou": 0.2}
     (reason,) = box.folder.glob("*.reason")
     assert "epochs" in reason.read_text()
@@ -116,12 +116,12 @@ def test_what_has_arrived_leaves_nothing_behind(tracker: Tracker, box: Outbox):
     box.metrics({"val/iou": 0.2}, 1)
     with Sender(root, tracker) as sending:
         assert sending.drain(30)
-        sending.clear()
+        sending.remove_empty_outboxes()
         assert not root.exists()
         box.params({"epochs": 2})
         box.params({"epochs": 3})
         assert sending.drain(30)
-        sending.clear()
+        sending.remove_empty_outboxes()
         assert len(list(box.folder.glob("*.refused"))) == 1
 
 
@@ -171,17 +171,17 @@ def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, unwell
     box.metrics({"val/iou": 0.2}, 1)
     with Sender(box.folder.parent, Tracker(unwell)) as sending:
         assert not sending.drain(2)
-        waiting = sending.waiting()
+        waiting = sending.status()
     assert (waiting.records, waiting.runs) == (1, 1)
     assert waiting.since is not None
     assert "502" in waiting.error
-    assert len(outbox.records(box.folder)) == 1
+    assert len(outbox.record_paths(box.folder)) == 1
 
 
 def test_the_machine_is_watched_through_the_outbox(box: Outbox):
-    with machine_watched(box, interval=0.05):
+    with log_system_metrics(box, interval=0.05):
         threading.Event().wait(0.4)
-    said = [outbox.read(path) for path in outbox.records(box.folder)]
+    said = [outbox.read_record(path) for path in outbox.record_paths(box.folder)]
     assert said
     assert {each.content["step"] for each in said} == {None}
     assert "system/cpu_utilization_percentage" in said[0].content["values"]

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceseg.classes import IGNORE, LAPA
+from faceseg.data.classes import IGNORE, LAPA
 from faceseg.errors import UserError
-from faceseg.robustness.geometry import KINDS, moves, neutral, severities
-from faceseg.robustness.geometry.framing import less_detail, zoomed_in, zoomed_out
-from faceseg.robustness.geometry.turning import mirrored, rolled, shifted
+from faceseg.robustness.geometry import KINDS, moves_for, neutral, severities
+from faceseg.robustness.geometry.moves import (
+    less_detail,
+    mirrored,
+    rolled,
+    shifted,
+    zoomed_in,
+    zoomed_out,
+)
 
 Labels = NDArray[np.uint8]
 
@@ -41,7 +47,7 @@ PINNED = {
 def test_the_labels_of_geo_v1_are_these(kind: str, start: str, face: Callable[..., Labels]) -> None:
     digest = hashlib.sha256()
     for name, labels in (("a", face(128)), ("b", face(64, tilt=True)[:50])):
-        for move in moves(labels, name, kind, LAPA):
+        for move in moves_for(labels, name, kind, LAPA):
             digest.update(move.labels(labels).tobytes())
     assert digest.hexdigest()[:16] == start
 
@@ -118,7 +124,7 @@ def test_detail_is_counted_against_one_side_for_all() -> None:
 @pytest.mark.parametrize("rows", [128, 97])
 def test_labels_stay_on_the_picture(kind: str, rows: int, face: Callable[..., Labels]) -> None:
     labels = np.isin(face(128)[:rows], LAPA.face).astype(np.uint8)
-    for move in moves(labels, "a", kind, LAPA):
+    for move in moves_for(labels, "a", kind, LAPA):
         moved, shown = move.labels(labels), move.image(labels[..., None].repeat(3, 2) * 255)
         assert shown.shape == (*labels.shape, 3)
         scored = moved != IGNORE
@@ -131,24 +137,25 @@ def test_labels_stay_on_the_picture(kind: str, rows: int, face: Callable[..., La
 
 def test_less_detail_keeps_the_labels(face: Callable[..., Labels]) -> None:
     labels = face(64)
-    assert all(move.labels(labels) is labels for move in moves(labels, "a", "resolution", LAPA))
+    assert all(move.labels(labels) is labels for move in moves_for(labels, "a", "resolution", LAPA))
 
 
 def test_sides_and_diagonals_are_drawn_for_each_image(face: Callable[..., Labels]) -> None:
     labels = face(64)
     for kind, ways in (("roll", 2), ("shift", 4)):
         found = {
-            moves(labels, name, kind, LAPA)[-1].labels(labels).tobytes() for name in "abcdefghijkl"
+            moves_for(labels, name, kind, LAPA)[-1].labels(labels).tobytes()
+            for name in "abcdefghijkl"
         }
         assert len(found) == ways
-        again = moves(labels, "a", kind, LAPA)[-1].labels(labels).tobytes()
+        again = moves_for(labels, "a", kind, LAPA)[-1].labels(labels).tobytes()
         assert again in found
 
 
 def test_a_picture_without_a_face_turns_about_its_middle() -> None:
     labels = np.zeros((65, 65), np.uint8)
     labels[32, 32] = 10
-    for move in moves(labels, "a", "roll", LAPA):
+    for move in moves_for(labels, "a", "roll", LAPA):
         assert move.labels(labels)[32, 32] == 10
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from faceseg.classes import LAPA
+from faceseg.data.classes import LAPA
 from faceseg.errors import UserError
 from faceseg.robustness.occlusion import KINDS, kinds_for, severities
-from faceseg.robustness.occlusion.kinds import drawing
+from faceseg.robustness.occlusion.kinds import draw_function
 
 
 def test_the_protocol_has_seven_kinds_and_lapa_has_them_all() -> None:
@@ -23,7 +23,7 @@ def test_a_kind_is_left_out_where_its_part_is_missing(
     poorer = LAPA.model_copy(update=change)
     assert set(KINDS) - set(kinds_for(poorer)) == {kind}
     with pytest.raises(UserError, match=f"class set with {role}"):
-        drawing(kind, poorer)
+        draw_function(kind, poorer)
 
 
 def test_shares_and_steps() -> None:

@@ -1,0 +1,195 @@
+"""LaPa's layout: `{train,val,test}/{images,labels,landmarks}`, paired by stem.
+
+`images/a.jpg` belongs to `labels/a.png`, never the third image to the third label. Landmarks
+are read for the pose alone, and may be missing: some files are known to be wrong, and the
+masks hold what is needed.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.images import read_image, read_labels
+from faceseg.data.landmarks import landmarks_match_mask, read_landmarks, yaw_degrees
+from faceseg.data.problems import BadFile, check_pair
+from faceseg.data.source import Facts, Pair
+from faceseg.errors import UserError
+
+SPLITS = ("train", "val", "test")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+# Images of other kinds are told of, not passed over; what is no image at all is passed over.
+_OTHER_IMAGES = frozenset({".bmp", ".gif", ".heic", ".jfif", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """The files of one stem. A sound pair has exactly one image and one label file.
+
+    `landmarks` is None in a split that has no landmarks at all.
+    """
+
+    id: str
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...]
+    landmarks: Path | None
+    root: Path
+    classes: ClassSet
+
+    def read(self) -> Pair:
+        """Return the image (H, W, 3) and its labels (H, W). Raises BadFile."""
+        try:
+            image_file = self._only(self.images, "image", self.labels)
+            label_file = self._only(self.labels, "label", self.images)
+            image, labels = read_image(image_file), read_labels(label_file, self.classes)
+            check_pair(image, labels, self.classes, str(label_file))
+        except BadFile as bad:
+            raise BadFile(self._relative(bad.file), bad.wrong, bad.expected) from bad
+        return image, labels
+
+    def facts(self, labels: NDArray[np.uint8]) -> Facts:
+        """Return `yaw_degrees` from the landmarks, or `landmarks`: what is wrong with them."""
+        if self.landmarks is None:
+            return {}
+        try:
+            points = read_landmarks(self.landmarks)
+        except BadFile as bad:
+            return {"landmarks": bad.wrong}
+        if not landmarks_match_mask(points, labels, self.classes):
+            return {"landmarks": "not where the mask has the face"}
+        return {"yaw_degrees": yaw_degrees(points)}
+
+    def _only(self, files: tuple[Path, ...], kind: str, others: tuple[Path, ...]) -> Path:
+        expected = f"one {kind} file (JPEG or PNG) of the same stem"
+        if not files:
+            raise BadFile(others[0], f"has no {kind}", expected)
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise BadFile(files[0], f"{len(files)} {kind} files share a stem ({names})", expected)
+        if files[0].suffix.lower() not in SUFFIXES:
+            raise BadFile(files[0], f"a {files[0].suffix} file", expected)
+        return files[0]
+
+    def _relative(self, file: str) -> str:
+        path = Path(file)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else file
+
+
+class LapaFolder:
+    """A folder in LaPa's layout as a source. What is wrong with single files shows on reading.
+
+    `labels_folder` is the folder in each split that holds the labels of `classes`.
+    Raises UserError if the folder or a split is not there, or holds no images.
+    """
+
+    def __init__(
+        self, path: str | Path, labels_folder: str = "labels", classes: ClassSet = LAPA
+    ) -> None:
+        self.path = Path(path)
+        self.classes = classes
+        self.labels_folder = labels_folder
+        _check_folders(self.path, labels_folder)
+        self._items = {split: self._pair(split) for split in SPLITS}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """'train', 'val' and 'test'."""
+        return SPLITS
+
+    def items(self, split: str) -> Sequence[FilePair]:
+        """Return the pairs of a split in the order of their stems."""
+        return self._items[split]
+
+    def identity(self) -> Mapping[str, JsonValue]:
+        """Return a digest of names, sizes and times of change; the folder's place is left out."""
+        digest = blake2b(digest_size=16)
+        count = total = 0
+        for pair in (pair for split in SPLITS for pair in self._items[split]):
+            for file in _existing(pair):
+                status = file.stat()
+                name = file.relative_to(self.path).as_posix()
+                digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                count += 1
+                total += status.st_size
+        return {
+            "kind": "directory",
+            "labels_folder": self.labels_folder,
+            "files": count,
+            "bytes": total,
+            "digest": digest.hexdigest(),
+        }
+
+    def _pair(self, split: str) -> tuple[FilePair, ...]:
+        images = _by_stem(self.path / split / "images")
+        labels = _by_stem(self.path / split / self.labels_folder)
+        if not images:
+            raise UserError(
+                f"{self.path / split / 'images'} holds no JPEG or PNG image; "
+                f"found: {_contents(self.path / split / 'images')}"
+            )
+        folder = self.path / split / "landmarks"
+        has_landmarks = any(folder.glob("*.txt"))
+        return tuple(
+            FilePair(
+                stem,
+                images.get(stem, ()),
+                labels.get(stem, ()),
+                folder / f"{stem}.txt" if has_landmarks else None,
+                self.path,
+                self.classes,
+            )
+            for stem in sorted(images.keys() | labels.keys())
+        )
+
+
+def _existing(pair: FilePair) -> list[Path]:
+    """Return the files of a pair; its landmarks may be missing."""
+    landmarks = pair.landmarks
+    found = [] if landmarks is None or not landmarks.is_file() else [landmarks]
+    return [*pair.images, *pair.labels, *found]
+
+
+def _by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
+    files: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(folder.iterdir()):
+        is_image = file.suffix.lower() in SUFFIXES | _OTHER_IMAGES
+        if is_image and not file.name.startswith(".") and file.is_file():
+            files[file.stem].append(file)
+    return {stem: tuple(found) for stem, found in files.items()}
+
+
+def _check_folders(path: Path, labels_folder: str) -> None:
+    """Raise UserError, saying what was found, unless every folder of the layout is there."""
+    expected = f"expected {path}/{{{','.join(SPLITS)}}}/{{images,{labels_folder}}}"
+    if not path.is_dir():
+        kind = "is a file" if path.exists() else "does not exist"
+        raise UserError(f"the data folder {path} {kind}; {expected}")
+    for split in SPLITS:
+        for folder in (path / split, path / split / "images", path / split / labels_folder):
+            if folder.is_dir():
+                continue
+            message = f"{folder.relative_to(path)}/ is missing in {path}; {expected}; "
+            message += f"{folder.parent} holds: {_contents(folder.parent)}"
+            raise UserError(message + _hint(path))
+
+
+def _hint(path: Path) -> str:
+    """Point at a folder inside `path` that does have the splits, as LaPa's archive has one."""
+    for inner in sorted(path.glob("*/")) + sorted(path.glob("*/*/")):
+        if all((inner / split / "images").is_dir() for split in SPLITS):
+            return f". Did you mean {inner}?"
+    return ""
+
+
+def _contents(folder: Path, shown: int = 6) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

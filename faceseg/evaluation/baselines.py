@@ -1,0 +1,49 @@
+"""Predictors that do not look: what every robustness summary must tell from a network."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.data.classes import ClassSet
+from faceseg.data.split import Split
+from faceseg.inference.predictor import Predictor, original_size_logits
+from faceseg.metrics.confusion_matrix import confusion, scores
+
+Labels = NDArray[np.uint8]
+
+
+class _ConstantNetwork:
+    """Stands in for a network: the same labels (h, w) for every image."""
+
+    def __init__(self, labels: Labels, classes: int) -> None:
+        self.input_shape = (None, *labels.shape, 3)
+        self._logits = np.eye(classes, dtype=np.float32)[labels]
+
+    def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.broadcast_to(self._logits, (len(images), *self._logits.shape))
+
+
+def constant_background(grid: tuple[int, int], classes: ClassSet) -> Predictor:
+    """Return the predictor that finds background everywhere."""
+    return Predictor(_ConstantNetwork(np.zeros(grid, np.uint8), len(classes)), classes)
+
+
+def mean_label_map(labels: NDArray[np.uint8], classes: ClassSet) -> Predictor:
+    """Return the predictor that answers with the commonest class of each pixel.
+
+    labels: (N, h, w), those of the training images; the lowest id of equals is taken.
+    """
+    found = np.stack([np.count_nonzero(labels == each, axis=0) for each in range(len(classes))])
+    return Predictor(_ConstantNetwork(found.argmax(axis=0).astype(np.uint8), len(classes)), classes)
+
+
+def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
+    """Return the mean foreground IoU of the first `limit` images as they are.
+
+    Of the mean label map it is the `blind` of the summaries.
+    """
+    classes = predictor.classes
+    total = np.zeros((len(classes), len(classes)), np.int64)
+    cases = (split.original(index) for index in range(min(limit, len(split))))
+    for truth, logits in original_size_logits(predictor, cases):
+        total += confusion(truth, np.argmax(logits, axis=-1).astype(np.uint8), len(classes))
+    return scores(total, classes)["iou"]

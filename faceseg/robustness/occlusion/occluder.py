@@ -1,0 +1,131 @@
+"""What an occluder is drawn from (a scene) and what drawing it once yields (a shape)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.data.classes import ClassSet
+
+Image = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Colour = tuple[int, int, int]
+Painter = Callable[[Image, Mask], Image]
+
+NEVER = 2**31 - 1  # the growth of a pixel that no scale covers
+
+
+@dataclass(frozen=True)
+class BoundingBox:
+    """A box in pixels: its upper left corner and its sides."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class OccluderInput:
+    """One labelled image, RGB (H, W, 3) and ids (H, W), and the draws for its occluder.
+
+    Masks may depend on the labels and the draws, never on the image's colours, which are
+    for painting. There must be face pixels.
+    """
+
+    image: Image
+    labels: Labels
+    classes: ClassSet
+    generator: np.random.Generator
+
+    @cached_property
+    def face(self) -> Mask:
+        """Say where the face is (hair is not), shape (H, W)."""
+        return mask_of_ids(self.labels, self.classes.face)
+
+    @cached_property
+    def box(self) -> BoundingBox:
+        """Return the box of the face, its outermost 1 % on each side left out."""
+        top, bottom = _middle(self.face.sum(axis=1))
+        left, right = _middle(self.face.sum(axis=0))
+        return BoundingBox(top, left, bottom - top + 1, right - left + 1)
+
+    def face_pixel(self) -> tuple[float, float]:
+        """Draw a point (x, y) in a face pixel, each pixel being equally likely."""
+        places = np.flatnonzero(self.face)
+        row, column = divmod(int(places[self.generator.integers(len(places))]), self.face.shape[1])
+        across, down = self.generator.uniform(-0.5, 0.5, 2)
+        return column + float(across), row + float(down)
+
+    def colour_of(self, ids: tuple[int, ...], otherwise: Colour) -> NDArray[np.float64]:
+        """Return the median RGB (3,) of the pixels of these ids, if there are any."""
+        pixels = self.image[mask_of_ids(self.labels, ids)]
+        if len(pixels) == 0:
+            return np.array(otherwise, np.float64)
+        return np.asarray(np.median(pixels, axis=0), np.float64)
+
+
+@dataclass(frozen=True)
+class Occluder:
+    """An occluder with every random choice made; only its scale is open.
+
+    `growth` (H, W) int32 is the scale at which each pixel becomes covered, so that masks
+    of growing scale contain each other by construction. `paint` draws the occluder into a
+    copy of an image, in the mask only. `label` is what covered pixels are then: an id, or
+    None for an occluder one sees through.
+    """
+
+    growth: NDArray[np.int32]
+    paint: Painter
+    label: int | None = 0
+
+    def mask(self, scale: int) -> Mask:
+        """Say which pixels are covered at this scale, shape (H, W)."""
+        return self.growth <= scale
+
+
+def mask_of_ids(labels: Labels, ids: tuple[int, ...]) -> Mask:
+    """Say where labels (H, W) hold one of these ids."""
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = 1
+    return np.asarray(cv2.LUT(labels, table), np.uint8).view(np.bool_)
+
+
+def texture_painter(texture: Image) -> Painter:
+    """Return the paint that shows this texture (H, W, 3) through the mask."""
+
+    def paint(image: Image, mask: Mask) -> Image:
+        return overlay(image.copy(), texture, mask)
+
+    return paint
+
+
+def flat_painter(colour: Colour, size: tuple[int, int]) -> Painter:
+    """Return the paint of one RGB colour for images of this size (H, W)."""
+    return texture_painter(shaded(np.ones(size, np.float32), np.array(colour, np.float64)))
+
+
+def shaded(light: NDArray[np.floating], colour: NDArray[np.float64]) -> Image:
+    """Return an image (H, W, 3) of one RGB colour (3,) under a light (H, W), cut off at 255."""
+    # Plane by plane: NumPy takes several times as long over a last axis of three.
+    planes = [np.clip(light * channel, 0, 255).astype(np.uint8) for channel in colour]
+    return np.asarray(cv2.merge(planes), np.uint8)
+
+
+def overlay(image: Image, texture: Image, mask: Mask) -> Image:
+    """Write the texture (H, W, 3) into the image where the mask is true; return the image."""
+    cv2.copyTo(texture, mask.view(np.uint8), image)
+    return image
+
+
+def _middle(pixels: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the first and the last index between which 98 % of the pixels lie."""
+    reached = np.cumsum(pixels)
+    total = int(reached[-1])
+    first = int(np.searchsorted(reached * 100, total, side="right"))
+    last = int(np.searchsorted(reached * 100, total * 99, side="left"))
+    return first, max(first, last)

@@ -1,0 +1,77 @@
+"""The training loss: cross-entropy minus the logarithm of soft Dice, from logits and labels.
+
+Shapes: B images, H rows, W columns, C classes. Pixels labelled 255 count for nothing.
+Cross-entropy alone leaves every small class at zero for the first thousand steps (an eye is
+0.15 % of the pixels); the Dice term gives each class in the batch the same weight. Its
+logarithm matters as much: the slope of 1 - Dice vanishes where a class is hardly predicted,
+that of -log Dice does not. Measured on drawn faces at 64 px (difficulty 0.7), U-Net, 300 steps
+of 8 images at a rate of 1e-2: validation IoU 0.49 with the logarithm, 0.17 with 1 - Dice.
+Source: Milletari et al. 2016 (V-Net), soft Dice of section 3, per class over the batch;
+Wong et al. 2018 (exponential logarithmic loss), equation 2 with an exponent of 1.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from faceseg.data.classes import IGNORE
+
+SMOOTH = 1.0  # one pixel: keeps the ratio of an absent class at 1, not 0/0
+
+
+@keras.saving.register_keras_serializable(package="faceseg")
+class CrossEntropyDice(keras.losses.Loss):
+    """`cross_entropy_weight` x mean cross-entropy + `dice_weight` x mean of -log(soft Dice).
+
+    The Dice mean runs over the classes that occur in the batch's truth; a batch of ignored
+    pixels alone has the loss 0. A weight is a number, or a scalar variable that its owner
+    changes from one training to the next.
+    """
+
+    def __init__(
+        self,
+        cross_entropy_weight: Any = 1.0,
+        dice_weight: Any = 1.0,
+        name: str = "cross_entropy_dice",
+        **options: Any,
+    ) -> None:
+        # The reduction is ours: a Dice of a batch is not a mean of the Dice of its images.
+        super().__init__(name=name, reduction=None, **_without_reduction(options))
+        self.cross_entropy_weight = cross_entropy_weight
+        self.dice_weight = dice_weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the scalar loss of labels (B, H, W) and logits (B, H, W, C)."""
+        logits = ops.cast(y_pred, "float32")
+        # Compared as floats: TensorFlow compares int32 on the host, not on the card.
+        labels = ops.cast(y_true, "float32")
+        scored = ops.cast(labels != IGNORE, "float32")
+        truth = ops.one_hot(ops.cast(labels * scored, "int32"), logits.shape[-1])
+        truth = ops.cast(truth, "float32") * scored[..., None]
+        log_probability = ops.log_softmax(logits, axis=-1)
+        count = ops.maximum(ops.sum(scored), 1.0)
+        cross_entropy = -ops.sum(truth * log_probability) / count
+        dice_loss = _mean_log_dice(truth, ops.exp(log_probability) * scored[..., None])
+        return self.cross_entropy_weight * cross_entropy + self.dice_weight * dice_loss
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes the same loss again."""
+        own = {
+            "cross_entropy_weight": float(self.cross_entropy_weight),
+            "dice_weight": float(self.dice_weight),
+        }
+        return {**_without_reduction(super().get_config()), **own}
+
+
+def _mean_log_dice(truth: Any, probability: Any) -> Any:
+    """Return the mean of -log(soft Dice) over the classes in `truth`; both are (B, H, W, C)."""
+    both = ops.sum(truth * probability, axis=(0, 1, 2))
+    size = ops.sum(truth, axis=(0, 1, 2))
+    dice = (2.0 * both + SMOOTH) / (size + ops.sum(probability, axis=(0, 1, 2)) + SMOOTH)
+    present = ops.cast(size > 0, "float32")
+    return -ops.sum(ops.log(dice) * present) / ops.maximum(ops.sum(present), 1.0)
+
+
+def _without_reduction(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "reduction"}

@@ -1,0 +1,1 @@
+"""The modules of pipelines.compare.analysis."""

@@ -1,0 +1,119 @@
+"""Numbers as a person reads them. What is not defined is a dash, never 'nan'."""
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[Hashable, Any]  # one row of the comparison table
+
+DASH = "–"  # noqa: RUF001  # the sign for 'no value', on the page and in Markdown
+MINUS = "−"  # noqa: RUF001  # as wide as a plus
+
+
+def format_score(value: float) -> str:
+    """Return a fraction of 1 with three decimals."""
+    return DASH if math.isnan(value) else f"{value:.3f}"
+
+
+def format_mean_and_deviation(row: Row, name: str) -> str:
+    """Return a mean, with the standard deviation over seeds where there are several."""
+    deviation = row[f"{name}_sd"]
+    if math.isnan(row[name]) or math.isnan(deviation):
+        return format_score(row[name])
+    return f"{row[name]:.3f} ± {deviation:.3f}"
+
+
+def format_interval(row: Row, low: str, high: str) -> str:
+    """Return the interval between two columns."""
+    return DASH if math.isnan(row[low]) else f"{row[low]:.3f} to {row[high]:.3f}"
+
+
+def format_percent(value: float) -> str:
+    """Return a fraction as a whole percentage."""
+    return DASH if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def format_share(value: float) -> str:
+    """Return a fraction as a percentage; more digits below one, where the small classes are."""
+    if math.isnan(value):
+        return DASH
+    return f"{100 * value:.1f} %" if value >= 0.01 else f"{100 * value:.2f} %"
+
+
+def format_count(value: float) -> str:
+    """Return a count of parameters or operations with its thousands, millions or billions."""
+    if math.isnan(value):
+        return DASH
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.0f}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if math.isnan(seconds):
+        return DASH
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def format_number(value: float) -> str:
+    """Return a setting: whole numbers whole, others to three digits."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
+
+
+def format_signed(value: float) -> str:
+    """Return a difference of fractions with its sign, and a true minus."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:+.3f}".replace("-", MINUS)
+
+
+def format_signed_interval(low: float, high: float) -> str:
+    """Return the ends of an interval of differences."""
+    return DASH if math.isnan(low) else f"{format_signed(low)} to {format_signed(high)}"
+
+
+def format_ratio(log_ratio: float) -> str:
+    """Return the ratio of this logarithm, such as '2.3 times'."""
+    return DASH if math.isnan(log_ratio) else f"{math.exp(log_ratio):.3g} times"
+
+
+def format_p_value(value: float) -> str:
+    """Return a p-value with three decimals."""
+    if math.isnan(value):
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def format_with_deviation(row: Row, name: str, text: Callable[[float], str]) -> str:
+    """Return a mean in its own format, with its deviation where there are several seeds."""
+    deviation = row.get(f"{name}_sd", math.nan)
+    if math.isnan(row[name]) or math.isnan(deviation) or deviation == 0:
+        return text(row[name])
+    return f"{text(row[name])} ± {text(deviation)}"
+
+
+def join_words(names: Sequence[str], comma: str = ", ") -> str:
+    """Return names as a person lists them: 'a, b and c'."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{comma.join(names[:-1])}{';' if comma == '; ' else ''} and {names[-1]}"
+
+
+def readable_name(name: str) -> str:
+    """Return a class or a kind as words: 'left_eye' becomes 'left eye'."""
+    return name.replace("_", " ").strip() or name
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A heading and rows of text."""
+
+    headings: tuple[str, ...]
+    rows: list[list[str]]

@@ -1,0 +1,176 @@
+"""The page's server: on loopback, or elsewhere behind a password; it asks nothing of others."""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from rich.console import Console
+
+from faceseg.data.drawn import draw_face
+from faceseg.data.images import read_image
+from faceseg.errors import UserError
+from pipelines.config import secrets
+from pipelines.demo.networks import DEFAULT_MODEL, open_networks
+from pipelines.demo.photograph import MAX_BYTES
+from pipelines.demo.rendering import TEMPLATES
+
+if TYPE_CHECKING:
+    import gradio
+    from fastapi import FastAPI
+
+USER = "faceseg"
+SHUTDOWN_SECONDS = 2  # for answers that are under way when the server is told to end
+# A browser then fetches nothing from elsewhere, whatever a page may name.
+CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+
+
+def password_for(host: str) -> str | None:
+    """Return the password of the page; UserError where others could see it without one."""
+    return secrets.server_token(
+        required=not secrets.is_loopback(host),
+        because=f"--host {host} shows the page to other machines (user {USER!r})",
+    )
+
+
+@contextmanager
+def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Hold a port (0: any that is free); UserError if another program has it."""
+    try:
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=kind)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port} cannot be listened on: {error}; give another --port or --host"
+        ) from error
+    with listener:
+        yield listener
+
+
+def create_application(page: "gradio.Blocks", password: str | None) -> "FastAPI":
+    """Return the page as a web application."""
+    import gradio
+    from fastapi import FastAPI
+
+    application = FastAPI(openapi_url=None)
+
+    @application.middleware("http")
+    async def keep_to_this_server(request: Any, answer: Any) -> Any:
+        response = await answer(request)
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        return response
+
+    gradio.mount_gradio_app(
+        application,
+        page,
+        "/",
+        auth=None if password is None else (USER, password),
+        app_kwargs={"openapi_url": None},
+        max_file_size=MAX_BYTES,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        theme=_theme(),
+        css=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        head=f"<script>{(TEMPLATES / 'page.js').read_text(encoding='utf-8')}</script>",
+    )
+    # Gradio looks at where a file lies only after a launch: unlaunched it would hand out any.
+    page.has_launched = True
+    return application
+
+
+def serve(application: "FastAPI", listener: socket.socket) -> None:
+    """Answer until Ctrl-C or SIGTERM."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn has ended by then, and passes the signal on
+        return
+
+
+def configure_gradio(folder: Path) -> None:
+    """Have Gradio keep uploads in a folder, and say nothing to its makers."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+def _theme() -> Any:
+    import gradio
+
+    letters = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    return gradio.themes.Base(
+        primary_hue="teal",
+        neutral_hue="slate",
+        font=letters,
+        font_mono=("ui-monospace", "monospace"),
+    ).set(  # Gradio's grey is too pale to be read by everyone
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+    )
+
+
+# --- `faceseg demo`: a page on which to try models.
+
+EXAMPLES = 6
+EXAMPLE_SIDE = 384  # pixels
+EXAMPLE_DIFFICULTY = 0.5
+
+
+def serve_demo(
+    models: Sequence[str],
+    console: Console,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    tracking: str | None = None,
+) -> None:
+    """Serve the page until Ctrl-C. UserError for a host without a password, or a taken port."""
+    if find_spec("gradio") is None:
+        raise UserError("the page needs Gradio: pip install 'faceseg[demo]'")
+    password = password_for(host)
+    with bound_socket(host, port) as listener, TemporaryDirectory(prefix="faceseg-demo-") as folder:
+        configure_gradio(Path(folder))
+        with console.status("opening the models"):
+            networks = open_networks(models or [DEFAULT_MODEL], tracking)
+            examples = draw_examples(Path(folder) / "examples")
+            for network in networks:  # compiled now, so that the first visitor need not wait
+                network.predictor.predict(read_image(examples[0]))
+        from pipelines.demo.page import build_page
+
+        page = create_application(build_page(networks, examples, Path(folder)), password)
+        taken = listener.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        console.print(f"http://{shown}:{taken} (Ctrl-C ends it)", highlight=False)
+        serve(page, listener)
+    console.print("ended; what was uploaded is removed", highlight=False)
+
+
+def draw_examples(folder: Path) -> list[Path]:
+    """Draw faces that can be tried without a photograph of one's own."""
+    folder.mkdir(parents=True)
+    paths = []
+    for number in range(EXAMPLES):
+        path = folder / f"drawn-{number + 1}.png"
+        face = draw_face((0, "demo", number), EXAMPLE_SIDE, EXAMPLE_DIFFICULTY)
+        Image.fromarray(face.image).save(path)
+        paths.append(path)
+    return paths

@@ -1,0 +1,117 @@
+"""What the doctor does on a node: the same things that a worker will do there.
+
+Each method returns what it found in a few words, or raises UserError with what to do.
+"""
+
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from faceseg.errors import UserError
+from pipelines.cluster import versions
+from pipelines.tracking import Tracker
+
+MIN_FREE_BYTES = 2 * 2**30  # bytes: some checkpoints, packs and artifacts
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+
+
+class NodeChecks:
+    """An actor on one node. It asks for no CPU, so it runs beside a study."""
+
+    def clock(self) -> float:
+        """Return this node's time, in seconds since 1970."""
+        return time.time()
+
+    def versions(self, expected: dict[str, str]) -> str:
+        """Compare this node's Python, packages and source with the driver's."""
+        if wrong := versions.differences(expected, versions.installed_versions()):
+            raise UserError(
+                f"{'; '.join(wrong)}. Install the same lock file on every node (infra/README.md)"
+            )
+        return f"as the driver's: Python {expected['python']}, Ray {expected['ray']}"
+
+    def storage(self, folder: Path, name: str) -> None:
+        """Write a file of this name into a folder of the storage."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(socket.gethostname(), encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"storage {folder.parent} cannot be written ({error.strerror}): mount it there, "
+                "for the user that Ray runs as, or give another with --set storage=/…"
+            ) from error
+
+    def list_files(self, folder: Path) -> list[str]:
+        """Return the names of the files in a folder, none if it is not there."""
+        return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+
+    def remove(self, folder: Path) -> None:
+        """Remove a folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def disk(self, storage: Path) -> str:
+        """Look at the space that is left for the storage."""
+        free = shutil.disk_usage(storage).free
+        if free < MIN_FREE_BYTES:
+            raise UserError(
+                f"{free / 2**30:.1f} GiB are free in {storage}, expected {MIN_FREE_BYTES / 2**30:g}: make "
+                "room, or give a storage on another disk"
+            )
+        return f"{free / 2**30:.0f} GiB free"
+
+    def checkpoints(self, address: str) -> str:
+        """Write, read and remove a file at the checkpoints' address."""
+        import fsspec
+
+        content = os.urandom(16)
+        try:
+            system, root = fsspec.core.url_to_fs(address)
+            path = f"{root.rstrip('/')}/doctor-{content.hex()}"
+            system.makedirs(root, exist_ok=True)
+            system.pipe_file(path, content)
+            found = system.cat_file(path)
+            system.rm(path)
+        except Exception as error:  # each kind of storage raises its own
+            raise UserError(
+                f"{address} cannot be used: {type(error).__name__}: {error}. Give this node the "
+                "package and the credentials for it (fsspec), or another address"
+            ) from error
+        if found != content:
+            raise UserError(f"{address} gives back another content than was written")
+        return "written and read back"
+
+    def mlflow(self, uri: str, experiment_id: str) -> str:
+        """Write a run with a metric and a file, read it back, and delete it."""
+        try:
+            client = Tracker(uri).client
+            run = client.create_run(experiment_id, run_name=f"doctor on {socket.gethostname()}")
+            run_id = run.info.run_id
+            client.log_metric(run_id, "answer", 42.0)
+            client.log_text(run_id, "answer", "answer.txt")
+            with TemporaryDirectory() as folder:
+                file = Path(client.download_artifacts(run_id, "answer.txt", folder)).read_text()
+            metric = client.get_run(run_id).data.metrics.get("answer")
+            client.set_terminated(run_id)
+            client.delete_run(run_id)
+        except Exception as error:  # MLflow passes on what its stores and its client raise
+            raise UserError(mlflow_error_message(uri, error)) from error
+        if (metric, file) != (42.0, "answer"):
+            raise UserError(f"MLflow at {uri} gives back {metric} and {file!r}, not what was sent")
+        return "a run written and read back"
+
+    def gpu(self, gpus: float) -> str:
+        """Claim a share of a graphics card as a worker does."""
+        from faceseg.backends.device import configure_device
+
+        return configure_device(1, gpus).name
+
+
+def mlflow_error_message(uri: str, error: Exception) -> str:
+    """Say that MLflow cannot be used, and the usual reasons."""
+    return (
+        f"MLflow at {uri} cannot be used: {' '.join(str(error).split())[:300]}. Is it up, open to "
+        f"this node and, if it wants a login, are {CREDENTIALS} set there? See infra/README.md"
+    )

@@ -1,0 +1,79 @@
+"""The images on which a file is compared with Keras, and others that set its 8-bit scales.
+
+Shapes: N images, h rows, w columns of the grid.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from faceseg.data.drawn import draw_face
+from faceseg.data.images import read_image, resize_image
+from faceseg.data.problems import BadFile
+from faceseg.errors import UserError
+from pipelines.predict.image_files import find_images
+
+Batch = NDArray[np.uint8]
+
+MAX_TEST_IMAGES = 32  # images at most, on which the file is compared
+MAX_CALIBRATION_IMAGES = 100  # images at most, that set the scales; more change little
+
+
+@dataclass(frozen=True)
+class SampleImages:
+    """Images on the grid, uint8 RGB (N, h, w, 3); none is in both. source: where from."""
+
+    test: Batch
+    calibration: Batch
+    source: str
+
+
+def draw_sample_images(
+    grid: tuple[int, int], *, calibrating: int = MAX_CALIBRATION_IMAGES
+) -> SampleImages:
+    """Draw faces, the same at every call; calibrating: how many of them set the scales."""
+
+    def draw(split: str, count: int) -> Batch:
+        faces = (draw_face(("export", split, index), max(grid)).image for index in range(count))
+        drawn = [resize_image(face, grid) for face in faces]
+        return np.reshape(np.array(drawn, np.uint8), (count, *grid, 3))
+
+    return SampleImages(
+        draw("test", MAX_TEST_IMAGES), draw("calibration", calibrating), "drawn faces"
+    )
+
+
+def read_sample_images(folder: Path, grid: tuple[int, int], console: Console) -> SampleImages:
+    """Read a folder's images in order: the first tests, the second calibrates, and so on.
+
+    An image that is there twice is taken once; one that cannot be read is named and left out.
+    UserError where fewer than two can be read.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; --images expects one with photographs")
+    found: dict[bytes, Batch] = {}
+    for image in _readable(folder, grid, console):
+        found.setdefault(image.tobytes(), image)
+        if len(found) == MAX_TEST_IMAGES + MAX_CALIBRATION_IMAGES:
+            break
+    if len(found) < 2:
+        raise UserError(
+            f"{folder} holds {len(found)} different images that can be read; expected 2 or more: "
+            "one half tests the file, the other sets its scales"
+        )
+    images = list(found.values())
+    test = images[: 2 * MAX_TEST_IMAGES : 2]
+    calibration = images[1 : 2 * MAX_TEST_IMAGES : 2] + images[2 * MAX_TEST_IMAGES :]
+    return SampleImages(np.stack(test), np.stack(calibration[:MAX_CALIBRATION_IMAGES]), str(folder))
+
+
+def _readable(folder: Path, grid: tuple[int, int], console: Console) -> Iterator[Batch]:
+    for file in find_images([str(folder)], folder / "no-results-here"):
+        try:
+            yield resize_image(read_image(file), grid)
+        except BadFile as error:
+            console.print(f"left out: {error}", style="yellow", markup=False, highlight=False)

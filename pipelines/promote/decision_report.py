@@ -1,0 +1,83 @@
+"""A decision in words: a table in the terminal, Markdown and JSON for the version's run."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from pipelines.compare.formatting import DASH
+from pipelines.promote.decision import Decision, GateCheck
+
+COLUMNS = ("check", "champion", "candidate", "change", "interval", "must be", "")
+
+
+def headline(decision: Decision) -> str:
+    """Say in a line what was decided and why."""
+    place = f"the place of version {decision.champion}" if decision.champion else "the free place"
+    may = "may" if decision.promoted else "may not"
+    return f"version {decision.candidate} {may} take {place}: {decision.reason}"
+
+
+def decision_table(decision: Decision) -> Table:
+    """Return the reasoning as a table for the terminal."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if place in (0, 5, 6) else "right")
+    for check in decision.checks:
+        style = None if check.ok else "red" if check.role == "veto" else "yellow"
+        table.add_row(*_cells(check), style=style)
+    return table
+
+
+def decision_markdown(decision: Decision) -> str:
+    """Return headline, table and notes."""
+    lines = [
+        "# Gate",
+        "",
+        headline(decision),
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|" + "---|" * len(COLUMNS),
+        *("| " + " | ".join(_cells(check)) + " |" for check in decision.checks),
+        "",
+        *(f"- {note}" for note in decision.notes),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_decision(decision: Decision, folder: Path, name: str) -> None:
+    """Write `<name>.md` and `<name>.json`."""
+    (folder / f"{name}.md").write_text(decision_markdown(decision), encoding="utf-8")
+    text = json.dumps(decision.as_data(), indent=1)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _cells(check: GateCheck) -> list[str]:
+    return [*_figures(check), check.rule, _verdict(check)]
+
+
+def _figures(check: GateCheck) -> Iterator[str]:
+    yield check.name
+    yield _number(check.champion)
+    yield _number(check.candidate)
+    if math.isnan(check.low):
+        yield DASH if math.isnan(check.change) else f"x {check.change:.2f}"
+        yield DASH
+    else:
+        yield f"{check.change:+.3f}"
+        yield f"{check.low:+.3f} to {check.high:+.3f}"
+
+
+def _verdict(check: GateCheck) -> str:
+    if check.ok:
+        return "ok"
+    return "refused" if check.role == "veto" else "not shown"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return DASH
+    return f"{value:.3f}" if abs(value) < 2 else f"{value:.1f}"

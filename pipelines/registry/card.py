@@ -1,0 +1,125 @@
+"""The card of a registered model, in Markdown: what it does, how well, how sure, its limits.
+
+After Mitchell et al. 2019 (model cards). Every figure is of this one final: its intervals are
+over photographs drawn anew, not over trainings; the study's report has both.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from faceseg.data.classes import ClassSet
+from faceseg.evaluation.records import EvaluationRecords
+from faceseg.evaluation.split_evaluation import SplitEvaluation
+from faceseg.statistics import (
+    Estimate,
+    Resampling,
+    estimate,
+    mean_dice,
+    mean_iou,
+    overlap_counts,
+    resample_score,
+)
+from pipelines.config.sections import Data
+from pipelines.job.context import StudyContext
+from pipelines.job.job import Job
+
+MODEL_CARD = "model_card.md"
+FEW_IMAGES = 200  # below it intervals are wide
+SOURCE_TERMS = {
+    "drawn": "drawn by faceseg itself; free to use",
+    "lapa": "LaPa: for non-commercial research only, not to be passed on",
+    "directory": "not stated in the experiment (`data.terms`); ask whoever owns the images",
+}
+Rows = list[dict[str, str]]
+
+
+def model_card(
+    context: StudyContext, job: Job, records: EvaluationRecords, values: Mapping[str, float]
+) -> str:
+    """Return the card of a final. records: its test; values: its final metrics.
+
+    Raises ValueError for records without a test.
+    """
+    if records.tested is None:
+        raise ValueError("a model card needs the records of a test")
+    data, manifest = context.experiment.data, context.manifest
+    height, width = data.image_size
+    scores, classes = _scores(records.tested, records, data.class_set)
+    templates = Environment(
+        loader=PackageLoader("pipelines"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # Markdown of our own words and numbers
+        keep_trailing_newline=True,
+    )
+    return templates.get_template(f"{MODEL_CARD}.j2").render(
+        model=context.experiment.tracking.registered_model,
+        architecture=job.key.architecture,
+        width=width,
+        height=height,
+        images=len(records.ids),
+        photos=len(set(records.photos)),
+        few=len(records.ids) < FEW_IMAGES,
+        scores=scores,
+        classes=classes,
+        kept=_retention_rows(values) if records.conditions else None,
+        suite_images=len(records.conditions[0].coverage) if records.conditions else 0,
+        latency=values["latency/p50_ms"],
+        parameters=values["model/parameters"],
+        macs=values["model/macs"],
+        source=data.source,
+        counts=", ".join(f"{each.count:,} {name}" for name, each in manifest.splits.items()),
+        fingerprint=manifest.fingerprint,
+        terms=data_terms(data),
+        skin_tone=any("skin_tone" in each for each in records.facts),
+        study=job.study,
+        number=job.key.number,
+        seed=job.seed,
+        commit=context.commit,
+        settings=job.settings.model_dump_json(),
+    )
+
+
+def data_terms(data: Data) -> str:
+    """Return under which terms the images of a data set may be used, as far as they are known."""
+    return data.terms or SOURCE_TERMS[data.source]
+
+
+def _scores(
+    tested: SplitEvaluation, records: EvaluationRecords, classes: ClassSet
+) -> tuple[Rows, Rows]:
+    """Return the rows of the means, and those of the classes."""
+    tallies, resampling = overlap_counts(tested.counts)[None], Resampling(records.photos)
+    means = {"IoU": mean_iou, "Dice": mean_dice}
+    if classes.small:
+        means["IoU of the small parts"] = partial(mean_iou, classes=classes.small)
+    of_means = [
+        {"name": name, **_cells(estimate(resample_score(tallies, score, resampling)))}
+        for name, score in means.items()
+    ]
+    of_classes = []
+    for index, name in enumerate(classes.names):
+        found = estimate(resample_score(tallies, partial(mean_iou, classes=(index,)), resampling))
+        red, green, blue = classes.palette[index]
+        colour = f"#{red:02x}{green:02x}{blue:02x}"
+        of_classes.append({"name": name.replace("_", " "), "colour": colour, **_cells(found)})
+    return of_means, of_classes
+
+
+def _cells(found: Estimate) -> dict[str, str]:
+    if math.isnan(found.value):
+        return {"value": "not in the test", "interval": ""}
+    interval = f"{found.fixed_low:.3f} to {found.fixed_high:.3f}"
+    return {"value": f"{found.value:.3f}", "interval": interval}
+
+
+def _retention_rows(values: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return what is kept under each kind of each suite, the least first."""
+    found = [
+        (name.removesuffix("/retention").replace("/", ": ").replace("_", " "), value)
+        for name, value in values.items()
+        if name.endswith("/retention") and name.count("/") == 2 and math.isfinite(value)
+    ]
+    return sorted(found, key=lambda each: each[1])

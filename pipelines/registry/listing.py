@@ -1,0 +1,119 @@
+"""`faceseg models`: the versions of the registered model, what they score, where they come from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from faceseg.errors import UserError
+from pipelines.compare.formatting import DASH
+from pipelines.config import Experiment
+from pipelines.config.secrets import redact
+from pipelines.registry.alias_lock import parse_alias
+from pipelines.tracking import Tracker
+from pipelines.tracking.errors import user_errors
+
+COLUMNS = ("version", "aliases", "architecture", "test IoU", "occluded", "ms")
+
+
+@dataclass(frozen=True)
+class ModelVersionRow:
+    """A version: what its tags say, and from its run which final of which study it is."""
+
+    version: str
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+    final: str
+
+    def cells(self) -> list[str]:
+        """Return the texts of the row, in the order of COLUMNS."""
+        tags = self.tags
+        return [
+            self.version,
+            "\n".join(self.aliases) or DASH,
+            tags.get("architecture", DASH),
+            self._iou(),
+            tags.get("occlusion_retention", DASH),
+            tags.get("latency_p50_ms", DASH),
+        ]
+
+    def lineage(self) -> str:
+        """Say where the version comes from, and what the gate said."""
+        tags = self.tags
+        told = [f"study {tags.get('study', 'unknown')}, {self.final}"]
+        told += [f"{name} {tags[name][:12]}" for name in ("commit", "data") if name in tags]
+        if "gate" in tags:
+            told.append(f"{tags['gate']} against {tags.get('gate.against', 'nobody')}")
+        return f"version {self.version}: {', '.join(told)}"
+
+    def _iou(self) -> str:
+        """Return the test IoU, with its interval if the gate has seen the version."""
+        value, low, high = (
+            self.tags.get(name, "") for name in ("test_iou", "test_iou_low", "test_iou_high")
+        )
+        return f"{value}\n{low} to {high}" if low and high else value or DASH
+
+
+def print_model_versions(
+    experiment: Experiment, console: Console, *, of: str | None = None
+) -> None:
+    """Print the versions, the newest first."""
+    tracker, model = Tracker(experiment.tracking_uri), parse_alias(experiment, of).model
+    with user_errors(tracker):
+        rows = read_model_versions(tracker, model)
+    if not rows:
+        raise UserError(
+            f"{model!r} has no versions in {redact(tracker.uri)}: run `faceseg study` first"
+        )
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=model, title_justify="left")
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=True)
+    for row in rows:
+        table.add_row(*row.cells(), style="bold" if "champion" in row.aliases else None)
+    console.print(table)
+    for row in rows:
+        console.print(row.lineage(), highlight=False, soft_wrap=True)
+
+
+def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
+    """Return the versions of a registered model, the newest first; none if there is no model."""
+    aliases: dict[str, list[str]] = {}
+    versions = _versions(tracker, model)
+    if versions:
+        for alias, version in tracker.client.get_registered_model(model).aliases.items():
+            aliases.setdefault(str(version), []).append(alias)
+    return [
+        ModelVersionRow(
+            str(each.version),
+            tuple(sorted(aliases.get(str(each.version), ()))),
+            dict(each.tags),
+            _final_description(tracker, each),
+        )
+        for each in versions
+    ]
+
+
+def _versions(tracker: Tracker, model: str) -> Sequence[ModelVersion]:
+    found: list[ModelVersion] = []
+    token = None
+    while token != "":
+        page = tracker.client.search_model_versions(
+            f"name = '{model}'", order_by=["version_number DESC"], page_token=token
+        )
+        found += page
+        token = page.token or ""
+    return found
+
+
+def _final_description(tracker: Tracker, version: ModelVersion) -> str:
+    """Return the number of the final, and the digest of the settings that it retrained."""
+    try:
+        tags = tracker.client.get_run(version.run_id).data.tags
+    except MlflowException:
+        return "its run gone"
+    number, winner = tags.get("faceseg.trial"), tags.get("faceseg.winner", "")
+    return "no final" if number is None else f"final {number} of {winner[:8]}"

@@ -1,0 +1,62 @@
+"""Watches checkpoints from outside: how many epochs were trained more than once?
+
+An epoch that is trained again after a loss is stored as the epoch it is, once, so databases do
+not show it. Checkpoints do: their history grows by one an epoch.
+"""
+
+import json
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+POLL_INTERVAL = 0.1  # seconds between two looks; an epoch takes longer
+
+
+class CheckpointWatcher:
+    """Follows every `latest.npz` under a folder. Use as a context."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.epochs_by_job: dict[
+            str, list[int]
+        ] = {}  # job -> the epochs of its checkpoint, as they came
+        self._stamps: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def repeated_epochs(self) -> int:
+        """Return how many whole epochs were trained again."""
+        return sum(
+            max(0, before + 1 - after)
+            for epochs in self.epochs_by_job.values()
+            for before, after in pairwise(epochs)
+        )
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_INTERVAL):
+            for path in self.root.glob("*/*/latest.npz"):
+                self._look(path)
+
+    def _look(self, path: Path) -> None:
+        job = f"{path.parent.parent.name}/{path.parent.name}"
+        try:
+            stamp = path.stat().st_mtime_ns
+            if self._stamps.get(job) == stamp:
+                return
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                epochs = len(json.loads(stored["state"].tobytes())["history"])
+        except FileNotFoundError:  # the job has ended just now
+            return
+        self._stamps[job] = stamp
+        self.epochs_by_job.setdefault(job, []).append(epochs)

@@ -1,0 +1,140 @@
+"""A folder in LaPa's layout: paired by stem, and told plainly where it is not one."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.data.classes import LAPA
+from faceseg.data.lapa import LapaFolder
+from faceseg.data.problems import BadFile
+from faceseg.errors import UserError
+
+
+def problem_of(folder: Path, split: str, name: str) -> BadFile:
+    item = next(item for item in LapaFolder(folder).items(split) if item.id == name)
+    with pytest.raises(BadFile) as caught:
+        item.read()
+    return caught.value
+
+
+def test_splits_and_stems(lapa_folder: Path) -> None:
+    layout = LapaFolder(lapa_folder)
+    assert layout.splits == ("train", "val", "test")
+    assert [item.id for item in layout.items("train")] == ["train0", "train1", "train2", "train3"]
+    image, labels = layout.items("train")[0].read()
+    assert image.shape == (32, 40, 3)
+    assert labels.shape == (32, 40)
+    assert np.unique(labels).tolist() == list(range(11))
+
+
+def test_pairs_are_made_by_stem_not_by_position(lapa_folder: Path) -> None:
+    # Without the first image, sorting both folders would pair train1 with label train0.
+    (lapa_folder / "train/images/train0.jpg").unlink()
+    Image.new("L", (40, 32), 6).save(lapa_folder / "train/labels/train1.png")
+    items = {item.id: item for item in LapaFolder(lapa_folder).items("train")}
+    assert np.all(items["train1"].read()[1] == 6)
+    assert 6 in items["train2"].read()[1]
+    assert 0 in items["train2"].read()[1]
+
+
+def test_a_missing_image_or_label_is_the_pairs_problem(lapa_folder: Path) -> None:
+    (lapa_folder / "train/images/train0.jpg").unlink()
+    (lapa_folder / "val/labels/val1.png").unlink()
+    missing = problem_of(lapa_folder, "train", "train0")
+    assert (missing.file, missing.wrong) == ("train/labels/train0.png", "has no image")
+    missing = problem_of(lapa_folder, "val", "val1")
+    assert (missing.file, missing.wrong) == ("val/images/val1.png", "has no label")
+
+
+def test_two_images_of_one_stem_are_a_problem(lapa_folder: Path) -> None:
+    Image.new("RGB", (40, 32)).save(lapa_folder / "test/images/test0.png")
+    twice = problem_of(lapa_folder, "test", "test0")
+    assert twice.wrong == "2 image files share a stem (test0.jpg, test0.png)"
+
+
+def test_sizes_that_differ_are_a_problem(lapa_folder: Path) -> None:
+    Image.new("L", (32, 40)).save(lapa_folder / "test/labels/test0.png")
+    differ = problem_of(lapa_folder, "test", "test0")
+    assert differ.file == "test/labels/test0.png"
+    assert differ.wrong == "labels are 32 x 40, their image is 40 x 32 (width x height)"
+
+
+def test_sizes_are_compared_after_the_exif_rotation(lapa_folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 32)).save(lapa_folder / "test/images/test0.jpg", exif=exif)
+    assert "32 x 40" in problem_of(lapa_folder, "test", "test0").wrong
+    Image.new("L", (32, 40)).save(lapa_folder / "test/labels/test0.png")
+    image, labels = LapaFolder(lapa_folder).items("test")[0].read()
+    assert image.shape[:2] == labels.shape == (40, 32)
+
+
+def test_capital_suffixes_count_and_hidden_and_foreign_files_do_not(lapa_folder: Path) -> None:
+    images = lapa_folder / "test/images"
+    (images / "test0.jpg").rename(images / "test0.JPEG")
+    for name in ("._test0.jpg", "Thumbs.db", "notes.txt"):
+        (images / name).write_bytes(b"x")
+    assert [item.id for item in LapaFolder(lapa_folder).items("test")] == ["test0", "test1"]
+
+
+def test_an_image_of_another_format_is_told_of(lapa_folder: Path) -> None:
+    Image.new("RGB", (40, 32)).save(lapa_folder / "test/images/extra.webp")
+    assert problem_of(lapa_folder, "test", "extra").wrong == "a .webp file"
+
+
+def test_another_labels_folder(lapa_folder: Path) -> None:
+    for split in ("train", "val", "test"):
+        (lapa_folder / split / "labels").rename(lapa_folder / split / "labels_native")
+    layout = LapaFolder(lapa_folder, "labels_native", LAPA)
+    assert layout.items("val")[0].read()[1].shape == (32, 40)
+    with pytest.raises(UserError, match="train/labels/ is missing"):
+        LapaFolder(lapa_folder)
+
+
+def test_a_folder_that_is_not_there_or_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        LapaFolder(tmp_path / "none")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        LapaFolder(tmp_path / "file")
+
+
+def test_a_missing_split_says_what_is_there(lapa_folder: Path) -> None:
+    shutil.rmtree(lapa_folder / "val")
+    with pytest.raises(UserError, match=r"val/ is missing .* holds: test/, train/$"):
+        LapaFolder(lapa_folder)
+
+
+def test_the_folder_above_is_answered_with_the_right_one(lapa_folder: Path) -> None:
+    with pytest.raises(UserError, match=rf"Did you mean {lapa_folder}\?"):
+        LapaFolder(lapa_folder.parent)
+
+
+def test_a_split_without_images(lapa_folder: Path) -> None:
+    for file in (lapa_folder / "test/images").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="holds no JPEG or PNG image; found: nothing"):
+        LapaFolder(lapa_folder)
+
+
+def test_identity_changes_with_a_file_and_not_with_the_place(lapa_folder: Path) -> None:
+    before = LapaFolder(lapa_folder).identity()
+    assert LapaFolder(lapa_folder).identity() == before
+    moved = lapa_folder.rename(lapa_folder.with_name("moved"))
+    assert LapaFolder(moved).identity() == before
+    Image.new("L", (40, 32)).save(moved / "test/labels/test0.png")
+    assert LapaFolder(moved).identity() != before
+
+
+def test_identity_knows_the_landmarks(lapa_folder: Path) -> None:
+    before = LapaFolder(lapa_folder).identity()
+    (lapa_folder / "val/landmarks/val0.txt").write_text("106", encoding="utf-8")
+    assert LapaFolder(lapa_folder).identity() != before
+
+
+def test_a_split_without_landmarks_says_nothing_of_them(lapa_folder: Path) -> None:
+    item = LapaFolder(lapa_folder).items("test")[0]
+    assert item.facts(item.read()[1]) == {}

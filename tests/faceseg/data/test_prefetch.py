@@ -1,0 +1,51 @@
+"""Work ahead comes in order, is bounded, and fails where its result is asked for."""
+
+import threading
+import time
+
+import pytest
+
+from faceseg.data.prefetch import prefetch_map
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def slower_first(item: int) -> int:
+        time.sleep(0.02 if item == 0 else 0)
+        return item * item
+
+    assert list(prefetch_map(slower_first, range(9), threads=4)) == [each**2 for each in range(9)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_more_is_begun_than_asked_for_and_a_few_ahead(threads: int) -> None:
+    taken = 0
+
+    def endless() -> object:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    results = prefetch_map(lambda item: item, endless(), threads)
+    for asked in range(1, 6):
+        assert next(results) == asked
+        assert taken == asked + 2 * threads
+    results.close()
+
+
+def test_work_is_done_beside_the_caller() -> None:
+    results = prefetch_map(lambda item: threading.get_ident(), range(3), threads=1)
+    assert threading.get_ident() not in set(results)
+
+
+def test_a_failure_is_raised_to_the_caller() -> None:
+    results = prefetch_map(lambda item: 6 // item, (3, 2, 0, 1), threads=2)
+    assert next(results) == 2
+    assert next(results) == 3
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_a_thread_is_needed() -> None:
+    with pytest.raises(ValueError, match="max_workers"):
+        list(prefetch_map(lambda item: item, (1,), threads=0))

@@ -1,0 +1,122 @@
+"""What is wrong with a data set stops its packing with a list, or is left out and listed."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.data.classes import LAPA
+from faceseg.data.lapa import LapaFolder
+from faceseg.data.pack import build_pack, open_split
+from faceseg.errors import UserError
+
+SIZE = (16, 24)  # wide enough for each of the eleven stripes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "packs"
+
+
+@pytest.fixture
+def spoilt(lapa_folder: Path) -> Path:
+    """The tiny data set with an empty image, a painted label and a strange id."""
+    (lapa_folder / "train/images/train0.jpg").write_bytes(b"")
+    painted = LAPA.colour(np.full((32, 40), 3, dtype=np.uint8))
+    Image.fromarray(painted).save(lapa_folder / "train/labels/train2.png")
+    Image.new("L", (40, 32), 12).save(lapa_folder / "val/labels/val1.png")
+    return lapa_folder
+
+
+def test_all_are_told_at_once_and_nothing_stays(spoilt: Path, root: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        build_pack(LapaFolder(spoilt), root, LAPA, SIZE)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "3 of 8 pairs cannot be used, so nothing was packed:"
+    assert lines[1] == (
+        "  val/labels/val1.png: 1280 pixels have ids outside the class set: 12; "
+        "expected ids 0 to 10, or 255 for ignored pixels"
+    )
+    assert lines[2].startswith("  train/images/train0.jpg: empty file (0 bytes); expected a whole")
+    assert lines[3].startswith("  train/labels/train2.png: a colour image")
+    assert "data.on_bad: skip" in lines[4]
+    assert list(root.iterdir()) == []
+
+
+def test_twenty_are_spelt_out_and_the_rest_counted(lapa_folder: Path, root: Path) -> None:
+    for number in range(23):
+        (lapa_folder / f"train/images/x{number:02}.jpg").touch()
+    with pytest.raises(UserError) as caught:
+        build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("23 of 31 pairs")
+    assert "x19.jpg" in lines[20]
+    assert lines[21] == "  and 3 more"
+
+
+def test_skip_leaves_them_out_and_lists_them(spoilt: Path, root: Path) -> None:
+    folder, manifest = build_pack(LapaFolder(spoilt), root, LAPA, SIZE, on_bad="skip")
+    assert open_split(folder, "train").ids == ("train1", "train3")
+    assert open_split(folder, "train").images.shape == (2, 16, 24, 3)
+    assert open_split(folder, "val").ids == ("val0",)
+    assert [(each.split, each.id) for each in manifest.problems] == [
+        ("val", "val1"),
+        ("train", "train0"),
+        ("train", "train2"),
+    ]
+    assert manifest.splits["train"].count == 2
+
+
+def test_a_split_with_nothing_left_stops_even_then(spoilt: Path, root: Path) -> None:
+    for file in (spoilt / "val/images").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(UserError, match="'val' has no usable image: 2 given, all left out"):
+        build_pack(LapaFolder(spoilt), root, LAPA, SIZE, on_bad="skip")
+    assert list(root.iterdir()) == []
+
+
+def test_the_same_bytes_in_two_splits(lapa_folder: Path, root: Path) -> None:
+    shutil.copy(lapa_folder / "test/images/test0.jpg", lapa_folder / "train/images/train2.jpg")
+    with pytest.raises(UserError, match=r"train/train2: the same picture as test/test0"):
+        build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)
+
+
+def test_the_same_pixels_in_two_formats_and_the_test_split_stays_whole(
+    lapa_folder: Path, root: Path
+) -> None:
+    picture = Image.open(lapa_folder / "test/images/test0.jpg")
+    for copy in ("val/images/val1.png", "train/images/train1.png"):
+        picture.save(lapa_folder / copy)
+    picture.close()
+    folder, manifest = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE, on_bad="skip")
+    assert [each.file for each in manifest.problems] == ["val/val1", "train/train1"]
+    assert open_split(folder, "test").ids == ("test0", "test1")
+
+
+def test_a_repeat_within_a_split_is_counted(lapa_folder: Path, root: Path) -> None:
+    shutil.copy(lapa_folder / "train/images/train0.jpg", lapa_folder / "train/images/train2.jpg")
+    manifest = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1]
+    assert manifest.splits["train"].repeated == 1
+    assert manifest.splits["test"].repeated == 0
+    assert manifest.warnings == (
+        "images of train that repeat the pixels of another image of train: 1",
+    )
+
+
+def test_photographs_in_two_splits_are_reported(lapa_folder: Path, root: Path) -> None:
+    for old, new in (("train/{}/train1.png", "HELEN_1_1_0"), ("val/{}/val1.png", "HELEN_1_1_5")):
+        for kind in ("images", "labels"):
+            file = lapa_folder / old.format(kind)
+            file.rename(file.with_stem(new))
+    manifest = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1]
+    assert manifest.shared_photos == {"val+train": 1}
+    assert manifest.warnings == ("photographs with images in both splits of val+train: 1",)
+
+
+def test_a_class_that_never_occurs_is_warned_of(lapa_folder: Path, root: Path) -> None:
+    for file in (lapa_folder / "val/labels").iterdir():
+        Image.new("L", (40, 32), 10).save(file)
+    warnings = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1].warnings
+    assert warnings[0].startswith("classes that occur nowhere in val: background, skin, ")

@@ -1,0 +1,72 @@
+"""Networks that answer together, against probabilities worked by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from faceseg.data.classes import LAPA, ClassSet
+from faceseg.inference.ensemble import ensemble_predictor
+from faceseg.inference.predictor import Predictor, softmax
+
+TWO = ClassSet(names=("background", "skin"), palette=((0, 0, 0), (1, 1, 1)), face=(1,))
+
+
+class Sure:
+    """A network that gives the same probability of skin everywhere, on a grid of its own."""
+
+    def __init__(self, skin: float, grid: tuple[int, int]) -> None:
+        self.input_shape = (None, *grid, 3)
+        self.answer = np.log(np.array([1 - skin, skin], dtype=np.float32))
+        self.given: list[tuple[int, ...]] = []
+
+    def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.given.append(images.shape)
+        return np.broadcast_to(self.answer, (*images.shape[:3], 2))
+
+
+def member(skin: float, grid: tuple[int, int] = (4, 6)) -> Predictor:
+    network: Any = Sure(skin, grid)
+    return Predictor(network, TWO)
+
+
+def test_probabilities_are_averaged_not_logits() -> None:
+    # (0.9 + 0.2 + 0.1) / 3 = 0.4; the mean of the logits would give 0.43 / (1 + 0.43) = 0.36.
+    predictor = ensemble_predictor([member(0.9), member(0.2), member(0.1)])
+    image = np.zeros((8, 12, 3), np.uint8)
+    np.testing.assert_allclose(predictor.probabilities(image)[..., 1], 0.4, rtol=1e-6)
+    assert not predictor.predict(image).any()
+
+
+def test_one_alone_answers_as_it_would() -> None:
+    alone = member(0.7)
+    image = np.zeros((4, 6, 3), np.uint8)
+    found = softmax(ensemble_predictor([alone]).logits([image, image]))
+    np.testing.assert_allclose(found, softmax(alone.logits([image, image])), rtol=1e-6)
+
+
+def test_each_member_is_asked_on_its_own_grid() -> None:
+    small, large = member(0.9, (4, 6)), member(0.5, (8, 12))
+    predictor = ensemble_predictor([small, large])
+    assert predictor.grid == (4, 6)
+    found = predictor.logits([np.zeros((16, 24, 3), np.uint8)])
+    assert found.shape == (1, 4, 6, 2)
+    np.testing.assert_allclose(softmax(found)[..., 1], 0.7, rtol=1e-6)
+    given: Any = large.network
+    assert given.given == [(1, 8, 12, 3)]
+
+
+def test_a_class_that_nobody_believes_in_stays_a_number() -> None:
+    never = member(0.5)
+    network: Any = never.network
+    network.answer = np.array([0, -1e9], dtype=np.float32)
+    assert np.isfinite(ensemble_predictor([never]).logits([np.zeros((4, 6, 3), np.uint8)])).all()
+
+
+def test_members_must_be_there_and_agree_on_classes() -> None:
+    with pytest.raises(ValueError, match="needs a member"):
+        ensemble_predictor([])
+    other: Any = Sure(0.5, (4, 6))
+    with pytest.raises(ValueError, match="the same classes"):
+        ensemble_predictor([member(0.5), Predictor(other, LAPA)])

@@ -1,0 +1,67 @@
+"""The table of networks: names, options, and what is said to a wrong one."""
+
+from typing import Any
+
+import pytest
+
+from faceseg.errors import UserError
+from faceseg.networks import ARCHITECTURES, build, training_model
+from faceseg.networks.architectures import TRAINING_MODELS
+from faceseg.networks.options import nearest_multiple
+
+SMALL: dict[str, Any] = {"alpha": 0.35, "width": 0.25}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_network_bears_the_name_it_is_built_by(name: str) -> None:
+    assert build(name, (64, 64, 3), 3, **SMALL).name == name
+
+
+def test_an_unknown_network_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"'unnet'.*expected one of unet,.*mean 'unet'"):
+        build("unnet")
+
+
+def test_an_unknown_option_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"option of pspnet 'outputstride'.*mean 'output_stride'"):
+        build("pspnet", outputstride=16)
+
+
+def test_an_option_of_another_network_is_unknown() -> None:
+    with pytest.raises(UserError, match="option of unet 'encoder'"):
+        build("unet", encoder="vgg")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("unet", {"input_shape": (250, 100, 3)}, "250x100.*multiples of 32.*256x96"),
+        ("segnet", {"input_shape": (16, 64, 3)}, "16x64.*Use 32x64"),
+        ("pspnet", {"input_shape": (64, 64)}, r"expected \(height, width, 3\)"),
+        ("reference-unet", {"input_shape": (64, 64, 1)}, r"expected \(height, width, 3\)"),
+        ("reference-pspnet", {"input_shape": (None, None, 3)}, "one fixed size"),
+        ("reference-segnet", {"num_classes": 1}, "num_classes is 1; expected 2 or more"),
+        ("unet", {"alpha": 0}, "alpha is 0; expected a positive factor"),
+        ("segnet", {"width": -1.0}, "width is -1.0; expected a positive factor"),
+        ("pspnet", {"batch_norm_momentum": 1.0}, "batch_norm_momentum is 1.0"),
+        ("pspnet", {"output_stride": 4}, "output_stride is 4; expected one of 8, 16 and 32"),
+        ("segnet", {"encoder": "mobilnet"}, "encoder 'mobilnet'.*mean 'mobilenetv2'"),
+    ],
+)
+def test_an_unsound_argument_is_named(name: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build(name, **{"input_shape": (64, 64, 3), **SMALL, **arguments})
+
+
+@pytest.mark.parametrize(("side", "expected"), [(1, 32), (40, 32), (60, 64), (250, 256)])
+def test_the_size_offered_is_the_nearest_possible(side: int, expected: int) -> None:
+    assert nearest_multiple(side) == expected
+
+
+def test_every_training_form_is_of_a_network() -> None:
+    assert set(TRAINING_MODELS) <= set(ARCHITECTURES)
+
+
+def test_a_network_without_a_training_form_trains_as_it_is() -> None:
+    model = build("unet", (64, 64, 3), 3, **SMALL)
+    assert training_model(model) is model

@@ -1,0 +1,28 @@
+"""SIGTERM is Ctrl-C."""
+
+import os
+import signal
+
+import pytest
+
+from pipelines.cluster.signals import interrupt_on_sigterm, stop_requested
+
+
+def test_sigterm_interrupts():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        interrupt_on_sigterm()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_can_be_told_in_place_of_raising(number: int):
+    before = signal.getsignal(number)
+    with stop_requested() as told:
+        assert not told.is_set()
+        os.kill(os.getpid(), number)
+        assert told.wait(10)
+    assert signal.getsignal(number) is before

@@ -1,0 +1,166 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+
+from pipelines.compare.report.comparison_report import build_report
+from pipelines.compare.report.html_page import render_html
+from pipelines.compare.report.method import network_options
+from pipelines.config.sections import ENSEMBLE, Claim
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+HOSTILE = "\"><script>alert(1)</script> $\\bad_{ & '"
+
+
+class Reader(HTMLParser):
+    """Keeps the tags, attributes and text of a page; fails on a tag closed out of order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.text = [], [], [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def with_others(record):
+    """A variant of the first architecture, and an ensemble, which has no training."""
+    first = record.models[0]
+    finals = tuple(
+        replace(
+            final,
+            params={},
+            history=pd.DataFrame(),
+            metrics={
+                name: value
+                for name, value in final.metrics.items()
+                if name not in ("seconds/training", "epochs")
+            },
+        )
+        for final in first.finals
+    )
+    return (
+        replace(first, name=f"{HOSTILE}-scratch", variant_of=HOSTILE, trials=first.trials[:1]),
+        replace(first, name=ENSEMBLE, finals=finals, trials=()),
+    )
+
+
+def test_every_architecture_class_and_origin_is_there(record, html):
+    text = read(html).text
+    for word in ("unet", "pspnet", "segnet", "skin", "left eye", "right eye", "hat"):
+        assert word in text
+    for word in (record.commit, record.manifest.fingerprint, record.study, record.description):
+        assert word in text
+
+
+def test_sections_come_in_order(html):
+    titles = re.findall("<h2>(.*?)</h2>", html)
+    assert titles == [
+        "Which to use for what, and how sure that is",
+        "The table",
+        "Every two compared",
+        "The reference study's claims",
+        "IoU by class",
+        "Under occlusion",
+        "Which part suffers under which occlusion",
+        "Slices of the test images",
+        "Cost and accuracy",
+        "Where they fail",
+        "Test images, their truth, and each network&#39;s mask",
+        "What is taken for what",
+        "How the finals learned",
+        "What mattered in the search",
+        "Where the time went",
+        "The reference study's formulas, for comparison only",
+        "Method",
+        "Limits",
+        "Notes",
+    ]
+
+
+def test_no_number_reads_nan_and_an_absent_class_is_a_dash_with_a_note(html):
+    text = read(html).text
+    assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
+    assert "no test image shows hat" in text
+
+
+def test_nothing_is_fetched_and_nothing_runs(html):
+    reader = read(html)
+    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    fetched = [value for _, name, value in reader.attributes if name in ("src", "href", "srcset")]
+    assert len(fetched) == 8
+    assert all(value.startswith("data:image/") for value in fetched)
+    style = re.search("<style>(.*?)</style>", html, re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_figure_says_what_it_shows(html):
+    reader = read(html)
+    texts = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
+    assert len(texts) == 8
+    assert all(len(text) > 30 for text in texts)
+    assert reader.tags.count("figcaption") == reader.tags.count("figure") == 8
+
+
+def test_hostile_names_stay_text_in_a_study_of_all_sorts(record):
+    classes = record.classes.model_copy(
+        update={"names": ("background", "skin", "left_eye", "right_eye", HOSTILE)}
+    )
+    splits = {
+        name: facts.model_copy(update={"class_shares": {HOSTILE: 0.0}})
+        for name, facts in record.manifest.splits.items()
+    }
+    manifest = record.manifest.model_copy(update={"classes": classes, "splits": splits})
+    contenders = (replace(record.models[0], name=HOSTILE), *with_others(record))
+    hostile = replace(
+        record,
+        experiment=HOSTILE,
+        description=HOSTILE,
+        commit=HOSTILE,
+        manifest=manifest,
+        contenders=contenders,
+    )
+    claim = Claim(text=HOSTILE, measure="latency", who=ENSEMBLE, direction="higher")
+    reader = read(render_html(build_report(hostile, (claim,), resamples=50)))
+    assert "script" not in reader.tags
+    assert not re.search(r"\b(nan|inf)\b", reader.text, re.IGNORECASE)
+    assert "Claims of this experiment" in reader.text
+    assert f"{HOSTILE}-scratch is {HOSTILE} with another option" in reader.text
+    assert reader.text.count(HOSTILE) >= 8
+
+
+def test_every_claim_has_an_answer(report, html):
+    text = read(html).text
+    for judged in report.claims:
+        assert judged.claim.text in text
+        assert judged.answer in text
+
+
+def test_weights_are_named_by_their_file_alone(record):
+    final = record.models[0].finals[0]
+    params = {**final.params, "network.encoder_weights": "/home/somebody/weights.h5"}
+    contender = replace(record.models[0], finals=(replace(final, params=params),))
+    told = network_options(replace(record, contenders=(contender,)))
+    assert told == {"unet": "encoder weights weights.h5"}

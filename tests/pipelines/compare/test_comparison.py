@@ -1,0 +1,79 @@
+import io
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from pipelines.compare import comparison
+from pipelines.compare.figures.chart import Chart
+from pipelines.config import Experiment
+
+FILES = [
+    "comparison.csv",
+    "comparison.html",
+    "comparison.md",
+    "comparison.tex",
+    "figures/confusion.png",
+    "figures/failures.png",
+    "figures/learning_curves.png",
+    "figures/occlusion_curves.png",
+    "figures/occlusion_map.png",
+    "figures/pareto.png",
+    "figures/predictions.png",
+    "figures/search.png",
+]
+
+
+class FakeTracker:
+    """Keeps what a run is given in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def files(self, run_id):
+        folder = self.folder / run_id
+        folder.mkdir(parents=True)
+        yield folder
+
+
+def below(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("stage")
+
+
+@pytest.fixture(scope="module")
+def printed(record, report, html, place):
+    console = Console(file=io.StringIO(), width=80)
+    tracker = FakeTracker(place / "mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "read_study", lambda tracker, experiment, study: record)
+        patch.setattr(comparison, "build_report", lambda record, claims, reference: report)
+        patch.setattr(comparison, "render_html", lambda report: html)
+        patch.setattr(Chart, "png", lambda chart: b"drawn")  # seconds, and test_charts draws one
+        comparison.compare_study(tracker, Experiment(name="made"), place / "results", console)
+    return console.file.getvalue()
+
+
+def test_the_study_run_and_the_folder_get_the_same_files(printed, place):
+    assert below(place / "results") == FILES
+    assert below(place / "mlflow" / "studyrun") == FILES
+    html = (place / "results" / "comparison.html").read_text(encoding="utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert list(pd.read_csv(place / "results" / "comparison.csv").architecture) == [
+        "segnet",
+        "unet",
+        "pspnet",
+    ]
+
+
+def test_the_printed_table_fits_a_terminal(printed):
+    assert "0.550 ± 0.071" in printed
+    assert "…" not in printed
+    assert all(len(line) <= 80 for line in printed.splitlines())

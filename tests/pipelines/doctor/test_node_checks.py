@@ -1,0 +1,68 @@
+"""What the doctor does on a node, done here."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from faceseg.errors import UserError
+from pipelines.cluster import versions
+from pipelines.doctor import node_checks
+from pipelines.doctor.node_checks import NodeChecks
+from pipelines.tracking import Tracker
+
+
+def test_versions_are_compared():
+    ours = versions.installed_versions()
+    assert (
+        NodeChecks().versions(ours)
+        == f"as the driver's: Python {ours['python']}, Ray {ours['ray']}"
+    )
+    with pytest.raises(UserError, match=r"^ray: 2\.9\.3 expected, .* found\. Install the same"):
+        NodeChecks().versions({**ours, "ray": "2.9.3"})
+
+
+def test_a_storage_is_written_and_seen(tmp_path: Path):
+    folder = tmp_path / "storage" / ".doctor"
+    assert NodeChecks().list_files(folder) == []
+    NodeChecks().storage(folder, "me")
+    assert NodeChecks().list_files(folder) == ["me"]
+    NodeChecks().remove(folder)
+    assert list((tmp_path / "storage").iterdir()) == []
+
+
+def test_a_storage_that_cannot_be_written_is_told():
+    with pytest.raises(UserError, match=r"^storage /proc/storage cannot be written \(No such file"):
+        NodeChecks().storage(Path("/proc/storage/.doctor"), "me")
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(node_checks, "MIN_FREE_BYTES", 0)
+    assert NodeChecks().disk(tmp_path).endswith(" GiB free")
+    monkeypatch.setattr(node_checks, "MIN_FREE_BYTES", 2**60)
+    with pytest.raises(UserError, match=r"GiB are free in .*, expected 1\.07374e\+09: make room"):
+        NodeChecks().disk(tmp_path)
+
+
+def test_checkpoints_are_written_and_read_back(tmp_path: Path):
+    assert NodeChecks().checkpoints(f"file://{tmp_path}/copies") == "written and read back"
+    assert list((tmp_path / "copies").iterdir()) == []
+    with pytest.raises(UserError, match=r"^file:///proc/copies cannot be used: FileNotFoundError"):
+        NodeChecks().checkpoints("file:///proc/copies")
+    with pytest.raises(UserError, match=r"cannot be used: .*Give this node the package"):
+        NodeChecks().checkpoints("no-such-kind://copies")
+
+
+def test_a_run_is_written_read_back_and_deleted(tracker: Tracker, experiment_id: str):
+    assert NodeChecks().mlflow(tracker.uri, experiment_id) == "a run written and read back"
+    assert tracker.client.search_runs([experiment_id]) == []
+
+
+def test_an_mlflow_that_does_not_answer_is_told(tracker: Tracker, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=rf"^MLflow at {uri} cannot be used: .*Is it up"):
+            NodeChecks().mlflow(uri, "1")
+    assert tracker.client.get_experiment_by_name("Default")  # the store of the tests again

@@ -1,0 +1,217 @@
+"""`faceseg predict` on files: what it writes, what it refuses, what it leaves out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceseg.data.classes import LAPA
+from faceseg.errors import UserError
+from pipelines.models import loading as models
+from pipelines.predict.image_files import find_images, result_names
+
+Say = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def network(network_file: Path) -> Path:
+    return network_file
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Be in the test's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def half_red(size: tuple[int, int] = (32, 64)) -> Image.Image:
+    """The left half red, the right half green."""
+    pixels = np.zeros((*size, 3), dtype=np.uint8)
+    pixels[:, : size[1] // 2, 0] = 255
+    pixels[:, size[1] // 2 :, 1] = 255
+    return Image.fromarray(pixels)
+
+
+def test_masks_overlays_and_shares_of_a_folder(say: Say, network: Path, tmp_path: Path):
+    (tmp_path / "photos" / "more").mkdir(parents=True)
+    half_red().save(tmp_path / "photos" / "one.png")
+    half_red((20, 40)).save(tmp_path / "photos" / "more" / "two.PNG")
+    code, said = say("predict", network, "photos", "--out", "out")
+    assert code == 0
+    assert "2 of 2 images labelled" in said
+    with Image.open("out/masks/one.png") as mask:
+        assert mask.mode == "P"
+        assert mask.getpalette()[:33] == [channel for colour in LAPA.palette for channel in colour]
+        labels = np.asarray(mask)
+    expected = np.repeat([[1, 2]], 32, axis=1).repeat(32, axis=0)
+    np.testing.assert_array_equal(labels, expected)
+    with Image.open("out/masks/two.png") as mask:
+        assert mask.size == (40, 20)
+    with Image.open("out/overlays/one.jpg") as overlay:
+        left = np.asarray(overlay)[16, 8].astype(int)
+    assert np.abs(left - [128, 76, 128]).max() <= 6  # half of red, half of skin's (0, 153, 255)
+    told = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    shares = told["images"]["one"]["shares"]
+    assert (shares["skin"], shares["left_eyebrow"], shares["hair"]) == (0.5, 0.5, 0.0)
+    assert told["images"]["one"]["size"] == [32, 64]
+    assert told["unreadable"] == {}
+
+
+def test_an_exif_rotation_is_honoured(say: Say, network: Path, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise: left becomes top
+    half_red().save(tmp_path / "turned.jpg", quality=95, exif=exif)
+    assert say("predict", network, "turned.jpg", "--out", "out")[0] == 0
+    with Image.open("out/masks/turned.png") as mask:
+        labels = np.asarray(mask)
+    assert labels.shape == (64, 32)
+    assert (labels[:28] == 1).all()
+    assert (labels[36:] == 2).all()
+
+
+def test_bad_images_are_named_and_the_rest_go_on(say: Say, network: Path, tmp_path: Path):
+    half_red().save(tmp_path / "good.png")
+    (tmp_path / "text.jpg").write_text("no image", encoding="utf-8")
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
+    code, said = say("predict", network, "*.png", "text.jpg", "--out", "out")
+    assert code == 1
+    assert "left out: text.jpg" in said
+    assert "left out: short.png" in said
+    told = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    assert list(told["images"]) == ["good"]
+    assert sorted(told["unreadable"]) == ["short.png", "text.jpg"]
+    code, said = say("predict", network, "text.jpg", "--out", "other")
+    assert code == 2
+    assert "none of 1 images" in said
+    assert not Path("other").exists()
+
+
+def test_nothing_is_replaced_unasked(say: Say, network: Path, tmp_path: Path):
+    half_red().save(tmp_path / "one.png")
+    assert say("predict", network, "one.png", "--out", "out")[0] == 0
+    code, said = say("predict", network, "one.png", "--out", "out")
+    assert code == 2
+    assert "--overwrite" in said
+    assert say("predict", network, "one.png", "--out", "out", "--overwrite")[0] == 0
+
+
+def test_a_place_that_cannot_be_written_to_is_named(say: Say, network: Path, tmp_path: Path):
+    half_red().save(tmp_path / "one.png")
+    code, said = say("predict", network, "one.png", "--out", "one.png")
+    assert code == 2
+    assert "cannot be written" in said
+
+
+def mask_of(name: str) -> np.ndarray:
+    with Image.open(f"out/masks/{name}.png") as mask:
+        return np.asarray(mask)
+
+
+def test_the_mirror_image_has_half_a_voice(say: Say, network: Path, tmp_path: Path):
+    half_red().save(tmp_path / "one.png")
+    assert say("predict", network, "one.png", "--out", "out", "--flip")[0] == 0
+    assert (mask_of("one")[:, :31] == 1).all()
+    # Green: left brow here and right brow in the mirror, 1/2 each; 0.7 for the nose in both.
+    assert (mask_of("one")[:, 33:] == 6).all()
+
+
+def test_crumbs_go_if_that_is_wanted(say: Say, network: Path, tmp_path: Path):
+    # Ten pixels are one of the grid. Bilinearly the blue of this one wins over red on 2 x 2 only.
+    pixels = np.zeros((320, 320, 3), dtype=np.uint8)
+    pixels[..., 0] = 255
+    pixels[100:110, 100:110] = (100, 0, 155)
+    pixels[200:240, 200:240] = (0, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    assert say("predict", network, "one.png", "--out", "out")[0] == 0
+    np.testing.assert_array_equal(np.argwhere(mask_of("one")[:150] == 3)[[0, -1]],
+                                  [[104, 104], [105, 105]])  # fmt: skip
+    assert say("predict", network, "one.png", "--out", "out", "--overwrite", "--clean")[0] == 0
+    assert (mask_of("one")[:150] == 1).all()
+    assert (mask_of("one")[205:235, 205:235] == 3).all()
+
+
+def test_a_video_becomes_an_overlay_and_shares_by_frame(say: Say, network: Path, tmp_path: Path):
+    film = cv2.VideoWriter(
+        str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 32)
+    )
+    for _ in range(5):
+        film.write(cv2.cvtColor(np.asarray(half_red()), cv2.COLOR_RGB2BGR))
+    film.release()
+    code, _ = say("predict", network, "--video", "film.avi", "--frames", "3", "--out", "out")
+    assert code == 0
+    told = json.loads(Path("out/film.json").read_text(encoding="utf-8"))
+    assert len(told["frames"]) == 3
+    assert told["frames"][0]["skin"] == pytest.approx(0.5, abs=0.05)
+    made = cv2.VideoCapture("out/film.mp4")
+    frames = sum(made.read()[0] for _ in range(5))
+    made.release()
+    assert frames == 3
+    assert say("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["a/x.jpg", "b/y.jpg"], ["x", "y"]),
+        (["a/x.jpg", "b/x.jpg", "b/c/y.jpg"], ["a/x", "b/x", "b/c/y"]),
+        (["a/x.jpg", "a/x.png", "a/y.png"], ["x.jpg", "x.png", "y.png"]),
+    ],
+)
+def test_results_of_equal_stems_keep_apart(tmp_path: Path, files: list[str], expected: list[str]):
+    assert result_names([tmp_path / file for file in files]) == expected
+
+
+def test_an_image_is_taken_once_and_results_are_not_taken(tmp_path: Path):
+    (tmp_path / "photos" / "out").mkdir(parents=True)
+    for name in ("photos/b.jpg", "photos/a.png", "photos/out/c.png", "photos/notes.txt"):
+        (tmp_path / name).touch()
+    folder = tmp_path / "photos"
+    found = find_images([str(folder), str(folder / "*.jpg"), str(folder / "b.jpg")], folder / "out")
+    assert [path.name for path in found] == ["a.png", "b.jpg"]
+
+
+@pytest.mark.parametrize("word", ["nothing-here", "none/*.jpg"])
+def test_a_word_that_means_no_image_is_named(tmp_path: Path, word: str):
+    with pytest.raises(UserError, match=r"means no image") as error:
+        find_images([word], tmp_path)
+    assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("a" * 32, f"runs:/{'a' * 32}/checkpoints/best.keras"),
+        (f"runs:/{'b' * 32}", f"runs:/{'b' * 32}/checkpoints/best.keras"),
+        (f"runs:/{'b' * 32}/model", f"runs:/{'b' * 32}/model"),
+        ("models:/faceseg@champion", "models:/faceseg@champion"),
+        ("best.keras", "best.keras"),
+    ],
+)
+def test_a_run_means_its_best_checkpoint(model: str, expected: str):
+    assert models.resolve_address(model) == expected
+
+
+def test_an_address_without_a_store_is_a_paragraph(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    half_red().save(tmp_path / "one.png")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code, said = say("predict", "models:/faceseg@champion", "one.png")
+    assert code == 2
+    assert "--tracking" in said
+    assert not (tmp_path / "mlflow.db").exists()
+    code, said = say("predict", "models:/x@champion", "one.png", "--tracking", "sqlite:///none.db")
+    assert code == 2
+    assert "no MLflow database" in said
+
+
+def test_a_file_that_is_no_model_is_a_paragraph(say: Say, tmp_path: Path):
+    half_red().save(tmp_path / "one.png")
+    code, said = say("predict", "one.png", "one.png")
+    assert code == 2
+    assert "not a model saved by faceseg" in said

@@ -1,0 +1,167 @@
+"""Studies planted in MLflow without training: one final each, its errors as the test says.
+
+An image has 100 pixels of each of six classes. A network with the error 0.2 on a class takes
+about 20 of them for background, up to 3 more or less from image to image. So the IoU of a class
+is 1 - error, but for the jitter's mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+
+from faceseg.data.classes import ClassSet
+from faceseg.data.manifest import Manifest
+from faceseg.evaluation.records import EvaluationRecords
+from faceseg.evaluation.split_evaluation import SplitEvaluation
+from faceseg.robustness.conditions import Condition
+from pipelines.config import Experiment
+from pipelines.tracking import Tracker
+
+CLASSES = ClassSet(
+    names=("background", "skin", "left_eye", "right_eye", "nose", "hair"),
+    palette=tuple((40 * place, 0, 0) for place in range(6)),
+    pairs=((2, 3),),
+    small=(2, 3),
+    face=(1, 2, 3, 4),
+    eyes=(2, 3),
+    hair=5,
+)
+PARTS = CLASSES.names[1:]
+IMAGES = 30
+SEVERITIES = (0.05, 0.1, 0.2, 0.35, 0.5)
+
+
+@dataclass(frozen=True)
+class SyntheticFinal:
+    """What a network does: `errors` by class (others: `error`), `occluded` more under occlusion."""
+
+    error: float = 0.2
+    errors: Mapping[str, float] = field(default_factory=dict)
+    occluded: float = 0.1
+    latency: float = 10.0
+    host: str = "one-machine"
+    val: float = 0.5
+    images: int = IMAGES
+    kinds: tuple[str, ...] = ("gray_square",)
+    classes: ClassSet = CLASSES
+    dark: float = 0.0  # more error on the images 0 to 9, which are dark
+    seed: int = 0  # of the jitter
+
+    def counts(self, more: float = 0.0) -> np.ndarray:
+        """Matrices (N, 6, 6) of the images, with so much more error."""
+        found = np.zeros((self.images, 6, 6), dtype=np.int64)
+        found[:, 0, 0] = 100
+        jitter = np.random.default_rng(self.seed).integers(-3, 4, (self.images, 6))
+        for place, name in enumerate(PARTS, start=1):
+            share = self.errors.get(name, self.error) + more
+            dark = np.where(np.arange(self.images) < 10, self.dark, 0.0)
+            wrong = np.rint(100 * (share + dark)).astype(int) + jitter[:, place]
+            wrong = np.clip(wrong, 0, 100)
+            found[:, place, place], found[:, place, 0] = 100 - wrong, wrong
+        return found
+
+    def records(self) -> EvaluationRecords:
+        """The file of records of such a final."""
+        ids = tuple(f"photo-{number}" for number in range(self.images))
+        conditions = [self._condition("clean", 0.0, 0.0)]
+        conditions += [
+            self._condition(kind, share, self.occluded * share / 0.5)
+            for kind in self.kinds
+            for share in SEVERITIES
+        ]
+        facts = tuple({"lightness": 20.0 + number} for number in range(self.images))
+        tested = SplitEvaluation(
+            ids,
+            self.counts(),
+            np.full((self.images, 6, 2), 10),
+            np.full((self.images, 2), 40),
+            np.zeros((2, 15, 3)),
+        )
+        return EvaluationRecords(ids, tuple(conditions), 0.0, tested, facts)
+
+    def _condition(self, kind: str, severity: float, more: float) -> Condition:
+        counts = self.counts(more).astype(np.int32)
+        policies = {"visible": counts, "unoccluded": counts}
+        return Condition("occ-v1", kind, severity, policies, np.full(self.images, severity))
+
+
+def write_experiment(folder: Path, name: str, uri: str, model: str) -> Path:
+    """Write an experiment's file."""
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        f"name: {name}\nstorage: {folder / 'results'}\n"
+        f"architectures: {{unet: {{}}}}\n"
+        f"tracking: {{uri: '{uri}', registered_model: {model}}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def write_study(tracker: Tracker, experiment: Experiment, *plans: SyntheticFinal) -> list[str]:
+    """Make an ended study of unet with a final for each plan; return their versions."""
+    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    study = tracker.open_run(
+        experiment_id, "study", {"study": experiment.study, "kind": "study"}, "A study."
+    )
+    tracker.set_tags(study, **{"winner.unet": "w1nner"})
+    with tracker.files(study) as folder:
+        (folder / "manifest.json").write_text(_manifest(plans[0].classes), encoding="utf-8")
+    return [_final(tracker, experiment, study, number, plan) for number, plan in enumerate(plans)]
+
+
+def _final(
+    tracker: Tracker, experiment: Experiment, study: str, number: int, plan: SyntheticFinal
+) -> str:
+    identity = {
+        "study": experiment.study,
+        "kind": "final",
+        "architecture": "unet",
+        "trial": str(number),
+        "winner": "w1nner",
+    }
+    client, model = tracker.client, experiment.tracking.registered_model
+    experiment_id = client.get_run(study).info.experiment_id
+    run = tracker.open_run(experiment_id, f"unet-final-{number}", identity, "A final.", study)
+    tracker.set_tags(run, state="complete", host=plan.host, data="fingerprint", commit="c0ffee")
+    tracker.log_metrics(
+        run,
+        {"best/val_iou": plan.val, "latency/p50_ms": plan.latency, "latency/threads": 1}
+        | {"model/size_mb": 2.5},
+    )
+    with tracker.files(run) as folder:
+        plan.records().write(folder / "confusion.npz")
+    tracker.end(run, "FINISHED")
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    source = client.get_run(run).info.artifact_uri
+    tags = {"architecture": "unet", "study": experiment.study, "test_iou": f"{1 - plan.error:.4f}"}
+    return str(client.create_model_version(model, source, run, tags=tags).version)
+
+
+def _manifest(classes: ClassSet) -> str:
+    facts = {"count": 1, "photos": 1, "repeated": 0, "class_shares": {}, "digest": "d"}
+    manifest = Manifest.model_validate(
+        {
+            "pack_version": 2,
+            "key": "k",
+            "fingerprint": "fingerprint",
+            "classes": classes,
+            "image_size": (64, 64),
+            "on_bad": "stop",
+            "source": {},
+            "splits": {"train": facts, "val": facts, "test": facts},
+            "shared_photos": {},
+            "sides": (),
+            "problems": (),
+            "warnings": (),
+            "versions": {},
+            "files": {},
+        }
+    )
+    return manifest.model_dump_json()

@@ -1,0 +1,148 @@
+"""What is settled before a server starts: host, token, port and model; and its news."""
+
+import io
+import os
+import signal
+import socket
+from pathlib import Path
+from threading import Event
+
+import pytest
+from rich.console import Console
+
+from faceseg.errors import UserError
+from pipelines.config import secrets
+from pipelines.serve import server
+from pipelines.serve.served_model import ReplicaState, model_source
+from pipelines.serve.settings import ServeSettings
+from tests.infra.processes import free_port
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(secrets.TOKEN_VARIABLE, raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.2", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback_is_told_from_other_hosts(host: str, own: bool):
+    assert secrets.is_loopback(host) is own
+
+
+def test_another_host_takes_a_token(monkeypatch: pytest.MonkeyPatch):
+    settings = ServeSettings(model="best.keras")
+    with pytest.raises(UserError, match="FACESEG_TOKEN is not set"):
+        server.serve_model(settings, Console(), host="0.0.0.0")
+    monkeypatch.setenv(secrets.TOKEN_VARIABLE, "short")
+    with pytest.raises(UserError, match="too easy to guess"):
+        server.serve_model(settings, Console(), host="0.0.0.0")
+
+
+def test_no_token_is_asked_for_on_loopback_unless_there_is_one(monkeypatch: pytest.MonkeyPatch):
+    assert secrets.server_token(required=False, because="") is None
+    monkeypatch.setenv(secrets.TOKEN_VARIABLE, "0123456789abcdef")
+    assert secrets.server_token(required=False, because="") == "0123456789abcdef"
+
+
+def test_a_port_in_use_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match="another program has it"):
+            server.check_port("127.0.0.1", port)
+    server.check_port("127.0.0.1", port)
+
+
+def test_a_model_that_is_nowhere_is_told():
+    with pytest.raises(UserError, match=r"no file nothing\.keras"):
+        model_source("nothing.keras", None)
+    with pytest.raises(UserError, match="--tracking"):
+        model_source("models:/faceseg@champion", None)
+
+
+def test_an_exported_file_takes_no_graphics_card(tmp_path: Path):
+    (tmp_path / "model.onnx").touch()
+    settings = ServeSettings(model=str(tmp_path / "model.onnx"), gpus=0.5)
+    with pytest.raises(UserError, match="exported file, which runs on the CPU"):
+        server.serve_model(settings, Console(), port=free_port())
+
+
+def test_a_stop_while_it_starts_waits_for_what_has_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    done: list[str] = []
+
+    def begin(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        Event().wait(0.2)  # an exception in the main thread would end the test here
+        done.append("begun")
+
+    def ready(told: Event) -> object | None:
+        return None if told.wait(10) else "a handle"
+
+    monkeypatch.setattr(server, "start_replicas", begin)
+    monkeypatch.setattr(server, "wait_until_ready", ready)
+    monkeypatch.setattr(server, "stop_replicas", lambda: done.append("stopped"))
+    (tmp_path / "best.keras").touch()
+    console = Console(file=io.StringIO())
+    server.serve_model(ServeSettings(model=str(tmp_path / "best.keras")), console, port=free_port())
+    assert done == ["begun", "stopped"]
+    assert "stopped while it was loading" in console.file.getvalue()
+
+
+def test_more_replicas_than_fit_are_told():
+    settings = ServeSettings(model="x", replicas=1, max_replicas=4, cpus=2)
+    server._check_resources(settings, {"CPU": 8.0})
+    with pytest.raises(UserError, match="4 replicas of 2 CPUs"):
+        server._check_resources(settings, {"CPU": 7.0})
+    with pytest.raises(UserError, match=r"0\.5 GPUs"):
+        server._check_resources(settings.model_copy(update={"gpus": 0.5}), {"CPU": 8.0, "GPU": 1.0})
+
+
+def test_the_cause_of_a_failed_replica_is_its_last_line():
+    told = "The deployment failed to start:\n  File x\nfaceseg.errors.UserError: no network there\n"
+    assert server._error_message(told) == "no network there"
+
+
+def state(replica: str, version: str, trouble: str = "") -> ReplicaState:
+    return ReplicaState(replica, version, f"models:/m/{version}", trouble)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ([], [state("a", "1")], ["models:/m/1 is served by 1 of 1 replicas"]),
+        ([state("a", "1")], [state("a", "1")], []),
+        (
+            [state("a", "1"), state("b", "1")],
+            [state("a", "2"), state("b", "1")],
+            ["models:/m/2 is served by 1 of 2 replicas"],
+        ),
+        (
+            [state("a", "2"), state("b", "1")],
+            [state("a", "2"), state("b", "2")],
+            ["models:/m/2 is served by 2 of 2 replicas"],
+        ),
+        ([state("a", "1")], [state("a", "1", "no 2")], ["no 2; what is served stays"]),
+        (
+            [state("a", "1", "no 2")],
+            [state("a", "1")],
+            ["the alias can be followed again"],
+        ),
+    ],
+)
+def test_news_are_told_once(
+    before: list[ReplicaState], after: list[ReplicaState], lines: list[str]
+):
+    assert server.describe_changes(before, after) == lines

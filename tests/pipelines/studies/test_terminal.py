@@ -1,0 +1,64 @@
+"""The study in the terminal, from made-up snapshots: a table where there is one, else lines."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pipelines.search.coordinator import RunningJob, StudySnapshot
+from pipelines.studies import terminal
+from pipelines.studies.terminal import StudyDisplay
+
+RUNNING = RunningJob(
+    worker="w1",
+    label="unet-trial-003",
+    epochs=6,
+    epoch=2,
+    percent=40,
+    iou=0.25,
+    images_per_second=120.4,
+)
+
+
+def snapshot(done: int) -> StudySnapshot:
+    counts = {"unet": {"complete": 2, "pruned": 1, "running": 1}, "segnet": {"fail": 1}}
+    budgets, finals = {"unet": 4, "segnet": 4}, {"unet": 1, "segnet": 0}
+    best = {"unet": 0.5, "segnet": None}
+    return StudySnapshot([RUNNING], counts, budgets, best, finals, done, 40)
+
+
+def show(*snapshots: StudySnapshot, terminal: bool, news: tuple[str, ...] = ()) -> str:
+    buffer = io.StringIO()
+    console = Console(file=buffer, force_terminal=terminal, width=150)
+    with StudyDisplay(console, seeds=2) as shown:
+        for each in snapshots:
+            shown(each, list(news))
+    return buffer.getvalue()
+
+
+def test_plain_lines_say_how_far_each_architecture_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(terminal, "PLAIN_INTERVAL", -1.0)
+    text = show(snapshot(10), snapshot(20), terminal=False)
+    first, second = text.splitlines()
+    assert first.startswith("unet 3/4 (best 0.500), segnet 1/4 (best -) | running: ")
+    assert "unet-trial-003 2/6 40%" in first
+    assert "min gone" in first
+    assert "min left" not in first  # nothing done yet to judge by
+    assert "min left" in second
+
+
+def test_plain_lines_come_now_and_then():
+    assert len(show(*[snapshot(10)] * 20, terminal=False).splitlines()) <= 1
+
+
+def test_a_terminal_shows_tables():
+    text = show(snapshot(10), terminal=True)
+    for word in ("unet-trial-003", "2/6 40%", "0.250", "120", "3 of 4", "1 of 2", "0.500"):
+        assert word in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_news_stay_as_they_are(terminal: bool):
+    """Square brackets are no markup."""
+    news = "worker-1 died ([Errno 28] no space); unet-trial-003 goes on anew"
+    assert news in show(snapshot(1), terminal=terminal, news=(news,))

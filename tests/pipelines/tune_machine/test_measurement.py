@@ -1,0 +1,41 @@
+"""A candidate's processes build, train and answer; one that cannot is left out with its reason."""
+
+from pathlib import Path
+
+import pytest
+
+from faceseg.errors import UserError
+from pipelines.config import Experiment
+from pipelines.tune_machine import measurement
+from pipelines.tune_machine.candidates import Candidate
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Experiment:
+    return Experiment.model_validate(
+        {
+            "name": "made",
+            "data": {"image_size": [32, 32]},
+            "architectures": {"segnet": {"width": 0.1}},
+            "search": {"space": {"batch_size": {"choices": [2, 4]}}},
+            "storage": tmp_path,
+        }
+    )
+
+
+def test_a_candidate_is_measured_and_one_that_cannot_start_is_left_out(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measurement, "SECONDS", 0.0)
+    monkeypatch.setattr(measurement, "ROUNDS", 2)
+    good, bad = Candidate(1, 1, 0.0, "float32"), Candidate(1, 1, 7.0, "float32")
+    told: list[str] = []
+    (found,) = measurement.measure_candidates(experiment, [bad, good], told.append)
+    assert found.candidate == good
+    assert found.speeds["segnet"] > 0
+    assert any(line.startswith("left out: RuntimeError: this worker was given 7 GPU")
+               for line in told)  # fmt: skip
+    with pytest.raises(UserError, match="no candidate could be measured"):
+        measurement.measure_candidates(experiment, [bad], told.append)
