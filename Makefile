@@ -4,41 +4,39 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 PEERS := .venv-peers
+RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-units test-backend bare lint peers benchmark lock image \
-	clean
+.PHONY: help study test test-studies test-units test-backend lint docs bare benchmark peers lock \
+	release release-check clean
 
-help:
-	@echo "make study  run the quickstart study and print its table"
-	@echo "make test   lint, types, import contract and tests"
-	@echo "make benchmark  every figure of docs/performance.md anew, into results/benchmarks"
-	@echo "make lock   pin the dependencies anew (needs uv)"
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-study: $(VENV)/run.stamp
+study: $(VENV)/run.stamp ## run the quickstart study and print its table
 	$(BIN)/faceseg study experiments/quickstart.yaml
 
-# Two halves side by side: one waits for clusters and studies while the other computes. Ray would
-# give its workers the lowest rank, and the other half all there is.
-test: lint
+# Two halves run in parallel: one waits for clusters and studies while the other computes. By default
+# Ray starts its workers at the lowest priority, which would leave the CPU to the other half.
+test: lint docs ## lint, types, import contracts, docs and all tests
 	$(MAKE) --no-print-directory --jobs=2 test-studies test-units
 
-test-studies:
+test-studies: $(VENV)/dev.stamp ## tests that run studies, clusters and servers
 	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos/test_audit.py tests/chaos/test_kills.py tests/infra tests/end_to_end
 	$(MAKE) --no-print-directory test-backend BACKEND=jax
 
-test-units:
-	$(BIN)/python -m pytest tests/faceseg tests/pipelines tests/benchmarks
+test-units: $(VENV)/dev.stamp ## tests of the library, the pipelines and the benchmarks
+	$(BIN)/python -m pytest tests/test_import_order.py tests/test_documentation.py tests/faceseg \
+		tests/pipelines tests/benchmarks
 
 # Networks, metrics and training on another of Keras's backends. JAX is in the lock; for torch,
 # whose wheels are gigabytes: .venv/bin/pip install torch, then make test-backend BACKEND=torch
-test-backend: $(VENV)/dev.stamp
-	KERAS_BACKEND=$(BACKEND) $(BIN)/python -m pytest tests/faceseg/networks tests/faceseg/training \
-		tests/faceseg/backends $(addprefix tests/faceseg/test_,$(addsuffix .py,confusion_metric losses \
-		saving predictor ensemble evaluation labelling latency devices))
+test-backend: $(VENV)/dev.stamp ## library tests on another backend: BACKEND=jax or torch
+	KERAS_BACKEND=$(BACKEND) $(BIN)/python -m pytest $(addprefix tests/faceseg/,networks training \
+		backends inference evaluation/test_split_evaluation.py)
 
-# For a machine that brings JAX or torch itself: all but a framework, which is that of $(PYTHON). A
-# path file shows its packages, whether that Python is the system's or an environment's.
-$(VENV)-bare/run.stamp: requirements-bare.lock pyproject.toml
+# For a machine that has JAX or torch already: everything but a framework, which $(PYTHON) provides. A
+# path file makes its packages visible, whether that Python is the system's or an environment's.
+$(VENV)-bare/run.stamp: requirements-bare.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)-bare
 	$(PYTHON) -c "import sysconfig; print(sysconfig.get_path('purelib'))" > \
 		"$$($(VENV)-bare/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/framework.pth"
@@ -46,17 +44,22 @@ $(VENV)-bare/run.stamp: requirements-bare.lock pyproject.toml
 	$(VENV)-bare/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	touch $@
 
-bare: $(VENV)-bare/run.stamp
+bare: $(VENV)-bare/run.stamp ## an environment that uses the JAX or torch of PYTHON
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# pip compiles bytecode as it installs; without it every worker would import TensorFlow in
+# The site imports no framework (docs/conf.py), so this takes seconds. A warning is an error.
+docs: $(VENV)/dev.stamp ## the documentation site, into docs/build
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet -b html docs docs/build
+	@echo "docs/build/index.html"
+
+# pip compiles bytecode at installation; without it every worker would import TensorFlow in
 # twice the time. The package itself is installed in place, built by the locked setuptools.
-$(VENV)/run.stamp: requirements.lock pyproject.toml
+$(VENV)/run.stamp: requirements.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
@@ -66,11 +69,11 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.lock
 	touch $@
 
-# Each figure beside its peers', which have an environment of their own (it sees the product's).
-benchmark: peers
+# The peers have an environment of their own, in which the product's packages are visible too.
+benchmark: peers ## every figure of docs/performance.md, into results/benchmarks
 	$(PEERS)/bin/python -m tests.benchmarks
 
-peers: $(PEERS)/peers.stamp
+peers: $(PEERS)/peers.stamp ## the environment of the benchmarks' peers
 
 $(PEERS)/peers.stamp: tests/benchmarks/peers.txt $(VENV)/dev.stamp
 	$(PYTHON) -m venv $(PEERS)
@@ -79,10 +82,10 @@ $(PEERS)/peers.stamp: tests/benchmarks/peers.txt $(VENV)/dev.stamp
 	$(PEERS)/bin/python -m pip install --quiet --compile -r tests/benchmarks/peers.txt
 	touch $@
 
-# Hashes, no index address: whichever index a machine uses, the files are the same.
+# Hashes and no index address: the files are the same with every index.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
-lock:
+lock: ## update the pinned dependencies (needs uv)
 	$(LOCK) -o requirements.lock pyproject.toml
 	$(LOCK) --group dev --extra postgres --extra server --extra export --extra demo --extra jax -c requirements.lock \
 		-o requirements-dev.lock pyproject.toml
@@ -93,5 +96,21 @@ lock:
 	echo 'tensorflow; sys_platform == "none"' | $(LOCK) --override - --no-emit-package tensorflow \
 		--group build -c requirements.lock -o requirements-bare.lock pyproject.toml
 
-clean:
-	rm -rf $(VENV) $(VENV)-bare $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+# The wheel is built from the source distribution, so both are complete; it is then installed alone.
+release: $(VENV)/dev.stamp ## sdist and wheel in dist/, checked in a new environment
+	rm -rf dist build $(RELEASE)
+	$(BIN)/python -m build --no-isolation
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --compile --require-hashes -r requirements.lock
+	$(RELEASE)/bin/python -m pip install --quiet --no-deps --no-index dist/*.whl
+	cd / && $(CURDIR)/$(RELEASE)/bin/faceseg --version
+
+release-check: ## after release: the quickstart from the wheel, in an empty folder (minutes)
+	folder=$$(mktemp -d) && cd "$$folder" && \
+		$(CURDIR)/$(RELEASE)/bin/faceseg study quickstart && \
+		$(CURDIR)/$(RELEASE)/bin/python -c "import pipelines; pipelines.study('quickstart')" && \
+		rm -rf "$$folder"
+
+clean: ## remove environments, caches and built files
+	rm -rf $(VENV) $(VENV)-bare $(PEERS) $(RELEASE) dist build docs/build .mypy_cache .ruff_cache \
+		.pytest_cache .hypothesis .import_linter_cache

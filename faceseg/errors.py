@@ -1,27 +1,48 @@
-"""The one exception that means 'the user can mend this', and how others' errors are quoted."""
+"""`UserError`, the exception for mistakes that the user can correct, and texts for its messages.
+
+Errors of one room are defined there: `BadFile` in `faceseg.data`, `NonFiniteLossError` in
+`faceseg.training`.
+"""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake of the user's making: what was given, what was expected, what to do.
+    """A mistake that the user can correct.
 
-    The command line prints the message as one paragraph and exits with 2, without a
-    traceback. Anything else that escapes is a defect of ours and keeps its traceback.
+    The message contains what was given, what was expected and what to do. The command line
+    prints it as one paragraph and exits with status 2, without a traceback. Every other exception
+    that escapes is a defect of the program and keeps its traceback.
+
+    Example:
+        >>> try:
+        ...     predictor = faceseg.load("best.keras")
+        ... except faceseg.UserError as error:
+        ...     print(error)
     """
 
 
 def first_line(error: object) -> str:
-    """Return what an error says in one line; its kind where it says nothing.
+    """Return the first line of an error's message; its type's name if the message is empty.
 
-    Libraries put the cause first, and then a page of their own.
+    Libraries put the cause in the first line and may append a page of details.
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def check_choice(kind: str, given: str, known: Iterable[str]) -> None:
-    """Raise UserError unless `given` is among `known`, naming the nearest right word."""
+    """Check that `given` is one of the known words.
+
+    Args:
+        kind: The kind of word, for the message ("network", "option of unet").
+        given: The word to check.
+        known: All valid words.
+
+    Raises:
+        UserError: The word is not valid. The message lists the valid words and suggests the most
+            similar one.
+    """
     words = tuple(known)
     if given in words:
         return

@@ -1,4 +1,4 @@
-"""`python -m pipelines` is `faceseg`."""
+"""Run the command line as `python -m pipelines`."""
 
 from pipelines.cli.commands import main
 

@@ -1,8 +1,10 @@
-"""What TensorFlow, JAX and torch each do in their own way: one module a backend, same functions.
+"""What TensorFlow, JAX and torch do differently: devices, memory, precision, tracing, fused steps.
 
-`claim(threads, gpus)` takes threads and a share of a card, `version()` names what computes,
-`capability()` tells how new the card is. `faceseg.backends.device` asks the one that Keras runs on;
-nothing else in the library names a backend.
+Layers, losses and training steps are written with `keras.ops` and are in `networks` and `training`.
+
+Each of the modules `tensorflow`, `jax` and `torch` defines the same functions.
+`faceseg.backends.device` calls those of the backend that Keras runs on; no other module of the
+library names a backend.
 """
 
 import os
@@ -15,10 +17,10 @@ BACKENDS = ("tensorflow", "jax", "torch")  # in the order of preference
 
 
 def preferred(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the backend that Keras should run on, without loading any.
+    """Return the name of the backend that Keras should run on, without loading it.
 
-    KERAS_BACKEND, Keras's own variable, has the word; without it the first that is installed:
-    a machine that holds JAX alone then needs no setting.
+    Keras's own variable KERAS_BACKEND takes precedence. Without it the first installed backend is
+    chosen, so a machine that has only JAX needs no setting.
     """
     if given := environment.get("KERAS_BACKEND"):
         return given
@@ -26,13 +28,19 @@ def preferred(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def check_backend() -> None:
-    """Raise UserError if the preferred backend is none of Keras's, or is not installed here."""
+    """Check that the preferred backend is one of Keras's and is installed.
+
+    Raises:
+        UserError: Keras has no such backend, or it is not installed. The message lists the
+            installed ones.
+    """
     name = preferred()
     if name not in BACKENDS:
         raise UserError(f"KERAS_BACKEND is {name!r}; expected one of {', '.join(BACKENDS)}")
     if find_spec(name) is None:
-        there = [each for each in BACKENDS if find_spec(each)]
+        installed = [each for each in BACKENDS if find_spec(each)]
         raise UserError(
             f"Keras is to run on {name}, which is not installed here; installed: "
-            f"{', '.join(there) or 'no backend'}. Install it, or set KERAS_BACKEND to one that is"
+            f"{', '.join(installed) or 'no backend'}. Install it, or set KERAS_BACKEND to one "
+            "that is"
         )

@@ -1,4 +1,8 @@
-"""What was claimed of a machine, and how much memory a share of a graphics card is."""
+"""The device of this process: its threads, its share of graphics memory, its numeric precision.
+
+Functions that differ by backend call the module of the backend that Keras runs on. Call
+`configure_device` once, before the first tensor is made: frameworks fix their threads then.
+"""
 
 import os
 import re
@@ -12,18 +16,68 @@ from typing import Any, cast
 
 import numpy as np
 
-from faceseg.backends.memory import is_out_of_memory
+__all__ = [
+    "Device",
+    "batch_shards",
+    "build_scope",
+    "configure_device",
+    "counter_type",
+    "fused_adam",
+    "fused_batch_norm",
+    "jit",
+    "memory_fraction",
+    "missing_gpu_error",
+    "multi_gpu_error",
+    "resolve_precision",
+    "set_precision",
+    "trace_function",
+    "versions",
+]
 
-# Of a share, what the allocator may fill: a process's own context and its libraries' workspaces
-# lie beside it on the card (0.4 to 0.6 GB a process).
+# The part of a share that the allocator may fill: the process's own context and the workspaces of
+# its libraries need memory outside the allocator (0.4 to 0.6 GB a process).
 USABLE_SHARE = 0.92
 
+# TensorFlow 2.21 writes these lines while it is imported, whatever TF_CPP_MIN_LOG_LEVEL is: its
+# log is not set up by then.
+BANNER = re.compile(rb"WARNING: All log messages before absl|I0000 .*(port|cudart_stub)\.cc")
 
-@dataclass(frozen=True)
+
+@contextmanager
+def _without_banner() -> Iterator[None]:
+    """Keep the banner off the terminal; write all other output to it afterwards."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            output.seek(0)
+            for line in output:
+                if not BANNER.match(line):
+                    os.write(2, line)
+
+
+with _without_banner():
+    import keras
+
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Device:
-    """What was claimed: `kind` is 'cpu' or 'gpu', `threads` per process, `name` for people.
+    """The device that this process was configured to use.
 
-    `cards` is the number of graphics cards that one training is spread over.
+    Attributes:
+        kind: "cpu" or "gpu".
+        name: A name to display, such as the model of the graphics card.
+        threads: CPU threads of the process.
+        gpus: The number of graphics cards that each training is distributed over.
     """
 
     kind: str
@@ -38,10 +92,10 @@ def memory_fraction(gpus: float) -> float:
 
 
 def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
-    """Return the error of a card that was asked for and is not there.
+    """Return the error for a card that was requested but does not exist.
 
-    An error, not a slower run: a study planned for a GPU would silently take a hundred times as
-    long.
+    It is an error, not a fallback to the CPU: a study planned for a GPU would silently take a
+    hundred times as long.
     """
     return RuntimeError(
         f"this worker was given {gpus:g} GPU, but {backend} sees none; {remedy}. To run on the "
@@ -50,7 +104,7 @@ def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
 
 
 def multi_gpu_error(gpus: float, backend: str) -> RuntimeError:
-    """Return the error of a backend that cannot spread one training over several cards."""
+    """Return the error for a backend that cannot distribute one training over several cards."""
     return RuntimeError(
         f"this worker was given {gpus:g} GPUs; one training is spread over several cards on JAX "
         f"alone, not on {backend}: set KERAS_BACKEND=jax, or resources.gpus to at most 1, or to 0 "
@@ -58,103 +112,62 @@ def multi_gpu_error(gpus: float, backend: str) -> RuntimeError:
     )
 
 
-# --- What this process may use: threads, graphics memory, numeric precision.
-#
-# What each backend does its own way is in `faceseg.backends`; everything else is `keras.ops`.
-# Call `claim` once, before the first tensor is made: frameworks fix their threads then.
-
-__all__ = [
-    "Device",
-    "batch_shards",
-    "build_scope",
-    "configure_device",
-    "counter_type",
-    "fused_adam",
-    "fused_batch_norm",
-    "is_out_of_memory",
-    "jit",
-    "resolve_precision",
-    "set_precision",
-    "trace_function",
-    "versions",
-]
-
-# What TensorFlow 2.21 writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says: its log is
-# not set up by then.
-BANNER = re.compile(rb"WARNING: All log messages before absl|I0000 .*(port|cudart_stub)\.cc")
-
-
-@contextmanager
-def _without_banner() -> Iterator[None]:
-    """Keep the banner off the terminal; what else is written meanwhile is shown afterwards."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            said.seek(0)
-            for line in said:
-                if not BANNER.match(line):
-                    os.write(2, line)
-
-
-with _without_banner():
-    import keras
-
-
-Shape = tuple[int | None, ...]
-
-
 def configure_device(threads: int, gpus: float = 0.0) -> Device:
     """Limit this process to `threads` CPU threads and to its share of graphics cards.
 
-    gpus: 0 hides every card. A fraction is a share of one: memory grows as needed up to that
-    share of the card's, so that several processes live on it and none takes a neighbour's.
-    1 is a card of its own; more spread each training over as many cards (JAX alone).
-    Raises RuntimeError for a card that was asked for and is not there.
+    Only the first call of a process takes effect.
+
+    Args:
+        threads: CPU threads.
+        gpus: 0 hides every card. A fraction is a share of one card: memory grows as needed up to
+            that share, so several processes can use the card without taking one another's
+            memory. 1 is a whole card. A larger number distributes each training over that many
+            cards (JAX alone).
+
+    Returns:
+        The device in use.
+
+    Raises:
+        RuntimeError: A card was requested and does not exist, or the backend cannot distribute a
+            training over several cards.
     """
-    return cast("Device", _backend().claim(threads, gpus))
+    return cast("Device", _backend().configure_device(threads, gpus))
 
 
 def batch_shards() -> int:
-    """Return into how many parts each training batch is split: 1, or the cards of `claim`."""
+    """Return the number of parts of each training batch: the cards of `configure_device`, or 1."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
 
 def resolve_precision(precision: str) -> str:
-    """Return the Keras policy meant by `precision`: "mixed" is the 16-bit type this device does
-    well, any other is itself.
+    """Return the Keras dtype policy for `precision`; "mixed" depends on the device.
 
-    bfloat16 on cards from compute capability 8.0 (Ampere) on; float16, with a scaled loss, on
-    older ones, which have no fast bfloat16; on a CPU float32: its gain is the processor's affair
-    (`faceseg tune-machine` measures it), and float16 is six times slower there.
+    "mixed" is bfloat16 on cards from compute capability 8.0 (Ampere) on, and float16 with a scaled
+    loss on older ones, which have no fast bfloat16. On a CPU it is float32: whether bfloat16 is
+    faster depends on the processor (`faceseg tune-machine` measures it), and float16 is six times
+    slower there.
     """
     if precision != "mixed":
         return precision
-    found = _backend().capability()
-    if found is None:
+    capability = _backend().compute_capability()
+    if capability is None:
         return "float32"
-    return "mixed_bfloat16" if found >= (8, 0) else "mixed_float16"
+    return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
 
 
 def set_precision(precision: str) -> None:
     """Set the numeric types of layers made from now on (see `resolve_precision`).
 
-    Logits, loss and metrics stay float32: the networks' last layer sees to it.
+    Logits, loss and metrics stay float32, because the networks' last layer is float32.
     """
     keras.config.set_dtype_policy(resolve_precision(precision))
 
 
 def jit() -> Any:
-    """Return what Keras's `compile(jit_compile=…)` should be: "auto", or False.
+    """Return the value for Keras's `compile(jit_compile=…)`: "auto", or False.
 
-    False where TensorFlow sees no card: XLA halves the speed of a CPU.
+    It is False where TensorFlow sees no card: XLA halves the speed of a CPU.
     """
     return _backend().jit()
 
@@ -162,22 +175,29 @@ def jit() -> Any:
 def trace_function(
     function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool = False
 ) -> Callable[..., Any] | None:
-    """Return `function` of uint8 arrays traced once, whatever their open sizes (None) are.
+    """Trace `function` once for uint8 arrays, whatever the sizes that are None in `shapes`.
 
-    None where the backend traces anew for every size, and Keras's own loops are the way.
+    Args:
+        function: A function of uint8 arrays, one for each shape.
+        shapes: The shape of each argument; None for a size that varies.
+        jit: Whether XLA compiles the function.
+
+    Returns:
+        The traced function; None if the backend traces again for every size, so that Keras's own
+        loops have to be used.
     """
-    made: Callable[..., Any] | None = _backend().traced(function, shapes, jit=jit)
-    return made
+    traced: Callable[..., Any] | None = _backend().trace_function(function, shapes, jit=jit)
+    return traced
 
 
 def build_scope() -> AbstractContextManager[Any]:
-    """Return a context in which to make a network, its first weights and its optimiser.
+    """Return a context in which to make a network, its initial weights and its optimizer.
 
-    JAX compiles every draw for every shape, 130 small programs a network: on the processor, whose
-    compiler is faster than the card's.
+    JAX compiles every draw for every shape, 130 small programs a network. In this context they are
+    compiled for the processor, whose compiler is faster than the card's.
     """
-    made: AbstractContextManager[Any] = _backend().building()
-    return made
+    scope: AbstractContextManager[Any] = _backend().build_scope()
+    return scope
 
 
 def counter_type() -> str:
@@ -186,35 +206,36 @@ def counter_type() -> str:
     TensorFlow keeps int32 variables in host memory even where there is a card; JAX has no 64-bit
     types by default.
     """
-    found: str = _backend().COUNTER_TYPE
-    return found
+    counter: str = _backend().COUNTER_TYPE
+    return counter
 
 
 def fused_adam() -> Callable[..., None] | None:
-    """Return the backend's one operation for a step of Adam; None where Keras's own has to do.
+    """Return the backend's single operation for a step of Adam; None if it has none.
 
-    It takes a variable, its two moments and its gradient; `rate` is corrected already.
-    A hundred and more variables have one operation each in place of twenty: that halves the
-    tracing of a training step (11.5 to 5.9 s of a MobileNetV2 U-Net, 5.1 to 2.4 s of a SegNet).
+    The operation takes a variable, its two moments and its gradient; `rate` includes Adam's
+    correction already. More than a hundred variables have one operation each in place of twenty:
+    that halves the tracing of a training step (11.5 to 5.9 s of a MobileNetV2 U-Net, 5.1 to 2.4 s
+    of a SegNet).
     """
-    found: Callable[..., None] | None = _backend().fused_adam()
-    return found
+    operation: Callable[..., None] | None = _backend().fused_adam()
+    return operation
 
 
 def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]] | None:
-    """Return the backend's one operation for BatchNorm; None where Keras's own have to do.
+    """Return the backend's single operation for BatchNorm; None if it has none.
 
-    It takes inputs (B, H, W, C), scale and offset (C), the moving mean and variance or None to
-    take the batch's, and epsilon; it returns the outputs and the mean and (biased) variance used.
-    Keras's own are a dozen passes over each map, in float32 whatever its type: a training step of
-    the U-Net at 256 px takes 1.26 times as long with them, in bfloat16 1.41 times.
+    The operation takes inputs (B, H, W, C), scale and offset (C), the moving mean and variance (or
+    None to use the batch's), and epsilon. It returns the outputs and the mean and (biased) variance
+    used. Keras's own operations are a dozen passes over each map, in float32 whatever its type: a
+    training step of the U-Net at 256 px takes 1.26 times as long with them, in bfloat16 1.41 times.
     """
-    found: Callable[..., tuple[Any, Any, Any]] | None = _backend().fused_batch_norm()
-    return found
+    operation: Callable[..., tuple[Any, Any, Any]] | None = _backend().fused_batch_norm()
+    return operation
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that decide what a number comes out as, Keras's backend among them."""
+    """Return the versions that affect results: Keras's, numpy's and the backend's."""
     name = keras.backend.backend()
     return {"keras": keras.__version__, "numpy": np.__version__, name: _backend().version()}
 

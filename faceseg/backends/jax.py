@@ -1,4 +1,7 @@
-"""JAX: its client reads the environment once, when the first array is made."""
+"""JAX, whose client reads the environment once, when the first array is made.
+
+The functions are described in `faceseg.backends.device`.
+"""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -9,8 +12,8 @@ import keras
 
 from faceseg.backends.device import Device, memory_fraction, missing_gpu_error
 
-# Read by XLA's thread pools, by the allocator of a card, and whether it takes its share at once:
-# grown as needed, a share costs what is used of it, and never more than the share.
+# XLA's thread pools read the first variable, the allocator of a card reads the others. Without
+# preallocation memory grows as needed, up to the process's share.
 THREADS, MEMORY_FRACTION, PREALLOCATE = (
     "NPROC",
     "XLA_CLIENT_MEM_FRACTION",
@@ -19,14 +22,14 @@ THREADS, MEMORY_FRACTION, PREALLOCATE = (
 
 COUNTER_TYPE = "int32"  # there are no 64-bit types by default
 
-_configured: list[Device] = []  # the first claim of this process: it stands
+_configured: list[Device] = []  # by the first call of this process; later calls change nothing
 
 
 def configure_device(threads: int, gpus: float) -> Device:
     """Limit this process; see `faceseg.backends.device.configure_device`.
 
-    Of several cards, `gpus` 2 and more, each training is spread over all: Keras splits every
-    batch between them (data parallelism) and each holds the whole network.
+    With 2 or more cards each training is distributed over all of them: Keras splits every batch
+    (data parallelism), and each card has a copy of the network.
     """
     if not _configured:
         _configured.append(_configure(threads, gpus))
@@ -40,7 +43,7 @@ def _configure(threads: int, gpus: float) -> Device:
     os.environ[THREADS] = str(threads)
     if gpus <= 0:
         jax.config.update("jax_platforms", "cpu")
-        return Device("cpu", "cpu", threads)
+        return Device(kind="cpu", name="cpu", threads=threads)
     os.environ[MEMORY_FRACTION], os.environ[PREALLOCATE] = f"{memory_fraction(gpus):.3f}", "false"
     try:
         cards = jax.devices("gpu")
@@ -55,11 +58,11 @@ def _configure(threads: int, gpus: float) -> Device:
         )
     if wanted > 1:
         distribute(wanted)
-    return Device("gpu", str(cards[0].device_kind), threads, gpus=wanted)
+    return Device(kind="gpu", name=str(cards[0].device_kind), threads=threads, gpus=wanted)
 
 
 def distribute(devices: int) -> None:
-    """Spread every training of this process over that many devices, each with a part of a batch."""
+    """Distribute every training of this process over `devices` devices, a part of a batch each."""
     found = keras.distribution.list_devices()[:devices]
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(devices=found, auto_shard_dataset=False)
@@ -67,7 +70,7 @@ def distribute(devices: int) -> None:
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card, None without one."""
+    """Return the compute capability of the first card; None without a card."""
     card = jax.devices()[0]
     if card.platform != "gpu":
         return None
@@ -76,33 +79,33 @@ def compute_capability() -> tuple[int, int] | None:
 
 
 def jit() -> Literal["auto"]:
-    """Leave it to Keras: XLA compiles every step, on the CPU too."""
+    """Return "auto": XLA compiles every step, on the CPU too."""
     return "auto"
 
 
 def trace_function(*_: Any, **__: Any) -> None:
-    """Return None: JAX traces for every shape, and keeps what it compiled; the loop is Keras's."""
+    """Return None: JAX traces for every shape and caches the results, so Keras's loop is used."""
 
 
 def fused_adam() -> None:
-    """Return None: Keras's operations have to do."""
+    """Return None: JAX uses Keras's operations."""
 
 
 def fused_batch_norm() -> None:
-    """Return None: Keras's operations have to do."""
+    """Return None: JAX uses Keras's operations."""
 
 
 def build_scope() -> AbstractContextManager[Any]:
-    """Return a context in which arrays are made on the processor; see `faceseg.backends.device.build_scope`.
+    """Return a context in which arrays are made on the processor.
 
-    What is made there is bound to no device: the first training step takes it to its own.
+    Arrays made there are bound to no device: the first training step moves them to its own.
     """
     if jax.default_backend() == "cpu" or keras.distribution.distribution() is not None:
         return nullcontext()
-    made: AbstractContextManager[Any] = jax.default_device(jax.local_devices(backend="cpu")[0])
-    return made
+    scope: AbstractContextManager[Any] = jax.default_device(jax.local_devices(backend="cpu")[0])
+    return scope
 
 
 def version() -> str:
-    """Return the version of what computes."""
+    """Return the version of JAX."""
     return str(jax.__version__)

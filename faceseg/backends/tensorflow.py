@@ -1,4 +1,7 @@
-"""TensorFlow: threads before the first tensor, and a card's memory by a logical device."""
+"""TensorFlow, whose threads and graphics memory must be set before the first tensor is made.
+
+The functions are described in `faceseg.backends.device`.
+"""
 
 import os
 from collections.abc import Callable, Sequence
@@ -21,11 +24,11 @@ def configure_device(threads: int, gpus: float) -> Device:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(max(1, min(2, threads)))
     except RuntimeError:
-        # Already started (a second claim in one process): the first claim stands.
+        # TensorFlow has started already: the first call of the process has set the threads.
         threads = tf.config.threading.get_intra_op_parallelism_threads()
     if gpus <= 0:
         tf.config.set_visible_devices([], "GPU")
-        return Device("cpu", "cpu", threads)
+        return Device(kind="cpu", name="cpu", threads=threads)
     if gpus > 1:
         raise multi_gpu_error(gpus, "TensorFlow")
     cards = tf.config.list_physical_devices("GPU")
@@ -34,23 +37,24 @@ def configure_device(threads: int, gpus: float) -> Device:
         raise missing_gpu_error(gpus, "TensorFlow", remedy)
     _limit_memory(cards[0], gpus)
     details = tf.config.experimental.get_device_details(cards[0])
-    return Device("gpu", str(details.get("device_name", "gpu")), threads, gpus=1)
+    name = str(details.get("device_name", "gpu"))
+    return Device(kind="gpu", name=name, threads=threads, gpus=1)
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card, None without one or where it is hidden."""
+    """Return the compute capability of the first visible card; None if no card is visible."""
     cards = tf.config.get_visible_devices("GPU")
     if not cards:
         return None
-    found = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")
-    return (int(found[0]), int(found[1])) if found else None
+    capability = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")
+    return (int(capability[0]), int(capability[1])) if capability else None
 
 
 def jit() -> Literal["auto", False]:
-    """Return False where no card is visible; see `faceseg.backends.device.jit`.
+    """Return False if no card is visible; see `faceseg.backends.device.jit`.
 
-    Keras's own "auto" looks at all cards of the machine, those hidden from this process too, and
-    would compile for the CPU with XLA: 0.41 times the speed (reference U-Net, 256 px, batch 8).
+    Keras's own "auto" considers all cards of the machine, including those hidden from this process,
+    and would compile for the CPU with XLA: 0.41 times the speed (reference U-Net, 256 px, batch 8).
     """
     return "auto" if tf.config.get_visible_devices("GPU") else False
 
@@ -60,14 +64,14 @@ def trace_function(
 ) -> Callable[..., Any]:
     """Return `function` traced once; see `faceseg.backends.device.trace_function`."""
     signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
-    made: Callable[..., Any] = tf.function(
+    traced: Callable[..., Any] = tf.function(
         function, input_signature=signature, jit_compile=jit, autograph=False
     )
-    return made
+    return traced
 
 
 def fused_adam() -> Callable[..., None]:
-    """Return one operation a variable; see `faceseg.backends.device.fused_adam`."""
+    """Return an operation that updates one variable; see `faceseg.backends.device.fused_adam`."""
 
     def apply(
         variable: Any,
@@ -96,7 +100,7 @@ def fused_adam() -> Callable[..., None]:
 
 
 def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
-    """Return one operation a layer; see `faceseg.backends.device.fused_batch_norm`."""
+    """Return an operation for one layer; see `faceseg.backends.device.fused_batch_norm`."""
     nothing = np.zeros(0, np.float32)
 
     def normalise(
@@ -113,7 +117,7 @@ def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
             is_training=moving is None,
         )
         if moving is None:
-            # It tells the variance of what the batch was drawn from: times n / (n - 1).
+            # TensorFlow returns the unbiased variance, which is n / (n - 1) times the biased one.
             count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
             variance = variance * (count - 1) / count
         return outputs, mean, variance
@@ -122,17 +126,17 @@ def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]]:
 
 
 def build_scope() -> AbstractContextManager[None]:
-    """Return a context that changes nothing: arrays are made where they are used."""
+    """Return a context without effect: arrays are made on the device that uses them."""
     return nullcontext()
 
 
 def version() -> str:
-    """Return the version of what computes."""
+    """Return the version of TensorFlow."""
     return str(tf.__version__)
 
 
 def _limit_memory(card: Any, gpus: float) -> None:
-    """Let a whole card's memory grow as needed; of a shared one give the share and no more."""
+    """Let the memory of a whole card grow as needed; limit that of a shared card to the share."""
     if gpus >= 1:
         tf.config.experimental.set_memory_growth(card, True)
         return
@@ -143,7 +147,10 @@ def _limit_memory(card: Any, gpus: float) -> None:
 
 
 def _memory_of_visible_card() -> int:
-    """Return the bytes of the first visible card: TensorFlow tells them only once it has begun."""
+    """Return the memory of the first visible card in bytes.
+
+    TensorFlow reports it only after it has started, when limits can no longer be set.
+    """
     import pynvml
 
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()

@@ -1,4 +1,7 @@
-"""torch: threads at any time, a card's memory by a fraction, and where Keras puts tensors."""
+"""torch, whose threads can be set at any time and whose graphics memory is limited by a fraction.
+
+The functions are described in `faceseg.backends.device`.
+"""
 
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal
@@ -14,13 +17,13 @@ COUNTER_TYPE = "int32"
 def configure_device(threads: int, gpus: float) -> Device:
     """Limit this process; see `faceseg.backends.device.configure_device`."""
     torch.set_num_threads(threads)
-    with suppress(RuntimeError):  # set once a process: the first claim stands
+    with suppress(RuntimeError):  # raised by every call but the first
         torch.set_num_interop_threads(max(1, min(2, threads)))
     if gpus <= 0:
         # Keras chose a card while it was imported, if there is one. It has no other switch that
-        # holds for all threads of a process that has loaded it.
+        # applies to all threads of a process once it is imported.
         core.DEFAULT_DEVICE = "cpu"
-        return Device("cpu", "cpu", threads)
+        return Device(kind="cpu", name="cpu", threads=threads)
     if gpus > 1:
         raise multi_gpu_error(gpus, "torch")
     if not torch.cuda.is_available():
@@ -29,36 +32,36 @@ def configure_device(threads: int, gpus: float) -> Device:
         )
     if gpus < 1:
         torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus))
-    return Device("gpu", torch.cuda.get_device_name(), threads, gpus=1)
+    return Device(kind="gpu", name=torch.cuda.get_device_name(), threads=threads, gpus=1)
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card, None without one or on the CPU by choice."""
+    """Return the compute capability of the first card; None if there is none or it is not used."""
     return torch.cuda.get_device_capability() if core.get_device() == "cuda" else None
 
 
 def jit() -> Literal["auto"]:
-    """Leave it to Keras: torch runs a step as it is written."""
+    """Return "auto": torch runs a step without compiling it."""
     return "auto"
 
 
 def trace_function(*_: Any, **__: Any) -> None:
-    """Return None: torch runs without tracing; the loop is Keras's."""
+    """Return None: torch runs without tracing, so Keras's loop is used."""
 
 
 def fused_adam() -> None:
-    """Return None: Keras's operations have to do."""
+    """Return None: torch uses Keras's operations."""
 
 
 def fused_batch_norm() -> None:
-    """Return None: Keras's operations have to do."""
+    """Return None: torch uses Keras's operations."""
 
 
 def build_scope() -> AbstractContextManager[None]:
-    """Return a context that changes nothing: arrays are made where they are used."""
+    """Return a context without effect: arrays are made on the device that uses them."""
     return nullcontext()
 
 
 def version() -> str:
-    """Return the version of what computes."""
+    """Return the version of torch."""
     return str(torch.__version__)

@@ -1,1 +1,4 @@
-"""Labelled images: read, checked, packed once, augmented, and dealt out in batches."""
+"""Labelled images: sources, reading and checking files, packs, augmentation and batches.
+
+Not in here: networks, metrics, and the download of data sets (`pipelines.data`).
+"""

@@ -1,8 +1,8 @@
-"""Folders that appear whole or not at all, built once however many processes want them.
+"""Folders that are built atomically and once, even if several processes request them.
 
-A folder is filled under another name beside its place, by the one process that holds its lock,
-and then renamed. A process that dies leaves a `.partial` folder, which is never taken for
-the real one and is removed by the next process that packs under the same root.
+The process that holds the folder's lock fills `NAME.partial` beside the final path and then
+renames it. A process that dies leaves a `.partial` folder, which is never mistaken for
+the finished one and is removed by the next process that builds a folder under the same root.
 """
 
 import errno
@@ -23,10 +23,16 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 def build_once(
     folder: Path, is_whole: Callable[[Path], bool], fill: Callable[[Path], None]
 ) -> None:
-    """Make `folder` with `fill` unless it is whole already; wait if another process does it.
+    """Build `folder` unless it is complete already; wait while another process builds it.
 
-    `fill` is given an empty folder. Whatever it raises, nothing of it stays behind. A full or
-    read-only disk is a UserError.
+    Args:
+        folder: The final path.
+        is_whole: Whether a folder at this path is complete. An incomplete one is replaced.
+        fill: Writes the content into the empty folder that it receives. If it raises, the
+            partial folder is removed.
+
+    Raises:
+        UserError: The disk is full, or the parent folder is not writable.
     """
     if is_whole(folder):
         return
@@ -55,7 +61,7 @@ def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
     partial.mkdir()
     try:
         fill(partial)
-        if folder.exists():  # a damaged one, since it is not whole
+        if folder.exists():  # it is incomplete: `build_once` has checked it
             shutil.rmtree(folder)
         partial.rename(folder)
     finally:
@@ -64,18 +70,21 @@ def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
 
 @contextmanager
 def _locked(folder: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold the lock of a folder. Raises filelock.Timeout if another holds it that long."""
+    """Hold the lock of a folder.
+
+    Raises filelock.Timeout if another process still holds it after `timeout` seconds.
+    """
     path = folder.with_name(folder.name + _LOCK)
     with FileLock(path, timeout=timeout):
         try:
             yield
         finally:
-            # Removed while held: whoever waits for it sees that it is gone, and tries anew.
+            # Removed while held: a waiting process notices that the file is gone and retries.
             path.unlink(missing_ok=True)
 
 
 def _remove_stale_partials(root: Path, ours: Path) -> None:
-    """Remove what dead processes left. Only a dead one's lock can be had."""
+    """Remove the partial folders of dead processes: those whose lock can be acquired."""
     for partial in root.glob(f"*{_PARTIAL}"):
         folder = partial.with_name(partial.name.removesuffix(_PARTIAL))
         if folder == ours:

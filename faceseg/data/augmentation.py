@@ -1,13 +1,13 @@
 """Augmentation of one labelled image: a flip, one affine warp, brightness and contrast.
 
-What an image becomes depends on (seed, epoch, index) alone: not on the order of the images,
-the batch size or the thread, so a resumed training sees what it would have seen.
+The result depends only on (seed, epoch, index), not on the order of the images, the batch
+size or the thread. A resumed training therefore gets the same images as an uninterrupted one.
 
 Shapes: H rows, W columns.
 """
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,16 +19,20 @@ from faceseg.data.classes import IGNORE, ClassSet
 Pixels = NDArray[np.uint8]
 Seed = tuple[int, int, int]  # seed, epoch, index of the image
 
-_MIDDLE = 127.5  # contrast turns around mid grey
+_MIDDLE = 127.5  # mid grey, which a change of contrast leaves as it is
 
 
 class Augmentation(BaseModel):
-    """Ranges that are drawn from, uniformly and both ways; `strength` scales them all.
+    """Ranges of the random transforms, sampled uniformly between minus and plus each value.
 
-    `rotation_degrees` about the image's centre; `zoom` as a share of the size (0.1: from 0.9
-    to 1.1 times); `shift` as a share of the width and of the height; `brightness` as a share
-    of the full range, added; `contrast` as a share, multiplied. `flip` mirrors half of the
-    images (fewer below strength 1). Strength 0 leaves every image as it is.
+    Attributes:
+        rotation_degrees: Rotation about the image's centre.
+        zoom: Change of scale as a share of the size; 0.1 means 0.9 to 1.1 times.
+        shift: Translation as a share of the width and of the height.
+        flip: Whether to mirror half of the images (fewer at a strength below 1).
+        brightness: Offset as a share of the full range.
+        contrast: Relative change of the contrast about mid grey.
+        strength: Factor on all ranges. At 0 every image stays as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,8 +46,9 @@ class Augmentation(BaseModel):
     strength: float = Field(default=1.0, ge=0, le=3)
 
 
-class Transform(NamedTuple):
-    """What is done to one image, as drawn. Shifts are shares of width and height."""
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    """The sampled transform of one image. Shifts are shares of width and height."""
 
     degrees: float = 0.0
     scale: float = 1.0
@@ -57,14 +62,25 @@ class Transform(NamedTuple):
 def augment(
     image: Pixels, labels: Pixels, settings: Augmentation, classes: ClassSet, seed: Seed
 ) -> tuple[Pixels, Pixels]:
-    """Return image (H, W, 3) and labels (H, W) changed as `seed` has it."""
+    """Return an augmented copy of one labelled image.
+
+    Args:
+        image: RGB (H, W, 3).
+        labels: Class ids (H, W).
+        settings: The ranges to sample from.
+        classes: The class set; a flip exchanges its left and right classes.
+        seed: (seed of the run, epoch, index of the image). Equal seeds give equal results.
+
+    Returns:
+        The augmented image (H, W, 3) and labels (H, W); see `apply_transform`.
+    """
     return apply_transform(image, labels, sample_transform(settings, seed), classes)
 
 
 def sample_transform(settings: Augmentation, seed: Seed) -> Transform:
-    """Draw the change of one image in one epoch."""
+    """Sample the transform of one image in one epoch; `seed` as in `augment`."""
     run, epoch, index = (each % 2**64 for each in seed)
-    # A counter-based generator: each image has its own stretch of the stream, nothing to step.
+    # A counter-based generator: each image has its own part of the stream, so nothing is skipped.
     bits = np.random.Philox(
         key=np.array([run, epoch], dtype=np.uint64),
         counter=np.array([0, 0, 0, index], dtype=np.uint64),
@@ -86,11 +102,11 @@ def sample_transform(settings: Augmentation, seed: Seed) -> Transform:
 def apply_transform(
     image: Pixels, labels: Pixels, change: Transform, classes: ClassSet
 ) -> tuple[Pixels, Pixels]:
-    """Return image (H, W, 3) and labels (H, W) changed; what is given is not written to.
+    """Apply a transform to image (H, W, 3) and labels (H, W); the inputs are not modified.
 
-    What comes in over the border was never photographed. The image is reflected there, so
-    that no seam or black corner is learnt; its labels become 255, so that nothing is taught
-    about it (a mirrored eye would stand on the wrong side under its old id).
+    The source has no pixels beyond its border. The image is reflected there, so that the
+    network learns no seam or black corner. The labels there are 255 (ignored), because a
+    reflected eye would be on the wrong side for its id.
     """
     if change.flip:
         image, labels = flip(image, labels, classes)
@@ -102,7 +118,7 @@ def apply_transform(
 
 
 def flip(image: Pixels, labels: Pixels, classes: ClassSet) -> tuple[Pixels, Pixels]:
-    """Mirror image and labels left to right; the ids of left and right classes change places."""
+    """Mirror image and labels left to right, and exchange the ids of left and right classes."""
     exchanged = cv2.LUT(cv2.flip(labels, 1), classes.flip_table)
     return np.asarray(cv2.flip(image, 1), dtype=np.uint8), np.asarray(exchanged, dtype=np.uint8)
 
@@ -110,7 +126,7 @@ def flip(image: Pixels, labels: Pixels, classes: ClassSet) -> tuple[Pixels, Pixe
 def affine_matrix(change: Transform, height: int, width: int) -> NDArray[np.float64]:
     """Return the affine map (2, 3) from old to new pixel centres (x, y, 1).
 
-    Turned and scaled about the image's centre, which lies at ((W - 1) / 2, (H - 1) / 2).
+    It rotates and scales about the image's centre, ((W - 1) / 2, (H - 1) / 2), then shifts.
     """
     x, y = (width - 1) / 2, (height - 1) / 2
     angle = math.radians(change.degrees)
@@ -125,23 +141,23 @@ def affine_matrix(change: Transform, height: int, width: int) -> NDArray[np.floa
 
 def _warp(image: Pixels, labels: Pixels, change: Transform) -> tuple[Pixels, Pixels]:
     height, width = labels.shape
-    place, size = affine_matrix(change, height, width), (width, height)
-    # OpenCV 5 is twice as fast with four channels as with three, to the same pixels.
+    matrix, size = affine_matrix(change, height, width), (width, height)
+    # OpenCV 5 is twice as fast with four channels as with three, and gives the same pixels.
     four = cv2.warpAffine(
         cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
-        place,
+        matrix,
         size,
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
     moved = cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
-    ids = cv2.warpAffine(labels, place, size, flags=cv2.INTER_NEAREST, borderValue=IGNORE)
+    ids = cv2.warpAffine(labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=IGNORE)
     return np.asarray(moved, dtype=np.uint8), np.asarray(ids, dtype=np.uint8)
 
 
 def _adjust_light(image: Pixels, change: Transform) -> Pixels:
-    # A matrix of colours in OpenCV's own loop, rounded and kept to 0 to 255 there: a quarter of
-    # what a table of 256 levels takes.
+    # OpenCV applies the colour matrix, rounds and clips to 0..255 in one loop, which takes a
+    # quarter of the time of a look-up table of 256 levels.
     added = _MIDDLE * (1 - change.contrast) + 255 * change.brightness
     colours = np.eye(3, 4) * change.contrast
     colours[:, 3] = added

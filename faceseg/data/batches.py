@@ -1,4 +1,4 @@
-"""Batches from a pack for Keras: uint8 all the way, since casting is the device's work.
+"""Batches of a packed split for Keras, in uint8; the network casts them on the device.
 
 Shapes: B images of a batch, H rows, W columns.
 """
@@ -22,14 +22,14 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 class TrainingBatches:
-    """The epochs of a split: every image once in each, shuffled and augmented by (seed, epoch).
+    """Training batches: each epoch has every image once, shuffled and augmented by (seed, epoch).
 
-    The images are dealt out over ceil(N / batch_size) batches as evenly as can be, so that
-    batches differ by one image at most: none is dropped, and no last batch of one image spoils
-    a BatchNorm (9 images by 8 are 5 and 4, not 8 and 1).
+    The images are distributed evenly over ceil(N / batch_size) batches, so that batch sizes
+    differ by one at most. No image is dropped, and no last batch of a single image distorts a
+    BatchNorm (9 images in batches of up to 8 become 5 and 4, not 8 and 1).
 
-    A batch depends on seed, epoch and its number alone: they may be asked for in any order, and
-    twice. `len` is the number of batches of an epoch.
+    A batch depends only on the seed, the epoch and its index, so batches can be requested in
+    any order and repeatedly. `len` is the number of batches in an epoch.
     """
 
     def __init__(
@@ -42,6 +42,19 @@ class TrainingBatches:
         classes: ClassSet,
         threads: int = 1,
     ) -> None:
+        """Prepare batches of `split`.
+
+        Args:
+            split: The packed images.
+            batch_size: The largest number of images in a batch.
+            seed: Determines the order of the images and their augmentation.
+            augmentation: The ranges of the random transforms.
+            classes: The class set of the labels.
+            threads: Threads that augment the images of one batch.
+
+        Raises:
+            ValueError: The split is empty, or the batch size is below 1.
+        """
         if batch_size < 1 or len(split) < 1:
             raise ValueError(f"{len(split)} images in batches of {batch_size}: expected 1 or more")
         self.split = split
@@ -59,10 +72,10 @@ class TrainingBatches:
         return math.ceil(len(self.split) / self.batch_size)
 
     def prefetch(self, first: int, last: int) -> Generator[Batch]:
-        """Yield all batches of the epochs `first` to `last`, made ahead in a thread.
+        """Yield all batches of the epochs `first` to `last`, prefetched in a thread.
 
-        Those of the next epoch are being made while the last steps and the validation of one
-        run. Close it if it is left early.
+        Batches of the next epoch are prepared during the last steps and the validation of the
+        current one. A caller that stops early must close the generator.
         """
         places = ((epoch, index) for epoch in range(first, last + 1) for index in range(len(self)))
         return prefetch_map(lambda place: self.batch(*place), places, 1)
@@ -89,15 +102,15 @@ class TrainingBatches:
 
     def order(self, epoch: int) -> NDArray[np.intp]:
         """Return the order of the images in one epoch, shape (N,)."""
-        made = self._order
-        if made is None or made[0] != epoch:
+        order = self._order
+        if order is None or order[0] != epoch:
             bits = np.random.Philox(
                 key=np.array([self.seed % 2**64, epoch], dtype=np.uint64),
-                counter=np.array([0, 0, 1, 0], dtype=np.uint64),  # apart from `augment.draw`
+                counter=np.array([0, 0, 1, 0], dtype=np.uint64),  # unlike `sample_transform`
             )
-            made = epoch, np.random.Generator(bits).permutation(len(self.split))
-            self._order = made  # one assignment: threads may be at two epochs
-        return made[1]
+            order = epoch, np.random.Generator(bits).permutation(len(self.split))
+            self._order = order  # one assignment, because threads may be at different epochs
+        return order[1]
 
     def _each(self, work: Callable[[int], None], places: Sequence[int]) -> None:
         run = map if self.threads == 1 else self._pool.map
@@ -110,7 +123,7 @@ class TrainingBatches:
 
 
 class EvaluationBatches(keras.utils.PyDataset):
-    """A split in its own order, as it is; the last batch holds the rest."""
+    """Batches of a split in its own order, not augmented; the last one may be smaller."""
 
     def __init__(self, split: Split, batch_size: int) -> None:
         super().__init__()

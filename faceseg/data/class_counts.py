@@ -1,4 +1,4 @@
-"""Counts over the label maps of a split: how much of each class, and which side is left.
+"""Counts over the label maps of a split: the pixels of each class, and left/right order.
 
 Shapes: H rows, W columns, C classes.
 """
@@ -12,15 +12,15 @@ from faceseg.data.classes import ClassSet
 
 
 def class_columns(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    """Return how many pixels of each class stand in each column of labels (H, W): (C, W)."""
+    """Return the number of pixels of each class in each column of labels (H, W): (C, W)."""
     columns = labels.shape[1]
-    place = labels.astype(np.int32) * columns + np.arange(columns, dtype=np.int32)
-    return np.bincount(place.ravel(), minlength=256 * columns).reshape(256, columns)[:classes]
+    index = labels.astype(np.int32) * columns + np.arange(columns, dtype=np.int32)
+    return np.bincount(index.ravel(), minlength=256 * columns).reshape(256, columns)[:classes]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SideCounts:
-    """How often a class lies left of its partner, over the images that show both."""
+    """In how many images class `left` is left of class `right` (`kept`), of all that show both."""
 
     left: str
     right: str
@@ -29,12 +29,12 @@ class SideCounts:
 
     @property
     def share(self) -> float:
-        """Share of the images where the left one lies left; NaN if no image shows both."""
+        """The share of images in which `left` is on the left; NaN if no image shows both."""
         return self.kept / self.images if self.images else float("nan")
 
 
 class ClassCounts:
-    """Class pixels and left/right order, added up image by image."""
+    """Pixels of each class and left/right order, accumulated image by image."""
 
     def __init__(self, classes: ClassSet) -> None:
         self.classes = classes
@@ -43,7 +43,7 @@ class ClassCounts:
         self._kept = np.zeros(len(classes.pairs), dtype=np.int64)
 
     def add(self, columns: NDArray[np.int64]) -> None:
-        """Add one image, given as what `class_columns` made of it."""
+        """Add one image, given as its `class_columns` (C, W)."""
         pixels = columns.sum(axis=1)
         self.pixels += pixels
         moments = columns @ np.arange(columns.shape[1])
@@ -65,7 +65,7 @@ class ClassCounts:
         """Return the left/right order of each pair of the class set."""
         names = self.classes.names
         return tuple(
-            SideCounts(names[left], names[right], int(both), int(kept))
+            SideCounts(left=names[left], right=names[right], images=int(both), kept=int(kept))
             for (left, right), both, kept in zip(
                 self.classes.pairs, self._both, self._kept, strict=True
             )

@@ -1,7 +1,7 @@
-"""Class sets: what the label ids of a data set mean, as data.
+"""Class sets: the meaning of a data set's label ids.
 
-A class set knows the names and colours of its classes, which of them a mirror
-exchanges, and which play a part that other code asks for (the face, the eyes, hair).
+A class set contains the names and colours of its classes, the pairs that a mirror exchanges,
+and the classes with a role in other code (face, eyes, hair).
 """
 
 from functools import cached_property
@@ -17,11 +17,19 @@ Colour = tuple[int, int, int]
 
 
 class ClassSet(BaseModel):
-    """The classes of a labelling. The id of a class is its place in `names`.
+    """The classes of a data set. The id of a class is its index in `names`.
 
-    `pairs` are exchanged by a horizontal flip; 'left' means left in the image (LaPa).
-    `small` are the classes averaged in `iou_small`. `face` are the ids that make up the
-    face without hair; occluders are measured against their pixels.
+    Attributes:
+        names: One name for each class.
+        palette: One RGB colour for each class, 0 to 255.
+        pairs: Ids (left, right) that a horizontal flip exchanges; 'left' means left in the
+            image, as in LaPa.
+        small: Ids that are averaged in `iou_small`.
+        face: Ids that make up the face without hair. The size of an occluder is measured as a
+            share of their pixels.
+        eyes: Ids of the eyes: one for each, one for both, or none.
+        skin: Id of the skin.
+        hair: Id of the hair, or None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +51,7 @@ class ClassSet(BaseModel):
         if len(self.palette) != count:
             raise ValueError(f"{count} names need {count} colours, got {len(self.palette)}")
         if len(set(self.names)) != count:
-            raise ValueError("two classes bear the same name")
+            raise ValueError("two classes have the same name")
         if any(not 0 <= channel <= 255 for colour in self.palette for channel in colour):
             raise ValueError("a colour is three numbers from 0 to 255")
         hair = () if self.hair is None else (self.hair,)
@@ -52,7 +60,7 @@ class ClassSet(BaseModel):
         if strange := sorted({each for each in used if not 0 <= each < count}):
             raise ValueError(f"ids {strange} are not among 0 to {count - 1}")
         if len(set(paired)) != len(paired):
-            raise ValueError("a class may stand in one left/right pair only")
+            raise ValueError("a class may be in one left/right pair only")
         return self
 
     def __len__(self) -> int:
@@ -60,14 +68,17 @@ class ClassSet(BaseModel):
 
     @cached_property
     def flip_table(self) -> NDArray[np.uint8]:
-        """Look-up table, shape (256,): the id of a pixel after a horizontal flip."""
+        """Look-up table (256,) from the id of a pixel to its id after a horizontal flip."""
         table = np.arange(256, dtype=np.uint8)
         for left, right in self.pairs:
             table[left], table[right] = right, left
         return table
 
     def colour(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint labels (H, W) in the palette: RGB (H, W, 3). Ignored pixels are mid grey."""
+        """Return labels (H, W) in the colours of the palette, RGB (H, W, 3).
+
+        Ignored pixels become mid grey.
+        """
         table = np.full((256, 3), 128, dtype=np.uint8)
         table[: len(self)] = self.palette
         return table[labels]

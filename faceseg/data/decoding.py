@@ -1,6 +1,7 @@
-"""JPEG and PNG files opened with Pillow: whole, upright, and without a warning.
+"""Decoding of JPEG and PNG files with Pillow: complete, upright, and without warnings.
 
-A file is read once into memory. Whatever Pillow raises on a broken one comes out as BadFile.
+A file is read once into memory. Any exception that Pillow raises on a damaged file becomes a
+BadFile.
 """
 
 import io
@@ -17,11 +18,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from faceseg.data.problems import BadFile
 
 EXPECTED = "a whole JPEG or PNG image"
-# Below Pillow's own limit of 89 million, where it begins to warn; such a file decodes to 320 MB.
+# Below 89 million, where Pillow starts to warn. A file at this limit decodes to 320 MB.
 MAX_PIXELS = 80_000_000
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-# What Pillow's plugins let escape on damaged bytes (found by feeding them damaged bytes).
+# Exceptions that Pillow's plugins raise on damaged bytes (found by a test with random damage).
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -35,7 +36,7 @@ _BROKEN = (
     zlib.error,
 )
 
-# Turning that brings an image with this EXIF orientation upright; 1 is upright.
+# The transposition that makes an image of this EXIF orientation upright; 1 is upright already.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,10 +49,10 @@ _UPRIGHT = {
 
 
 class DecodedImage(NamedTuple):
-    """A decoded image, upright, and how its file stores it.
+    """A decoded, upright image and its storage format.
 
-    `bits` and `colour_type` are those of a PNG's header (grey 0, RGB 2, palette 3,
-    grey and alpha 4, RGBA 6); `colour_type` is None for a JPEG.
+    `bits` and `colour_type` are the fields of a PNG's header (grey 0, RGB 2, palette 3,
+    grey and alpha 4, RGBA 6). For a JPEG, `bits` is 8 and `colour_type` None.
     """
 
     image: Image.Image
@@ -60,7 +61,11 @@ class DecodedImage(NamedTuple):
 
 
 def decode(path: Path) -> DecodedImage:
-    """Read, decode and turn upright one file. Raises BadFile if that cannot be done."""
+    """Read one file, decode it and rotate it upright.
+
+    Raises:
+        BadFile: The file is unreadable, damaged, too large, or no JPEG or PNG image.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -79,7 +84,7 @@ def _load(path: Path, content: bytes) -> Image.Image:
     try:
         image = _open(path, content)
         if image.format == "PNG":
-            image.verify()  # the check sums; decoding alone does not look at them
+            image.verify()  # the checksums, which decoding alone does not verify
             image = _open(path, content)
         image.load()
     except BadFile:
@@ -95,7 +100,7 @@ def _load(path: Path, content: bytes) -> Image.Image:
 
 
 def _open(path: Path, content: bytes) -> Image.Image:
-    """Open an image, its header only, and refuse one that would fill the memory."""
+    """Open an image, reading only its header; raise BadFile if it would exhaust the memory."""
     image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -107,14 +112,14 @@ def _open(path: Path, content: bytes) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _BROKEN:  # EXIF that cannot be read says nothing about the pixels, which could be
+    except _BROKEN:  # unreadable EXIF does not make the pixels unreadable
         return image
-    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
 
 
 class _SilencedWarnings:
-    """Silences Pillow's warnings while any thread is inside; re-entered by many at once.
+    """A context that silences Pillow's warnings while any thread is inside it.
 
     `warnings.catch_warnings` alone restores the wrong filters when threads overlap.
     """

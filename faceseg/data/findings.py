@@ -1,4 +1,4 @@
-"""What one pass over a source finds: pairs that are wrong, and facts about those that are not."""
+"""The findings of one pass over a source: the problems, and the facts of each split."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,44 +12,53 @@ from faceseg.data.preprocessing import PreparedPair
 from faceseg.data.problems import PairProblem
 from faceseg.data.split import photo_of
 
-# LaPa's convention holds on 95 % of the images and more; below it, left and right are
-# exchanged or the labels follow another convention.
+# In LaPa at least 95 % of the images have the left class on the left. In a data set with a
+# lower share, left and right are exchanged or the labels follow another convention.
 MIN_SIDE_AGREEMENT = 0.95
 
 
 class Findings:
-    """Adds up item after item; knows which pictures it has met."""
+    """Accumulates the findings item by item and detects repeated pictures."""
 
     def __init__(self, classes: ClassSet) -> None:
         self.problems: list[PairProblem] = []
         self.ids: dict[str, list[str]] = defaultdict(list)
-        self._tallies: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
+        self._class_counts: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
         self._without_pose: dict[str, int] = defaultdict(int)
-        self._met: dict[bytes, tuple[str, str]] = {}
+        self._first_seen: dict[bytes, tuple[str, str]] = {}
 
-    def add(self, split: str, taken: PreparedPair | PairProblem) -> PreparedPair | None:
-        """Note one item; return it if it is to be packed."""
-        if isinstance(taken, PairProblem):
-            self.problems.append(taken)
+    def add(self, split: str, result: PreparedPair | PairProblem) -> PreparedPair | None:
+        """Record the result of one item.
+
+        Args:
+            split: The split of the item.
+            result: The prepared pair, or the problem that makes the pair unusable.
+
+        Returns:
+            The pair if it must be packed. None if it has a problem, or if its picture was
+            already recorded in another split.
+        """
+        if isinstance(result, PairProblem):
+            self.problems.append(result)
             return None
-        first = self._met.setdefault(taken.digest, (split, taken.id))
+        first = self._first_seen.setdefault(result.digest, (split, result.id))
         if first[0] != split:
             self.problems.append(
                 PairProblem(
                     split=split,
-                    id=taken.id,
-                    file=f"{split}/{taken.id}",
+                    id=result.id,
+                    file=f"{split}/{result.id}",
                     wrong=f"the same picture as {first[0]}/{first[1]}",
                     expected="no picture in two splits",
                 )
             )
             return None
-        self._repeated[split] += first[1] != taken.id
-        self._without_pose[split] += "landmarks" in taken.facts
-        self.ids[split].append(taken.id)
-        self._tallies[split].add(taken.columns)
-        return taken
+        self._repeated[split] += first[1] != result.id
+        self._without_pose[split] += "landmarks" in result.facts
+        self.ids[split].append(result.id)
+        self._class_counts[split].add(result.columns)
+        return result
 
     def splits(self, digests: Mapping[str, str], order: Sequence[str]) -> dict[str, SplitFacts]:
         """Return the facts of each split, in the order given."""
@@ -58,14 +67,14 @@ class Findings:
                 count=len(self.ids[split]),
                 photos=len(self._photos(split)),
                 repeated=self._repeated[split],
-                class_shares=self._tallies[split].shares(),
+                class_shares=self._class_counts[split].shares(),
                 digest=digests[split],
             )
             for split in order
         }
 
     def shared_photos(self) -> dict[str, int]:
-        """Return, for each two splits that share photographs, how many: {'test+train': 3}."""
+        """Return the number of photographs that two splits share, such as {'test+train': 3}."""
         shared = {
             f"{one}+{other}": len(self._photos(one) & self._photos(other))
             for one, other in combinations(self.ids, 2)
@@ -73,13 +82,13 @@ class Findings:
         return {splits: count for splits, count in shared.items() if count}
 
     def sides(self) -> tuple[SideFacts, ...]:
-        """Return the left/right order over all splits together."""
+        """Return the left/right order of each pair of classes over all splits."""
         return tuple(SideFacts(**asdict(each)) for each in self._sides())
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what is not wrong but should be known before a result is believed."""
+        """Return warnings: findings that do not stop the packing but may affect results."""
         lines = [
-            f"{each.left} lies left of {each.right} in only {each.share:.0%} of {each.images} "
+            f"{each.left} is left of {each.right} in only {each.share:.0%} of {each.images} "
             "images; 'left' must mean left in the image, or flips teach the wrong side"
             for each in self._sides()
             if each.images and each.share < MIN_SIDE_AGREEMENT
@@ -91,7 +100,7 @@ class Findings:
         ]
         lines += [
             f"images of {split} whose landmarks are missing or wrong, so that no slice by pose "
-            f"holds them: {count}"
+            f"contains them: {count}"
             for split, count in self._without_pose.items()
             if count
         ]
@@ -99,19 +108,19 @@ class Findings:
             f"photographs with images in both splits of {splits}: {count}"
             for splits, count in self.shared_photos().items()
         ]
-        for split, tally in self._tallies.items():
-            if absent := [name for name, share in tally.shares().items() if not share]:
+        for split, counts in self._class_counts.items():
+            if absent := [name for name, share in counts.shares().items() if not share]:
                 lines.append(f"classes that occur nowhere in {split}: {', '.join(absent)}")
         return tuple(lines)
 
     def _sides(self) -> tuple[SideCounts, ...]:
-        found = [tally.sides() for tally in self._tallies.values()]
+        found = [counts.sides() for counts in self._class_counts.values()]
         return tuple(
             SideCounts(
-                same[0].left,
-                same[0].right,
-                sum(each.images for each in same),
-                sum(each.kept for each in same),
+                left=same[0].left,
+                right=same[0].right,
+                images=sum(each.images for each in same),
+                kept=sum(each.kept for each in same),
             )
             for same in zip(*found, strict=True)
         )

@@ -1,11 +1,11 @@
-"""Photographs and label maps: read from files, and brought to another size.
+"""Reading and resizing of photographs and label maps.
 
 Shapes: H rows, W columns of the file after its EXIF rotation. All arrays are uint8, RGB.
 
-Colour: grey becomes three equal channels; 16 bits keep their high byte; CMYK is converted
-plainly, inverted where no Adobe marker says that the file is; colour profiles are not applied.
-Transparency is laid over white, as viewers and labelling tools show it: what lies hidden under
-transparent pixels was seen by nobody who drew the labels.
+Colour: grey becomes three equal channels; 16-bit values keep their high byte; CMYK is converted
+without a colour profile, and is inverted first where the file has no Adobe marker.
+Transparent images are composed over white, as viewers and labelling tools show them: the people
+who drew the labels did not see the colours of transparent pixels.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,20 @@ _OPAQUE = 255
 
 
 def read_image(path: str | Path) -> Pixels:
-    """Return the photograph of a JPEG or PNG file, RGB (H, W, 3). Raises BadFile."""
+    """Read a photograph from a JPEG or PNG file.
+
+    Returns:
+        RGB (H, W, 3), upright.
+
+    Raises:
+        BadFile: The file is unreadable, damaged, too large, or no JPEG or PNG image.
+    """
     image = decode(Path(path)).image
     if image.mode.startswith("I"):  # 16-bit grey
         grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode == "CMYK" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow takes every CMYK file for Adobe's
+        image = ImageChops.invert(image)  # Pillow treats every CMYK file as Adobe's
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -42,10 +49,17 @@ def read_image(path: str | Path) -> Pixels:
 
 
 def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
-    """Return the class ids of a label file, (H, W). Raises BadFile.
+    """Read a label map from a PNG file.
 
-    A palette's indices are the ids, whatever its colours. A colour file is read only if its
-    channels agree everywhere. 255 means ignored; any other id outside `classes` is refused.
+    In a palette image the indices are the ids, whatever the colours. A colour image is accepted
+    only if its channels are equal everywhere.
+
+    Returns:
+        The class ids (H, W); 255 means ignored.
+
+    Raises:
+        BadFile: The file cannot be decoded, is no map of ids, or contains an id that is neither
+            in `classes` nor 255.
     """
     decoded = decode(Path(path))
     if decoded.colour_type is None:
@@ -61,7 +75,7 @@ def _ids(path: str | Path, decoded: DecodedImage) -> NDArray[np.integer]:
         if decoded.bits == 1:
             return values.astype(np.uint8)
         if decoded.colour_type == _GREY and decoded.bits < 8:
-            # Pillow stretches 2 and 4 bits to 0..255, which is right for a photograph only.
+            # Pillow scales 2-bit and 4-bit grey to 0..255, which is right for photographs only.
             return values // np.uint8(255 // (2**decoded.bits - 1))
         return values
     if decoded.bits > 8:
@@ -76,10 +90,10 @@ def _ids(path: str | Path, decoded: DecodedImage) -> NDArray[np.integer]:
 
 
 def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Bring an image (H, W, 3) to `size` (rows, columns); its aspect is not kept.
+    """Resize an image (H, W, 3) to `size` (rows, columns), without keeping its aspect ratio.
 
-    Area interpolation along an axis that shrinks, linear along one that grows; pixel centres
-    are kept (half-pixel), so nothing shifts.
+    An axis that shrinks is interpolated by area, one that grows linearly. Pixel centres are
+    aligned (half-pixel), so that the content does not shift.
     """
     rows, columns = image.shape[:2]
     smaller = (min(rows, size[0]), min(columns, size[1]))
@@ -90,11 +104,12 @@ def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Bring labels (H, W) to `size` by the nearest pixel: no id appears that was not there.
+    """Resize labels (H, W) to `size` by the nearest pixel, which creates no new ids.
 
-    Each new pixel takes the id under its own centre, (i + 1/2) * old / new, so labels stay on
-    the image; on an edge between two pixels, the later one. (OpenCV's INTER_NEAREST takes the
-    id under the new pixel's corner; its exact variant rounds some edges the other way.)
+    Each new pixel takes the id at its own centre, (i + 1/2) * old / new, so that labels stay
+    aligned with the image. On an edge between two pixels it takes the later one. (OpenCV's
+    INTER_NEAREST takes the id at the new pixel's corner; its exact variant rounds some edges
+    the other way.)
     """
     if labels.shape == size:
         return labels
@@ -107,11 +122,12 @@ def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resize_labels_bilinear(labels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Bring labels (H, W) to `size` bilinearly, as if ids were amounts: wrong, and kept.
+    """Resize labels (H, W) to `size` bilinearly, which is wrong: it treats ids as amounts.
 
-    This is the reference study's defect, for its replication alone (`cv2.resize` of the mask,
-    its ids then cast): where hair (10) meets the left brow (2) it writes nose (6). A new pixel
-    to which an ignored one contributes is ignored; the study's masks have none.
+    This reproduces a defect of the reference study (`cv2.resize` of the mask, then a cast of
+    its ids) and must be used only to replicate that study. Between hair (10) and the left brow
+    (2) it writes nose (6). A new pixel to which an ignored one contributes is ignored; the
+    study's masks have none.
     """
     if labels.shape == size:
         return labels

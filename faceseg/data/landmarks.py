@@ -1,10 +1,10 @@
-"""LaPa's landmarks: which way a head is turned, where the file can be believed.
+"""LaPa's landmarks: reading them, checking them against the mask, and estimating the yaw.
 
-A file holds the number 106, then 106 lines `x y`. Some files are known to be wrong, so the
-points are held against the mask before anything is taken from them.
+A file contains the number 106, then 106 lines `x y`. Some files are known to be wrong, so the
+points are compared with the mask before they are used.
 
-Which point is which: JDAI-CV/lapa-dataset; the pairs that a mirror exchanges, as listed in
-OpenMMLab's mmpose, tell the corners of eyes and mouth.
+Source of the point indices: JDAI-CV/lapa-dataset. The corners of eyes and mouth follow from
+the pairs that a mirror exchanges, as listed in OpenMMLab's mmpose.
 Shapes: H rows, W columns; points (106, 2), x to the right and y down, in pixels.
 """
 
@@ -21,9 +21,9 @@ Points = NDArray[np.float64]
 LANDMARK_COUNT = 106
 EYES = (slice(66, 75), slice(75, 84))  # left and right in the image
 INNER = slice(51, 104)  # nose, eyes and lips
-TOLERANCE = 1 / 3  # of the distance between the eyes: as far as mask and points may disagree
+TOLERANCE = 1 / 3  # largest distance between mask and points, as a share of the eye distance
 
-# Where on a head some of the points lie, in cm: x right in the image, y down, z to the viewer.
+# Positions of some of the points on a head, in cm: x right in the image, y down, z to the viewer.
 # They are the corners of the eyes, the tip of the nose and the corners of the mouth (vertices
 # 33, 133, 362, 263, 1, 61, 291) of MediaPipe's canonical face model.
 HEAD_POINTS_CM = {
@@ -38,7 +38,14 @@ HEAD_POINTS_CM = {
 
 
 def read_landmarks(path: Path) -> Points:
-    """Return the points (106, 2) of a landmark file. Raises BadFile."""
+    """Read a landmark file.
+
+    Returns:
+        The points (106, 2), x and y in pixels.
+
+    Raises:
+        BadFile: The file is unreadable or does not contain 106 finite points.
+    """
     expected = f"the number {LANDMARK_COUNT}, then {LANDMARK_COUNT} lines 'x y' in pixels"
     try:
         numbers = np.array([float(word) for word in path.read_text("utf-8").split()])
@@ -54,20 +61,21 @@ def read_landmarks(path: Path) -> Points:
 
 
 def landmarks_match_mask(points: Points, labels: NDArray[np.uint8], classes: ClassSet) -> bool:
-    """Say whether the points lie on the face of labels (H, W).
+    """Return whether the points are on the face of labels (H, W).
 
-    Each class of eyes that the mask shows must have its middle near one of the landmarks'
-    eyes, or between them (a class may hold both). A face without visible eyes must hold the
-    middle of nose, eyes and lips within its bounding box. No face: no.
+    The centre of each class of eyes in the mask must be near one of the landmarks' eyes, or
+    near their midpoint (one class may contain both eyes). If no eye is visible, the centre of
+    the landmarks of nose, eyes and lips must be within the bounding box of the face. Without a
+    face the result is False.
     """
     left, right = (points[each].mean(axis=0) for each in EYES)
-    reach = TOLERANCE * float(np.hypot(*(right - left)))
-    seen = [_pixels(labels == each) for each in classes.eyes]
-    seen = [pixels for pixels in seen if len(pixels)]
-    if seen:
-        places = np.stack([left, right, (left + right) / 2])
-        away = [np.hypot(*(places - pixels.mean(axis=0)).T).min() for pixels in seen]
-        return bool(max(away) < reach)
+    tolerance = TOLERANCE * float(np.hypot(*(right - left)))
+    eyes = [_pixels(labels == each) for each in classes.eyes]
+    eyes = [pixels for pixels in eyes if len(pixels)]
+    if eyes:
+        expected = np.stack([left, right, (left + right) / 2])
+        distances = [np.hypot(*(expected - pixels.mean(axis=0)).T).min() for pixels in eyes]
+        return bool(max(distances) < tolerance)
     face = _pixels(np.isin(labels, classes.face))
     middle = points[INNER].mean(axis=0)
     if not len(face):
@@ -76,21 +84,25 @@ def landmarks_match_mask(points: Points, labels: NDArray[np.uint8], classes: Cla
 
 
 def yaw_degrees(points: Points) -> float:
-    """Estimate the turn of the head about its vertical; positive looks right in the image.
+    """Estimate the head's rotation about its vertical axis from points (106, 2).
 
-    Seven points of a generic head are laid on the image by least squares, under a scaled
-    orthographic projection (DeMenthon and Davis 1995, the step they call POS). A nod or a tilt
-    of the head changes nothing. Good to some degrees only: no head is the generic one, and
-    perspective exaggerates a turn (measured on it: by a tenth from 1 m, a quarter from 40 cm).
+    Seven points of a generic head are fitted to the image by least squares, under a scaled
+    orthographic projection (DeMenthon and Davis 1995, the step they call POS). Pitch and roll
+    of the head do not change the result. It is accurate to a few degrees only: real heads
+    differ from the generic one, and perspective exaggerates the yaw (measured on the generic
+    head: by a tenth from 1 m, a quarter from 40 cm).
+
+    Returns:
+        The yaw in degrees; positive if the head looks right in the image.
     """
     head = np.array(list(HEAD_POINTS_CM.values()))
-    seen = points[list(HEAD_POINTS_CM)]
-    fit, *_ = np.linalg.lstsq(head - head.mean(axis=0), seen - seen.mean(axis=0), rcond=None)
+    image = points[list(HEAD_POINTS_CM)]
+    fit, *_ = np.linalg.lstsq(head - head.mean(axis=0), image - image.mean(axis=0), rcond=None)
     across, down = fit.T
     sideways, _, ahead = np.cross(across, down)  # times a positive number: the angle is the same
     return float(np.degrees(np.arctan2(-sideways, ahead)))
 
 
 def _pixels(mask: NDArray[np.bool_]) -> Points:
-    """Return the places (x, y) of the pixels of a mask (H, W), shape (P, 2)."""
+    """Return the positions (x, y) of the pixels of a mask (H, W), shape (P, 2)."""
     return np.argwhere(mask)[:, ::-1].astype(np.float64)

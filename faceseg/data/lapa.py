@@ -1,8 +1,8 @@
 """LaPa's layout: `{train,val,test}/{images,labels,landmarks}`, paired by stem.
 
-`images/a.jpg` belongs to `labels/a.png`, never the third image to the third label. Landmarks
-are read for the pose alone, and may be missing: some files are known to be wrong, and the
-masks hold what is needed.
+`images/a.jpg` belongs to `labels/a.png`; the order of the files has no meaning. Landmarks are
+used only to estimate the pose. They may be missing, because the masks are sufficient for
+everything else; some of LaPa's landmark files are known to be wrong.
 """
 
 from collections import defaultdict
@@ -24,13 +24,13 @@ from faceseg.errors import UserError
 
 SPLITS = ("train", "val", "test")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-# Images of other kinds are told of, not passed over; what is no image at all is passed over.
+# Images of other formats are reported as problems; files that are no images are ignored.
 _OTHER_IMAGES = frozenset({".bmp", ".gif", ".heic", ".jfif", ".tif", ".tiff", ".webp"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilePair:
-    """The files of one stem. A sound pair has exactly one image and one label file.
+    """The files of one stem. A usable pair has exactly one image and one label file.
 
     `landmarks` is None in a split that has no landmarks at all.
     """
@@ -43,7 +43,11 @@ class FilePair:
     classes: ClassSet
 
     def read(self) -> Pair:
-        """Return the image (H, W, 3) and its labels (H, W). Raises BadFile."""
+        """Return the image (H, W, 3) and its labels (H, W).
+
+        Raises:
+            BadFile: A file is missing, duplicated or unreadable, or the two do not match.
+        """
         try:
             image_file = self._only(self.images, "image", self.labels)
             label_file = self._only(self.labels, "label", self.images)
@@ -54,7 +58,7 @@ class FilePair:
         return image, labels
 
     def facts(self, labels: NDArray[np.uint8]) -> Facts:
-        """Return `yaw_degrees` from the landmarks, or `landmarks`: what is wrong with them."""
+        """Return `yaw_degrees` from the landmarks, or why they are wrong under `landmarks`."""
         if self.landmarks is None:
             return {}
         try:
@@ -82,15 +86,21 @@ class FilePair:
 
 
 class LapaFolder:
-    """A folder in LaPa's layout as a source. What is wrong with single files shows on reading.
-
-    `labels_folder` is the folder in each split that holds the labels of `classes`.
-    Raises UserError if the folder or a split is not there, or holds no images.
-    """
+    """A folder in LaPa's layout as a source. Problems of single files appear on reading them."""
 
     def __init__(
         self, path: str | Path, labels_folder: str = "labels", classes: ClassSet = LAPA
     ) -> None:
+        """List the files of all splits.
+
+        Args:
+            path: The folder with the splits `train`, `val` and `test`.
+            labels_folder: The name of the folder with the labels in each split.
+            classes: The class set of these labels.
+
+        Raises:
+            UserError: The folder or a split does not exist or has no images.
+        """
         self.path = Path(path)
         self.classes = classes
         self.labels_folder = labels_folder
@@ -107,7 +117,10 @@ class LapaFolder:
         return self._items[split]
 
     def identity(self) -> Mapping[str, JsonValue]:
-        """Return a digest of names, sizes and times of change; the folder's place is left out."""
+        """Return a digest of file names, sizes and modification times.
+
+        It does not include the folder's own path, so a moved data set keeps its identity.
+        """
         digest = blake2b(digest_size=16)
         count = total = 0
         for pair in (pair for split in SPLITS for pair in self._items[split]):
@@ -130,26 +143,26 @@ class LapaFolder:
         labels = _by_stem(self.path / split / self.labels_folder)
         if not images:
             raise UserError(
-                f"{self.path / split / 'images'} holds no JPEG or PNG image; "
+                f"{self.path / split / 'images'} contains no JPEG or PNG image; "
                 f"found: {_contents(self.path / split / 'images')}"
             )
         folder = self.path / split / "landmarks"
         has_landmarks = any(folder.glob("*.txt"))
         return tuple(
             FilePair(
-                stem,
-                images.get(stem, ()),
-                labels.get(stem, ()),
-                folder / f"{stem}.txt" if has_landmarks else None,
-                self.path,
-                self.classes,
+                id=stem,
+                images=images.get(stem, ()),
+                labels=labels.get(stem, ()),
+                landmarks=folder / f"{stem}.txt" if has_landmarks else None,
+                root=self.path,
+                classes=self.classes,
             )
             for stem in sorted(images.keys() | labels.keys())
         )
 
 
 def _existing(pair: FilePair) -> list[Path]:
-    """Return the files of a pair; its landmarks may be missing."""
+    """Return the files of a pair, without its landmarks if they are missing."""
     landmarks = pair.landmarks
     found = [] if landmarks is None or not landmarks.is_file() else [landmarks]
     return [*pair.images, *pair.labels, *found]
@@ -165,7 +178,7 @@ def _by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _check_folders(path: Path, labels_folder: str) -> None:
-    """Raise UserError, saying what was found, unless every folder of the layout is there."""
+    """Raise UserError unless every folder of the layout exists."""
     expected = f"expected {path}/{{{','.join(SPLITS)}}}/{{images,{labels_folder}}}"
     if not path.is_dir():
         kind = "is a file" if path.exists() else "does not exist"
@@ -175,12 +188,12 @@ def _check_folders(path: Path, labels_folder: str) -> None:
             if folder.is_dir():
                 continue
             message = f"{folder.relative_to(path)}/ is missing in {path}; {expected}; "
-            message += f"{folder.parent} holds: {_contents(folder.parent)}"
+            message += f"{folder.parent} contains: {_contents(folder.parent)}"
             raise UserError(message + _hint(path))
 
 
 def _hint(path: Path) -> str:
-    """Point at a folder inside `path` that does have the splits, as LaPa's archive has one."""
+    """Suggest a folder inside `path` that has the splits; LaPa's archive contains such a one."""
     for inner in sorted(path.glob("*/")) + sorted(path.glob("*/*/")):
         if all((inner / split / "images").is_dir() for split in SPLITS):
             return f". Did you mean {inner}?"

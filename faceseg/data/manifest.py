@@ -1,4 +1,4 @@
-"""What a pack says of itself: the file `manifest.json`, written last, read first."""
+"""The manifest of a pack: the file `manifest.json`, which is written last and read first."""
 
 import json
 from collections.abc import Mapping
@@ -12,17 +12,20 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.problems import PairProblem
 
 MANIFEST = "manifest.json"
-PACK_VERSION = 2  # raised whenever packs of older code must not be used any more
+PACK_VERSION = 2  # increase it whenever packs of older code must no longer be used
 OnBad = Literal["stop", "skip"]
 LabelResizing = Literal["nearest", "bilinear"]
 
 
 class SplitFacts(BaseModel):
-    """What one split holds.
+    """Facts about one split.
 
-    `class_shares` are shares of the packed pixels that are not ignored. `repeated` counts
-    images whose pixels another image of the same split has already shown. `digest` is over
-    ids and pixels.
+    Attributes:
+        count: The number of images.
+        photos: The number of photographs that they show.
+        repeated: Images whose pixels equal those of an earlier image of the same split.
+        class_shares: The share of each class in the packed pixels that are not ignored.
+        digest: Digest of ids and pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,7 +38,7 @@ class SplitFacts(BaseModel):
 
 
 class SideFacts(BaseModel):
-    """In how many of `images` showing both does class `left` lie left of class `right`."""
+    """In `kept` of the `images` that show both, class `left` is left of class `right`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,11 +49,11 @@ class SideFacts(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The facts of a whole pack.
+    """Facts about a complete pack.
 
-    `key` names the pack's folder: it is made from the source's identity and the settings.
-    `fingerprint` is made from the content alone (ids, pixels, class set), so the same images
-    have the same one wherever and whenever they were packed. `files` are sizes in bytes.
+    `key` is the name of the pack's folder, a digest of the source's identity and the settings.
+    `fingerprint` is a digest of the content alone (ids, pixels, class set), so the same images
+    have the same fingerprint wherever and whenever they are packed. `files` are sizes in bytes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,12 +75,17 @@ class Manifest(BaseModel):
     files: dict[str, int]
 
     def write(self, folder: Path) -> None:
-        """Write the manifest into the folder of its pack."""
+        """Write the manifest into the pack's folder."""
         (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the manifest of a whole pack; None if there is none, or a file is not whole."""
+        """Return the manifest of a complete pack.
+
+        Returns:
+            None if the manifest is missing or invalid, or if a file has another size than
+            the manifest lists.
+        """
         try:
             manifest = cls.model_validate_json((folder / MANIFEST).read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
@@ -86,7 +94,7 @@ class Manifest(BaseModel):
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
-    """Return the sizes in bytes of all files of a pack but its manifest."""
+    """Return the sizes in bytes of all files of a pack except its manifest."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
@@ -102,7 +110,7 @@ def cache_key(
     on_bad: OnBad,
     label_resizing: LabelResizing,
 ) -> str:
-    """Return the name of the pack of this source under these settings."""
+    """Return the folder name of the pack of this source with these settings."""
     settings = {
         "pack_version": PACK_VERSION,
         "source": dict(identity),
@@ -115,7 +123,7 @@ def cache_key(
 
 
 def fingerprint(classes: ClassSet, digests: Mapping[str, str]) -> str:
-    """Return the digest of a pack's content, given its splits' digests."""
+    """Return the digest of a pack's content, computed from the digests of its splits."""
     return _digest({"classes": classes.model_dump(mode="json"), "splits": dict(digests)}, size=16)
 
 

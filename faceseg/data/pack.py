@@ -1,8 +1,8 @@
-"""Labelled images decoded once: checked, resized, and packed where all trials read them.
+"""Packs: labelled images that are decoded, checked and resized once, for all trials.
 
 A pack is a folder `<root>/<key>/` with `manifest.json` and, for each split, `images.npy`,
-`labels.npy` and `ids.json`; all splits but 'train' keep the images at their own size too, with
-the facts known of each, so that a final model is scored there without the source.
+`labels.npy` and `ids.json`. All splits except 'train' also contain the images at their own
+size and the facts of each, so that a final model can be scored without the source.
 
 Shapes: H rows, W columns of the pack.
 """
@@ -18,23 +18,27 @@ import numpy as np
 import PIL
 from pydantic import JsonValue
 
-from faceseg.data import manifest as facts
 from faceseg.data.atomic_folder import build_once
 from faceseg.data.classes import ClassSet
 from faceseg.data.findings import Findings
-from faceseg.data.manifest import LabelResizing, Manifest, OnBad
+from faceseg.data.manifest import (
+    PACK_VERSION,
+    LabelResizing,
+    Manifest,
+    OnBad,
+    cache_key,
+    file_sizes,
+    fingerprint,
+)
 from faceseg.data.prefetch import prefetch_map
 from faceseg.data.preprocessing import Preprocessor
 from faceseg.data.problems import describe_problems
 from faceseg.data.source import Item, Source
-from faceseg.data.split import Split, open_split
 from faceseg.data.split_writer import SplitWriter
 from faceseg.errors import UserError
 
-__all__ = ["Manifest", "Progress", "Split", "build_pack", "open_split"]
-
 Progress = Callable[[int, int], None]  # items done, items in all
-# Of a picture in two splits the one met first stays: the test split is kept whole.
+# A picture in two splits stays in the one that is packed first, so 'test' loses no image.
 _HELD_OUT_FIRST = ("test", "val", "train")
 
 
@@ -49,34 +53,61 @@ def build_pack(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, Manifest]:
-    """Pack a source at `image_size` (H, W) under `root`, or find the pack that is there.
+    """Pack a source, or return the existing pack of the same source and settings.
 
-    Every pair is checked. What is wrong stops the packing (`on_bad="stop"`: UserError with the
-    first 20 findings) or is left out and listed in the manifest (`"skip"`). The same picture
-    in two splits counts as wrong; the one in 'train', else in 'val', is then left out.
-    `label_resizing="bilinear"` is a defect of the reference study, kept for its replication: it
-    spoils the packed labels of 'train' and 'val'; no original and nothing of 'test'.
-    Returns the pack's folder and its manifest. `threads` defaults to the processors there are.
+    The same picture in two splits is a bad pair too: the one in 'train', otherwise in 'val'.
+
+    Args:
+        source: The labelled images.
+        root: The folder for packs; the pack is a subfolder of it.
+        classes: The class set of the labels.
+        image_size: The size (H, W) of the packed images.
+        on_bad: "stop" raises UserError with the first 20 problems; "skip" leaves bad pairs out
+            and lists them in the manifest.
+        label_resizing: "bilinear" replicates a defect of the reference study: it corrupts the
+            packed labels of 'train' and 'val', but not the originals or the split 'test'.
+        threads: Threads that read and resize; by default the number of available processors.
+        progress: Called with (items done, items in total) after each item.
+
+    Returns:
+        The pack's folder and its manifest.
+
+    Raises:
+        UserError: A pair is bad and `on_bad` is "stop", a split has no usable image, or the
+            disk is full or not writable.
     """
     identity = dict(source.identity())
-    key = facts.cache_key(identity, classes, image_size, on_bad, label_resizing)
+    key = cache_key(identity, classes, image_size, on_bad, label_resizing)
     folder = Path(root) / key
-    threads = threads or _processors()
-    packing = _PackBuilder(source, classes, image_size, on_bad, label_resizing, threads, progress)
+    builder = _PackBuilder(
+        source=source,
+        classes=classes,
+        size=image_size,
+        on_bad=on_bad,
+        label_resizing=label_resizing,
+        threads=threads or _processors(),
+        progress=progress,
+    )
+    build_once(folder, _is_complete, lambda path: builder.run(path, key, identity).write(path))
+    return folder, _read_manifest(folder)
 
-    def fill(partial: Path) -> None:
-        packing.run(partial, key, identity).write(partial)
 
-    build_once(folder, lambda path: Manifest.read(path) is not None, fill)
-    made = Manifest.read(folder)
-    if made is None:
-        raise UserError(f"the pack {folder} was changed while it was made; run it again")
-    return folder, made
+def _is_complete(folder: Path) -> bool:
+    return Manifest.read(folder) is not None
 
 
-@dataclass
+def _read_manifest(folder: Path) -> Manifest:
+    manifest = Manifest.read(folder)
+    if manifest is None:
+        raise UserError(
+            f"the pack {folder} was modified while it was built; re-run the same command"
+        )
+    return manifest
+
+
+@dataclass(kw_only=True)
 class _PackBuilder:
-    """One pass over a source. `done` counts the items behind it."""
+    """One pass over a source. `done` counts the processed items."""
 
     source: Source
     classes: ClassSet
@@ -88,7 +119,7 @@ class _PackBuilder:
     done: int = 0
 
     def run(self, folder: Path, key: str, identity: dict[str, JsonValue]) -> Manifest:
-        """Fill `folder` and return its manifest. Raises UserError on bad pairs or no space."""
+        """Fill `folder` and return its manifest; raise UserError on bad pairs or a full disk."""
         items = {
             split: self.source.items(split)
             for split in sorted(self.source.splits, key=_HELD_OUT_FIRST.index)
@@ -102,9 +133,9 @@ class _PackBuilder:
         }
         self._check(findings, items, total)
         return Manifest(
-            pack_version=facts.PACK_VERSION,
+            pack_version=PACK_VERSION,
             key=key,
-            fingerprint=facts.fingerprint(self.classes, digests),
+            fingerprint=fingerprint(self.classes, digests),
             classes=self.classes,
             image_size=self.size,
             on_bad=self.on_bad,
@@ -116,11 +147,11 @@ class _PackBuilder:
             problems=tuple(findings.problems),
             warnings=findings.warnings(),
             versions=_versions(),
-            files=facts.file_sizes(folder),
+            files=file_sizes(folder),
         )
 
     def _check(self, findings: Findings, items: Mapping[str, Sequence[Item]], total: int) -> None:
-        """Raise UserError if what was found must not, or cannot, be trained on."""
+        """Raise UserError if the findings forbid or prevent training."""
         if findings.problems and self.on_bad == "stop":
             raise UserError(describe_problems(findings.problems, total))
         for split in items:
@@ -136,15 +167,21 @@ class _PackBuilder:
     ) -> str:
         resizing: LabelResizing = "nearest" if split == "test" else self.label_resizing
         originals = split != "train"
-        intake = Preprocessor(split, self.classes, self.size, originals, resizing)
-        with SplitWriter(folder / split, self.size, intake.originals) as writer:
-            for taken in prefetch_map(intake.process, items, self.threads):
-                ready = findings.add(split, taken)
+        preprocessor = Preprocessor(
+            split=split,
+            classes=self.classes,
+            size=self.size,
+            originals=originals,
+            label_resizing=resizing,
+        )
+        with SplitWriter(folder / split, self.size, originals) as writer:
+            for result in prefetch_map(preprocessor.process, items, self.threads):
+                pair = findings.add(split, result)
                 stopping = findings.problems and self.on_bad == "stop"
-                if ready is not None and not stopping:
-                    writer.append(ready.id, ready.image, ready.labels)
-                    if ready.original is not None:
-                        writer.append_original(*ready.original, ready.facts)
+                if pair is not None and not stopping:
+                    writer.append(pair.id, pair.image, pair.labels)
+                    if pair.original is not None:
+                        writer.append_original(*pair.original, pair.facts)
                 self.done += 1
                 if self.progress is not None:
                     self.progress(self.done, total)
@@ -162,7 +199,7 @@ class _PackBuilder:
 
 
 def _processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    affinity = getattr(os, "sched_getaffinity", None)  # macOS does not have it
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 

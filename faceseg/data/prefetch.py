@@ -1,4 +1,4 @@
-"""Work done ahead in threads: results in order, a bounded number of them waiting."""
+"""A parallel map in threads that yields in order and prefetches a bounded number of results."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -14,10 +14,18 @@ def prefetch_map(
 ) -> Generator[Result]:
     """Yield `work(item)` for each item, in the order of the items.
 
-    Up to `2 * threads` results are made ahead of the one that is asked for, and no more, so
-    memory does not grow with the items. Even one thread works while the caller does something
-    else; what gains is what leaves Python's lock, as NumPy and OpenCV do on large arrays.
-    What `work` raises is raised here.
+    At most `2 * threads` results are prepared ahead of the requested one, so memory does not
+    grow with the number of items. Even a single thread works while the caller does something
+    else. Only work that releases Python's global lock gets faster, such as NumPy and OpenCV on
+    large arrays.
+
+    Args:
+        work: The function to apply; it is called from several threads at once.
+        items: The inputs, which may be endless.
+        threads: The number of threads, at least 1.
+
+    Yields:
+        One result for each item. An exception of `work` is raised at its item's position.
     """
     pool = ThreadPoolExecutor(threads)
     pending: deque[Future[Result]] = deque()

@@ -1,4 +1,4 @@
-"""How an item of a source is taken in: read, checked, resized.
+"""Preprocessing of one item of a source: it is read, checked and resized.
 
 Shapes: H rows, W columns of the pack; h, w the image's own size; C classes.
 """
@@ -17,12 +17,18 @@ from faceseg.data.problems import BadFile, PairProblem, check_pair
 from faceseg.data.source import Facts, Item, Pair
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedPair:
-    """A sound pair: image (H, W, 3) and labels (H, W), and its original if that is kept.
+    """A usable pair, ready to be packed.
 
-    `facts` are what the item says of itself, asked only where the original is kept. `digest` is
-    of the original's pixels, `columns` (C, W) the tally of the packed labels.
+    Attributes:
+        id: The id of the item.
+        image: The resized image (H, W, 3).
+        labels: The resized labels (H, W).
+        original: The pair (h, w, 3), (h, w) before resizing, if it must be packed too.
+        facts: The item's facts; empty where the original is not packed.
+        digest: Digest of the original image's pixels.
+        columns: Class pixels in each column of the resized labels, (C, W).
     """
 
     id: str
@@ -34,11 +40,16 @@ class PreparedPair:
     columns: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preprocessor:
-    """How the items of one split are taken in.
+    """Preprocesses the items of one split.
 
-    `label_resizing` is how their labels are brought to `size`; originals stay as they are.
+    Attributes:
+        split: The name of the split.
+        classes: The class set of the labels.
+        size: The size (H, W) of the packed images.
+        originals: Whether to keep the images at their own size and their facts too.
+        label_resizing: The method that resizes the labels to `size`; originals are unchanged.
     """
 
     split: str
@@ -48,7 +59,7 @@ class Preprocessor:
     label_resizing: LabelResizing = "nearest"
 
     def process(self, item: Item) -> PreparedPair | PairProblem:
-        """Read, check and resize one item."""
+        """Read, check and resize one item; return the problem if the pair is unusable."""
         try:
             image, labels = item.read()
             check_pair(image, labels, self.classes, f"{self.split}/{item.id}")

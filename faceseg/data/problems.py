@@ -1,4 +1,4 @@
-"""What is wrong with a file of the user's, and how a list of such findings is told."""
+"""Problems of the user's files: their types, the checks of a pair, and their report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict
 
 from faceseg.data.classes import IGNORE, ClassSet
 
-MAX_PROBLEMS_SHOWN = 20  # findings spelt out in a message; the rest are counted
+MAX_PROBLEMS_SHOWN = 20  # problems listed in a message; the rest are counted
+_MAX_IDS_SHOWN = 5  # unknown ids listed in a message
 
 
 class BadFile(Exception):  # noqa: N818  # an error in the file, not in the program
-    """A file that cannot be used: which one, what is wrong with it, what is expected."""
+    """A file that cannot be used, with the problem and the expected content."""
 
     def __init__(self, file: str | Path, wrong: str, expected: str) -> None:
         super().__init__(f"{file}: {wrong}; expected {expected}")
@@ -23,7 +24,7 @@ class BadFile(Exception):  # noqa: N818  # an error in the file, not in the prog
 
 
 class PairProblem(BaseModel):
-    """A pair that was found unusable. `file` is relative to the data set."""
+    """An unusable pair. `file` is relative to the data set's folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,35 +39,33 @@ class PairProblem(BaseModel):
 
 
 def describe_problems(problems: Sequence[PairProblem], total: int) -> str:
-    """Tell the first 20 problems and how many there are, of `total` pairs looked at."""
+    """Return a report of the first 20 problems and the number of all, out of `total` pairs."""
     lines = [f"{len(problems)} of {total} pairs cannot be used, so nothing was packed:"]
     lines += [f"  {problem}" for problem in problems[:MAX_PROBLEMS_SHOWN]]
     if (rest := len(problems) - MAX_PROBLEMS_SHOWN) > 0:
         lines.append(f"  and {rest} more")
     lines.append(
-        "Mend or remove these files, or leave them out with data.on_bad: skip "
-        "(each is then listed in the manifest)."
+        "Fix or remove these files, or skip them with data.on_bad: skip "
+        "(the manifest then lists each of them)."
     )
     return "\n".join(lines)
 
 
-# --- What makes an image and its labels a usable pair, wherever they come from.
-
-_MAX_IDS_SHOWN = 5  # strange ids spelt out in a message
+# --- Checks of an image and its labels, whatever the source.
 
 
 def check_ids(labels: NDArray[np.integer], classes: ClassSet, name: str | Path) -> None:
-    """Raise BadFile if labels (H, W) hold an id that is neither a class nor 255 (ignored)."""
-    strange = (labels >= len(classes)) & (labels != IGNORE)
-    if not strange.any():
+    """Raise BadFile if labels (H, W) contain an id that is neither a class nor 255 (ignored)."""
+    unknown = (labels >= len(classes)) & (labels != IGNORE)
+    if not unknown.any():
         return
-    found = np.unique(labels[strange])
+    found = np.unique(labels[unknown])
     shown = ", ".join(str(each) for each in found[:_MAX_IDS_SHOWN]) + (
         ", ..." * (len(found) > _MAX_IDS_SHOWN)
     )
     raise BadFile(
         name,
-        f"{int(strange.sum())} pixels have ids outside the class set: {shown}",
+        f"{int(unknown.sum())} pixels have ids outside the class set: {shown}",
         f"ids 0 to {len(classes) - 1}, or {IGNORE} for ignored pixels",
     )
 
@@ -74,7 +73,7 @@ def check_ids(labels: NDArray[np.integer], classes: ClassSet, name: str | Path) 
 def check_pair(
     image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: ClassSet, name: str
 ) -> None:
-    """Raise BadFile unless the labels (H, W) fit the image (H, W, 3) and the class set."""
+    """Raise BadFile unless the labels (H, W) match the image (H, W, 3) and the class set."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise BadFile(name, f"image of {image.dtype} {image.shape}", "uint8 RGB (H, W, 3)")
     if labels.dtype != np.uint8:

@@ -1,4 +1,4 @@
-"""Where labelled images come from: a folder of files, drawn faces, or anything like them.
+"""The protocol of a source of labelled images, such as a folder of files or drawn faces.
 
 Shapes: H rows, W columns; both may differ from image to image.
 """
@@ -24,17 +24,26 @@ class Item(Protocol):
     def read(self) -> Pair:
         """Return the RGB image (H, W, 3) and its labels (H, W), both uint8.
 
-        Called from several threads at once. Raises BadFile if the pair cannot be used.
+        It is called from several threads at once.
+
+        Raises:
+            BadFile: The pair cannot be used.
         """
 
     def facts(self, labels: NDArray[np.uint8]) -> Facts:
-        """Return what is known of the image besides its pixels, JSON-able; {} if nothing is.
+        """Return the facts about the image that its pixels do not contain, JSON-able.
 
-        `labels` (H, W) are what `read` gave: what they contradict is left out. Called for
-        images whose originals are kept, from several threads. Names that all sources share:
-        `yaw_degrees` (positive looks right in the image), `skin_tone` (0 the lightest, 1 the
-        darkest), `occluder` (what lies before the face, or "none"); `landmarks` says what is
-        wrong with a file of them, where one should be.
+        It is called from several threads at once, for images whose originals are kept. All
+        sources use the same names: `yaw_degrees` (positive looks right in the image),
+        `skin_tone` (0 the lightest, 1 the darkest), `occluder` (the object in front of the
+        face, or "none") and `landmarks` (why the landmark file is missing or wrong).
+
+        Args:
+            labels: The labels (H, W) that `read` returned. Facts that contradict them are
+                left out.
+
+        Returns:
+            The facts by name; empty if there are none.
         """
 
 
@@ -43,13 +52,14 @@ class Source(Protocol):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The names of the splits: 'train', 'val', 'test', or some of them."""
+        """The names of the splits: 'train', 'val' and 'test', or some of them."""
 
     def items(self, split: str) -> Sequence[Item]:
         """Return the items of a split, always in the same order."""
 
     def identity(self) -> Mapping[str, JsonValue]:
-        """Return what makes this source itself: it changes whenever an item may have.
+        """Return an identity of the content; it changes whenever an item may have changed.
 
-        A pack of the source is found again by it, so it must be cheap: no decoding.
+        The folder name of a pack is a digest of it. It is computed at every start, so it must
+        be cheap: it must not decode images.
         """

@@ -1,6 +1,7 @@
-"""Files that grow by one image at a time, so that packing needs no memory of its own.
+"""Writing of a split, image by image, so that packing needs little memory.
 
-Plain writes are used, not a memory map: on a full disk a write raises, a map kills the process.
+The files are written plainly, not through a memory map: on a full disk a write raises, whereas
+a memory map kills the process.
 
 Shapes: N images, H rows, W columns of the pack; h, w the image's own size.
 """
@@ -23,7 +24,7 @@ Pixels = NDArray[np.uint8]
 
 
 class NpyRowWriter:
-    """An `.npy` file of uint8 that is written row after row; `finish` completes its header."""
+    """Writes an `.npy` file of uint8 row by row; `finish` completes its header."""
 
     def __init__(self, path: Path, row_shape: tuple[int, ...]) -> None:
         self.file: BinaryIO = path.open("wb")
@@ -32,16 +33,16 @@ class NpyRowWriter:
         self._write_header()
 
     def append(self, row: Pixels) -> None:
-        """Write one row of the given shape."""
+        """Write one row; raise ValueError if it does not have the shape of all rows."""
         if row.shape != self._row_shape:
             raise ValueError(f"a row of {row.shape} among rows of {self._row_shape}")
         self.file.write(np.ascontiguousarray(row).data)
         self._rows += 1
 
     def finish(self) -> None:
-        """Write the number of rows into the header and the file to the disk."""
+        """Write the number of rows into the header and flush the file to the disk."""
         self.file.seek(0)
-        self._write_header()  # as long as before: numpy leaves room for the first axis to grow
+        self._write_header()  # of the same length: NumPy reserves space for the first axis
         flush_to_disk(self.file)
 
     def _write_header(self) -> None:
@@ -54,14 +55,21 @@ class NpyRowWriter:
 
 
 class SplitWriter:
-    """Writes a split: images (N, H, W, 3), labels (N, H, W), ids, and originals if wanted.
+    """Writes a split: images (N, H, W, 3), labels (N, H, W), ids, and originals on request.
 
-    `originals.bin` holds image (h, w, 3) and labels (h, w) of each image one after the other;
-    `originals.npy` is int64 (N, 3): where each begins, h and w. `facts.json` lists what is known
-    of each besides; it has no part in the digest.
+    `originals.bin` contains image (h, w, 3) and labels (h, w) of each image one after the other;
+    `originals.npy` is int64 (N, 3): the offset of each, h and w. `facts.json` lists the facts of
+    each; they are not part of the digest.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], originals: bool) -> None:
+        """Create the files of a split.
+
+        Args:
+            folder: The folder of the split, which must not exist yet.
+            size: The size (H, W) of the packed images.
+            originals: Whether to write the images at their own size too.
+        """
         folder.mkdir()
         self.folder = folder
         self.ids: list[str] = []
@@ -73,7 +81,7 @@ class SplitWriter:
         self._digest = blake2b(digest_size=16)
 
     def append(self, name: str, image: Pixels, labels: Pixels) -> None:
-        """Write one image (H, W, 3) and its labels (H, W) at the pack's size."""
+        """Write one image (H, W, 3) and its labels (H, W) in the pack's size."""
         self.ids.append(name)
         self._images.append(image)
         self._labels.append(labels)
@@ -82,7 +90,11 @@ class SplitWriter:
         self._digest.update(np.ascontiguousarray(labels).data)
 
     def append_original(self, image: Pixels, labels: Pixels, facts: Facts | None = None) -> None:
-        """Write the same image (h, w, 3) and labels (h, w) at their own size, and its facts."""
+        """Write the same image (h, w, 3) and labels (h, w) in their own size, and its facts.
+
+        Raises:
+            ValueError: The writer was created without originals.
+        """
         if self._originals is None:
             raise ValueError(f"no originals are kept in {self.folder.name}")
         height, width = labels.shape
@@ -94,7 +106,7 @@ class SplitWriter:
             self._digest.update(np.ascontiguousarray(part).data)
 
     def finish(self) -> str:
-        """Complete all files on the disk; return a digest of ids and pixels."""
+        """Complete all files and flush them to the disk; return a digest of ids and pixels."""
         self._images.finish()
         self._labels.finish()
         self._write_json(IDS, self.ids)
@@ -120,7 +132,7 @@ class SplitWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # After a failed write, closing writes the rest again and fails again: one is enough.
+        # After a failed write, closing writes the rest again and fails again. Ignore that error.
         with contextlib.suppress(OSError) if error else contextlib.nullcontext():
             for file in (self._images.file, self._labels.file, self._originals):
                 if file is not None:
@@ -128,6 +140,6 @@ class SplitWriter:
 
 
 def flush_to_disk(file: IO[Any]) -> None:
-    """Hand a file's content to the disk, so that a renamed pack survives a power failure."""
+    """Flush a file's content to the disk, so that a renamed pack survives a power failure."""
     file.flush()
     os.fsync(file.fileno())

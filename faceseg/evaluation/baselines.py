@@ -1,18 +1,16 @@
-"""Predictors that do not look: what every robustness summary must tell from a network."""
+"""Predictors that ignore the image; robustness summaries compare networks with them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
-from faceseg.inference.predictor import Predictor, original_size_logits
+from faceseg.inference.predictor import Labels, Predictor, original_size_logits
 from faceseg.metrics.confusion_matrix import confusion, scores
-
-Labels = NDArray[np.uint8]
 
 
 class _ConstantNetwork:
-    """Stands in for a network: the same labels (h, w) for every image."""
+    """A network that returns the same labels (h, w) for every image."""
 
     def __init__(self, labels: Labels, classes: int) -> None:
         self.input_shape = (None, *labels.shape, 3)
@@ -23,23 +21,25 @@ class _ConstantNetwork:
 
 
 def constant_background(grid: tuple[int, int], classes: ClassSet) -> Predictor:
-    """Return the predictor that finds background everywhere."""
+    """Return the predictor that predicts background everywhere, on a grid of (h, w) pixels."""
     return Predictor(_ConstantNetwork(np.zeros(grid, np.uint8), len(classes)), classes)
 
 
 def mean_label_map(labels: NDArray[np.uint8], classes: ClassSet) -> Predictor:
-    """Return the predictor that answers with the commonest class of each pixel.
+    """Return the predictor of each pixel's most frequent class.
 
-    labels: (N, h, w), those of the training images; the lowest id of equals is taken.
+    Args:
+        labels: The labels of the training images, (N, h, w).
+        classes: The classes; of equally frequent ones the lowest id is used.
     """
     found = np.stack([np.count_nonzero(labels == each, axis=0) for each in range(len(classes))])
     return Predictor(_ConstantNetwork(found.argmax(axis=0).astype(np.uint8), len(classes)), classes)
 
 
 def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
-    """Return the mean foreground IoU of the first `limit` images as they are.
+    """Return the mean foreground IoU on the first `limit` unchanged images of a split.
 
-    Of the mean label map it is the `blind` of the summaries.
+    For the mean label map this is the baseline of the robustness summaries.
     """
     classes = predictor.classes
     total = np.zeros((len(classes), len(classes)), np.int64)

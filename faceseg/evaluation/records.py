@@ -1,22 +1,22 @@
-"""What a model was measured on, image by image: one file that every score can be read off.
+"""The counts of a model for each image, in one file from which every score can be computed.
 
-The file is numpy's `.npz`, compressed, without pickle. N images of the split, of which the first
-n went through the robustness suites; C classes, K calibration bins. Matrices are int32, [truth,
+The file is numpy's `.npz`, compressed, without pickle. The split has N images, and the first n of
+them went through the robustness suites; C classes, K calibration bins. Matrices are int32, [truth,
 prediction]; texts are numpy's unicode.
 
     ids, photos                        (N,)       name and photograph of each image
-    facts                              (N,)       what is known of each image, as JSON (slices)
-    blind                              ()         clean IoU, on the n images, of who never looks
-    test/counts                        (N, C, C)  images as they are, at their own size
+    facts                              (N,)       the facts of each image, as JSON (see slices)
+    blind                              ()         clean IoU of the mean label map on the n images
+    test/counts                        (N, C, C)  unchanged images, at their own size
     test/boundary                      (N, C, 2)  outlines: intersection and union
     test/outline                       (N, 2)     their length: prediction's and truth's
     test/calibration                   (2, K, 3)  summed over images
     <suite>/<kind>/<severity>/
         counts/<policy>                (n, C, C)
         coverage                       (n,)       share of the face that is covered
-        covered, shown                 (n, C, C), ()   the covered pixels; what they show
+        covered, shown                 (n, C, C), ()   the covered pixels; the id that they show
 
-Of a trial, which is not tested, the arrays `test/` are not there and N = n.
+A trial is not tested: its file has no arrays `test/`, and N = n.
 """
 
 import json
@@ -37,12 +37,17 @@ from faceseg.robustness.conditions import Condition
 TEST_ARRAYS = ("counts", "boundary", "outline", "calibration")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluationRecords:
-    """The test on the images as they are, and the conditions of all suites.
+    """The test on unchanged images, and the conditions of all suites.
 
-    blind: what the mean label map of the training images scores on the images of the suites: who
-    is not better has learned nothing that could be kept or lost.
+    Attributes:
+        ids: The names of the images, (N,).
+        conditions: The conditions of all suites.
+        baseline_iou: The IoU of the training images' mean label map on the suites' images. A model
+            that is not better has learned nothing whose robustness could be measured.
+        tested: The counts of the test; None for a trial.
+        facts: The facts of each image, (N,), or empty.
     """
 
     ids: tuple[str, ...]
@@ -53,15 +58,15 @@ class EvaluationRecords:
 
     @property
     def photos(self) -> tuple[str, ...]:
-        """The photograph that each image shows, (N,)."""
+        """The name of each image's photograph, (N,)."""
         return tuple(photo_of(name) for name in self.ids)
 
     def suite(self, version: str) -> list[Condition]:
-        """Return the conditions of one suite, clean first; none if it was not run."""
+        """Return the conditions of one suite, clean first; empty if the suite was not run."""
         return [condition for condition in self.conditions if condition.suite == version]
 
     def write(self, path: Path) -> None:
-        """Write the file."""
+        """Write the records to a file."""
         arrays: dict[str, Any] = {
             "ids": np.array(self.ids),
             "photos": np.array(self.photos),
@@ -79,14 +84,18 @@ class EvaluationRecords:
 
     @classmethod
     def read(cls, path: Path) -> "EvaluationRecords":
-        """Read the file. Raises ValueError if it is none of ours, or not whole."""
+        """Read the records from a file.
+
+        Raises:
+            ValueError: The file is not one of records, or it is damaged.
+        """
         try:
-            # numpy leaves a file open that it opened itself and cannot read.
+            # numpy does not close a file that it opened itself and cannot read.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             return cls._from_arrays(arrays)
         except (OSError, KeyError, EOFError, ValueError, BadZipFile) as error:
-            raise ValueError(f"{path} is no file of records: {error}") from error
+            raise ValueError(f"{path} is not a file of records: {error}") from error
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "EvaluationRecords":
@@ -95,44 +104,49 @@ class EvaluationRecords:
         if "test/counts" in arrays:
             found = {name: arrays[f"test/{name}"] for name in TEST_ARRAYS}
             found |= {name: found[name].astype(np.int64) for name in TEST_ARRAYS[:3]}
-            tested = SplitEvaluation(ids, **found)
+            tested = SplitEvaluation(ids=ids, **found)
         facts = tuple(json.loads(str(each)) for each in arrays.get("facts", ()))
-        places = dict.fromkeys(
+        prefixes = dict.fromkeys(
             name.rpartition("/")[0] for name in arrays if name.endswith("/coverage")
         )
-        conditions = tuple(_read_condition(place, arrays) for place in places)
-        return cls(ids, conditions, float(arrays["blind"]), tested, facts)
+        return cls(
+            ids=ids,
+            conditions=tuple(_read_condition(prefix, arrays) for prefix in prefixes),
+            baseline_iou=float(arrays["blind"]),
+            tested=tested,
+            facts=facts,
+        )
 
 
 def _condition_arrays(condition: Condition) -> Iterator[tuple[str, NDArray[Any]]]:
-    place = f"{condition.suite}/{condition.kind}/{float(condition.severity)!r}"
-    yield f"{place}/coverage", condition.coverage
+    prefix = f"{condition.suite}/{condition.kind}/{float(condition.severity)!r}"
+    yield f"{prefix}/coverage", condition.coverage
     for policy, counts in condition.counts.items():
-        yield f"{place}/counts/{policy}", counts
+        yield f"{prefix}/counts/{policy}", counts
     if condition.covered is not None and condition.shown is not None:
-        yield f"{place}/covered", condition.covered
-        yield f"{place}/shown", np.array(condition.shown)
+        yield f"{prefix}/covered", condition.covered
+        yield f"{prefix}/shown", np.array(condition.shown)
 
 
-def _read_condition(place: str, arrays: Mapping[str, NDArray[Any]]) -> Condition:
-    suite, kind, severity = place.split("/")
-    begin = f"{place}/counts/"
-    covered = f"{place}/covered" in arrays
+def _read_condition(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Condition:
+    suite, kind, severity = prefix.split("/")
+    begin = f"{prefix}/counts/"
+    covered = f"{prefix}/covered" in arrays
     return Condition(
-        suite,
-        kind,
-        float(severity),
-        {
+        suite=suite,
+        kind=kind,
+        severity=float(severity),
+        counts={
             name.removeprefix(begin): counts
             for name, counts in arrays.items()
             if name.startswith(begin)
         },
-        arrays[f"{place}/coverage"],
-        arrays[f"{place}/covered"] if covered else None,
-        int(arrays[f"{place}/shown"]) if covered else None,
+        coverage=arrays[f"{prefix}/coverage"],
+        covered=arrays[f"{prefix}/covered"] if covered else None,
+        shown=int(arrays[f"{prefix}/shown"]) if covered else None,
     )
 
 
 def _as_int32(values: NDArray[Any]) -> NDArray[Any]:
-    """Return counts as int32: an image has less than 2**31 pixels."""
+    """Return integer counts as int32, which is enough: an image has less than 2**31 pixels."""
     return values.astype(np.int32) if values.dtype == np.int64 else values

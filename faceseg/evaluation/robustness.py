@@ -1,7 +1,7 @@
-"""A predictor under a suite: every kind at every severity, image by image.
+"""Robustness of a predictor: every kind of change of a suite at every severity, counted per image.
 
-Images are changed in threads, ahead of the network, on their own size; predictions are scored
-there too. Results do not depend on the number of threads or the batch size.
+Images are changed at their original size in threads while the network runs, and predictions are
+scored at that size. Results do not depend on the number of threads or the batch size.
 """
 
 from collections import deque
@@ -26,12 +26,22 @@ def evaluate_suite(
     threads: int = 2,
     batch_size: int = 16,
 ) -> list[Condition]:
-    """Score the first `limit` images of a split: clean first, then each kind and severity.
+    """Count the predictions of a split's first `limit` images under all conditions of a suite.
 
-    threads: those that change images while the network runs.
+    Args:
+        predictor: The network.
+        split: A split that keeps originals.
+        suite: The suite, which makes the changed views of an image.
+        kinds: The kinds of change to apply, names of the suite.
+        limit: The number of images; all if the split has fewer.
+        threads: The number of threads that change images while the network runs.
+        batch_size: Images per call of the network.
+
+    Returns:
+        The clean condition, then each kind at each of its severities.
     """
     classes, count = predictor.classes, min(limit, len(split))
-    tallies = [
+    counters = [
         ConditionCounter(suite.version, kind, severity, len(classes))
         for kind in (CLEAN, *kinds)
         for severity in ((0.0,) if kind == CLEAN else suite.severities(kind))
@@ -42,7 +52,7 @@ def evaluate_suite(
         image, labels = split.original(index)
         return suite.views(image, labels, split.ids[index], kind, classes)
 
-    drawn: deque[View] = deque()  # those whose prediction is still to come
+    drawn: deque[View] = deque()  # the views without a prediction yet
 
     def cases() -> Iterator[LabelledImage]:
         tasks = ((index, kind) for index in range(count) for kind in (CLEAN, *kinds))
@@ -52,10 +62,10 @@ def evaluate_suite(
                 yield view.image, view.labels
 
     clean: Labels = np.empty((0, 0), np.uint8)
-    for place, (_, logits) in enumerate(original_size_logits(predictor, cases(), batch_size)):
+    for number, (_, logits) in enumerate(original_size_logits(predictor, cases(), batch_size)):
         predicted = np.argmax(logits, axis=-1).astype(np.uint8)
-        tally = tallies[place % len(tallies)]
-        if tally.kind == CLEAN:
+        counter = counters[number % len(counters)]
+        if counter.kind == CLEAN:
             clean = predicted
-        tally.add(drawn.popleft(), predicted, clean)
-    return [tally.condition() for tally in tallies]
+        counter.add(drawn.popleft(), predicted, clean)
+    return [counter.condition() for counter in counters]

@@ -1,6 +1,6 @@
-"""Scores of a predictor on images at their own size, one confusion matrix an image.
+"""Counts of a predictor on images at their original size, one confusion matrix an image.
 
-Every later number (means, intervals, slices) comes from these matrices, so they are kept.
+All later results (means, intervals, slices) are computed from these matrices, so they are kept.
 Shapes: N images, C classes, K calibration bins.
 """
 
@@ -31,13 +31,16 @@ from faceseg.metrics.confusion_matrix import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitEvaluation:
-    """What was counted on one split, as it is.
+    """The counts on the unchanged images of one split.
 
-    `ids` (N,), `counts` (N, C, C), `boundary` (N, C, 2) intersection and union of each class's
-    outline, `outline` (N, 2) its length in the prediction and in the truth, `calibration`
-    (2, K, 3) over all pixels and over the foreground's.
+    Attributes:
+        ids: The names of the images, (N,).
+        counts: Confusion matrices, (N, C, C).
+        boundary: Intersection and union of each class's boundaries, (N, C, 2).
+        outline: The outlines' length in the prediction and in the truth, in pixels, (N, 2).
+        calibration: Counts over all pixels and over those of the foreground, (2, K, 3).
     """
 
     ids: tuple[str, ...]
@@ -47,7 +50,7 @@ class SplitEvaluation:
     calibration: Fractions
 
     def scores(self, classes: ClassSet) -> dict[str, float]:
-        """Return every score of the split, by the names the protocol gives them."""
+        """Return all scores of the split by their names in the protocol."""
         images = per_image_iou(self.counts, classes)
         everywhere, foreground = self.calibration
         found = scores(self.counts.sum(axis=0), classes)
@@ -65,7 +68,7 @@ class SplitEvaluation:
 
 
 def evaluate_split(predictor: Predictor, split: Split, batch_size: int = 16) -> SplitEvaluation:
-    """Score every image of a split that keeps its originals, on their own size."""
+    """Count the predictions of every image of a split that keeps originals, at their own size."""
     classes = len(predictor.classes)
     matrices, edges, outlines = [], [], []
     bins: Fractions = np.zeros((2, BINS, 3))
@@ -77,5 +80,9 @@ def evaluate_split(predictor: Predictor, split: Split, batch_size: int = 16) -> 
         outlines.append((outline_length(predicted), outline_length(truth)))
         bins += calibration_counts(softmax(logits), truth)
     return SplitEvaluation(
-        split.ids, np.stack(matrices), np.stack(edges), np.array(outlines, dtype=np.int64), bins
+        ids=split.ids,
+        counts=np.stack(matrices),
+        boundary=np.stack(edges),
+        outline=np.array(outlines, dtype=np.int64),
+        calibration=bins,
     )

@@ -1,1 +1,4 @@
-"""The modules of faceseg.inference."""
+"""A trained network applied to photographs of any size: predictor, label maps, ensembles, latency.
+
+Comparing predictions with true labels is in `evaluation`; other runtimes are in `pipelines`.
+"""

@@ -1,4 +1,4 @@
-"""Several networks that answer together, by the mean of their class probabilities.
+"""Ensembles: the mean of several networks' class probabilities.
 
 Shapes: N images, h rows, w columns of the grid, C classes.
 """
@@ -12,7 +12,7 @@ from faceseg.inference.predictor import Predictor, resize_logits, softmax
 
 
 class _MeanProbabilities:
-    """Stands in for a network on the grid of the first member."""
+    """A network whose output is the mean of the members', on the grid of the first member."""
 
     def __init__(self, members: Sequence[Predictor]) -> None:
         self.members = members
@@ -23,18 +23,23 @@ class _MeanProbabilities:
         height, width = images.shape[1:3]
         total = np.zeros((len(images), height, width, len(self.members[0].classes)), np.float32)
         for member in self.members:
-            for place, logits in enumerate(member.logits(list(images))):
-                total[place] += softmax(resize_logits(logits, (height, width)))
+            for index, logits in enumerate(member.logits(list(images))):
+                total[index] += softmax(resize_logits(logits, (height, width)))
         return np.log(np.maximum(total / len(self.members), np.finfo(np.float32).tiny))
 
 
 def ensemble_predictor(members: Sequence[Predictor]) -> Predictor:
-    """Return the predictor of the members' mean probabilities.
+    """Return a predictor of the members' mean probabilities.
 
-    Raises ValueError for no members, or members of different classes.
+    Raises:
+        ValueError: There are no members, or their classes differ.
+
+    Example:
+        >>> members = [load("a/best.keras"), load("b/best.keras")]
+        >>> labels = ensemble_predictor(members).predict(image)
     """
     if not members:
-        raise ValueError("an ensemble needs a member or more; none were given")
+        raise ValueError("an ensemble needs at least one member; none were given")
     if any(member.classes != members[0].classes for member in members):
         raise ValueError("the members of an ensemble must have the same classes")
     return Predictor(_MeanProbabilities(members), members[0].classes)

@@ -1,4 +1,4 @@
-"""Label maps of many photographs at once: mirrored as well, and cleaned, by option.
+"""Label maps of many photographs at once, optionally with mirroring and removal of small islands.
 
 Shapes: H, W a photograph's own size; h, w the network's grid; N photographs, C classes.
 """
@@ -9,16 +9,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.inference.predictor import Image, Predictor, labels_from_logits, resize_logits, softmax
+from faceseg.inference.predictor import (
+    Image,
+    Labels,
+    Predictor,
+    labels_from_logits,
+    resize_logits,
+    softmax,
+)
+
+MAX_ISLAND_SHARE = 0.0005  # share of the image: an eye has about twice this at LaPa's framing
 
 
 def label_maps(
     predictor: Predictor, images: Sequence[Image], *, flip: bool = False, clean: bool = False
-) -> list[NDArray[np.uint8]]:
-    """Return labels (H, W) of each uint8 RGB image (H, W, 3); the images go through together.
+) -> list[Labels]:
+    """Return the label map (H, W) of each image; the network runs once for all of them.
 
-    flip: the mean of the logits of each image and of its mirror image (left and right classes
-    exchanged back), twice the time. clean: without crumbs (`faceseg.inference.label_maps`).
+    Args:
+        predictor: The network.
+        images: uint8 RGB images (H, W, 3), each of any size.
+        flip: Use the mean of the logits of each image and of its mirror image (left and right
+            classes exchanged back). It takes twice the time.
+        clean: Remove small islands (see `remove_small_islands`).
+
+    Example:
+        >>> maps = label_maps(faceseg.load("best.keras"), [image, other_image], flip=True)
     """
     maps = [
         labels_from_logits(logits, image.shape[:2])
@@ -30,7 +46,7 @@ def label_maps(
 def probability_maps(
     predictor: Predictor, images: Sequence[Image], *, flip: bool = False
 ) -> list[NDArray[np.float32]]:
-    """Return class probabilities (H, W, C) of each image, as `label_maps`."""
+    """Return class probabilities (H, W, C) of each image; arguments as in `label_maps`."""
     return [
         softmax(resize_logits(logits, image.shape[:2]))
         for logits, image in zip(_logits(predictor, images, flip), images, strict=True)
@@ -45,53 +61,55 @@ def _logits(predictor: Predictor, images: Sequence[Image], flip: bool) -> NDArra
 
 
 def mirrored_logits(predictor: Predictor, images: Sequence[Image]) -> NDArray[np.float32]:
-    """Return logits (N, h, w, C) of the mirror images, brought back onto the images."""
+    """Return logits (N, h, w, C) of the mirror images, mirrored back onto the images."""
     mirrored = predictor.logits([np.ascontiguousarray(image[:, ::-1]) for image in images])
     exchange = predictor.classes.flip_table[: len(predictor.classes)]
     return np.asarray(mirrored[:, :, ::-1][..., exchange])
 
 
-# --- Label maps without crumbs: small islands of a class, far from the rest of it.
-#
-# Shapes: H rows, W columns.
-
-Labels = NDArray[np.uint8]
-
-MAX_ISLAND_SHARE = 0.0005  # share of the image: an eye has about twice this at LaPa's framing
-
-
 def remove_small_islands(labels: Labels, largest: float = MAX_ISLAND_SHARE) -> Labels:
-    """Give the islands (H, W) of less than `largest` of the image to what is nearest to them.
+    """Replace small islands of a class by the labels nearest to them.
 
-    The largest island of each class stays however small it is, so no class is lost. Pixels
-    that touch at a corner are of one island. Raises ValueError unless 0 <= largest < 1.
+    The largest island of each class stays however small it is, so no class is lost. Pixels that
+    touch at a corner belong to one island.
+
+    Args:
+        labels: Labels (H, W).
+        largest: Islands with less than this share of the image's pixels are removed; 0 or more and
+            below 1.
+
+    Returns:
+        A new label map (H, W).
+
+    Raises:
+        ValueError: `largest` is out of range.
     """
     if not 0 <= largest < 1:
         raise ValueError(f"largest {largest}: expected a share of the image, from 0 to below 1")
-    crumbs = np.zeros(labels.shape, dtype=bool)
+    small = np.zeros(labels.shape, dtype=bool)
     for each in np.unique(labels):
-        crumbs |= _small_islands(labels == each, largest * labels.size)
-    if not crumbs.any():
+        small |= _small_islands(labels == each, largest * labels.size)
+    if not small.any():
         return labels.copy()
-    return _fill_from_nearest(labels, crumbs)
+    return _fill_from_nearest(labels, small)
 
 
 def _small_islands(mask: NDArray[np.bool_], pixels: float) -> NDArray[np.bool_]:
-    """Return the islands of a mask that have fewer than so many pixels, all but the largest."""
+    """Return the islands of a mask with fewer than `pixels` pixels, except the largest island."""
     count, islands, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     small = areas < pixels
-    small[0] = False  # what is not in the mask
+    small[0] = False  # component 0 is the outside of the mask
     if count > 1:
         small[1 + int(np.argmax(areas[1:]))] = False
     return np.asarray(small[islands])
 
 
 def _fill_from_nearest(labels: Labels, missing: NDArray[np.bool_]) -> Labels:
-    """Fill the missing pixels with the label of the nearest one that is there."""
-    _, places = cv2.distanceTransformWithLabels(
+    """Fill the missing pixels with the label of the nearest pixel that is not missing."""
+    _, nearest = cv2.distanceTransformWithLabels(
         missing.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    by_place = np.zeros(int(places.max()) + 1, dtype=np.uint8)
-    by_place[places[~missing]] = labels[~missing]
-    return np.asarray(by_place[places])
+    label_of = np.zeros(int(nearest.max()) + 1, dtype=np.uint8)
+    label_of[nearest[~missing]] = labels[~missing]
+    return np.asarray(label_of[nearest])

@@ -1,4 +1,4 @@
-"""How long one photograph takes, and how much memory the process has needed at most."""
+"""The latency of one photograph and the peak memory of the process."""
 
 import resource
 import sys
@@ -11,10 +11,14 @@ from faceseg.inference.predictor import Predictor
 
 
 def measure_latency(predictor: Predictor, runs: int = 30, warm_up: int = 5) -> dict[str, float]:
-    """Time the network alone at batch 1, in milliseconds: `p50_ms` and `p95_ms`.
+    """Return the network's latency at batch 1 in milliseconds: `p50_ms` and `p95_ms`.
 
-    The first calls trace and compile and are left out. Quote it with the thread count: the
-    process's own setting decides it.
+    Quote it with the number of threads that the process is configured to use.
+
+    Args:
+        predictor: The network.
+        runs: The number of measured calls.
+        warm_up: The number of calls before them, which trace and compile.
     """
     image = np.random.default_rng(0).integers(0, 256, (*predictor.grid, 3), dtype=np.uint8)
     times = []
@@ -27,10 +31,10 @@ def measure_latency(predictor: Predictor, runs: int = 30, warm_up: int = 5) -> d
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory this process has held resident so far, in MiB.
+    """Return the peak resident memory of this process so far, in MiB.
 
-    Linux hands `ru_maxrss` on from the process that started this one: a worker's own peak would
-    be told for every network. VmHWM is of this program alone.
+    On Linux VmHWM is used, because a process inherits `ru_maxrss` from the process that started it:
+    every network would be reported with at least the worker's own peak.
     """
     status = Path("/proc/self/status")
     if status.exists():

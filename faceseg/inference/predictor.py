@@ -1,9 +1,10 @@
 """Prediction: photographs of any size in, label maps of the same size out.
 
-Shapes: H, W the photograph's own size; h, w the network's grid; C classes.
-A photograph is brought to the grid by area interpolation (linear when it grows), the logits
-are brought back bilinearly with pixel centres kept, and the argmax is taken there: labels on
-the image's own size are the network's, not an enlarged small map.
+A photograph is resized to the grid by area interpolation (linear if it is enlarged), the logits are
+resized back bilinearly with pixel centres kept, and the argmax is taken there. So the labels have
+the photograph's own resolution and are not an enlarged small map.
+
+Shapes: N photographs; H, W the photograph's own size; h, w the network's grid; C classes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,13 +25,26 @@ if TYPE_CHECKING:
     import keras
 
 Image = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+LabelledImage = tuple[Image, Labels]
 
-_MAX_CHANNELS = 128  # of one image of OpenCV 5
-_ROWS_PER_BLOCK = 16  # of a photograph that are labelled at once: small enough for a cache
+_MAX_CHANNELS = 128  # OpenCV 5 resizes images with at most this many channels
+_ROWS_PER_BLOCK = 16  # rows of a photograph that are labelled at once: they fit into a CPU cache
 
 
 class Predictor:
-    """A network, its grid, its classes, and where it comes from as far as its file says."""
+    """A trained network that predicts photographs of any size.
+
+    Attributes:
+        network: The network; its input is a batch (N, h, w, 3) of uint8 RGB.
+        classes: The classes of its outputs.
+        origin: The metadata of its file (architecture, seed, scores …), or empty.
+        grid: The size (h, w) of the network's input in pixels.
+
+    Example:
+        >>> predictor = faceseg.load("best.keras")
+        >>> labels = predictor.predict(image)
+    """
 
     def __init__(
         self, network: "keras.Model", classes: ClassSet, origin: Mapping[str, Any] | None = None
@@ -41,33 +55,41 @@ class Predictor:
         self.grid: tuple[int, int] = (network.input_shape[1], network.input_shape[2])
 
     def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return logits (N, h, w, C) on the network's grid of images of any sizes."""
+        """Return logits (N, h, w, C) on the network's grid for images of any sizes."""
         batch = np.stack([resize_image(image, self.grid) for image in images])
         return np.asarray(self._predict_batch(batch), dtype=np.float32)
 
     @cached_property
     def _predict_batch(self) -> Callable[[NDArray[np.uint8]], Any]:
-        """The network's answer to a batch: of Keras's networks traced once for batches of any size.
+        """The function from a batch to logits. A Keras network is traced once for all batch sizes.
 
-        Keras's own `predict_on_batch` traces for the first two sizes, half a second each.
+        Keras's own `predict_on_batch` traces for the first two batch sizes, half a second each.
         """
         network = self.network
-        answer: Callable[[NDArray[np.uint8]], Any] = network.predict_on_batch
-        if not hasattr(network, "make_predict_function"):  # an exported one: no Keras is loaded
-            return answer
+        predict: Callable[[NDArray[np.uint8]], Any] = network.predict_on_batch
+        if not hasattr(network, "make_predict_function"):  # exported: must not load Keras
+            return predict
         from faceseg.backends.device import trace_function
 
         shape = (None, *self.grid, 3)
-        return trace_function(lambda batch: network(batch, training=False), [shape]) or answer
+        return trace_function(lambda batch: network(batch, training=False), [shape]) or predict
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3)."""
+        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3).
+
+        Raises:
+            ValueError: As in `predict`.
+        """
         return softmax(resize_logits(self._logits(image), image.shape[:2]))
 
-    def predict(self, image: Image) -> NDArray[np.uint8]:
-        """Return labels (H, W) of one uint8 RGB image (H, W, 3).
+    def predict(self, image: Image) -> Labels:
+        """Return the labels (H, W) of one uint8 RGB image (H, W, 3).
 
-        Raises ValueError for anything else: floats, grey, a batch, no pixels.
+        Raises:
+            ValueError: The image has another type or shape (float, grey, a batch) or no pixels.
+
+        Example:
+            >>> left_eye = predictor.predict(image) == predictor.classes.names.index("left_eye")
         """
         return labels_from_logits(self._logits(image), image.shape[:2])
 
@@ -82,7 +104,7 @@ class Predictor:
 
 
 def resize_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Bring logits (h, w, C) to (H, W, C) bilinearly, pixel centres kept (half-pixel)."""
+    """Resize logits (h, w, C) to (H, W, C) bilinearly, pixel centres kept (half-pixel)."""
     if logits.shape[:2] == tuple(size):
         return logits
     height, width = size
@@ -97,10 +119,11 @@ def resize_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, -1), np.float32)
 
 
-def labels_from_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the labels (H, W) of logits (h, w, C): the argmax of `enlarge`.
+def labels_from_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> Labels:
+    """Return the labels (H, W) of logits (h, w, C): the argmax of `resize_logits`.
 
-    A few rows at a time: the enlarged logits of a large photograph would be gigabytes.
+    A few rows are processed at a time: the resized logits of a large photograph would take
+    gigabytes.
     """
     height, width = size
     wide = resize_logits(logits, (len(logits), width))
@@ -127,7 +150,21 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def load(path: str | Path) -> Predictor:
-    """Load a predictor from a `.keras` file or a registry address (`models:/…`, `runs:/…`)."""
+    """Load a trained network for prediction.
+
+    Args:
+        path: A `.keras` file, a folder that contains exactly one, or an MLflow address
+            (`models:/NAME@ALIAS`, `runs:/ID/model`).
+
+    Returns:
+        A predictor; `predict(image)` takes uint8 RGB (H, W, 3) and returns labels (H, W).
+
+    Raises:
+        UserError: The file does not exist, is damaged, or contains code.
+
+    Example:
+        >>> labels = faceseg.load("models:/faceseg@champion").predict(image)
+    """
     from faceseg.networks import saving
 
     if str(path).startswith(("models:/", "runs:/", "mlflow-artifacts:/")):
@@ -139,7 +176,7 @@ def load(path: str | Path) -> Predictor:
 
 
 def _download(address: str) -> Path:
-    # The one place where the library may meet MLflow: an address of MLflow's was given.
+    # The only import of MLflow in the library: the user gave an MLflow address.
     from mlflow.artifacts import download_artifacts
 
     return Path(download_artifacts(artifact_uri=address))
@@ -148,22 +185,22 @@ def _download(address: str) -> Path:
 def _only_keras_file(folder: Path) -> Path:
     found = sorted(folder.rglob("*.keras"))
     if len(found) != 1:
-        raise UserError(f"{folder} holds {len(found)} .keras files; expected exactly one")
+        raise UserError(f"{folder} contains {len(found)} .keras files; expected exactly one")
     return found[0]
-
-
-Labels = NDArray[np.uint8]
-
-
-LabelledImage = tuple[NDArray[np.uint8], Labels]
 
 
 def original_size_logits(
     predictor: Predictor, cases: Iterable[LabelledImage], batch_size: int = 16
 ) -> Iterator[tuple[Labels, NDArray[np.float32]]]:
-    """Yield truth (H, W) and logits (H, W, C) for pairs of image and truth, in their order."""
-    waiting = iter(cases)
-    while chunk := list(islice(waiting, batch_size)):
+    """Yield truth (H, W) and logits (H, W, C) for pairs of image and truth, in their order.
+
+    Args:
+        predictor: The network.
+        cases: Pairs of a uint8 RGB image and its true labels; each pair may have its own size.
+        batch_size: Images per call of the network.
+    """
+    remaining = iter(cases)
+    while chunk := list(islice(remaining, batch_size)):
         batch = predictor.logits([image for image, _ in chunk])
         for (_, truth), logits in zip(chunk, batch, strict=True):
             yield truth, resize_logits(logits, truth.shape)

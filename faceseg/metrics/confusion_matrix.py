@@ -1,13 +1,13 @@
-"""Scores of label maps, all read off one confusion matrix.
+"""Scores of label maps, all computed from one confusion matrix.
 
-Pixels are counted over the whole split and divided once, so a score does not
-change with the batch size or the order of the images. Matrices of parts of a split
-(images, batches, workers) are summed to get the matrix of the whole.
+Pixels are counted over the whole split and divided once, so a score does not change with the
+batch size or the order of the images. The matrices of parts of a split (images, batches, workers)
+add up to the matrix of the whole.
 
-Shapes: N images, H rows, W columns, C classes. Every matrix is int64, its rows the
-truth, its columns the prediction; class 0 is the background, all others foreground.
-Scores are fractions in [0, 1]. A ratio of nothing to nothing (a class that occurs
-nowhere) is NaN and left out of every mean; a mean of nothing is NaN.
+Shapes: N images, H rows, W columns, C classes. Every matrix is int64, its rows the truth, its
+columns the prediction; class 0 is the background, all others foreground. Scores are fractions in
+[0, 1]. A ratio of nothing to nothing (a class that occurs nowhere) is NaN and is left out of every
+mean; a mean of no values is NaN.
 Source: Long et al. 2015 (mean IU, frequency-weighted IU), Everingham et al. 2010 (IoU).
 """
 
@@ -24,11 +24,23 @@ MIN_PRESENT_PIXELS = 16  # fewer predicted pixels than this do not count as a fa
 
 
 def confusion(true: Labels, pred: Labels, num_classes: int) -> Counts:
-    """Count the pixels of each (truth, prediction) pair, shape (C, C).
+    """Count the pixels of each (truth, prediction) pair.
 
-    `true` and `pred` hold ids 0 to C-1 and have one shape, any. Pixels whose truth is
-    255 are left out, whatever is predicted there. Raises ValueError for two shapes or
-    for any other id.
+    Args:
+        true: Ids 0 to C-1, any shape. Pixels with 255 are left out, whatever is predicted there.
+        pred: Ids 0 to C-1, same shape.
+        num_classes: C.
+
+    Returns:
+        The confusion matrix, shape (C, C).
+
+    Raises:
+        ValueError: The shapes differ, or an id is out of range.
+
+    Example:
+        >>> confusion(np.array([0, 0, 1, 255]), np.array([0, 1, 1, 0]), num_classes=2)
+        array([[1, 1],
+               [0, 1]])
     """
     codes = _pair_codes(true, pred, num_classes)
     counts = np.bincount(codes.ravel(), minlength=num_classes**2 + 1)[:-1]
@@ -36,7 +48,11 @@ def confusion(true: Labels, pred: Labels, num_classes: int) -> Counts:
 
 
 def confusion_per_image(true: Labels, pred: Labels, num_classes: int) -> Counts:
-    """Count each image of (N, H, W) by itself, shape (N, C, C); otherwise as `confusion`."""
+    """Count each image of (N, H, W) separately, shape (N, C, C); otherwise as `confusion`.
+
+    Example:
+        >>> per_image = confusion_per_image(true_labels, predicted_labels, num_classes=11)
+    """
     images, cells = len(true), num_classes**2 + 1
     codes = _pair_codes(true, pred, num_classes).reshape(images, -1)
     codes = codes + cells * np.arange(images)[:, None]
@@ -46,36 +62,66 @@ def confusion_per_image(true: Labels, pred: Labels, num_classes: int) -> Counts:
 
 
 def class_iou(counts: Counts) -> Fractions:
-    """IoU of each class, TP/(TP+FP+FN): (..., C, C) -> (..., C)."""
+    """Return the IoU of each class, TP/(TP+FP+FN): (..., C, C) -> (..., C).
+
+    Example:
+        >>> class_iou(np.array([[1, 1], [0, 1]]))
+        array([0.5, 0.5])
+    """
     hit, predicted, actual = _totals(counts)
     return ratio(hit, predicted + actual - hit)
 
 
 def class_dice(counts: Counts) -> Fractions:
-    """Dice (F1) of each class, 2TP/(2TP+FP+FN): (..., C, C) -> (..., C)."""
+    """Return the Dice (F1) of each class, 2TP/(2TP+FP+FN): (..., C, C) -> (..., C).
+
+    Example:
+        >>> class_dice(np.array([[2, 2], [0, 2]]))
+        array([0.66666667, 0.66666667])
+    """
     hit, predicted, actual = _totals(counts)
     return ratio(2 * hit, predicted + actual)
 
 
 def class_precision(counts: Counts) -> Fractions:
-    """Precision of each class, TP/(TP+FP): (..., C, C) -> (..., C); NaN if never predicted."""
+    """Return the precision TP/(TP+FP), (..., C, C) -> (..., C); NaN for a class never predicted.
+
+    Example:
+        >>> class_precision(np.array([[1, 1], [0, 1]]))
+        array([1. , 0.5])
+    """
     hit, predicted, _ = _totals(counts)
     return ratio(hit, predicted)
 
 
 def class_recall(counts: Counts) -> Fractions:
-    """Recall of each class, TP/(TP+FN): (..., C, C) -> (..., C); NaN if not in the truth."""
+    """Return the recall TP/(TP+FN), (..., C, C) -> (..., C); NaN for a class not in the truth.
+
+    Example:
+        >>> class_recall(np.array([[1, 1], [0, 1]]))
+        array([0.5, 1. ])
+    """
     hit, _, actual = _totals(counts)
     return ratio(hit, actual)
 
 
 def scores(counts: Counts, classes: ClassSet) -> dict[str, float]:
-    """Read every score off a matrix (C, C), under the names that go to the tracker.
+    """Compute all scores of one matrix, by the names under which they are logged.
 
-    `iou`, `dice`, `precision`, `recall` are means over the foreground classes, and
-    `iou/<class>` and the like the classes' own. `classes_averaged` says how many of the
-    foreground classes have an IoU and so stand in `iou`.
-    Raises ValueError if the matrix is not of this class set's size.
+    Args:
+        counts: The confusion matrix, shape (C, C).
+        classes: The C classes.
+
+    Returns:
+        `iou`, `dice`, `precision` and `recall` are means over the foreground classes;
+        `iou/<class>` and the like are those of single classes. `classes_averaged` is the number
+        of foreground classes that have an IoU and are part of the mean `iou`.
+
+    Raises:
+        ValueError: The matrix does not have the size of the class set.
+
+    Example:
+        >>> scores(counts, LAPA)["iou/left_eye"]
     """
     if counts.shape != (len(classes), len(classes)):
         raise ValueError(f"counts of shape {counts.shape} for a set of {len(classes)} classes")
@@ -99,22 +145,35 @@ def scores(counts: Counts, classes: ClassSet) -> dict[str, float]:
 
 
 def pixel_accuracy(counts: Counts) -> float:
-    """Share of the pixels that are predicted right; NaN for an empty matrix."""
+    """Return the share of correctly predicted pixels; NaN for an empty matrix.
+
+    Example:
+        >>> pixel_accuracy(np.array([[2, 1], [0, 1]]))
+        0.75
+    """
     return float(ratio(np.trace(counts), counts.sum()))
 
 
 def frequency_weighted_iou(counts: Counts) -> float:
-    """Mean IoU, each class weighted by its pixels in the truth; NaN for an empty matrix."""
+    """Return the mean IoU weighted by the classes' pixels in the truth; NaN for an empty matrix.
+
+    Example:
+        >>> frequency_weighted_iou(np.array([[1, 1], [0, 2]]))  # (2 * 1/2 + 2 * 2/3) / 4
+        0.5833333333333333
+    """
     pixels = counts.sum(axis=1)
     weighted = np.where(pixels > 0, class_iou(counts), 0.0) * pixels
     return float(ratio(weighted.sum(), pixels.sum()))
 
 
 def per_image_iou(counts: Counts, classes: ClassSet) -> Fractions:
-    """IoU of each image, (N, C, C) -> (N,).
+    """Return the IoU of each image, (N, C, C) -> (N,).
 
-    The mean is over the foreground classes present in the image's truth; NaN for an
-    image whose truth is all background.
+    It is the mean over the foreground classes present in the image's truth, and NaN for an image
+    whose truth is all background. Raises ValueError if the matrices do not fit the class set.
+
+    Example:
+        >>> worst_tenth(per_image_iou(counts, LAPA))
     """
     if counts.shape[1:] != (len(classes), len(classes)):
         raise ValueError(f"counts of shape {counts.shape} for a set of {len(classes)} classes")
@@ -123,24 +182,32 @@ def per_image_iou(counts: Counts, classes: ClassSet) -> Fractions:
 
 
 def worst_tenth(per_image: Fractions) -> float:
-    """Mean of the lowest tenth (rounded up) of the scores (N,), NaN ones left out."""
+    """Return the mean of the lowest tenth (rounded up) of the scores (N,); NaN is left out.
+
+    Example:
+        >>> worst_tenth(np.array([0.9, 0.2, 0.8]))
+        0.2
+    """
     defined = np.sort(per_image[np.isfinite(per_image)])
     return float(mean_of_defined(defined[: -(-len(defined) // 10)]))
 
 
 def false_presence(counts: Counts) -> Fractions:
-    """Share of the images without a class that are given one, (N, C, C) -> (C,).
+    """Return how often each class is predicted in images without it, (N, C, C) -> (C,).
 
-    An image is given a class where at least 16 of its pixels are predicted so. NaN for
-    a class that every image has.
+    A class counts as predicted in an image from 16 pixels on. The share is NaN for a class that
+    occurs in every image.
+
+    Example:
+        >>> share = false_presence(confusion_per_image(true_labels, predicted_labels, 11))
     """
     absent = counts.sum(axis=2) == 0
-    given = counts.sum(axis=1) >= MIN_PRESENT_PIXELS
-    return ratio((absent & given).sum(axis=0), absent.sum(axis=0))
+    predicted = counts.sum(axis=1) >= MIN_PRESENT_PIXELS
+    return ratio((absent & predicted).sum(axis=0), absent.sum(axis=0))
 
 
 def mean_of_defined(values: Fractions) -> Fractions:
-    """Mean over the last axis of the values that are not NaN; NaN where there is none."""
+    """Return the mean over the last axis of the values that are not NaN; NaN without any."""
     defined = np.isfinite(values)
     return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
@@ -148,15 +215,15 @@ def mean_of_defined(values: Fractions) -> Fractions:
 def _pair_codes(true: Labels, pred: Labels, num_classes: int) -> NDArray[np.int64]:
     """Code each pixel as truth * C + prediction, or C * C where it is ignored."""
     if true.shape != pred.shape:
-        raise ValueError(f"truth has shape {true.shape}, prediction {pred.shape}: must be one")
+        raise ValueError(f"truth has shape {true.shape}, prediction {pred.shape}: must be equal")
     ignored = true == IGNORE
-    strange = (true < 0) | ((true >= num_classes) & ~ignored)
-    strange |= ((pred < 0) | (pred >= num_classes)) & ~ignored
-    if strange.any():
-        ids = np.unique(np.concatenate([true[strange], pred[strange]])).tolist()
+    invalid = (true < 0) | ((true >= num_classes) & ~ignored)
+    invalid |= ((pred < 0) | (pred >= num_classes)) & ~ignored
+    if invalid.any():
+        ids = np.unique(np.concatenate([true[invalid], pred[invalid]])).tolist()
         raise ValueError(
-            f"ids {ids} meet where truth or prediction is outside 0 to {num_classes - 1}"
-            f" (truth may be {IGNORE} too)"
+            f"truth or prediction is outside 0 to {num_classes - 1} in pixels with the ids {ids};"
+            f" truth may also be {IGNORE}"
         )
     codes = true.astype(np.int64) * num_classes + pred
     codes[ignored] = num_classes**2
@@ -170,7 +237,12 @@ def _totals(counts: Counts) -> tuple[Counts, Counts, Counts]:
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Fractions:
-    """Divide in float64, NaN where the whole is 0."""
+    """Divide in float64; NaN where `whole` is 0.
+
+    Example:
+        >>> ratio(np.array([1, 0]), np.array([2, 0]))
+        array([0.5, nan])
+    """
     parts, wholes = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     missing = np.full(np.broadcast_shapes(parts.shape, wholes.shape), np.nan)
     ratios: Fractions = np.divide(parts, wholes, out=missing, where=wholes > 0)

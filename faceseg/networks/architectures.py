@@ -1,5 +1,6 @@
-"""The table of architectures: a new one is a file with a builder, and a line here."""
+"""The table of architectures. To add one, write a file with a builder and add a line here."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import keras
 
 from faceseg.errors import check_choice
+from faceseg.networks.options import NetworkOptions
 from faceseg.networks.pspnet import build_pspnet, with_auxiliary_head
 from faceseg.networks.reference import (
     build_reference_pspnet,
@@ -25,7 +27,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "reference-segnet": build_reference_segnet,
 }
 ARCHITECTURES = tuple(BUILDERS)
-# What is added to a network for its training alone; one that is not named trains as it is.
+# The models that are trained in place of a network. A network without an entry is trained itself.
 TRAINING_MODELS: dict[str, Callable[[keras.Model], keras.Model]] = {"pspnet": with_auxiliary_head}
 
 
@@ -37,10 +39,22 @@ def build(
 ) -> keras.Model:
     """Build the network `name`: RGB (B, H, W, 3) of 0 to 255 in, logits (B, H, W, C) out.
 
-    `options` are the builder's own keywords (`alpha`, `width`, `encoder_weights`,
-    `batch_norm_momentum`, `pixels`; `output_stride` of pspnet; `encoder` of segnet).
-    Raises UserError for an unknown name or option, naming the nearest right one, and for
-    whatever the builder refuses.
+    Args:
+        name: One of `ARCHITECTURES`.
+        input_shape: (H, W, 3) in pixels; H and W multiples of 32.
+        num_classes: C, background included; 2 or more.
+        **options: The builder's keywords: those of `NetworkOptions`, `output_stride` of pspnet,
+            `encoder` of segnet.
+
+    Returns:
+        The untrained network, named `name`.
+
+    Raises:
+        UserError: The name or an option is unknown (the message suggests the most similar one),
+            or the builder does not accept a value.
+
+    Example:
+        >>> network = faceseg.build("pspnet", num_classes=11, alpha=0.5, output_stride=16)
     """
     check_choice("network", name, ARCHITECTURES)
     builder = BUILDERS[name]
@@ -50,17 +64,26 @@ def build(
 
 
 def builder_options(builder: Callable[..., keras.Model]) -> list[str]:
-    """Return the names of a builder's keywords."""
-    parameters = inspect.signature(builder).parameters.values()
-    return [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    """Return the names of a builder's options.
+
+    They are its keyword-only parameters and, if it takes arbitrary keywords, the fields of
+    `NetworkOptions`.
+    """
+    names = []
+    for parameter in inspect.signature(builder).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            names.append(parameter.name)
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            names += [field.name for field in dataclasses.fields(NetworkOptions)]
+    return names
 
 
 def training_model(model: keras.Model) -> keras.Model:
     """Return the model to train in place of `model`, whose layers it shares.
 
-    Of pspnet: a model with the outputs [logits, auxiliary logits], the loss of the second to
-    count `faceseg.networks.pspnet.AUXILIARY_LOSS_WEIGHT`. Of all others: `model` itself.
-    Save, evaluate and serve `model`, not what is returned.
+    For pspnet it has the outputs [logits, auxiliary logits]; the loss of the second is weighted by
+    `faceseg.networks.pspnet.AUXILIARY_LOSS_WEIGHT`. For all other networks it is `model` itself.
+    Save, evaluate and serve `model`, not the returned one.
     """
-    form = TRAINING_MODELS.get(model.name)
-    return model if form is None else form(model)
+    make = TRAINING_MODELS.get(model.name)
+    return model if make is None else make(model)

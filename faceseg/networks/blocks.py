@@ -1,4 +1,4 @@
-"""The few pieces that all networks are laid from: input, convolution, upsampling, logits."""
+"""The blocks that all networks are built from: input, convolution, upsampling, logits."""
 
 import keras
 from keras import layers
@@ -6,14 +6,14 @@ from keras import layers
 from faceseg.errors import check_choice
 from faceseg.networks.layers import BatchNorm, ReversedChannels
 
-# How 0 to 255 is scaled, times and plus: to [-1, 1] or to [0, 1].
+# Factor and offset that scale 0 to 255: to [-1, 1] or to [0, 1].
 PIXEL_SCALES = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
 
 
 def scaled_filters(filters: int, factor: float) -> int:
     """Return `filters` times `factor` as a multiple of 8, at least 8.
 
-    MobileNetV2's rounding: to the nearest multiple of 8, never more than 10 % down.
+    Rounding is MobileNetV2's: to the nearest multiple of 8, never more than 10 % down.
     """
     wanted = filters * factor
     rounded = max(8, int(wanted + 4) // 8 * 8)
@@ -23,14 +23,20 @@ def scaled_filters(filters: int, factor: float) -> int:
 def image_input(
     height: int, width: int, pixels: str = "signed_rgb"
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return (the image as given, the image as the network sees it), both (B, height, width, 3).
+    """Return the input and the normalised image, both (B, height, width, 3).
 
-    RGB of 0 to 255 as uint8 or float goes in. It is declared float32, since Keras casts what
-    it is given to the declared type, and uint8 would cut off the fractions of a float image.
+    The input takes RGB of 0 to 255 as uint8 or float. It is declared float32, because Keras casts
+    images to the declared type, and uint8 would cut off the fractions of a float image.
 
-    `pixels` says what the network sees: "signed_rgb" is RGB in [-1, 1], which MobileNetV2 was
-    trained on. "unit_bgr" is BGR in [0, 1]: a defect of the reference study, kept for its
-    replication alone.
+    Args:
+        height: In pixels.
+        width: In pixels.
+        pixels: The normalised image: "signed_rgb" is RGB in [-1, 1], which MobileNetV2 was trained
+            on. "unit_bgr" is BGR in [0, 1], a defect of the reference study; use it only to
+            replicate the study.
+
+    Raises:
+        UserError: `pixels` is neither of these words.
     """
     check_choice("kind of pixels", pixels, PIXEL_SCALES)
     scale, offset = PIXEL_SCALES[pixels]
@@ -44,7 +50,7 @@ def image_input(
 def convolution(
     inputs: keras.KerasTensor, filters: int, name: str, momentum: float, kernel: int = 3
 ) -> keras.KerasTensor:
-    """Return ReLU(BatchNorm(convolution)), the size kept; He's initial weights, no bias."""
+    """Return ReLU(BatchNorm(convolution)) at the same size; He's initial weights, no bias."""
     outputs = layers.Conv2D(
         filters,
         kernel,
@@ -82,9 +88,9 @@ def full_resolution_logits(
 ) -> keras.KerasTensor:
     """Return logits at twice the size: the last step from half to full resolution.
 
-    A 2x2 transposed convolution gives every pixel features of its own, a 3x3 depthwise and a
-    1x1 convolution mix them with their neighbours', a 1x1 convolution names the class. A
-    full 3x3 convolution in the middle would cost 0.15 GMAC more at 256x256 and 16 filters.
+    A 2x2 transposed convolution gives every pixel features of its own, a 3x3 depthwise and a 1x1
+    convolution mix them with those of the neighbours, and a 1x1 convolution gives the class scores.
+    A full 3x3 convolution in the middle would cost 0.15 GMAC more at 256x256 and 16 filters.
     """
     outputs = upsampling(inputs, filters, "full", momentum)
     outputs = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="full_depthwise")(

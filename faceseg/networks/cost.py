@@ -1,10 +1,9 @@
-"""What a network costs, counted from its layers: parameters and multiply-accumulates.
+"""The cost of a network, counted from its layers: parameters and multiply-accumulates.
 
-One multiply-accumulate (MAC) is one multiplication and one addition, about two
-floating-point operations. Counted are the sums of products, for one image: convolutions,
-dense layers, and the matrix products of adaptive pooling. Not counted, as is the custom:
-biases, normalisation (it folds into the convolutions), activations, max-pooling,
-interpolation.
+One multiply-accumulate (MAC) is one multiplication and one addition, about two floating-point
+operations. Convolutions, dense layers and the matrix products of adaptive pooling are counted, for
+one image. Biases, normalisation (it can be folded into the convolutions), activations, max-pooling
+and interpolation are not, as is usual.
 """
 
 import math
@@ -19,15 +18,17 @@ from faceseg.networks.layers import AdaptiveAveragePooling
 def count_parameters(model: keras.Model) -> int:
     """Return the number of parameters, the moving statistics of BatchNorm included.
 
-    The state of random generators is none. This is what `keras.Model.count_params` says.
+    The state of random generators is not counted. The number is that of
+    `keras.Model.count_params`.
     """
     return int(model.count_params())
 
 
 def count_macs(model: keras.Model) -> int:
-    """Return the multiply-accumulates of one image through the model.
+    """Return the multiply-accumulates of the model for one image.
 
-    Raises TypeError for a layer that holds weights and is not in the table.
+    Raises:
+        TypeError: A layer has weights and its type is not in `MAC_COUNTERS`.
     """
     return sum(count_layer_macs(layer) for layer in model.layers)
 
@@ -45,35 +46,35 @@ def count_layer_macs(layer: keras.Layer) -> int:
 
 
 def convolution_macs(layer: keras.Layer) -> int:
-    """Every output place takes one product with each weight; groups are in the kernel."""
+    """Return one product for each output position and weight; the kernel accounts for groups."""
     return count_positions(layer.output) * count_values(layer.kernel)
 
 
 def transposed_macs(layer: keras.Layer) -> int:
-    """Every input place gives one product with each weight."""
+    """Return one product for each input position and weight."""
     return count_positions(layer.input) * count_values(layer.kernel)
 
 
 def separable_macs(layer: keras.Layer) -> int:
-    """The depthwise and the pointwise kernel, both at every output place."""
+    """Return the products of the depthwise and the pointwise kernel at every output position."""
     return count_positions(layer.output) * (
         count_values(layer.depthwise_kernel) + count_values(layer.pointwise_kernel)
     )
 
 
 def pooling_macs(layer: keras.Layer) -> int:
-    """Two matrix products, dense as they are run: over the rows, then over the columns."""
+    """Return the products of two dense matrix products: over the rows, then over the columns."""
     _, height, width, channels = layer.input.shape
     return int(layer.bins * (height + layer.bins) * width * channels)
 
 
 def count_positions(tensor: keras.KerasTensor) -> int:
-    """Return the number of places of one image's map: H W of (B, H, W, C), 1 of (B, C)."""
+    """Return the number of positions of one image's map: H W of (B, H, W, C), 1 of (B, C)."""
     return int(math.prod(tensor.shape[1:-1]))
 
 
 def count_values(weights: keras.Variable) -> int:
-    """Return how many numbers a variable holds."""
+    """Return the number of values of a variable."""
     return int(math.prod(weights.shape))
 
 

@@ -1,7 +1,7 @@
-"""Which part of a network is its encoder, and pretrained weights for it.
+"""The encoder of a network: its layers, its variables and pretrained weights for it.
 
-A trainer may learn the encoder more slowly, or freeze it for a while: `encoder_layers` and
-`encoder_variables` say what that concerns, in models just built and in loaded ones.
+A training may use a lower learning rate for the encoder, or freeze it for some epochs.
+`encoder_layers` and `encoder_variables` find it, in new models and in loaded ones.
 """
 
 import re
@@ -12,15 +12,15 @@ import keras
 
 from faceseg.errors import UserError, first_line
 
-# MobileNetV2's own layer names, and the prefix of the encoders that are ours.
+# MobileNetV2's own layer names, and the prefix of the encoders defined here.
 ENCODER_LAYER = re.compile(r"Conv1$|bn_Conv1$|expanded_conv_|block_\d+_|encoder_")
-IMAGENET_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # what Keras has weights for
+IMAGENET_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)  # those that Keras has weights for
 NONE = "none"
 IMAGENET = "imagenet"
 
 
 def is_encoder_variable(path: str) -> bool:
-    """Say whether a variable of this `path` ("block_1_expand/kernel") is the encoder's."""
+    """Return whether a variable of this `path` ("block_1_expand/kernel") is in the encoder."""
     return any(ENCODER_LAYER.match(part) for part in path.split("/"))
 
 
@@ -30,18 +30,26 @@ def encoder_layers(model: keras.Model) -> list[keras.Layer]:
 
 
 def encoder_variables(model: keras.Model) -> list[keras.Variable]:
-    """Return the encoder's trainable variables: those whose learning rate may differ."""
+    """Return the encoder's trainable variables, whose learning rate may differ."""
     return [each for each in model.trainable_variables if is_encoder_variable(each.path)]
 
 
 def load_encoder_weights(
     model: keras.Model, weights: str | Path | None, alpha: float
 ) -> keras.Model:
-    """Give the MobileNetV2 layers of `model` pretrained weights; return the model.
+    """Set the MobileNetV2 layers of `model` to pretrained weights.
 
-    `weights` is "none" or None (leave them random), "imagenet" (Keras downloads them), or
-    the path of a `keras.applications.MobileNetV2` weights file without the classifier.
-    Raises UserError if they cannot be had or are of another `alpha`.
+    Args:
+        model: A network with a MobileNetV2 encoder.
+        weights: "none" or None (leave the weights random), "imagenet" (Keras downloads them), or
+            the path of a `keras.applications.MobileNetV2` weights file without the classifier.
+        alpha: The encoder's factor on the filters.
+
+    Returns:
+        The same model.
+
+    Raises:
+        UserError: The weights cannot be read or downloaded, or they belong to another `alpha`.
     """
     if weights is None or weights == NONE:
         return model
@@ -53,17 +61,17 @@ def load_encoder_weights(
 
 
 def check_no_encoder_weights(weights: str | Path | None, network: str) -> None:
-    """Raise UserError if weights are given to a `network` whose encoder is not MobileNetV2."""
+    """Raise UserError if weights are given for a `network` whose encoder is not MobileNetV2."""
     if weights is not None and weights != NONE:
         raise UserError(
-            f"encoder_weights is {str(weights)!r}, but {network} has no MobileNetV2 to take "
-            "them; expected none. Leave it out for this network, or take segnet with "
+            f"encoder_weights is {str(weights)!r}, but {network} has no MobileNetV2 encoder; "
+            "expected none. Leave it out for this network, or use segnet with "
             "encoder: mobilenetv2."
         )
 
 
 def download_encoder(alpha: float) -> keras.Model:
-    """Return Keras's MobileNetV2 with its ImageNet weights, from the network or the cache."""
+    """Return Keras's MobileNetV2 with its ImageNet weights, downloaded or from Keras's cache."""
     if alpha not in IMAGENET_ALPHAS:
         offers = ", ".join(map(str, IMAGENET_ALPHAS))
         raise UserError(
@@ -77,8 +85,8 @@ def download_encoder(alpha: float) -> keras.Model:
     except Exception as error:  # Keras raises a plain Exception when a download fails
         raise UserError(
             f"the ImageNet weights for alpha {alpha} could not be downloaded ({error}). "
-            "Expected a network, or the file in Keras's cache. Mend that, or give "
-            "encoder_weights the path of a weights file, or none."
+            "Expected an internet connection, or the file in Keras's cache. Set encoder_weights "
+            "to the path of a weights file, or to none."
         ) from error
 
 
@@ -87,19 +95,19 @@ def read_encoder(path: str | Path, alpha: float) -> keras.Model:
     if not Path(path).is_file():
         raise UserError(
             f"encoder_weights is {str(path)!r}, and there is no such file; expected imagenet, "
-            "none, or the path of MobileNetV2 weights without the classifier. Mend the path."
+            "none, or the path of MobileNetV2 weights without the classifier. Correct the path."
         )
     try:
         with warnings.catch_warnings():
-            # On its way to refusing a file Keras also warns, at length, of every layer.
+            # Before it rejects a file Keras warns about every layer.
             warnings.simplefilter("ignore")
             return keras.applications.MobileNetV2(
                 input_shape=(224, 224, 3), alpha=alpha, include_top=False, weights=str(path)
             )
     except (ValueError, KeyError, OSError) as error:  # other shapes, other layers, not HDF5
         raise UserError(
-            f"{str(path)!r} does not hold MobileNetV2 weights for alpha {alpha} "
+            f"{str(path)!r} does not contain MobileNetV2 weights for alpha {alpha} "
             f"({first_line(error)}); expected a .weights.h5 file of "
             "keras.applications.MobileNetV2(include_top=False). "
-            "Set alpha to the file's own, or give another file."
+            "Set alpha to the file's, or give another file."
         ) from error

@@ -1,8 +1,9 @@
-"""Layers that Keras lacks, or has slower; in keras.ops and what `faceseg.backends.device` has for each
-backend, so TensorFlow, JAX and torch run the same.
+"""Layers that Keras lacks, or has slower.
 
-Each is registered under "faceseg", so a saved model loads with `safe_mode=True` once this
-module is imported. All work on channels-last tensors of static height and width.
+They use `keras.ops` and the operations of `faceseg.backends.device`, so TensorFlow, JAX and torch
+give the same results. Each is registered under "faceseg", so a saved model loads with
+`safe_mode=True` once this module is imported. All work on channels-last tensors of static height
+and width.
 
 Shapes: B images, H rows, W columns, C channels.
 """
@@ -22,10 +23,10 @@ Dimensions = Sequence[int | None]
 
 @keras.saving.register_keras_serializable(package="faceseg")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Keras's BatchNormalization, in the backend's one operation where it has one.
+    """Keras's BatchNormalization, computed by the backend's single operation if it has one.
 
-    The same weights under the same names, and the same results but for the order of sums. Over the
-    last axis of (B, H, W, C); what Keras's takes besides (masks, renormalisation) is left to it.
+    The weights have the same names, and the results are the same but for the order of sums. It
+    normalises the last axis of (B, H, W, C); Keras's own code handles masks and renormalisation.
 
     Source: Ioffe and Szegedy 2015.
     """
@@ -33,7 +34,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(
         self, inputs: keras.KerasTensor, training: bool | None = None, mask: Any = None
     ) -> keras.KerasTensor:
-        """Return the maps normalised; while training by their own mean and variance."""
+        """Return the normalised maps; in training their own mean and variance are used."""
         normalise = fused_batch_norm()
         plain = self.axis in (-1, 3) and len(inputs.shape) == 4 and self.scale and self.center
         if normalise is None or mask is not None or self.renorm or not plain:
@@ -49,16 +50,15 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="faceseg")
 class MaxPoolWithIndices(keras.layers.Layer):
-    """2x2 max-pooling that also tells where in its window each maximum was.
+    """2x2 max-pooling that also returns the position of each maximum in its window.
 
-    (B, H, W, C) -> values (B, H/2, W/2, C), indices of the same shape. An index is 0, 1, 2
-    or 3 for top left, top right, bottom left, bottom right; where values tie the first of
-    that order wins, as in torch. Indices bear the type of the values, since every float
-    type holds 0 to 3 exactly (measured: a sixth faster than uint8). No gradient flows
-    through them.
+    (B, H, W, C) -> values (B, H/2, W/2, C), indices of the same shape. An index is 0, 1, 2 or 3 for
+    top left, top right, bottom left, bottom right; of equal values the first in that order wins, as
+    in torch. Indices have the type of the values, since every float type represents 0 to 3 exactly
+    (measured: a sixth faster than uint8). No gradient flows through them.
 
-    Source: Badrinarayanan et al. 2017, section 3 (2 bits a window). The corners of all
-    windows are read by a reshape, which costs half of what strided slices do.
+    Source: Badrinarayanan et al. 2017, section 3 (2 bits a window). The corners of all windows are
+    read by a reshape, which costs half as much as strided slices.
     """
 
     def call(self, inputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -69,7 +69,7 @@ class MaxPoolWithIndices(keras.layers.Layer):
         rows = ops.stop_gradient(ops.reshape(inputs, (-1, 2, width // 2, 2 * channels)))
         corners = (rows[:, 0, :, :channels], rows[:, 0, :, channels:], rows[:, 1, :, :channels])
         indices = ops.full_like(largest, 3)
-        for number in (2, 1, 0):  # the first corner comes last and so has the last word
+        for number in (2, 1, 0):  # the first corner is set last, so it overwrites the others
             indices = ops.where(ops.equal(corners[number], largest), number, indices)
         return values, ops.reshape(indices, (-1, *values.shape[1:]))
 
@@ -84,10 +84,10 @@ class MaxPoolWithIndices(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="faceseg")
 class MaxUnpool(keras.layers.Layer):
-    """Put each value back where its maximum was; the other three places of a window are 0.
+    """Put each value at the position of its maximum; the other three of a window are 0.
 
-    (values, indices), both (B, H, W, C) -> (B, 2H, 2W, C). Nothing is scattered: each of the
-    four corners is a selection, and they are laid side by side, which XLA and exporters take.
+    (values, indices), both (B, H, W, C) -> (B, 2H, 2W, C). No scatter is used: each of the four
+    corners is a selection, and the corners are interleaved, which XLA and exporters support.
     Source: Badrinarayanan et al. 2017, figure 3.
     """
 
@@ -95,9 +95,9 @@ class MaxUnpool(keras.layers.Layer):
         """Return the sparse map of twice the height and width."""
         _, height, width, channels = values.shape
         flat = ops.reshape(values, (-1, width, channels))
-        places = ops.reshape(indices, (-1, width, channels))
-        nothing = ops.zeros_like(flat)
-        corners = [ops.where(ops.equal(places, number), flat, nothing) for number in range(4)]
+        positions = ops.reshape(indices, (-1, width, channels))
+        zeros = ops.zeros_like(flat)
+        corners = [ops.where(ops.equal(positions, number), flat, zeros) for number in range(4)]
         top, bottom = (ops.concatenate(pair, axis=-1) for pair in (corners[:2], corners[2:]))
         return ops.reshape(ops.stack([top, bottom], axis=1), (-1, 2 * height, 2 * width, channels))
 
@@ -113,13 +113,13 @@ class MaxUnpool(keras.layers.Layer):
 class AdaptiveAveragePooling(keras.layers.Layer):
     """Average a map of any size over exactly `bins` x `bins` windows.
 
-    (B, H, W, C) -> (B, bins, bins, C), windows as torch's AdaptiveAvgPool2d lays them (see
-    `pooling_matrix`). Two small matrix products: Keras 3.15 has a layer of this meaning, but
-    on TensorFlow it fails at 1 bin.
+    (B, H, W, C) -> (B, bins, bins, C), with the windows of torch's AdaptiveAvgPool2d (see
+    `pooling_matrix`). It is two small matrix products: Keras 3.15 has such a layer, but on
+    TensorFlow it fails at 1 bin.
     """
 
     def __init__(self, bins: int, **settings: Any) -> None:
-        """Take the number of windows a side; `settings` are any layer's."""
+        """Set the number of windows a side; `settings` are those of every layer."""
         super().__init__(**settings)
         self.bins = bins
 
@@ -148,7 +148,7 @@ class BilinearResize(keras.layers.Layer):
     """
 
     def __init__(self, height: int, width: int, **settings: Any) -> None:
-        """Take the size of the result in pixels; `settings` are any layer's."""
+        """Set the size of the result in pixels; `settings` are those of every layer."""
         super().__init__(**settings)
         self.height = height
         self.width = width
@@ -170,19 +170,19 @@ class BilinearResize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="faceseg")
 class ReversedChannels(keras.layers.Layer):
-    """Turn the order of the channels round, RGB to BGR: (B, H, W, C) -> (B, H, W, C)."""
+    """Reverse the order of the channels, RGB to BGR: (B, H, W, C) -> (B, H, W, C)."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the channels, the last first."""
+        """Return the channels in reverse order."""
         return ops.flip(inputs, axis=-1)
 
     def compute_output_shape(self, input_shape: Dimensions) -> Dimensions:
-        """Return the shape as it is."""
+        """Return the shape unchanged."""
         return input_shape
 
 
 def static_size(name: str, shape: Dimensions) -> tuple[int, int]:
-    """Return (H, W) of a (B, H, W, C) shape; ValueError if either is not known."""
+    """Return (H, W) of a (B, H, W, C) shape; raise ValueError if either is unknown."""
     _, height, width, _ = shape
     if height is None or width is None:
         raise ValueError(f"{name} needs maps of a known height and width, got {tuple(shape)}")
@@ -206,8 +206,8 @@ def combine_rows_and_columns(
 def pooling_matrix(size: int, bins: int) -> NDArray[np.float32]:
     """Return the averages of adaptive pooling as a matrix, shape (bins, size).
 
-    Bin i covers the places floor(i size / bins) up to ceil((i + 1) size / bins): windows
-    overlap where `bins` does not divide `size`, and repeat where it exceeds it.
+    Bin i covers the positions floor(i size / bins) up to ceil((i + 1) size / bins): windows overlap
+    if `bins` does not divide `size`, and repeat if it exceeds it.
     """
     matrix = np.zeros((bins, size), np.float32)
     for number in range(bins):
@@ -217,7 +217,7 @@ def pooling_matrix(size: int, bins: int) -> NDArray[np.float32]:
 
 
 def bilinear_matrix(size: int, target: int) -> NDArray[np.float32]:
-    """Return linear interpolation from `size` to `target` places as a matrix (target, size)."""
+    """Return linear interpolation from `size` to `target` positions as a matrix (target, size)."""
     centres = (np.arange(target) + 0.5) * size / target - 0.5
     centres = np.clip(centres, 0, size - 1)
     distances = np.abs(centres[:, np.newaxis] - np.arange(size))

@@ -1,12 +1,12 @@
 """The MobileNetV2 encoder, without its classifier, at output stride 8, 16 or 32.
 
-Layers bear the names of `keras.applications.MobileNetV2`, so its weights move over by name,
-and at stride 32 the features are the same. What Keras's own cannot do: a BatchNorm momentum
-of one's choice, and dilation in place of the last strides.
+Layers have the names of `keras.applications.MobileNetV2`, so its weights can be copied by name, and
+at stride 32 the features are the same. Keras's own lacks a configurable BatchNorm momentum and
+dilation in place of the last strides.
 
-Source: Sandler et al. 2018; dilation after Chen et al. 2017: a block that gives up its stride
-keeps the dilation it had, and those after it double theirs. Every value of the strided
-network then reappears in the dilated one, at every second place.
+Source: Sandler et al. 2018; dilation after Chen et al. 2017: a block that loses its stride keeps
+its dilation, and the blocks after it double theirs. Every value of the strided network then
+reappears in the dilated one, at every second position.
 """
 
 from dataclasses import dataclass
@@ -37,12 +37,17 @@ LEVELS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
-    """How one inverted residual block is laid.
+    """The configuration of one inverted residual block.
 
-    `filters` go out; `expansion` multiplies the channels that come in; `adds` says that the
-    input is added to the output where their channels agree.
+    Attributes:
+        name: The prefix of its layers' names.
+        filters: The number of output channels.
+        expansion: The factor by which the input channels are expanded.
+        stride: The stride of the depthwise convolution.
+        dilation: The dilation of the depthwise convolution.
+        adds: Whether the input is added to the output if both have the same channels.
     """
 
     name: str
@@ -54,7 +59,7 @@ class Block:
 
 
 class BlockTensors(NamedTuple):
-    """What one block computes: after the expansion, after the projection, and its output."""
+    """The tensors of one block: after the expansion, after the projection, and its output."""
 
     expanded: keras.KerasTensor
     projected: keras.KerasTensor
@@ -62,7 +67,7 @@ class BlockTensors(NamedTuple):
 
 
 def plan_blocks(alpha: float, output_stride: int) -> list[Block]:
-    """Return the 17 blocks, strides past `output_stride` turned into dilation."""
+    """Return the 17 blocks; strides past `output_stride` are replaced by dilation."""
     if output_stride not in OUTPUT_STRIDES:
         raise UserError(
             f"output_stride is {output_stride}; expected one of 8, 16 and 32. "
@@ -90,10 +95,16 @@ def plan_blocks(alpha: float, output_stride: int) -> list[Block]:
 def encode(
     image: keras.KerasTensor, *, alpha: float, momentum: float, output_stride: int = 32
 ) -> dict[str, keras.KerasTensor]:
-    """Lay the encoder on an image in [-1, 1]; return the tensors named in `LEVELS`.
+    """Return the encoder's tensors named in `LEVELS` for an image.
 
-    `alpha` scales all filter counts. Raises UserError for another output stride than 8, 16
-    or 32. At output stride 8 the last three tensors have the size of the third.
+    Args:
+        image: RGB in [-1, 1], (B, H, W, 3).
+        alpha: Factor on all filter counts.
+        momentum: Momentum of the moving averages of BatchNorm.
+        output_stride: 8, 16 or 32. At 8 the last three tensors have the size of the third.
+
+    Raises:
+        UserError: The output stride is another number.
     """
     outputs = layers.Conv2D(
         scaled_filters(32, alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
@@ -109,7 +120,10 @@ def encode(
 
 
 def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) -> BlockTensors:
-    """Lay one block: expand, filter each channel by itself, project, add the input."""
+    """Return one block's tensors: expand, filter each channel separately, project, add the input.
+
+    The first block does not expand.
+    """
     name = block.name
     expanded = inputs
     if block.expansion > 1:

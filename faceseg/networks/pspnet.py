@@ -1,19 +1,19 @@
 """PSPNet with a dilated MobileNetV2 encoder.
 
 The map is averaged over 1, 4, 9 and 36 windows (grids of exactly 1, 2, 3 and 6 at every image
-size), each average is mixed to a quarter of the channels, spread over the map again and set
-beside it; a 3x3 convolution reads them together. Class scores are upsampled to full size.
+size). Each average is reduced to a quarter of the channels, resized to the map and concatenated
+with it; a 3x3 convolution combines them. Class scores are upsampled to full size.
 
-Source: Zhao et al. 2017. Departures: MobileNetV2 for ResNet, a head of 256 for 512 filters,
-no dropout (it would put a random generator into the saved state). As with every PSPNet the
-1x1 grid is normalised over the batch alone: it says nothing at a training batch of 1.
+Source: Zhao et al. 2017. Departures: MobileNetV2 in place of ResNet, a head of 256 in place of 512
+filters, no dropout (it would add a random generator to the saved state). As in every PSPNet the
+1x1 grid is normalised over the batch alone: it carries no information at a training batch of 1.
 At 256x256, 11 classes and output stride 8: 3.4 M parameters, 3.4 GMAC.
 
 Shapes: B images, H rows, W columns, C classes.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import keras
 from keras import layers
@@ -22,7 +22,7 @@ from faceseg.networks.blocks import convolution, image_input, scaled_filters
 from faceseg.networks.encoder import load_encoder_weights
 from faceseg.networks.layers import AdaptiveAveragePooling, BilinearResize
 from faceseg.networks.mobilenetv2 import encode
-from faceseg.networks.options import check_arguments
+from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 BINS = (1, 2, 3, 6)
 HEAD_FILTERS = 256
@@ -34,36 +34,45 @@ def build_pspnet(
     input_shape: Sequence[int] = (256, 256, 3),
     num_classes: int = 11,
     *,
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
     output_stride: int = 8,
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
     """Build the PSPNet: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
-    `alpha` scales the encoder's filters, `width` those after it. `output_stride` is 8 (the
-    paper's), 16 or 32. `encoder_weights` is "imagenet", "none" (or None), or a file; `pixels`
-    is what the first layer sees (see `image_input`).
     The auxiliary head is not part of this model: see `with_auxiliary_head`.
-    Raises UserError for sizes that 32 does not divide, and for weights that do not fit.
+
+    Args:
+        input_shape: (H, W, 3) in pixels; H and W multiples of 32.
+        num_classes: C, background included; 2 or more.
+        output_stride: The encoder's, 8 (the paper's), 16 or 32.
+        **options: The fields of `NetworkOptions`. `width` scales the layers after the encoder.
+
+    Returns:
+        The untrained network.
+
+    Raises:
+        UserError: A value is out of range, or the encoder weights do not fit.
+        TypeError: There is no such option.
+
+    Example:
+        >>> network = faceseg.build_pspnet(num_classes=11, encoder_weights="imagenet")
     """
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, settings.pixels)
+    tensors = encode(
+        normalised, alpha=settings.alpha, momentum=momentum, output_stride=output_stride
     )
-    image, normalised = image_input(height, breadth, pixels)
-    tensors = encode(normalised, alpha=alpha, momentum=momentum, output_stride=output_stride)
-    outputs = pyramid(tensors["block_16_project"], width, momentum)
-    outputs = convolution(outputs, scaled_filters(HEAD_FILTERS, width), "head", momentum)
+    outputs = pyramid(tensors["block_16_project"], settings.width, momentum)
+    outputs = convolution(outputs, scaled_filters(HEAD_FILTERS, settings.width), "head", momentum)
     scores = upsampled_logits(outputs, num_classes, (height, breadth))
     model = keras.Model(image, scores, name="pspnet")
-    return load_encoder_weights(model, encoder_weights, alpha)
+    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
 
 
 def pyramid(inputs: keras.KerasTensor, width: float, momentum: float) -> keras.KerasTensor:
-    """Set the averages of the four grids beside the map they are taken of."""
+    """Return the map concatenated with its averages over the four grids."""
     _, height, breadth, channels = inputs.shape
     filters = scaled_filters(channels // len(BINS), width)
     levels = [inputs]
@@ -84,11 +93,11 @@ def upsampled_logits(
 
 
 def with_auxiliary_head(model: keras.Model) -> keras.Model:
-    """Return the model to train: `model` with a second, early prediction that helps it learn.
+    """Return the model to train: `model` with a second prediction from an earlier layer.
 
-    Its outputs are [logits, auxiliary logits], both float32 (B, H, W, C); the loss of the
-    second counts AUXILIARY_LOSS_WEIGHT. All layers of `model` are shared, not copied: train
-    what is returned, save and serve `model`. The head's own weights are new.
+    Its outputs are [logits, auxiliary logits], both float32 (B, H, W, C); the loss of the second is
+    weighted by AUXILIARY_LOSS_WEIGHT. All layers of `model` are shared, not copied: train the
+    returned model, save and serve `model`. The head's own weights are new.
     """
     head = model.get_layer("head_conv")
     momentum = model.get_layer("head_bn").momentum

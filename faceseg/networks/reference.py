@@ -1,17 +1,17 @@
 """The three networks of the reference study, as its notebook built them, for comparison.
 
-Ours in them: raw logits in place of softmax, RGB of 0 to 255 in with the normalisation
-inside, names for the layers, and the knobs `alpha` and `width` for small runs. The rest is
-kept as it was, defects included. What went wrong before the networks are options: `pixels`
+Departures: raw logits in place of softmax, RGB of 0 to 255 as input with the normalisation inside,
+names for the layers, and the options `alpha` and `width` for small runs. Everything else is
+reproduced, defects included. The defects of the notebook's data preparation are options: `pixels`
 here (BGR in [0, 1]) and `label_resizing` of a pack (bilinear masks).
 At 256x256 and 11 classes: 12.8, 10.7 and 26.7 M parameters.
 
-Source: github.com/Younessboumlik/Facial-Parts-Segmentation-with-Deep-Learning; its facts are
-used, none of its code.
+Source: github.com/Younessboumlik/Facial-Parts-Segmentation-with-Deep-Learning; the architecture is
+reproduced without its code.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import keras
 from keras import layers
@@ -20,7 +20,7 @@ from faceseg.networks.blocks import batch_norm_relu, image_input, logits, scaled
 from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import BatchNorm
 from faceseg.networks.mobilenetv2 import encode
-from faceseg.networks.options import check_arguments
+from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 UNET_FILTERS = (512, 256, 128, 64)  # decoder, strides 16 to 2
 PSPNET_FILTERS = (256, 256, 128, 128, 64)  # transposed convolutions, strides 16 to 1
@@ -33,105 +33,91 @@ SEGNET_FILTERS = (64, 128, 256, 512, 512)
 def build_reference_unet(
     input_shape: Sequence[int] = (256, 256, 3),
     num_classes: int = 11,
-    *,
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
-    """Build the notebook's U-Net: half the resolution, then each pixel twice as large.
+    """Build the notebook's U-Net: a decoder to half the resolution, then each pixel repeated.
 
     Arguments, shapes and errors are those of `build_unet`.
     """
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
-    )
-    image, normalised = image_input(height, breadth, pixels)
-    *skips, outputs = encode(normalised, alpha=alpha, momentum=momentum).values()
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, settings.pixels)
+    *skips, outputs = encode(normalised, alpha=settings.alpha, momentum=momentum).values()
     for filters, skip, stride in zip(UNET_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
-        name, count = f"decoder_{stride}", scaled_filters(filters, width)
+        name, count = f"decoder_{stride}", scaled_filters(filters, settings.width)
         outputs = layers.Conv2DTranspose(count, 2, strides=2, name=f"{name}_up")(outputs)
         outputs = layers.Concatenate(name=f"{name}_concat")([outputs, skip])
         for number in (1, 2):
             outputs = plain_convolution(outputs, count, f"{name}_{number}", momentum)
     outputs = layers.UpSampling2D(2, name="full_up")(outputs)
     model = keras.Model(image, logits(outputs, num_classes), name="reference-unet")
-    return load_encoder_weights(model, encoder_weights, alpha)
+    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
 
 
 def build_reference_pspnet(
     input_shape: Sequence[int] = (256, 256, 3),
     num_classes: int = 11,
-    *,
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
     """Build the notebook's PSPNet: output stride 32, a pyramid, five transposed convolutions.
 
-    Its pyramid is kept as it was: `same`-padded average pooling, which at 256x256 gives grids
-    of 1, 2, 4 and 8 where 1, 2, 3 and 6 are meant. At most other sizes the notebook's code
-    fails; here windows have at least one place, and what juts out is cropped.
+    Its pyramid is reproduced: `same`-padded average pooling, which at 256x256 gives grids of 1, 2,
+    4 and 8 where 1, 2, 3 and 6 are meant. At most other sizes the notebook's code fails; here
+    windows have at least one pixel, and the excess is cropped.
     Arguments, shapes and errors are those of `build_unet`.
     """
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
-    )
-    image, normalised = image_input(height, breadth, pixels)
-    deepest = encode(normalised, alpha=alpha, momentum=momentum)["block_16_project"]
-    filters = scaled_filters(PYRAMID_FILTERS, width)
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, settings.pixels)
+    deepest = encode(normalised, alpha=settings.alpha, momentum=momentum)["block_16_project"]
+    filters = scaled_filters(PYRAMID_FILTERS, settings.width)
     levels = [pooling_branch(deepest, bins, filters, momentum) for bins in PSPNET_BINS]
     outputs = layers.Concatenate(name="pyramid_concat")([deepest, *levels])
     outputs = layers.Conv2D(
-        scaled_filters(HEAD_FILTERS, width), 3, padding="same", use_bias=False, name="head_conv"
+        scaled_filters(HEAD_FILTERS, settings.width),
+        3,
+        padding="same",
+        use_bias=False,
+        name="head_conv",
     )(outputs)
     outputs = batch_norm_relu(outputs, "head", momentum)
     for filters, stride in zip(PSPNET_FILTERS, (16, 8, 4, 2, 1), strict=True):
-        name, count = f"decoder_{stride}", scaled_filters(filters, width)
+        name, count = f"decoder_{stride}", scaled_filters(filters, settings.width)
         outputs = layers.Conv2DTranspose(count, 3, strides=2, padding="same", name=f"{name}_up")(
             outputs
         )
         outputs = batch_norm_relu(outputs, name, momentum)
-    outputs = plain_convolution(outputs, scaled_filters(64, width), "full", momentum)
+    outputs = plain_convolution(outputs, scaled_filters(64, settings.width), "full", momentum)
     model = keras.Model(image, logits(outputs, num_classes), name="reference-pspnet")
-    return load_encoder_weights(model, encoder_weights, alpha)
+    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
 
 
 def build_reference_segnet(
     input_shape: Sequence[int] = (256, 256, 3),
     num_classes: int = 11,
-    *,
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
-    """Build the notebook's "SegNet": a plain U-Net, whose feature maps cross by concatenation.
+    """Build the notebook's "SegNet": a plain U-Net, which concatenates the encoder's feature maps.
 
-    It has no MobileNetV2, so it takes no notice of `alpha` and refuses `encoder_weights`.
+    It has no MobileNetV2, so it ignores `alpha` and rejects `encoder_weights`.
     Arguments, shapes and errors are otherwise those of `build_unet`.
     """
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
-    )
-    check_no_encoder_weights(encoder_weights, "reference-segnet")
-    image, outputs = image_input(height, breadth, pixels)
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    check_no_encoder_weights(settings.encoder_weights, "reference-segnet")
+    image, outputs = image_input(height, breadth, settings.pixels)
     skips = []
     for stage, filters in enumerate(SEGNET_FILTERS, start=1):
         outputs = two_convolutions(
-            outputs, scaled_filters(filters, width), f"encoder_{stage}", momentum
+            outputs, scaled_filters(filters, settings.width), f"encoder_{stage}", momentum
         )
         skips.append(outputs)
         outputs = layers.MaxPooling2D(2, name=f"encoder_{stage}_pool")(outputs)
     for stage in range(len(SEGNET_FILTERS), 0, -1):
-        name, count = f"decoder_{stage}", scaled_filters(SEGNET_FILTERS[stage - 1], width)
+        name, count = f"decoder_{stage}", scaled_filters(SEGNET_FILTERS[stage - 1], settings.width)
         outputs = layers.UpSampling2D(2, name=f"{name}_up")(outputs)
         outputs = layers.Concatenate(name=f"{name}_concat")([outputs, skips[stage - 1]])
         outputs = two_convolutions(outputs, count, name, momentum)
@@ -141,7 +127,7 @@ def build_reference_segnet(
 def plain_convolution(
     inputs: keras.KerasTensor, filters: int, name: str, momentum: float
 ) -> keras.KerasTensor:
-    """Return ReLU(BatchNorm(3x3 convolution with bias)), Keras's initial weights."""
+    """Return ReLU(BatchNorm(3x3 convolution with bias)) with Keras's default initial weights."""
     outputs = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv")(inputs)
     return batch_norm_relu(outputs, name, momentum)
 
@@ -149,7 +135,7 @@ def plain_convolution(
 def two_convolutions(
     inputs: keras.KerasTensor, filters: int, name: str, momentum: float
 ) -> keras.KerasTensor:
-    """Return two times BatchNorm(ReLU(3x3 convolution)): here the ReLU comes first."""
+    """Return BatchNorm(ReLU(3x3 convolution)) applied twice: here the ReLU comes first."""
     outputs = inputs
     for number in (1, 2):
         step = f"{name}_{number}"
@@ -163,9 +149,9 @@ def two_convolutions(
 def pooling_branch(
     inputs: keras.KerasTensor, bins: int, filters: int, momentum: float
 ) -> keras.KerasTensor:
-    """Return one level of the notebook's pyramid, of the size of `inputs`.
+    """Return one level of the notebook's pyramid, resized to `inputs`.
 
-    A window has floor(size / bins) places a side, at least 1; the last may jut out.
+    A window has floor(size / bins) pixels a side, at least 1; the last may extend past the map.
     """
     name = f"pyramid_{bins}"
     _, height, width, _ = inputs.shape

@@ -1,8 +1,8 @@
-"""A trained network as one file: a `.keras` archive that also says what its classes are.
+"""A trained network as one file: a `.keras` archive that also contains its class set.
 
-Keras's archive is a zip of JSON and HDF5. One more member, `faceseg.json`, makes it complete:
-the class set (names, ids, palette, left/right pairs) and where the network comes from. Keras
-ignores the extra member, so any Keras program with this package installed can load the file.
+Keras's archive is a zip of JSON and HDF5. The additional member `faceseg.json` contains the class
+set (names, ids, palette, left/right pairs) and the network's origin. Keras ignores the member, so
+every Keras program with this package installed can load the file.
 """
 
 import json
@@ -13,12 +13,12 @@ from typing import Any
 
 import keras
 
-from faceseg import networks  # noqa: F401  # registers the layers that a file may name
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError, first_line
+from faceseg.networks import layers  # noqa: F401  # registers the layers that a file may contain
 
 METADATA_FILE = "faceseg.json"
-# What Keras, h5py, json and zipfile raise for a file that is not what it should be.
+# The exceptions of Keras, h5py, json and zipfile for a file of another kind or a damaged one.
 _UNREADABLE = (
     *(ValueError, TypeError, KeyError, OSError, RuntimeError, ImportError),
     zipfile.BadZipFile,
@@ -28,38 +28,47 @@ _UNREADABLE = (
 def save_network(
     network: keras.Model, path: Path, classes: ClassSet, origin: dict[str, Any]
 ) -> None:
-    """Write `network` to `path`, which must end in `.keras`, replacing it in one step.
+    """Write `network` to `path`, replacing an existing file in one step.
 
-    origin: JSON-able facts about where it comes from (architecture, seed, scores …).
-    Raises ValueError for another ending. A save that fails leaves the old file and no other.
+    If saving fails, the existing file stays and no other file is left.
+
+    Args:
+        network: The network to save.
+        path: A name that ends in `.keras`.
+        classes: The class set of its outputs.
+        origin: Metadata as JSON values (architecture, seed, scores …).
+
+    Raises:
+        ValueError: The name has another ending.
     """
     if path.suffix != ".keras":
         raise ValueError(f"{path}: expected a name that ends in .keras")
-    facts = json.dumps({"classes": classes.model_dump(), "origin": origin}, indent=1)
+    metadata = json.dumps({"classes": classes.model_dump(), "origin": origin}, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         network.save(unfinished)
         with zipfile.ZipFile(unfinished, "a") as archive:
-            archive.writestr(METADATA_FILE, facts)
+            archive.writestr(METADATA_FILE, metadata)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def read_metadata(path: Path) -> tuple[ClassSet, dict[str, Any]]:
-    """Return the class set and the origin stored in a file written by `save`.
+    """Return the class set and the origin stored in a file of `save_network`.
 
-    Raises UserError if there is no such file, or if it is another or a damaged one, or one
-    whose members would lie outside of the folder that it is unpacked into.
+    Raises:
+        UserError: The file does not exist, was not written by `save_network` or is damaged, or a
+            member's path points outside of the archive.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}; expected a model saved by faceseg")
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive.namelist())
-            facts = json.loads(archive.read(METADATA_FILE))
-        return ClassSet.model_validate(facts["classes"]), dict(facts["origin"])
+            metadata = json.loads(archive.read(METADATA_FILE))
+        return ClassSet.model_validate(metadata["classes"]), dict(metadata["origin"])
     except _UNREADABLE as error:
         raise UserError(
             f"{path} is not a model saved by faceseg: no {METADATA_FILE} can be read from it "
@@ -68,9 +77,11 @@ def read_metadata(path: Path) -> tuple[ClassSet, dict[str, Any]]:
 
 
 def load_network(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
-    """Load network, class set and origin; code inside the file is refused (safe mode).
+    """Load the network, its class set and its origin from a file of `save_network`.
 
-    Raises UserError for what `read_facts` refuses, for code, and for a damaged network.
+    Raises:
+        UserError: The file is rejected by `read_metadata`, contains code (Keras's safe mode), or
+            the network in it is damaged.
     """
     classes, origin = read_metadata(path)
     try:
@@ -82,8 +93,8 @@ def load_network(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
 
 def _check_members(path: Path, names: list[str]) -> None:
     for name in names:
-        place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts:
+        member = PurePosixPath(name.replace("\\", "/"))
+        if member.is_absolute() or ".." in member.parts:
             raise UserError(
                 f"{path} cannot be loaded safely: its member {name!r} points outside of the file; "
                 "no model saved by faceseg has one"

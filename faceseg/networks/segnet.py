@@ -1,23 +1,23 @@
 """SegNet: an encoder of VGG's 13 convolutions, and a decoder that mirrors it.
 
-What crosses from encoder to decoder is where each maximum was, and nothing else: the decoder
-puts its values back at those places and fills the gaps with convolutions. Every convolution
-is followed by BatchNorm and ReLU but the last, which gives the logits.
+The encoder passes only the positions of its maxima to the decoder, which puts its values at those
+positions and fills the gaps with convolutions. Every convolution but the last, which gives the
+logits, is followed by BatchNorm and ReLU.
 
-Source: Badrinarayanan et al. 2017. Departures: no biases before BatchNorm, which would cancel
+Source: Badrinarayanan et al. 2017. Departure: no biases before BatchNorm, which would cancel
 them. At 256x256 and 11 classes: 29.4 M trained parameters, 40.4 GMAC.
 
-`encoder="mobilenetv2"` departs further. MobileNetV2 has no max-pooling: it shrinks by
+`encoder="mobilenetv2"` departs further. MobileNetV2 has no max-pooling: it reduces maps by
 strides. So the indices are those that a 2x2 max-pooling of its tensors at strides 2, 4, 8 and
-16 would have (the tensors that our U-Net takes for skips), while its own features go on
-unpooled. A 1x1 convolution gives the decoder the channels that the indices have, and the
-step to full resolution, where there is nothing to pool, is our U-Net's.
+16 would have (the tensors that the U-Net here uses as skips), and its own features continue
+unpooled. A 1x1 convolution gives the decoder the channels that the indices have. The step to full
+resolution, where there is nothing to pool, is the one of the U-Net here.
 
 Shapes: B images, H rows, W columns, C classes.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import keras
 
@@ -32,7 +32,7 @@ from faceseg.networks.blocks import (
 from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import MaxPoolWithIndices, MaxUnpool
 from faceseg.networks.mobilenetv2 import encode
-from faceseg.networks.options import check_arguments
+from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 VGG_STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # (filters, convolutions)
 ENCODERS = ("vgg", "mobilenetv2")
@@ -45,50 +45,56 @@ def build_segnet(
     num_classes: int = 11,
     *,
     encoder: str = "vgg",
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
     """Build the SegNet: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
-    `encoder` is "vgg" (the paper's) or "mobilenetv2". `width` scales the filters, `alpha`
-    those of a MobileNetV2 encoder; VGG has no alpha and takes no notice of it.
-    `encoder_weights` is "none" (or None), with MobileNetV2 also "imagenet" or a file. `pixels`
-    is what the first layer sees (see `image_input`).
-    Raises UserError for another encoder, for sizes that 32 does not divide, and for weights
-    that do not fit.
+    Args:
+        input_shape: (H, W, 3) in pixels; H and W multiples of 32.
+        num_classes: C, background included; 2 or more.
+        encoder: "vgg" (the paper's) or "mobilenetv2".
+        **options: The fields of `NetworkOptions`. VGG ignores `alpha` and has no pretrained
+            weights: `encoder_weights` must be "none" or None.
+
+    Returns:
+        The untrained network.
+
+    Raises:
+        UserError: The encoder is unknown, a value is out of range, or the encoder weights do not
+            fit.
+        TypeError: There is no such option.
+
+    Example:
+        >>> network = faceseg.build_segnet(num_classes=11, encoder="mobilenetv2", width=0.5)
     """
     check_choice("encoder", encoder, ENCODERS)
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
-    )
-    image, normalised = image_input(height, breadth, pixels)
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, settings.pixels)
     if encoder == "vgg":
-        check_no_encoder_weights(encoder_weights, "segnet with encoder: vgg")
-        scores = vgg_segnet(normalised, num_classes, width, momentum)
+        check_no_encoder_weights(settings.encoder_weights, "segnet with encoder: vgg")
+        scores = vgg_segnet(normalised, num_classes, settings.width, momentum)
         return keras.Model(image, scores, name="segnet")
-    tensors = encode(normalised, alpha=alpha, momentum=momentum)
-    scores = unpooling_decoder(list(tensors.values()), num_classes, width, momentum)
+    tensors = encode(normalised, alpha=settings.alpha, momentum=momentum)
+    scores = unpooling_decoder(list(tensors.values()), num_classes, settings.width, momentum)
     model = keras.Model(image, scores, name="segnet")
-    return load_encoder_weights(model, encoder_weights, alpha)
+    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
 
 
 def vgg_segnet(
     image: keras.KerasTensor, num_classes: int, width: float, momentum: float
 ) -> keras.KerasTensor:
-    """Lay the paper's network on a normalised image; return its logits."""
-    outputs, places = image, []
+    """Return the logits of the paper's network for a normalised image."""
+    outputs, positions = image, []
     for stage, (filters, convolutions) in enumerate(VGG_STAGES, start=1):
         for number in range(1, convolutions + 1):
             name = f"encoder_{stage}_{number}"
             outputs = convolution(outputs, scaled_filters(filters, width), name, momentum)
         outputs, indices = MaxPoolWithIndices(name=f"encoder_{stage}_pool")(outputs)
-        places.append(indices)
+        positions.append(indices)
     for stage in range(len(VGG_STAGES), 0, -1):
-        outputs = MaxUnpool(name=f"decoder_{stage}_unpool")(outputs, places[stage - 1])
+        outputs = MaxUnpool(name=f"decoder_{stage}_unpool")(outputs, positions[stage - 1])
         for number, filters in enumerate(mirrored_filters(stage), start=1):
             name = f"decoder_{stage}_{number}"
             outputs = convolution(outputs, scaled_filters(filters, width), name, momentum)
@@ -96,9 +102,10 @@ def vgg_segnet(
 
 
 def mirrored_filters(stage: int) -> list[int]:
-    """Return the filters of a decoder stage: the encoder's, the last already the next stage's.
+    """Return the filters of a decoder stage: the encoder's, but for the last convolution.
 
-    Stage 1 lacks its last convolution, which is the one that gives the logits.
+    The last convolution has the filters of the next stage. Stage 1 has no last convolution here,
+    because it is the one that gives the logits.
     """
     filters, convolutions = VGG_STAGES[stage - 1]
     following = [VGG_STAGES[stage - 2][0]] if stage > 1 else []
@@ -108,10 +115,10 @@ def mirrored_filters(stage: int) -> list[int]:
 def unpooling_decoder(
     tensors: Sequence[keras.KerasTensor], num_classes: int, width: float, momentum: float
 ) -> keras.KerasTensor:
-    """Lay the decoder of the MobileNetV2 variant; return its logits.
+    """Return the logits of the MobileNetV2 variant's decoder.
 
-    `tensors` are the encoder's at strides 2, 4, 8, 16 and 32; of the first four only the
-    places of their maxima are used.
+    `tensors` are the encoder's at strides 2, 4, 8, 16 and 32; only the positions of the maxima
+    are used of the first four.
     """
     *levels, outputs = tensors
     for filters, level, stride in zip(DECODER_FILTERS, levels[::-1], (16, 8, 4, 2), strict=True):

@@ -1,8 +1,8 @@
 """U-Net with a MobileNetV2 encoder.
 
-Each decoder step doubles the map, sets the encoder's tensor of that size beside it (the
-skip), and convolves twice. The skips are the expanded tensors of blocks 1, 3, 6 and 13, the
-bottom is block 16's projection. One more step goes from half to full resolution.
+Each decoder step doubles the map, concatenates the encoder's tensor of that size (the skip), and
+convolves twice. The skips are the expanded tensors of blocks 1, 3, 6 and 13; the decoder starts
+from block 16's projection. One more step goes from half to full resolution.
 
 Source: Ronneberger et al. 2015, with padded convolutions, BatchNorm, and Sandler et al. 2018
 as the encoder; the tensors are those of the reference study, the decoder is half as wide.
@@ -10,7 +10,7 @@ At 256x256 and 11 classes: 5.6 M parameters, 3.1 GMAC.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import keras
 from keras import layers
@@ -24,7 +24,7 @@ from faceseg.networks.blocks import (
 )
 from faceseg.networks.encoder import load_encoder_weights
 from faceseg.networks.mobilenetv2 import encode
-from faceseg.networks.options import check_arguments
+from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 DECODER_FILTERS = (256, 128, 64, 32)  # from stride 16 down to stride 2
 FULL_FILTERS = 16
@@ -33,40 +33,45 @@ FULL_FILTERS = 16
 def build_unet(
     input_shape: Sequence[int] = (256, 256, 3),
     num_classes: int = 11,
-    *,
-    alpha: float = 1.0,
-    width: float = 1.0,
-    encoder_weights: str | Path | None = None,
-    batch_norm_momentum: float = 0.99,
-    pixels: str = "signed_rgb",
+    **options: Unpack[NetworkKeywords],
 ) -> keras.Model:
     """Build the U-Net: RGB (B, H, W, 3) of 0 to 255 in, float32 logits (B, H, W, C) out.
 
-    `alpha` scales the encoder's filters, `width` the decoder's. `encoder_weights` is
-    "imagenet", "none" (or None), or a file (see `load_encoder_weights`). `pixels` is what the
-    first layer sees (see `image_input`).
-    Raises UserError for sizes that 32 does not divide, and for weights that do not fit.
+    Args:
+        input_shape: (H, W, 3) in pixels; H and W multiples of 32.
+        num_classes: C, background included; 2 or more.
+        **options: The fields of `NetworkOptions`. `width` scales the decoder.
+
+    Returns:
+        The untrained network.
+
+    Raises:
+        UserError: A value is out of range, or the encoder weights do not fit.
+        TypeError: There is no such option.
+
+    Example:
+        >>> network = faceseg.build_unet((128, 128, 3), num_classes=11, alpha=0.35, width=0.25)
+        >>> logits = network(images)  # images (B, 128, 128, 3), logits (B, 128, 128, 11)
     """
-    momentum = batch_norm_momentum
-    height, breadth = check_arguments(
-        input_shape, num_classes, alpha=alpha, width=width, batch_norm_momentum=momentum
-    )
-    image, normalised = image_input(height, breadth, pixels)
-    *skips, outputs = encode(normalised, alpha=alpha, momentum=momentum).values()
+    height, breadth = check_sizes(input_shape, num_classes)
+    settings = NetworkOptions(**options)
+    momentum = settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, settings.pixels)
+    *skips, outputs = encode(normalised, alpha=settings.alpha, momentum=momentum).values()
     for filters, skip, stride in zip(DECODER_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
-        count = scaled_filters(filters, width)
+        count = scaled_filters(filters, settings.width)
         outputs = decoder_step(outputs, skip, count, f"decoder_{stride}", momentum)
     scores = full_resolution_logits(
-        outputs, scaled_filters(FULL_FILTERS, width), num_classes, momentum
+        outputs, scaled_filters(FULL_FILTERS, settings.width), num_classes, momentum
     )
     model = keras.Model(image, scores, name="unet")
-    return load_encoder_weights(model, encoder_weights, alpha)
+    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
 
 
 def decoder_step(
     inputs: keras.KerasTensor, skip: keras.KerasTensor, filters: int, name: str, momentum: float
 ) -> keras.KerasTensor:
-    """Double `inputs`, join the skip of that size, convolve twice."""
+    """Double `inputs`, concatenate the skip of that size, convolve twice."""
     outputs = upsampling(inputs, filters, name, momentum)
     outputs = layers.Concatenate(name=f"{name}_concat")([outputs, skip])
     outputs = convolution(outputs, filters, f"{name}_1", momentum)

@@ -1,1 +1,5 @@
-"""How predictions hold when the image gets worse: occluders and their summaries."""
+"""Robustness suites (occ-v1, cor-v1, geo-v1), the counts of each condition, and their summaries.
+
+Not in here: running a network on a suite (`faceseg.evaluation.robustness`), and confidence
+intervals (`faceseg.statistics`).
+"""

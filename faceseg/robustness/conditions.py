@@ -1,7 +1,7 @@
-"""What is kept of a predictor under a condition: one confusion matrix an image.
+"""The stored result of a predictor under a condition: one confusion matrix for each image.
 
-Every score, table and summary is read off these, and nothing else is needed to recompute
-them. Shapes: N images, C classes.
+Every score, table and summary is computed from these matrices alone.
+Shapes: N images, H rows, W columns, C classes.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,20 @@ from faceseg.robustness.suites import AGREEMENT, CLEAN, Labels, View
 Matrices = NDArray[np.int32]  # [image, truth, prediction]; an image has less than 2**31 pixels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One kind of a suite at one severity, over the same images as all its others.
+    """The counts under one kind and severity; all conditions of a suite use the same images.
 
-    `counts`: by policy, (N, C, C); under `agreement` the rows are the clean image's prediction.
-    `coverage` (N,) is the share of the face that an occluder covers. `covered` (N, C, C) is the
-    confusion of the covered pixels alone, its rows what is underneath, and `shown` the id that
-    they show instead; both are None where nothing is covered, or the face shows through.
+    Attributes:
+        suite: The version of the suite.
+        kind: The kind, or `clean`.
+        severity: The severity.
+        counts: Confusion matrices (N, C, C) by policy. Under `agreement` the rows are the
+            prediction of the clean image.
+        coverage: The share of the face that an occluder covers, (N,).
+        covered: Confusion matrices (N, C, C) of the covered pixels alone; the rows are the
+            labels under the occluder. None where nothing is covered or the face shows through.
+        shown: The id that the covered pixels show; None where `covered` is None.
     """
 
     suite: str
@@ -37,19 +43,19 @@ class Condition:
 
     @property
     def share(self) -> float:
-        """The severity; of a kind with natural steps, the mean coverage that it reached."""
+        """The severity, or the mean coverage for a kind with natural steps."""
         steps = self.suite == occlusion.VERSION and self.kind != CLEAN
         if steps and occlusion.has_steps(self.kind):
             return float(np.mean(self.coverage))
         return self.severity
 
     def total(self, policy: str) -> Counts:
-        """Return the matrix of all images together under a policy, (C, C)."""
+        """Return the confusion matrix of all images under a policy, (C, C)."""
         return np.asarray(self.counts[policy].sum(axis=0, dtype=np.int64))
 
 
 class ConditionCounter:
-    """A condition that is being filled, image by image."""
+    """Counts the predictions under one condition, image by image."""
 
     def __init__(self, suite: str, kind: str, severity: float, classes: int) -> None:
         self.suite, self.kind, self.severity = suite, kind, severity
@@ -60,7 +66,13 @@ class ConditionCounter:
         self._shown: int | None = None
 
     def add(self, view: View, predicted: Labels, clean: Labels) -> None:
-        """Count the prediction of one view; `clean` is that of the image as it is, (H, W)."""
+        """Count the prediction of one view.
+
+        Args:
+            view: The image under this condition.
+            predicted: The prediction for the view, (H, W).
+            clean: The prediction for the unchanged image, (H, W).
+        """
         for policy, truth in view.truth.items():
             self._count(policy, truth, predicted)
         if view.move is not None:
@@ -71,19 +83,19 @@ class ConditionCounter:
             return
         mask = drawn.mask
         self._covered.append(self._confusion(view.labels[mask], predicted[mask]))
-        if mask.any():  # an image without a face comes back uncovered, and shows nothing
+        if mask.any():  # an image without a face is not covered
             self._shown = drawn.label
 
     def condition(self) -> Condition:
-        """Return what has been counted."""
+        """Return the counts of all images so far."""
         return Condition(
-            self.suite,
-            self.kind,
-            self.severity,
-            {policy: np.stack(matrices) for policy, matrices in self._counts.items()},
-            np.array(self._coverage),
-            np.stack(self._covered) if self._shown is not None else None,
-            self._shown,
+            suite=self.suite,
+            kind=self.kind,
+            severity=self.severity,
+            counts={policy: np.stack(matrices) for policy, matrices in self._counts.items()},
+            coverage=np.array(self._coverage),
+            covered=np.stack(self._covered) if self._shown is not None else None,
+            shown=self._shown,
         )
 
     def _count(self, policy: str, truth: Labels, predicted: Labels) -> None:

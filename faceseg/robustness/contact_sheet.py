@@ -9,7 +9,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.images import resize_image
 from faceseg.robustness.suites import CLEAN, Image, Labels, Suite, View
 
-_LINE = 18  # pixels of a line of writing
+_LINE = 18  # height of a caption in pixels
 _WHITE, _BLACK = 255, (0, 0, 0)
 
 
@@ -24,10 +24,23 @@ def contact_sheet(
     side: int = 160,
     painted: bool = False,
 ) -> Image:
-    """Return one RGB picture: a row a kind (all that there are), a column a severity.
+    """Draw one image under every kind (rows) and severity (columns) of a suite.
 
-    The image as it is stands first in each row; above each picture, its severity. `painted`
-    shows the labels to score by, under the suite's headline policy, in place of the picture.
+    Each row starts with the unchanged image; the caption of a picture is its severity.
+
+    Args:
+        suite: The robustness suite.
+        image: uint8 RGB (H, W, 3).
+        labels: Class ids (H, W).
+        image_id: The id of the image, which determines all random numbers.
+        classes: The class set of the labels.
+        kinds: The kinds to show; by default all.
+        side: Height of each picture in pixels.
+        painted: Whether to show, in place of the picture, the labels to score by under the
+            suite's first policy.
+
+    Returns:
+        uint8 RGB (rows, columns, 3).
     """
     rows = []
     for kind in suite.kinds(classes) if kinds is None else kinds:
@@ -40,9 +53,9 @@ def contact_sheet(
             for view, caption in zip(views, captions, strict=True)
         ]
         rows.append(np.concatenate(cells, axis=1))
-    wide = max(row.shape[1] for row in rows)
+    width = max(row.shape[1] for row in rows)
     padded = [
-        np.pad(row, ((0, 0), (0, wide - row.shape[1]), (0, 0)), constant_values=_WHITE)
+        np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=_WHITE)
         for row in rows
     ]
     return np.concatenate(padded, axis=0)
@@ -53,7 +66,7 @@ def _shown(view: View, suite: Suite, classes: ClassSet, painted: bool) -> Image:
 
 
 def _cell(image: Image, caption: str, side: int) -> Image:
-    """Return a picture `side` pixels high on white, under a line of writing."""
+    """Return a picture of `side` pixels height on white, with a caption above it."""
     height, width = image.shape[:2]
     small = resize_image(image, (side, max(1, round(side * width / height))))
     cell = cv2.copyMakeBorder(small, _LINE, 2, 1, 1, cv2.BORDER_CONSTANT, value=(_WHITE,) * 3)

@@ -1,4 +1,4 @@
-"""Draws that depend on the protocol, the kind, the image and the replica, and on nothing else."""
+"""Random generators that depend only on the protocol, the kind, the image and the replica."""
 
 import hashlib
 import json
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def generator_for(version: str, kind: str, image_id: str, replica: int = 0) -> np.random.Generator:
-    """Return a fresh Philox generator keyed by a hash of the four.
+    """Return a new Philox generator whose key is a hash of the arguments.
 
-    The severity is no part of the key: all severities of an (image, kind) share one draw
-    (an occluder's shape, a field of noise, a direction), so that differences are paired.
+    The severity is not part of the key: all severities of an image and kind share one draw
+    (an occluder's shape, a noise field, a direction), so that differences are paired.
     """
     name = json.dumps([version, kind, image_id, replica])
     key = hashlib.blake2b(name.encode(), digest_size=16).digest()

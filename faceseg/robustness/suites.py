@@ -1,4 +1,7 @@
-"""The three suites: occluders (`occ-v1`), corruptions (`cor-v1`), geometry (`geo-v1`)."""
+"""The three suites: occlusion (`occ-v1`), corruption (`cor-v1`) and geometry (`geo-v1`).
+
+Shapes: H rows, W columns of the image's own size.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,32 +13,26 @@ from faceseg.data.classes import ClassSet
 from faceseg.robustness import corruption, geometry, occlusion
 from faceseg.robustness.occlusion import Occlusion
 
-TRUTH = "truth"  # the policy of suites in which an image keeps its labels, moved or not
-
-
-def _zero_severity(kind: str) -> float:
-    return 0.0
-
-
-# --- How an image looks under a condition, and by what labels its prediction is then scored.
-#
-# Shapes: H rows, W columns of the image's own size.
-
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
-CLEAN = "clean"  # the kind of the images as they are
+CLEAN = "clean"  # the kind of the unchanged images
+TRUTH = "truth"  # the policy of suites in which an image keeps its labels, moved or not
 AGREEMENT = "agreement"  # the policy that compares with the prediction of the clean image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """One image under one condition.
 
-    `image` (H, W, 3); `labels` (H, W) those of the image as it was; `truth` the labels to score
-    by, under each policy. `move` brings labels of the clean image to this one (255 where it
-    shows what that did not): with it, the clean image's prediction is moved too, and how far
-    the two predictions agree is counted. `occlusion` is what was drawn, where something was.
+    Attributes:
+        image: RGB (H, W, 3).
+        labels: The labels of the unchanged image, (H, W).
+        truth: The labels (H, W) to score by, for each policy.
+        move: Moves labels of the clean image to this one, with 255 for pixels that the clean
+            image does not have. It also moves the prediction of the clean image, to count its
+            agreement with the prediction of this one.
+        occlusion: The occluder, if one was drawn.
     """
 
     image: Image
@@ -45,15 +42,19 @@ class View:
     occlusion: Occlusion | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Suite:
     """A robustness protocol.
 
-    `policies`: the ways to score, the headline first. `kinds` are those that a class set
-    allows, `severities` those of a kind, mildest first, `neutral` the severity at which a kind
-    changes nothing. `views(image, labels, image_id, kind, classes)` gives an image at every
-    severity of a kind, or as it is for the kind `clean`.
-    `by_share`: severities are shares of the face, so that a mean over them is an area.
+    Attributes:
+        version: Its name and version.
+        policies: The label policies to score by, the headline first.
+        kinds: Returns the kinds that are possible with a class set.
+        severities: Returns the severities of a kind, mildest first.
+        neutral: Returns the severity at which a kind changes nothing.
+        views: `views(image, labels, image_id, kind, classes)` returns an image at every
+            severity of a kind, or unchanged for the kind `clean`.
+        by_share: Whether severities are shares of the face, so that a mean over them is an area.
     """
 
     version: str
@@ -65,18 +66,25 @@ class Suite:
     by_share: bool = False
 
 
+def _zero_severity(kind: str) -> float:
+    return 0.0
+
+
 def _occluded_views(
     image: Image, labels: Labels, image_id: str, kind: str, classes: ClassSet
 ) -> list[View]:
     if kind == CLEAN:
-        return [View(image, labels, dict.fromkeys(occlusion.POLICIES, labels))]
+        truth: dict[str, Labels] = dict.fromkeys(occlusion.POLICIES, labels)
+        return [View(image=image, labels=labels, truth=truth)]
     steps = occlusion.severities(kind)
     drawn = occlusion.occlude_each(image, labels, image_id, kind, steps, classes)
     return [
         View(
-            each.image,
-            labels,
-            {policy: occlusion.relabel(labels, each, policy) for policy in occlusion.POLICIES},
+            image=each.image,
+            labels=labels,
+            truth={
+                policy: occlusion.relabel(labels, each, policy) for policy in occlusion.POLICIES
+            },
             occlusion=each,
         )
         for each in drawn
@@ -87,19 +95,26 @@ def _corrupted_views(
     image: Image, labels: Labels, image_id: str, kind: str, classes: ClassSet
 ) -> list[View]:
     if kind == CLEAN:
-        return [View(image, labels, {TRUTH: labels})]
+        return [View(image=image, labels=labels, truth={TRUTH: labels})]
     images = corruption.corrupt_each(image, image_id, kind, corruption.SEVERITIES)
-    return [View(each, labels, {TRUTH: labels}) for each in images]
+    return [View(image=each, labels=labels, truth={TRUTH: labels}) for each in images]
 
 
 def _moved_views(
     image: Image, labels: Labels, image_id: str, kind: str, classes: ClassSet
 ) -> list[View]:
     if kind == CLEAN:
-        return [View(image, labels, {TRUTH: labels}, lambda clean: clean)]
+        truth = {TRUTH: labels}
+        return [View(image=image, labels=labels, truth=truth, move=lambda clean: clean)]
     moves = geometry.moves_for(labels, image_id, kind, classes)
     return [
-        View(each.image(image), labels, {TRUTH: each.labels(labels)}, each.labels) for each in moves
+        View(
+            image=each.image(image),
+            labels=labels,
+            truth={TRUTH: each.labels(labels)},
+            move=each.labels,
+        )
+        for each in moves
     ]
 
 

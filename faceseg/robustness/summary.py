@@ -1,14 +1,14 @@
-"""What a table of scores under a suite comes to.
+"""Summaries of a table of scores under a suite.
 
-Severity is the share of the face covered under `occ-v1` (for a kind with natural steps, the
-mean coverage that its step reached), and the kind's own steps under the other suites.
+The severity is the covered share of the face under `occ-v1` (for a kind with natural steps, the
+mean coverage of the step), and the kind's own steps under the other suites.
 
-Retention, IoU(s) / IoU(0), says what a model keeps of what it had. A predictor that looks at
-nothing (the mean label map) keeps all of its little, and agrees with itself under every shift.
-So what is relative is defined only for a model that is better than blind: give `blind`, the
-clean IoU of the mean label map, and at or below it these figures are NaN. `iou`, the mean of
-the curve itself, and the corruption error cannot be won in that way.
-NaN (an undefined score) spreads to every figure that rests on it.
+Retention, IoU(s) / IoU(0), is the share of the score that a model keeps. A predictor that ignores
+its input (the mean label map) keeps all of its low score, and agrees with itself under every
+shift. Relative figures are therefore defined only for a model that is better than such a blind
+predictor: pass its clean IoU as `blind`, and they are NaN at or below it. `iou`, the mean of the
+curve itself, and the corruption error do not have this weakness.
+NaN (an undefined score) propagates to every figure that depends on it.
 """
 
 import math
@@ -21,17 +21,22 @@ from faceseg.data.classes import ClassSet
 from faceseg.metrics.confusion_matrix import Counts
 from faceseg.robustness.geometry import CONSISTENCY
 
-MAX_SHARE = 0.5  # the severity up to which areas are taken
+MAX_SHARE = 0.5  # the largest severity of an area under a curve
 
 Curve = Mapping[float, float]  # score by severity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RobustnessSummary:
-    """One model's figures. By kind: `retention` and `iou`, means over the severities.
+    """The summary of one model under one suite.
 
-    `mean_retention` and `mean_iou` are means over the kinds; `worst_kind` is the kind of
-    least retention (the first of equals), None where retention is undefined.
+    Attributes:
+        retention: Mean retention over the severities, by kind.
+        iou: Mean IoU over the severities, by kind.
+        mean_retention: Mean over the kinds.
+        mean_iou: Mean over the kinds.
+        worst_kind: The kind with the lowest retention (the first of equals); None if a
+            retention is undefined.
     """
 
     retention: dict[str, float]
@@ -44,12 +49,20 @@ class RobustnessSummary:
 def summarise(
     table: Mapping[str, Curve], clean: float, *, by_share: bool = True, blind: float = 0.0
 ) -> RobustnessSummary:
-    """Sum up {kind: {severity: IoU}} beside the IoU of the images as they are.
+    """Summarise the scores of one model.
 
-    by_share: severities are shares of the face (`Suite.by_share`), and the mean over them is
-    the area under the curve from 0 to 0.5 over its length; otherwise they count alike.
-    Where `clean` is not above `blind` nothing can be retained: retention is NaN, not 1.
-    Raises ValueError if a kind or a severity is missing or no share of the face.
+    Args:
+        table: {kind: {severity: IoU}}.
+        clean: The IoU of the unchanged images.
+        by_share: Whether severities are shares of the face (`Suite.by_share`). The mean over
+            them is then the area under the curve from 0 to 0.5 over its length; otherwise all
+            severities have the same weight.
+        blind: The clean IoU of the mean label map. If `clean` is not above it, retention is
+            NaN.
+
+    Raises:
+        ValueError: The table has no kind, a kind has no severity, or with `by_share` a severity
+            is no share of the face.
     """
     if not table:
         raise ValueError("no kind was scored")
@@ -67,17 +80,24 @@ def summarise(
 
 
 def retention(curve: Curve, clean: float, blind: float = 0.0) -> dict[float, float]:
-    """Divide each score by the clean one; NaN where that is NaN or not above `blind`."""
+    """Divide each score by the clean one; NaN if `clean` is NaN or not above `blind`."""
     if not clean > blind:
         return dict.fromkeys(curve, math.nan)
     return {severity: score / clean for severity, score in curve.items()}
 
 
 def curve_area(curve: Curve, start: float) -> float:
-    """Area under the curve from severity 0, where it is `start`, over its length.
+    """Return the area under a curve over its length: its mean height.
 
-    It is taken up to 0.5, or up to the last severity if that is less: a curve that loses
-    nothing has the area `start`.
+    The curve is linear between its points, starts at severity 0 with the height `start`, and
+    ends at 0.5, or at the last severity if that is smaller.
+
+    Args:
+        curve: Scores by severity, which are shares of the face in (0, 1].
+        start: The score at severity 0.
+
+    Raises:
+        ValueError: The curve is empty, or a severity is out of range.
     """
     severities = sorted(curve)
     if not severities or severities[0] <= 0 or severities[-1] > 1:
@@ -92,18 +112,27 @@ def curve_area(curve: Curve, start: float) -> float:
 
 
 def mean_errors(table: Mapping[str, Curve]) -> dict[str, float]:
-    """Return the mean over the severities of 1 - IoU, by kind: what pins a reference model."""
+    """Return the mean of 1 - IoU over the severities, by kind; input of `corruption_errors`."""
     return {kind: 1 - _curve_mean(curve, 0.0) for kind, curve in table.items()}
 
 
 def corruption_errors(
     errors: Mapping[str, float], reference: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return each kind's error as a share of a reference model's; both from `mean_errors`.
+    """Return each kind's error relative to a reference model's error.
 
-    1 is the reference's own. Their mean over the kinds is the mean corruption error (mCE) of
-    Hendrycks and Dietterich 2019, with 1 - IoU for the error. NaN where the reference makes no
-    error. Raises ValueError if a kind is not in the reference.
+    The mean over the kinds is the mean corruption error (mCE) of Hendrycks and Dietterich 2019,
+    with 1 - IoU as the error.
+
+    Args:
+        errors: The model's `mean_errors`.
+        reference: The reference model's `mean_errors`.
+
+    Returns:
+        The ratio by kind; NaN where the reference's error is 0.
+
+    Raises:
+        ValueError: The reference lacks a kind.
     """
     if missing := [kind for kind in errors if kind not in reference]:
         raise ValueError(
@@ -118,11 +147,19 @@ def corruption_errors(
 def consistency(
     agreement: Mapping[str, Curve], clean: float, blind: float = 0.0
 ) -> dict[str, float]:
-    """Return by kind how far predictions move with the picture: the mean IoU of two of them.
+    """Return the consistency of predictions under a flip and a shift, by kind.
 
-    agreement: {kind: {severity: IoU}} under the policy `agreement`, of which those kinds are
-    taken for which it is meant: a flip and a shift, that take nothing away. `clean` is the IoU
-    against the truth; NaN where it is not above `blind`, since a fixed answer agrees with itself.
+    It is the mean IoU between the prediction of the moved image and the moved prediction of the
+    clean image. Only flip and shift are used, because they lose no detail.
+
+    Args:
+        agreement: {kind: {severity: IoU}} under the policy `agreement`.
+        clean: The IoU of the clean images against the truth.
+        blind: The clean IoU of the mean label map.
+
+    Returns:
+        The mean IoU by kind; NaN if `clean` is not above `blind`, because a constant prediction
+        agrees with itself.
     """
     return {
         kind: _curve_mean(curve, 0.0) if clean > blind else math.nan
@@ -132,11 +169,18 @@ def consistency(
 
 
 def occluder_rates(counts: Counts, classes: ClassSet, label: int = 0) -> tuple[float, float]:
-    """Return (rejection, hallucination) from the confusion (C, C) of covered pixels alone.
+    """Return rejection and hallucination on the pixels that an occluder covers.
 
-    Rejection is the share predicted as what is seen there (`label`: background, or hair
-    under strands), hallucination the share predicted as a part of the face. Both are NaN
-    without pixels. The rows do not matter. Who always answers `label` rejects everything.
+    A predictor that always returns `label` has a rejection of 1.
+
+    Args:
+        counts: The confusion matrix (C, C) of the covered pixels; only its columns are used.
+        classes: The class set.
+        label: The id that the covered pixels show: background, or hair under strands.
+
+    Returns:
+        (rejection, hallucination): the shares predicted as `label` and as a part of the face.
+        Both are NaN without pixels.
     """
     predicted = counts.sum(axis=0)
     pixels = int(predicted.sum())
@@ -147,7 +191,7 @@ def occluder_rates(counts: Counts, classes: ClassSet, label: int = 0) -> tuple[f
 
 
 def _curve_mean(curve: Curve, start: float) -> float:
-    """Mean over the severities, all alike; `start`, the clean score, is none of them."""
+    """Return the mean over the severities; `start`, the clean score, is not used."""
     if not curve:
         raise ValueError("a kind was scored at no severity")
     return _mean(curve.values())

@@ -1,6 +1,6 @@
-"""Tables of conditions: a row a condition and policy, and the classes against the kinds.
+"""Tables of scores: one row for each condition and policy, and IoU by class and kind.
 
-NaN stands where a score is undefined: no pixel of any class, nothing covered.
+An undefined score is NaN: there are no pixels of any class, or no covered pixels.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,21 @@ SCORES = ("iou", "dice", "precision", "recall")
 
 
 def score_table(conditions: Sequence[Condition], classes: ClassSet) -> pd.DataFrame:
-    """Return one row a kind, severity and policy; conditions as `evaluate` gave them.
+    """Return the scores of a suite: one row for each kind, severity and policy.
 
-    `share` is the severity; of a kind with natural steps, the share of the face that it covers
-    on the mean. Retention is IoU / IoU(clean) under the policy, over the same images. Rejection
-    and hallucination are of the covered pixels. A predictor that looks at nothing may retain
-    or reject all: these three are read beside `iou`, never alone.
+    A predictor that ignores its input may have a perfect retention or rejection, so retention,
+    rejection and hallucination must be read beside `iou`, never alone.
+
+    Args:
+        conditions: The conditions of one suite as `evaluate_suite` returns them: `clean` first.
+        classes: The class set.
+
+    Returns:
+        A table with the columns `suite`, `kind`, `severity`, `policy`, the scores (fractions),
+        the number of `images`, and:
+        `share`, the severity, or the mean coverage of the face for a kind with natural steps;
+        `retention`, IoU / IoU(clean) under the policy over the same images;
+        `rejection` and `hallucination` of the covered pixels (see `occluder_rates`).
     """
     clean = {policy: _iou(conditions[0], policy, classes) for policy in conditions[0].counts}
     rows: list[dict[str, Any]] = []
@@ -51,7 +60,18 @@ def score_table(conditions: Sequence[Condition], classes: ClassSet) -> pd.DataFr
 
 
 def curves(rows: pd.DataFrame, policy: str) -> tuple[dict[str, Curve], float]:
-    """Return ({kind: {share: IoU}}, the clean IoU) under a policy, of the rows of `table`."""
+    """Return the IoU by share for each kind under one policy, and the clean IoU.
+
+    Args:
+        rows: The table that `score_table` returned, for one suite.
+        policy: One of its policies.
+
+    Returns:
+        ({kind: {share: IoU}}, IoU of the clean images).
+
+    Raises:
+        ValueError: The table has no clean row under this policy, or more than one.
+    """
     wanted = rows[rows.policy == policy]
     clean = wanted[wanted.kind == CLEAN].iou
     if len(clean) != 1:
@@ -72,7 +92,11 @@ def class_iou_table(
 ) -> pd.DataFrame:
     """Return the IoU of each class (rows) under each kind (columns), `clean` first.
 
-    at: the severity; of each kind the condition whose `share` is nearest to it is taken.
+    Args:
+        conditions: The conditions of one suite.
+        classes: The class set.
+        policy: The policy to score by.
+        at: For each kind, the condition whose `share` is nearest to this value is used.
     """
     columns: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     for kind in dict.fromkeys(condition.kind for condition in conditions):

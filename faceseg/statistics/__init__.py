@@ -1,15 +1,19 @@
-"""How sure a score or a difference is: photographs resampled, training noise, tests by rank.
+"""The uncertainty of scores and differences: bootstrap over photographs, training noise, rank test.
 
-Every score is a plain function of tallies summed over images, so that one resampling serves
-them all: mean IoU and Dice of any classes, boundary IoU, retention under occlusion.
+The scores themselves are in `metrics`; the tables and hypotheses of a study are in `pipelines`.
 
-    resampling = Resampling(split.photos)
-    unet = measure(overlaps(unet_counts), mean_iou, resampling)      # counts (S, N, C, C)
-    pspnet = measure(overlaps(pspnet_counts), mean_iou, resampling)
-    found = difference(unet, pspnet)
-    verdict(found, margin=0.01)    # 'supported', 'contradicted' or 'undecided'
+Every score is a function of counts summed over images, so one resampling serves all of them: mean
+IoU and Dice of any classes, boundary IoU, retention under occlusion.
+
+Example:
+    >>> resampling = Resampling(split.photos)
+    >>> unet = resample_score(overlap_counts(unet_counts), mean_iou, resampling)  # (S, N, C, C)
+    >>> pspnet = resample_score(overlap_counts(pspnet_counts), mean_iou, resampling)
+    >>> verdict(estimate_difference(unet, pspnet), margin=0.01)
+    'undecided'
 """
 
+from faceseg.statistics.condition_scores import condition_overlap_counts, kind_scores
 from faceseg.statistics.estimates import (
     Estimate,
     Verdict,
@@ -36,9 +40,11 @@ __all__ = [
     "SignedRankResult",
     "Verdict",
     "area_under_curve",
+    "condition_overlap_counts",
     "estimate",
     "estimate_difference",
     "holm_correction",
+    "kind_scores",
     "mean_dice",
     "mean_iou",
     "overlap_counts",

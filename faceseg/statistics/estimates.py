@@ -1,22 +1,22 @@
 """Intervals of a network's score and of the difference of two, training noise included.
 
-Two things are drawn by chance: the photographs of the test set and the seeds of the trainings.
-Photographs are resampled (`Resampling`), alike for two networks. Resampling two or three seeds
-as well would be the plain hierarchical bootstrap, but it covers far too seldom: three seeds
-show two thirds of their variance, and their estimate of it is itself a guess. `python -m
-tests.benchmarks.coverage` measures that beside what is done here:
+Two things are random: the photographs of the test set and the seeds of the trainings. Photographs
+are resampled (`Resampling`), with the same draws for two networks. Resampling the two or three
+seeds as well would be the plain hierarchical bootstrap, but its intervals cover the true value far
+too seldom: three seeds show two thirds of their variance, and the estimate of it is imprecise.
+`python -m tests.benchmarks.coverage` measures the coverage of both that and the method here:
 
-- The training variance of a mean over S seeds is the sample variance of their scores over S,
-  less what the photographs' draws hold already (the seeds' differences on single images); that
-  of a difference is the sum of two; not below 0. It is the estimator of a two-way random model
-  (Searle, Casella and McCulloch 1992).
+- The training variance of a mean over S seeds is the sample variance of their scores over S, less
+  the part that the photographs' draws contain already (the seeds' differences on single images).
+  That of a difference is the sum of two. It is never below 0. It is the estimator of a two-way
+  random model (Searle, Casella and McCulloch 1992).
 - It widens each side of the photographs' percentile interval in quadrature (Zou and Donner 2008).
-- Student's t takes the normal quantile's place: P - 1 degrees of freedom for the photographs,
-  Welch's (1947) for the seeds of one network or two, and of the two quantiles the mean, weighted
-  by their variances (Cochran and Cox 1957). The photographs' variance is taken P / (P - 1)
-  times (Hesterberg 2015, on the narrowness of the bootstrap).
+- Student's t replaces the normal quantile: with P - 1 degrees of freedom for the photographs and
+  Welch's (1947) for the seeds of one network or two. The mean of the two quantiles, weighted by
+  their variances, is used (Cochran and Cox 1957). The photographs' variance is multiplied by
+  P / (P - 1) (Hesterberg 2015, on the narrowness of the bootstrap).
 
-With one seed training noise cannot be seen, and is not counted: see `Estimate.seeds`.
+With one seed the training noise is unknown and is not included: see `Estimate.seeds`.
 Shapes: S seeds, P photographs, R resamples. An undefined score has the interval (NaN, NaN).
 """
 
@@ -35,12 +35,18 @@ Interval = tuple[float, float]
 Verdict = Literal["supported", "contradicted", "undecided"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A score, or a difference of two, and how sure it is.
+    """A score, or a difference of two, with its intervals.
 
-    `low`, `high`: for photographs and trainings drawn anew. `fixed_low`, `fixed_high`: for
-    photographs alone, of these very finals. `seeds`: the finals of each network.
+    Attributes:
+        value: The mean over seeds, or the difference of two means.
+        low: Lower end of the interval for new photographs and new trainings.
+        high: Its upper end.
+        fixed_low: Lower end of the interval for new photographs and the same finals.
+        fixed_high: Its upper end.
+        photos: The number of photographs.
+        seeds: The number of finals of each network.
     """
 
     value: float
@@ -53,13 +59,13 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
 class _Noise:
-    """Training noise of mean scores over seeds: its variance and degrees of freedom."""
+    """The training noise of mean scores over seeds: its variance and degrees of freedom."""
 
     variance: float
     degrees: float
@@ -69,17 +75,28 @@ _NO_NOISE = _Noise(0.0, math.inf)
 
 
 def estimate(measured: ResampledScore, level: float = 0.95) -> Estimate:
-    """Return the mean score over a network's seeds with its intervals."""
+    """Return the mean score over a network's seeds with its intervals at the confidence `level`.
+
+    Example:
+        >>> found = estimate(resample_score(overlap_counts(counts), mean_iou, resampling))
+        >>> found.value, found.low, found.high
+    """
     return _estimate([(1, measured)], level)
 
 
 def estimate_difference(
     first: ResampledScore, second: ResampledScore, level: float = 0.95
 ) -> Estimate:
-    """Return how much higher the first network's mean score is than the second's.
+    """Return the first network's mean score minus the second's, with its intervals.
 
-    Photographs are paired, seeds are not. Raises ValueError if the two were measured on
-    different images or resampled otherwise.
+    Photographs are paired, seeds are not.
+
+    Raises:
+        ValueError: The two scores have different images or different resamples.
+
+    Example:
+        >>> verdict(estimate_difference(unet, pspnet), margin=0.01)
+        'undecided'
     """
     if first.resampling != second.resampling:
         raise ValueError(
@@ -90,15 +107,19 @@ def estimate_difference(
 
 
 def verdict(found: Estimate, margin: float = 0.0) -> Verdict:
-    """Judge the claim that the value is above the margin: only what the interval says counts."""
+    """Judge the claim that the value is above the margin, by the interval alone.
+
+    The claim is supported if the whole interval is above the margin, contradicted if the whole
+    interval is below it, and undecided otherwise (also if the interval is NaN).
+    """
     if found.low > margin:
         return "supported"
     return "contradicted" if found.high < margin else "undecided"
 
 
-def percentile_interval(draws: Fractions, level: float = 0.95) -> Interval:
-    """Return the percentile interval of draws; NaN ones (no class at all) are left out."""
-    defined = draws[np.isfinite(draws)]
+def percentile_interval(resampled: Fractions, level: float = 0.95) -> Interval:
+    """Return the percentile interval of resampled scores; NaN scores (no class) are left out."""
+    defined = resampled[np.isfinite(resampled)]
     if not len(defined):
         return math.nan, math.nan
     outside = 50 * (1 - level)
@@ -107,7 +128,7 @@ def percentile_interval(draws: Fractions, level: float = 0.95) -> Interval:
 
 
 def _estimate(parts: Sequence[tuple[int, ResampledScore]], level: float) -> Estimate:
-    """Estimate a sum of signed means over seeds."""
+    """Return the estimate of a sum of signed means over seeds."""
     value = float(sum(sign * part.values.mean() for sign, part in parts))
     defined = np.all([np.isfinite(part.resampled).all(axis=0) for _, part in parts], axis=0)
     drawn = [part.resampled[:, defined] for _, part in parts]
@@ -116,17 +137,21 @@ def _estimate(parts: Sequence[tuple[int, ResampledScore]], level: float) -> Esti
     )
     noise = _training_noise([part.values for _, part in parts], drawn)
     photos = parts[0][1].resampling.count
+    low, high = _interval(value, total, photos, noise, level)
+    fixed_low, fixed_high = _interval(value, total, photos, _NO_NOISE, level)
     return Estimate(
-        value,
-        *_interval(value, total, photos, noise, level),
-        *_interval(value, total, photos, _NO_NOISE, level),
-        photos,
-        tuple(len(part.values) for _, part in parts),
+        value=value,
+        low=low,
+        high=high,
+        fixed_low=fixed_low,
+        fixed_high=fixed_high,
+        photos=photos,
+        seeds=tuple(len(part.values) for _, part in parts),
     )
 
 
 def _training_noise(values: Sequence[Fractions], draws: Sequence[Fractions]) -> _Noise:
-    """Estimate the noise of networks' means from their scores (S,) and draws (S, R)."""
+    """Return the noise of networks' means, from their scores (S,) and resampled scores (S, R)."""
     between, on_images, spread = 0.0, 0.0, 0.0
     for scores, drawn in zip(values, draws, strict=True):
         seeds = len(scores)
@@ -143,7 +168,7 @@ def _training_noise(values: Sequence[Fractions], draws: Sequence[Fractions]) -> 
 
 
 def _interval(value: float, draws: Fractions, photos: int, noise: _Noise, level: float) -> Interval:
-    """Return the interval of a value from its draws over photographs and its training noise."""
+    """Return the interval of a value from its scores on resampled photographs and its noise."""
     if not math.isfinite(value) or photos < 2 or not len(draws):
         return math.nan, math.nan
     low, high = percentile_interval(draws, level)

@@ -1,10 +1,10 @@
-"""Scores as functions of summed tallies, for a resampling that knows none of them.
+"""Scores as functions of summed counts, which the bootstrap can evaluate on every resample.
 
-The tally of an image is (C, 2): each class's intersection and its union. That is all that IoU
-and Dice need, and the shape in which `faceseg.metrics.boundary` counts outlines: `mean_iou` of those is
-the boundary IoU. Leading axes (resamples, seeds, conditions) pass through every function here.
+The counts of an image are (C, 2): the intersection and the union of each class. IoU and Dice can be
+computed from them. `faceseg.metrics.boundary` counts boundaries in the same shape: `mean_iou` of
+those is the boundary IoU. All functions here keep leading axes (resamples, seeds, conditions).
 
-Of other classes than the foreground: `partial(mean_iou, classes=LAPA.eyes)`.
+To average other classes than the foreground: `partial(mean_iou, classes=LAPA.eyes)`.
 Shapes: C classes, K severities.
 """
 
@@ -17,57 +17,70 @@ from faceseg.robustness.summary import curve_area
 from faceseg.statistics.resampling import Score
 
 
-def overlap_counts(counts: Counts) -> Counts:
-    """Tally confusion matrices: (..., C, C) -> (..., C, 2), intersection and union a class."""
-    hit = np.diagonal(counts, axis1=-2, axis2=-1)
-    return np.stack([hit, counts.sum(axis=-2) + counts.sum(axis=-1) - hit], axis=-1)
+def overlap_counts(matrices: Counts) -> Counts:
+    """Return each class's intersection and union, from matrices (..., C, C) to (..., C, 2).
 
-
-def mean_iou(tallies: Fractions, classes: Sequence[int] | None = None) -> Fractions:
-    """Mean IoU of some classes, by default the foreground: (..., C, 2) -> (...).
-
-    A class without a union is left out of the mean; NaN where that leaves none.
+    Example:
+        >>> overlap_counts(np.array([[1, 1], [0, 1]]))
+        array([[1, 2],
+               [1, 2]])
     """
-    hit, union = _of(tallies, classes)
+    hit = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return np.stack([hit, matrices.sum(axis=-2) + matrices.sum(axis=-1) - hit], axis=-1)
+
+
+def mean_iou(counts: Fractions, classes: Sequence[int] | None = None) -> Fractions:
+    """Return the mean IoU of `classes`, by default the foreground: (..., C, 2) -> (...).
+
+    A class without a union is left out of the mean. The mean of no classes is NaN.
+    """
+    hit, union = _of_classes(counts, classes)
     return mean_of_defined(ratio(hit, union))
 
 
-def mean_dice(tallies: Fractions, classes: Sequence[int] | None = None) -> Fractions:
-    """Mean Dice of some classes, as `mean_iou`: 2 hits in union + hits."""
-    hit, union = _of(tallies, classes)
+def mean_dice(counts: Fractions, classes: Sequence[int] | None = None) -> Fractions:
+    """Return the mean Dice of `classes` as `mean_iou`; Dice is 2 hits / (union + hits)."""
+    hit, union = _of_classes(counts, classes)
     return mean_of_defined(ratio(2 * hit, union + hit))
 
 
-def area_under_curve(tallies: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
-    """Area under a score's curve over severity: (..., 1 + K, C, 2) -> (...).
+def area_under_curve(counts: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
+    """Return the area under a score's curve over severity: (..., 1 + K, C, 2) -> (...).
 
-    The first of the 1 + K conditions is the clean one, the others cover `shares` of the face;
-    `curve_area` tells how the area is taken. Shares that a split happened to reach on the mean
-    are held fixed while its images are resampled.
-    Raises ValueError if the shares are not distinct or not as many as the conditions.
+    Args:
+        counts: Counts of the clean condition, then of those that cover `shares` of the face.
+        score: The score of one condition.
+        shares: The covered share of the face of each of the K conditions. Shares that are means
+            over a split stay fixed while its images are resampled.
+
+    Returns:
+        The area, as `faceseg.robustness.summary.curve_area` defines it.
+
+    Raises:
+        ValueError: The shares are not distinct, or there are not K of them.
     """
-    return _curve(tallies, score, shares) @ _area_weights(shares)
+    return _curve(counts, score, shares) @ _area_weights(shares)
 
 
-def retention(tallies: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
-    """Share of the clean score that is kept: `area` over it; NaN where that is 0."""
-    curve = _curve(tallies, score, shares)
+def retention(counts: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
+    """Return `area_under_curve` divided by the clean score; NaN where that is 0."""
+    curve = _curve(counts, score, shares)
     return ratio(curve @ _area_weights(shares), curve[..., 0])
 
 
-def _of(tallies: Fractions, classes: Sequence[int] | None) -> tuple[Fractions, Fractions]:
+def _of_classes(counts: Fractions, classes: Sequence[int] | None) -> tuple[Fractions, Fractions]:
     """Return intersections and unions of the chosen classes."""
-    chosen = list(range(1, tallies.shape[-2]) if classes is None else classes)
-    return tallies[..., chosen, 0], tallies[..., chosen, 1]
+    chosen = list(range(1, counts.shape[-2]) if classes is None else classes)
+    return counts[..., chosen, 0], counts[..., chosen, 1]
 
 
-def _curve(tallies: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
+def _curve(counts: Fractions, score: Score, shares: Sequence[float]) -> Fractions:
     """Return the score of each condition, (..., 1 + K)."""
-    curve = score(tallies)
+    curve = score(counts)
     if curve.shape[-1:] != (1 + len(shares),):
         raise ValueError(
-            f"{len(shares)} shares for tallies of shape {tallies.shape}: expected one condition"
-            " more than shares, the clean one first, before the axes of a tally"
+            f"{len(shares)} shares for counts of shape {counts.shape}: expected one condition"
+            " more than shares, the clean one first, before the axes of an image's counts"
         )
     return curve
 

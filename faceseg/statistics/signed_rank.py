@@ -1,13 +1,13 @@
 """Wilcoxon's signed-rank test of two models on the same images, and Holm's correction.
 
-The test asks whether one model does better on the typical photograph, not by how much: it
-stands beside the interval of the difference, and knows nothing of training noise.
+The test shows whether one model is better on the typical photograph, not by how much. It
+complements the interval of the difference and does not include training noise.
 
-The unit is the photograph, the mean difference over its images: images of one photograph are
-not independent. Pairs with a NaN (no foreground, so no score) are left out. Differences are
-rounded to 12 decimals, so that those equal but for the last bit tie; ties share their mean rank.
-Zeros are ranked and then dropped (Pratt 1959): photographs on which both do alike weigh against
-a difference.
+The unit is the photograph, with the mean difference over its images, because images of one
+photograph are not independent. Pairs with a NaN (no foreground, so no score) are left out.
+Differences are rounded to 12 decimals, so that those equal but for the last bit tie; ties share
+their mean rank. Zeros are ranked and then dropped (Pratt 1959): photographs on which both models
+score the same weigh against a difference.
 Shapes: N images. Source: Wilcoxon 1945; Kerby 2014 (effect size); Holm 1979.
 """
 
@@ -24,11 +24,14 @@ DECIMALS = 12
 
 @dataclass(frozen=True)
 class SignedRankResult:
-    """What the test found.
+    """The result of the test.
 
-    `p_value` is two-sided. `effect` is the matched-pairs rank-biserial correlation, the share of
-    the rank sum on which the first model is better less that on which the second is: 1 if the
-    first is better everywhere, -1 if nowhere. `photos` were compared.
+    Attributes:
+        p_value: The two-sided p-value.
+        effect: The matched-pairs rank-biserial correlation: the share of the rank sum on which the
+            first model is better, less that on which the second is. It is 1 if the first model is
+            better everywhere, -1 if it is worse everywhere.
+        photos: The number of compared photographs.
     """
 
     p_value: float
@@ -39,10 +42,23 @@ class SignedRankResult:
 def signed_rank_test(
     first: Fractions, second: Fractions, photos: Sequence[str]
 ) -> SignedRankResult:
-    """Compare scores of the same images, (N,) and (N,); `photos` names each one's photograph.
+    """Test whether two models score differently on the same images.
 
-    Of a network with several seeds give each image's mean over them. Without a pair both figures
-    are NaN; if all differences are 0 the p-value is 1 and the effect 0.
+    Args:
+        first: The first model's score of each image, (N,); of a network with several seeds the
+            mean over them.
+        second: The second model's scores, (N,).
+        photos: The name of each image's photograph, N names.
+
+    Returns:
+        The result. Without a pair p-value and effect are NaN; if all differences are 0 the p-value
+        is 1 and the effect 0.
+
+    Raises:
+        ValueError: The lengths differ.
+
+    Example:
+        >>> signed_rank_test(per_image_iou(one, LAPA), per_image_iou(other, LAPA), split.photos)
     """
     if not first.shape == second.shape == (len(photos),):
         raise ValueError(
@@ -63,20 +79,20 @@ def signed_rank_test(
 
 
 def holm_correction(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values of a family of tests, adjusted by Holm; NaN ones stay, uncounted."""
+    """Return the p-values of a family of tests with Holm's correction; NaN stays and is ignored."""
     from statsmodels.stats.multitest import multipletests
 
     given = np.array(p_values, dtype=np.float64)
     adjusted = given.copy()
-    made = np.isfinite(given)
-    if made.any():
-        adjusted[made] = multipletests(given[made], method="holm")[1]
+    defined = np.isfinite(given)
+    if defined.any():
+        adjusted[defined] = multipletests(given[defined], method="holm")[1]
     return [float(each) for each in adjusted]
 
 
 def _by_photo(differences: Fractions, photos: Sequence[str]) -> Fractions:
-    """Return the mean difference of each photograph that has one."""
+    """Return the mean difference of each photograph that has at least one."""
     defined = np.isfinite(differences)
-    places = np.unique(np.array(photos)[defined], return_inverse=True)[1]
-    means = ratio(np.bincount(places, differences[defined]), np.bincount(places))
+    numbers = np.unique(np.array(photos)[defined], return_inverse=True)[1]
+    means = ratio(np.bincount(numbers, differences[defined]), np.bincount(numbers))
     return np.round(means, DECIMALS)

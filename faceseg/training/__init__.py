@@ -1,1 +1,4 @@
-"""The training of one network."""
+"""The training of one network: settings, steps, loss, optimizer, schedule, checkpoints, timing.
+
+Choosing settings is in `pipelines`; the test on original images is in `evaluation`.
+"""

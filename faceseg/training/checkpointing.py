@@ -1,9 +1,10 @@
-"""The state of a training on disk: whole or not at all, and no code in it.
+"""Checkpoints of one training, written after every epoch and restored after an interruption.
 
-`latest.npz` holds all variables of the model and of the optimiser and the history after the
-last whole epoch; `best.npz` the model's variables at the best epoch. Arrays are named by
-their place, `m0`, `m1` … for the model and `o0` … for the optimiser; the rest is one JSON
-text. Nothing is pickled, so a file from a stranger can at worst be refused.
+`latest.npz` contains all variables of the model and of the optimizer and the history after the
+last complete epoch; `best.npz` contains the model's variables at the best epoch. Arrays are named
+by their position, `m0`, `m1` … for the model and `o0` … for the optimizer; everything else is one
+JSON text. Files are replaced in one step, so a checkpoint is complete or absent. Nothing is
+pickled: a file from an untrusted source cannot run code.
 """
 
 import json
@@ -25,22 +26,27 @@ LATEST = "latest.npz"
 BEST = "best.npz"
 
 _STATE = "state"
-# What a file of which any one bit was turned can make numpy and zipfile raise.
+# The exceptions of numpy and zipfile for a file with any one bit flipped.
 _UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], **groups: list[Any]) -> None:
-    """Write `state` (JSON) and lists of variables, replacing `path` in one step.
+    """Write a state and lists of variables, replacing `path` in one step.
 
-    The new file is complete and on disk before it takes the old one's name: a crash or a full
-    disk leaves the old one.
+    The new file is complete and on disk before it replaces the old one, so the old one survives a
+    crash or a full disk.
+
+    Args:
+        path: The file.
+        state: JSON values.
+        **groups: Lists of variables; the arrays of group `m` are named `m0`, `m1` ….
     """
     arrays: Arrays = {
-        f"{group}{place}": np.asarray(variable)
+        f"{group}{index}": np.asarray(variable)
         for group, variables in groups.items()
-        for place, variable in enumerate(variables)
+        for index, variable in enumerate(variables)
     }
     arrays[_STATE] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,15 +62,24 @@ def write_checkpoint(path: Path, state: dict[str, Any], **groups: list[Any]) -> 
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Return the JSON part alone. Raises UserError for a file that `write` did not write."""
+    """Return the state of a checkpoint without its variables.
+
+    Raises:
+        UserError: The file does not exist or is not a checkpoint of `write_checkpoint`.
+    """
     return _state(path, _read(path, only=_STATE))
 
 
 def restore_checkpoint(path: Path, **groups: list[Any]) -> dict[str, Any]:
-    """Assign stored arrays to variables of the same group and place; return the state.
+    """Assign the stored arrays to variables of the same group and position; return the state.
 
-    Raises UserError for a damaged file and for one of another network; no variable has
-    changed then.
+    Args:
+        path: The file.
+        **groups: Lists of variables, as in `write_checkpoint`.
+
+    Raises:
+        UserError: The file does not exist, is damaged or belongs to another network. No variable
+            is changed then.
     """
     arrays = _read(path)
     state = _state(path, arrays)
@@ -72,20 +87,20 @@ def restore_checkpoint(path: Path, **groups: list[Any]) -> dict[str, Any]:
         stored = sum(name.removeprefix(group).isdecimal() for name in arrays)
         if stored != len(variables):
             raise _different_network(
-                path, f"it holds {stored} arrays {group!r}, not {len(variables)}"
+                path, f"it contains {stored} arrays {group!r}, not {len(variables)}"
             )
-        for place, variable in enumerate(variables):
-            given, expected = arrays[f"{group}{place}"].shape, tuple(variable.shape)
+        for index, variable in enumerate(variables):
+            given, expected = arrays[f"{group}{index}"].shape, tuple(variable.shape)
             if given != expected:
-                raise _different_network(path, f"{group}{place} has shape {given}, not {expected}")
+                raise _different_network(path, f"{group}{index} has shape {given}, not {expected}")
     for group, variables in groups.items():
-        for place, variable in enumerate(variables):
-            variable.assign(arrays[f"{group}{place}"])
+        for index, variable in enumerate(variables):
+            variable.assign(arrays[f"{group}{index}"])
     return state
 
 
 def _read(path: Path, only: str | None = None) -> Arrays:
-    """Read all arrays, or one, to their end: a file is judged before it is used."""
+    """Read all arrays, or one, completely, so that a damaged file is found before it is used."""
     try:
         with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as stored:
             names = stored.files if only is None else [only]
@@ -108,8 +123,8 @@ def _state(path: Path, arrays: Arrays) -> dict[str, Any]:
 
 def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} is no whole checkpoint of faceseg ({error}); remove it, and the training "
-        "starts anew"
+        f"{path} is not a complete checkpoint of faceseg ({error}); remove it to restart the "
+        "training"
     )
 
 
@@ -120,29 +135,42 @@ def _different_network(path: Path, difference: str) -> UserError:
     )
 
 
-# --- The checkpoints of one training: kept after every epoch, taken up again after a break.
-
-
 class Checkpointer:
-    """The files of one training, which `identity` (JSON) tells from any other.
+    """The checkpoints of one training.
 
-    What `clock` has counted is kept with them, so that an attempt knows what those before it
-    had spent on the epochs it need not train again.
+    The times of the stopwatch are stored with them, so that a resumed training includes the time
+    that earlier attempts spent on the completed epochs.
+
+    Args:
+        compiled: The network in training.
+        folder: The folder of the checkpoints.
+        identity: JSON values that identify the training: seed and settings.
+        stopwatch: The times of the training by phase.
     """
 
     def __init__(
-        self, compiled: CompiledNetwork, folder: Path, identity: dict[str, Any], clock: Stopwatch
+        self,
+        compiled: CompiledNetwork,
+        folder: Path,
+        identity: dict[str, Any],
+        stopwatch: Stopwatch,
     ) -> None:
         self.compiled = compiled
         self.latest, self.best = folder / LATEST, folder / BEST
         self.identity = identity
-        self.clock = clock
+        self.stopwatch = stopwatch
 
     def resume(self) -> list[Epoch]:
-        """Take up the state after the last whole epoch; an empty history if there is none."""
+        """Restore the state after the last complete epoch and return the history.
+
+        The history is empty if there is no checkpoint.
+
+        Raises:
+            UserError: The checkpoint is damaged or belongs to another training.
+        """
         if not self.latest.exists():
             return []
-        with self.clock.phase(CHECKPOINTS):
+        with self.stopwatch.phase(CHECKPOINTS):
             stored = read_state(self.latest)
             for name, value in stored["identity"].items():
                 if self.identity.get(name) != value:
@@ -152,26 +180,26 @@ class Checkpointer:
                     )
             model, optimizer = self.compiled.model.variables, self.compiled.optimizer_variables
             restore_checkpoint(self.latest, m=model, o=optimizer)
-            self.clock.add(stored.get("seconds", {}))  # 0.1.0 kept none
+            self.stopwatch.add(stored.get("seconds", {}))  # absent in checkpoints of 0.1.0
             history = [Epoch(**epoch) for epoch in stored["history"]]
-            self._save_best(history, model)  # the process may have died between the two files
+            self._save_best(history, model)  # the process may have ended between the two files
         return history
 
     def save(self, history: list[Epoch]) -> None:
-        """Keep the state after the last epoch, and its network if it is the best so far."""
-        with self.clock.phase(CHECKPOINTS):
+        """Write the state after the last epoch, and its network if it is the best so far."""
+        with self.stopwatch.phase(CHECKPOINTS):
             state = {
                 "identity": self.identity,
                 "history": [asdict(epoch) for epoch in history],
-                "seconds": self.clock.seconds(),
+                "seconds": self.stopwatch.seconds(),
             }
             model = [np.asarray(each) for each in self.compiled.model.variables]
             write_checkpoint(self.latest, state, m=model, o=self.compiled.optimizer_variables)
             self._save_best(history, model)
 
     def restore_best(self) -> None:
-        """Bring the best epoch's network back."""
-        with self.clock.phase(CHECKPOINTS):
+        """Restore the network of the best epoch."""
+        with self.stopwatch.phase(CHECKPOINTS):
             restore_checkpoint(self.best, m=self.compiled.model.variables)
 
     def _save_best(self, history: list[Epoch], model: list[Any]) -> None:

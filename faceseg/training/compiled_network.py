@@ -1,10 +1,10 @@
 """A network compiled for training, which many trainings can use one after the other.
 
-Tracing and compiling a step costs more than a short trial (20 to 90 s on a CPU), and a fresh
-model leaks some memory in every framework. So a worker keeps one of these for each
-architecture, and `reset` makes it new: the weights are those a fresh build would draw from the
-seed, the optimiser's moments are zero, the rates and the weights of the loss are the trial's.
-Scores are the same as from a fresh process.
+Tracing and compiling a step costs more than a short trial (20 to 90 s on a CPU), and every new
+model leaks some memory in every framework. So a worker keeps one compiled network for each
+architecture. `reset` prepares it for a new training: the weights are those that a new build would
+draw from the seed, the optimizer's moments are zero, and the learning rates and the weights of the
+loss are the trial's. Scores are the same as those of a new process.
 """
 
 import random
@@ -14,9 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from faceseg import networks
 from faceseg.backends.device import build_scope, jit, set_precision
-from faceseg.networks import is_encoder_variable, training_model
+from faceseg.networks import build, is_encoder_variable, training_model
 from faceseg.training.confusion_metric import ConfusionMatrix
 from faceseg.training.initial_weights import InitialWeights
 from faceseg.training.losses import CrossEntropyDice
@@ -24,7 +23,7 @@ from faceseg.training.optimizer import ScheduledAdam
 from faceseg.training.settings import TrainingSettings
 from faceseg.training.steps import CompiledSteps
 
-# What a trial may change without a new trace; every other setting is part of the traced step.
+# A trial may change these without a new trace; every other setting is part of the traced step.
 SETTINGS_WITHOUT_RETRACE = {
     "epochs",
     "batch_size",
@@ -44,9 +43,16 @@ SETTINGS_WITHOUT_RETRACE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """What is built: an architecture's name, its options, its input grid and class count."""
+    """The specification of a network to build.
+
+    Attributes:
+        architecture: One of `faceseg.networks.ARCHITECTURES`.
+        image_size: Height and width of the input in pixels.
+        num_classes: The number of classes, background included.
+        options: The keywords of the architecture's builder.
+    """
 
     architecture: str
     image_size: tuple[int, int]
@@ -54,22 +60,22 @@ class NetworkSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
     def build(self, seed: int) -> keras.Model:
-        """Build the network with the weights that `seed` draws.
+        """Build the network with the initial weights of `seed`.
 
-        Every initialiser of Keras draws its own seed from Python's generator. Keras's
-        `set_random_seed` would seed TensorFlow too, and that throws away its compiled steps:
+        Every initializer of Keras draws its own seed from Python's generator. Keras's
+        `set_random_seed` would seed TensorFlow too, which discards its compiled steps: that costs
         10 to 20 s for every trial (measured).
         """
         random.seed(seed)
         shape = (*self.image_size, 3)
-        return networks.build(self.architecture, shape, self.num_classes, **self.options)
+        return build(self.architecture, shape, self.num_classes, **self.options)
 
 
 class _TrainingModel(keras.Model):
-    """The loss on the logits, and on the auxiliary head where there is one, while training."""
+    """A network with the loss on its logits and, in training, on its auxiliary heads."""
 
     def add_loss_and_metric(self, num_classes: int) -> None:
-        """Make what is measured: the loss, its weights in variables, and the confusion."""
+        """Create the loss, the variables of its weights, and the confusion matrix."""
         self.cross_entropy_weight = self._scalar("cross_entropy_weight")
         self.dice_weight = self._scalar("dice_weight")
         self.auxiliary_weight = self._scalar("auxiliary_weight")
@@ -98,55 +104,67 @@ class _TrainingModel(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Count the main head's confusion; Keras tracks the loss itself.
+        """Update the main head's confusion matrix; Keras tracks the loss itself.
 
-        A step returns the loss alone: what the counts come to is asked for once an epoch.
+        A step returns the loss alone, because the scores are computed once an epoch.
         """
         self.confusion.update_state(y, _as_list(y_pred)[0])
         return {"loss": self._loss_tracker.result()}
 
     @property
     def metrics(self) -> list[Any]:
-        """The two that are reset at the start of every epoch and evaluation."""
+        """The two metrics that are reset at the start of every epoch and evaluation."""
         return [self._loss_tracker, self.confusion]
 
 
 class CompiledNetwork:
-    """One traced training step for a recipe and the fixed part of the settings."""
+    """A network with a traced training step, for one specification and the traced settings.
 
-    def __init__(self, recipe: NetworkSpec, settings: TrainingSettings) -> None:
+    Args:
+        spec: The network.
+        settings: All settings but those in `SETTINGS_WITHOUT_RETRACE` are fixed by them.
+    """
+
+    def __init__(self, spec: NetworkSpec, settings: TrainingSettings) -> None:
         set_precision(settings.precision)
-        self.recipe = recipe
+        self.spec = spec
         with build_scope():
-            self._make(settings)
-        self.steps = CompiledSteps(self.model, recipe.image_size)
-        # Float16 wraps the optimiser in one that scales the loss: its variables count too.
+            self._build(settings)
+        self.steps = CompiledSteps(self.model, spec.image_size)
+        # In float16 another optimizer, which scales the loss, wraps this one; these include its
+        # variables.
         self._new_optimizer = [np.array(each) for each in self.optimizer_variables]
 
-    def _make(self, settings: TrainingSettings) -> None:
-        self.network = self.recipe.build(seed=0)
+    def _build(self, settings: TrainingSettings) -> None:
+        self.network = self.spec.build(seed=0)
         self._graph = training_model(self.network)
         self._initial_weights = InitialWeights(self._graph, seed=0)
-        self._initial_weights_match: bool | None = None  # with a fresh build; not tried yet
+        self._initial_weights_match: bool | None = None  # whether those of a new build; unknown
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
-        self.model.add_loss_and_metric(self.recipe.num_classes)
+        self.model.add_loss_and_metric(self.spec.num_classes)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile(optimizer=self.optimizer, jit_compile=jit())
         self.model.optimizer.build(self.model.trainable_variables)
 
     @property
     def optimizer_variables(self) -> list[Any]:
-        """Everything an optimiser remembers; with the model's variables, a whole checkpoint."""
+        """The optimizer's state; with the model's variables it is a complete checkpoint."""
         return list(self.model.optimizer.variables)
 
     @staticmethod
-    def cache_key(recipe: NetworkSpec, settings: TrainingSettings) -> str:
-        """Name what is fixed in the trace: equal keys may share one compiled network."""
+    def cache_key(spec: NetworkSpec, settings: TrainingSettings) -> str:
+        """Return a key of everything that is traced: equal keys can share a compiled network."""
         fixed = settings.model_dump_json(exclude=SETTINGS_WITHOUT_RETRACE)
-        return f"{recipe}|{fixed}"
+        return f"{spec}|{fixed}"
 
     def reset(self, settings: TrainingSettings, seed: int, total_steps: int) -> None:
-        """Make everything as new for a training of `total_steps` steps with this seed."""
+        """Reset the network and the optimizer for a training of `total_steps` steps.
+
+        Args:
+            settings: The training's settings; the traced ones as in the constructor.
+            seed: The seed of the initial weights.
+            total_steps: The number of steps of the whole training.
+        """
         set_precision(settings.precision)
         with build_scope():
             weights = self._weights_for_seed(seed)
@@ -164,10 +182,10 @@ class CompiledNetwork:
         self.optimizer.warmup_steps.assign(float(round(settings.warmup * total_steps)))
 
     def _weights_for_seed(self, seed: int) -> list[Any]:
-        """Return the weights of a fresh build: it is built until draws are known to agree."""
+        """Return the weights of a new build; build it unless `InitialWeights` is known to match."""
         if self._initial_weights_match:
             return self._initial_weights.for_seed(self._graph, seed)
-        fresh = training_model(self.recipe.build(seed))
+        fresh = training_model(self.spec.build(seed))
         if self._initial_weights_match is None:
             self._initial_weights_match = self._initial_weights.match(fresh, seed)
         return list(fresh.variables)

@@ -1,17 +1,17 @@
 """The confusion matrix as a Keras metric: one pass over the logits, exact counts.
 
-Keras's own MeanIoU counts in int32, which overflows silently after 2^31 pixels of one
-kind (some 33,000 images at 256x256). Here a count is two words of 30 bits, so it is exact to
-2^61 on every backend, JAX without 64-bit types included.
+Keras's own MeanIoU counts in int32, which overflows silently after 2^31 pixels of one pair (some
+33,000 images at 256x256). Here a count is two words of 30 bits, so it is exact to 2^61 on every
+backend, including JAX without 64-bit types.
 
-TensorFlow keeps int32 variables and int32 arithmetic on the host: a training step on a
-graphics card would copy every label there and back, and XLA refuses to compile it. So the words
-have the type of `faceseg.backends.device.counter_type`, and class ids are computed as float32, which is
-exact for them.
+TensorFlow keeps int32 variables and int32 arithmetic on the host: a training step on a graphics
+card would copy every label there and back, and XLA cannot compile it. So the words have the type of
+`faceseg.backends.device.counter_type`, and class ids are computed as float32, which represents
+them exactly.
 
-A step of a small network is short, so this must be too. Measured on one CPU thread at 8x64x64x11
-(CPU ms): argmax 1.8, the largest class by class 1.0; segment sum 0.7 and `bincount` 0.5, which
-does not compile under XLA. All of an update 0.7 (2.8 by argmax), a U-Net's whole step 53.
+A step of a small network is short, so an update must be short too. Measured on one CPU thread at
+8x64x64x11 (CPU ms): argmax 1.8, the maximum class by class 1.0; segment sum 0.7 and `bincount` 0.5,
+which does not compile under XLA. A whole update takes 0.7 (2.8 with argmax), a U-Net's step 53.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ class ConfusionMatrix(keras.metrics.Metric):
     """
 
     def __init__(self, num_classes: int, name: str = "iou", **kwargs: Any) -> None:
-        """Start at zero for C = `num_classes`."""
+        """Create a matrix of zeros for C = `num_classes`."""
         super().__init__(name=name, **kwargs)
         self.num_classes = num_classes
         shape = (num_classes, num_classes)
@@ -49,10 +49,15 @@ class ConfusionMatrix(keras.metrics.Metric):
         y_pred: keras.KerasTensor,
         sample_weight: keras.KerasTensor | None = None,
     ) -> None:
-        """Count a batch: true ids (B, H, W) and logits (B, H, W, C).
+        """Count a batch of up to 2^30 pixels.
 
-        Ids from C up, 255 among them, are ignored. A batch may hold up to 2^30 pixels.
-        Raises ValueError for sample weights: pixels are counted, not weighed.
+        Args:
+            y_true: Ids, (B, H, W). Ids of C or more, such as 255, are ignored.
+            y_pred: Logits, (B, H, W, C).
+            sample_weight: Must be None, because pixels are counted without weights.
+
+        Raises:
+            ValueError: Sample weights are given.
         """
         if sample_weight is not None:
             raise ValueError("ConfusionMatrix counts pixels: list it in `metrics`, without weights")
@@ -83,15 +88,15 @@ class ConfusionMatrix(keras.metrics.Metric):
         return counts
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make another like it."""
+        """Return the arguments that `from_config` needs to make an equal metric."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
 def _largest(logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the first class of the largest logit: (..., C) to float32 (...), as argmax does."""
+    """Return the first class with the largest logit: (..., C) to float32 (...), as argmax."""
     best, *others = ops.unstack(logits, axis=-1)
-    place = ops.zeros_like(best)
+    largest = ops.zeros_like(best)
     for number, each in enumerate(others, 1):
-        place = ops.maximum(place, ops.cast(each > best, place.dtype) * number)
+        largest = ops.maximum(largest, ops.cast(each > best, largest.dtype) * number)
         best = ops.maximum(best, each)
-    return ops.cast(place, "float32")
+    return ops.cast(largest, "float32")

@@ -1,8 +1,8 @@
-"""The training of one network: epochs of `fit`, a validation and a checkpoint after each.
+"""The training loop of one network: epochs of steps, a validation and a checkpoint after each.
 
-The caller hears of every epoch through `report` and may stop the training (pruning). A
-training that is started again in the same folder goes on after its last whole epoch and sees
-the images, in the order and the augmentation, that it would have seen.
+`on_epoch` is called after every epoch and may stop the training (pruning). A training that is
+started again in the same folder resumes after its last complete epoch, with the same images in the
+same order and augmentation as without the interruption.
 """
 
 import hashlib
@@ -43,16 +43,23 @@ __all__ = [
     "train",
 ]
 
-# The Dice of `val/loss` is taken batch by batch: one size for all trials, whatever they train at.
+# The Dice in `val/loss` is computed per batch, so all trials validate with batches of this size.
 VALIDATION_BATCH = 16
 
 StopReason = Literal["finished", "stopped early", "pruned"]
-OnEpoch = Callable[[Epoch], bool]
+OnEpoch = Callable[[Epoch], bool]  # returns whether to continue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingOutcome:
-    """What a training came to. The network holds the weights of the best epoch."""
+    """The outcome of a training. The network has the weights of the best epoch.
+
+    Attributes:
+        stop_reason: Why the training ended.
+        history: All epochs.
+        best_epoch: The number of the best epoch.
+        best_iou: Its `val/iou`.
+    """
 
     stop_reason: StopReason
     history: tuple[Epoch, ...]
@@ -62,7 +69,13 @@ class TrainingOutcome:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a network is trained on, what chooses its best epoch, and what the labels mean."""
+    """The data of a training.
+
+    Attributes:
+        training: The images to train on.
+        validation: The images whose scores determine the best epoch.
+        classes: The classes of the labels.
+    """
 
     training: Split
     validation: Split
@@ -72,87 +85,117 @@ class TrainingData:
 def train(
     compiled: CompiledNetwork,
     settings: TrainingSettings,
-    material: TrainingData,
+    data: TrainingData,
     *,
     seed: int,
     folder: Path,
-    report: OnEpoch,
+    on_epoch: OnEpoch,
     threads: int = 1,
     on_step: OnStep | None = None,
-    clock: Stopwatch | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> TrainingOutcome:
-    """Train until the epochs are done, `report` returns False, or early stopping.
+    """Train until all epochs are done, `on_epoch` returns False, or early stopping.
 
-    `folder` takes the checkpoints. `clock` is told where the time goes; what an attempt that was
-    broken off had spent up to its last whole epoch is added to it. Raises NonFiniteLossError with
-    the step; UserError if the folder holds a damaged checkpoint, or one of another training.
+    Args:
+        compiled: The network; it is reset, or restored from the folder's checkpoint.
+        settings: The settings of the training.
+        data: The images.
+        seed: The seed of the initial weights, the order of the images and the augmentation.
+        folder: The folder of the checkpoints.
+        on_epoch: Called after every epoch, and on resuming for every completed one, because the
+            caller may have been interrupted before it processed the last ones. The training stops
+            if it returns False.
+        threads: The number of threads that prepare batches.
+        on_step: Called after every step, or None.
+        stopwatch: Receives the times by phase, including those that interrupted attempts spent
+            on completed epochs.
+
+    Raises:
+        NonFiniteLossError: The loss of a step or of a validation is not finite.
+        UserError: The folder's checkpoint is damaged or belongs to another training.
+
+    Example:
+        >>> outcome = train(
+        ...     CompiledNetwork(spec, settings), settings, TrainingData(train, val, LAPA),
+        ...     seed=1, folder=Path("checkpoints"), on_epoch=lambda epoch: True,
+        ... )
     """
-    clock = clock or Stopwatch()
+    stopwatch = stopwatch or Stopwatch()
     batches = TrainingBatches(
-        material.training,
+        data.training,
         settings.batch_size,
         seed=seed,
         augmentation=settings.augmentation,
-        classes=material.classes,
+        classes=data.classes,
         threads=threads,
     )
-    with clock.phase(COMPILING):
+    with stopwatch.phase(COMPILING):
         compiled.reset(settings, seed, total_steps=len(batches) * settings.epochs)
     identity = {"seed": seed, **settings.model_dump(mode="json")}
-    keeper = Checkpointer(compiled, folder, identity, clock)
-    history = keeper.resume()
-    for epoch in history:  # a caller that died may not have heard the last ones
-        if not report(epoch):
-            return _finish("pruned", keeper, history)
-    watch = LossMonitor(len(batches), settings.learning_rate, on_step)
-    with closing(batches.prefetch(len(history) + 1, settings.epochs)) as coming:
+    checkpointer = Checkpointer(compiled, folder, identity, stopwatch)
+    history = checkpointer.resume()
+    for epoch in history:
+        if not on_epoch(epoch):
+            return _finish("pruned", checkpointer, history)
+    monitor = LossMonitor(len(batches), settings.learning_rate, on_step)
+    with closing(batches.prefetch(len(history) + 1, settings.epochs)) as prefetched:
         while len(history) < settings.epochs:
             if should_stop_early(history, settings.early_stopping):
-                return _finish("stopped early", keeper, history)
+                return _finish("stopped early", checkpointer, history)
             _prepare_epoch(compiled, settings, seed, history)
-            watch.epoch = len(history) + 1
-            metrics = _one_epoch(compiled, islice(coming, len(batches)), watch, clock)
-            metrics["images_per_second"] = len(material.training) / metrics["epoch_seconds"]
+            monitor.epoch = len(history) + 1
+            metrics = _one_epoch(compiled, islice(prefetched, len(batches)), monitor, stopwatch)
+            metrics |= _validate(compiled, data, stopwatch)
+            monitor.check_validation(metrics["val/loss"])
+            metrics["images_per_second"] = len(data.training) / metrics["epoch_seconds"]
             metrics["learning_rate"] = _last_learning_rate(compiled, settings)
-            metrics |= _validate(compiled, material, clock)
-            watch.check_validation(metrics["val/loss"])
             epoch = Epoch(len(history) + 1, time.time(), metrics)
             history.append(epoch)
-            keeper.save(history)
-            if not report(epoch):
-                return _finish("pruned", keeper, history)
-    return _finish("finished", keeper, history)
+            checkpointer.save(history)
+            if not on_epoch(epoch):
+                return _finish("pruned", checkpointer, history)
+    return _finish("finished", checkpointer, history)
 
 
-def _finish(end: StopReason, keeper: Checkpointer, history: list[Epoch]) -> TrainingOutcome:
-    """Bring the best epoch's network back."""
-    keeper.restore_best()
+def _finish(
+    reason: StopReason, checkpointer: Checkpointer, history: list[Epoch]
+) -> TrainingOutcome:
+    """Restore the network of the best epoch and return the outcome."""
+    checkpointer.restore_best()
     best = best_epoch(history)
-    return TrainingOutcome(end, tuple(history), best.number, float(best.metrics["val/iou"]))
+    return TrainingOutcome(
+        stop_reason=reason,
+        history=tuple(history),
+        best_epoch=best.number,
+        best_iou=float(best.metrics["val/iou"]),
+    )
 
 
 def _one_epoch(
-    compiled: CompiledNetwork, batches: Iterable[Batch], watch: LossMonitor, clock: Stopwatch
+    compiled: CompiledNetwork,
+    batches: Iterable[Batch],
+    monitor: LossMonitor,
+    stopwatch: Stopwatch,
 ) -> dict[str, float]:
-    """Show every training image once; return loss, IoU and time."""
+    """Train on every image once; return loss, IoU and time."""
     started = time.perf_counter()
-    found = compiled.steps.train(batches, clock, watch.record_step)
-    with clock.phase(STEPS):
-        watch.check_last_step()
+    found = compiled.steps.train(batches, stopwatch, monitor.record_step)
+    with stopwatch.phase(STEPS):
+        monitor.check_last_step()
     seconds = time.perf_counter() - started
     return {"train/loss": found["loss"], "train/iou": found["iou"], "epoch_seconds": seconds}
 
 
 def _validate(
-    compiled: CompiledNetwork, material: TrainingData, clock: Stopwatch
+    compiled: CompiledNetwork, data: TrainingData, stopwatch: Stopwatch
 ) -> dict[str, float]:
-    """Score the validation split on the network's grid."""
-    batches = EvaluationBatches(material.validation, VALIDATION_BATCH)
+    """Return the scores of the validation split on the network's grid."""
+    batches = EvaluationBatches(data.validation, VALIDATION_BATCH)
     started = time.perf_counter()
-    checked = compiled.steps.validate((batches[each] for each in range(len(batches))), clock)
-    found = scores(compiled.model.confusion.counts(), material.classes)
+    means = compiled.steps.validate((batches[each] for each in range(len(batches))), stopwatch)
+    found = scores(compiled.model.confusion.counts(), data.classes)
     return {
-        "val/loss": checked["loss"],
+        "val/loss": means["loss"],
         **{f"val/{name}": value for name, value in found.items()},
         "validation_seconds": time.perf_counter() - started,
     }
@@ -177,14 +220,14 @@ def _last_learning_rate(compiled: CompiledNetwork, settings: TrainingSettings) -
 def _prepare_epoch(
     compiled: CompiledNetwork, settings: TrainingSettings, seed: int, history: list[Epoch]
 ) -> None:
-    """Set what depends on the epoch alone, so that a resumed training sets the same."""
+    """Set the variables that depend on the epoch alone, so a resumed training has the same."""
     optimizer = compiled.optimizer
     frozen = len(history) < settings.frozen_encoder_epochs
     optimizer.encoder_scale.assign(0.0 if frozen else settings.encoder_learning_rate_factor)
     if settings.schedule == "plateau":
         scale = plateau_scale(history, settings.plateau_factor, settings.plateau_patience)
         optimizer.plateau_scale.assign(scale)
-    for place, variable in enumerate(compiled.model.variables):
+    for index, variable in enumerate(compiled.model.variables):
         if variable.path.endswith("seed_generator_state"):
-            digest = hashlib.sha256(f"{seed}/{len(history)}/{place}".encode()).digest()
+            digest = hashlib.sha256(f"{seed}/{len(history)}/{index}".encode()).digest()
             variable.assign(np.frombuffer(digest[:8], dtype=np.uint32).astype(variable.dtype))

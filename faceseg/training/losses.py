@@ -1,11 +1,11 @@
 """The training loss: cross-entropy minus the logarithm of soft Dice, from logits and labels.
 
-Shapes: B images, H rows, W columns, C classes. Pixels labelled 255 count for nothing.
-Cross-entropy alone leaves every small class at zero for the first thousand steps (an eye is
-0.15 % of the pixels); the Dice term gives each class in the batch the same weight. Its
-logarithm matters as much: the slope of 1 - Dice vanishes where a class is hardly predicted,
-that of -log Dice does not. Measured on drawn faces at 64 px (difficulty 0.7), U-Net, 300 steps
-of 8 images at a rate of 1e-2: validation IoU 0.49 with the logarithm, 0.17 with 1 - Dice.
+Shapes: B images, H rows, W columns, C classes. Pixels labelled 255 are ignored.
+With cross-entropy alone every small class stays at zero for the first thousand steps (an eye is
+0.15 % of the pixels); the Dice term gives each class in the batch the same weight. The logarithm is
+as important: the slope of 1 - Dice vanishes where a class is hardly predicted, that of -log Dice
+does not. Measured on drawn faces at 64 px (difficulty 0.7), U-Net, 300 steps of 8 images at a rate
+of 1e-2: validation IoU 0.49 with the logarithm, 0.17 with 1 - Dice.
 Source: Milletari et al. 2016 (V-Net), soft Dice of section 3, per class over the batch;
 Wong et al. 2018 (exponential logarithmic loss), equation 2 with an exponent of 1.
 """
@@ -17,16 +17,16 @@ from keras import ops
 
 from faceseg.data.classes import IGNORE
 
-SMOOTH = 1.0  # one pixel: keeps the ratio of an absent class at 1, not 0/0
+SMOOTH = 1.0  # one pixel: makes the ratio of an absent class 1, not 0/0
 
 
 @keras.saving.register_keras_serializable(package="faceseg")
 class CrossEntropyDice(keras.losses.Loss):
     """`cross_entropy_weight` x mean cross-entropy + `dice_weight` x mean of -log(soft Dice).
 
-    The Dice mean runs over the classes that occur in the batch's truth; a batch of ignored
-    pixels alone has the loss 0. A weight is a number, or a scalar variable that its owner
-    changes from one training to the next.
+    The Dice mean is over the classes that occur in the batch's truth. The loss of a batch without
+    any scored pixel is 0. A weight is a number, or a scalar variable that is assigned a new value
+    for each training.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class CrossEntropyDice(keras.losses.Loss):
         name: str = "cross_entropy_dice",
         **options: Any,
     ) -> None:
-        # The reduction is ours: a Dice of a batch is not a mean of the Dice of its images.
+        # `call` reduces itself: the Dice of a batch is not the mean of the Dice of its images.
         super().__init__(name=name, reduction=None, **_without_reduction(options))
         self.cross_entropy_weight = cross_entropy_weight
         self.dice_weight = dice_weight
@@ -56,7 +56,7 @@ class CrossEntropyDice(keras.losses.Loss):
         return self.cross_entropy_weight * cross_entropy + self.dice_weight * dice_loss
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the same loss again."""
+        """Return the arguments that `from_config` needs to make an equal loss."""
         own = {
             "cross_entropy_weight": float(self.cross_entropy_weight),
             "dice_weight": float(self.dice_weight),

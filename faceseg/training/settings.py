@@ -1,4 +1,4 @@
-"""The settings of one training: what a trial is, apart from its network and its data."""
+"""The settings of one training: everything of a trial but its network and its data."""
 
 from typing import Literal
 
@@ -6,15 +6,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from faceseg.data.augmentation import Augmentation
 
-# "mixed": the 16-bit type that the device does well (`faceseg.backends.device.resolve_precision`).
+# "mixed" depends on the device: see `faceseg.backends.device.resolve_precision`.
 Precision = Literal["float32", "mixed", "mixed_bfloat16", "mixed_float16"]
 
 
 class TrainingSettings(BaseModel):
-    """How one network is trained.
+    """The settings of the training of one network.
 
-    An epoch shows every training image once, so it is the same amount of work whatever the
-    batch size: that is why pruning counts epochs.
+    An epoch shows every training image once, so it is the same amount of work at every batch size.
+    For this reason pruning counts epochs.
+
+    Attributes:
+        epochs: Length of the training.
+        batch_size: Images of a step.
+        learning_rate: Peak of the learning rate.
+        optimizer: Adam, or AdamW with `weight_decay`.
+        schedule: `cosine` decay to 0, `plateau` (lowered when the validation stagnates) or
+            `constant`.
+        plateau_factor: Factor on the learning rate at a plateau.
+        cross_entropy_weight: Weight of the cross-entropy in the loss.
+        dice_weight: Weight of -log(soft Dice) in the loss.
+        encoder_learning_rate_factor: Factor on the learning rate of the encoder.
+        frozen_encoder_epochs: Epochs at the start in which the encoder is not trained.
+        precision: `mixed` selects the 16-bit type that the device computes fast.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

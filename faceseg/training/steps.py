@@ -1,7 +1,8 @@
-"""The compiled steps of a model, and the loops that run them over batches.
+"""The compiled steps of a model, the loops that run them over batches, and the check of each loss.
 
-Where the backend traces a function for open sizes (TensorFlow), the loop is ours: what a step
-waits for its batch is then seen, and an epoch costs no set-up. Elsewhere it is Keras's.
+If the backend can trace a function for varying sizes (TensorFlow), the loop is written here: it
+measures the time that a step waits for its batch, and an epoch has no set-up cost. On the other
+backends Keras's loop is used.
 """
 
 import warnings
@@ -18,11 +19,17 @@ from faceseg.data.batches import Batch
 from faceseg.data.classes import IGNORE
 from faceseg.training.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
 
-OnBatch = Callable[[int, Any], None]  # the step's number from 0, and the mean loss so far
+OnBatch = Callable[[int, Any], None]  # the step's number from 0, the epoch's mean loss so far
+OnStep = Callable[[int, int, float], None]  # the epoch, its progress in percent, its mean loss
 
 
 class CompiledSteps:
-    """One step of training and one of validation, each traced at its first use."""
+    """A model's steps of training and validation, each traced at its first use.
+
+    Args:
+        model: A compiled Keras model.
+        image_size: Height and width of its input in pixels.
+    """
 
     def __init__(self, model: keras.Model, image_size: tuple[int, int]) -> None:
         self.model = model
@@ -32,41 +39,52 @@ class CompiledSteps:
         self._test = trace_function(lambda *batch: model.test_step(batch), shapes, jit=jit)
         self._used: set[str] = set()
 
-    def train(self, batches: Iterable[Batch], clock: Stopwatch, heard: OnBatch) -> dict[str, float]:
-        """Take a step with each batch; return the model's means over all of them."""
+    def train(
+        self, batches: Iterable[Batch], stopwatch: Stopwatch, on_batch: OnBatch
+    ) -> dict[str, float]:
+        """Take a training step with each batch.
+
+        Args:
+            batches: Images and labels.
+            stopwatch: Receives the times of the steps and of waiting for input.
+            on_batch: Called after each step.
+
+        Returns:
+            The model's metrics over all batches.
+        """
         self.model.reset_metrics()
-        waiting = _timed_input(batches, clock)
-        with clock.phase(STEPS):
+        timed = _timed_input(batches, stopwatch)
+        with stopwatch.phase(STEPS):
             if self._train is None:
-                marks = _PhaseCallback(lambda: self._phase(STEPS, clock), heard)
-                even = pad_batches(waiting, batch_shards())
+                callback = _PhaseCallback(lambda: self._phase(STEPS, stopwatch), on_batch)
+                padded = pad_batches(timed, batch_shards())
                 with _ignoring_end_of_input():
-                    self.model.fit(even, shuffle=False, verbose=0, callbacks=[marks])
+                    self.model.fit(padded, shuffle=False, verbose=0, callbacks=[callback])
             else:
-                for number, batch in enumerate(waiting):
-                    with self._phase(STEPS, clock):
+                for number, batch in enumerate(timed):
+                    with self._phase(STEPS, stopwatch):
                         logs = self._train(*batch)
-                    heard(number, logs["loss"])
+                    on_batch(number, logs["loss"])
             return self._means()
 
-    def validate(self, batches: Iterable[Batch], clock: Stopwatch) -> dict[str, float]:
-        """Measure each batch; return the model's means over all of them."""
-        with clock.phase(VALIDATION):
+    def validate(self, batches: Iterable[Batch], stopwatch: Stopwatch) -> dict[str, float]:
+        """Evaluate each batch; return the model's metrics over all of them."""
+        with stopwatch.phase(VALIDATION):
             if self._test is None:
-                with self._phase(VALIDATION, clock), _ignoring_end_of_input():
+                with self._phase(VALIDATION, stopwatch), _ignoring_end_of_input():
                     self.model.evaluate(pad_batches(batches, batch_shards()), verbose=0)
                 return self._means()
             self.model.reset_metrics()
             for batch in batches:
-                with self._phase(VALIDATION, clock):
+                with self._phase(VALIDATION, stopwatch):
                     self._test(*batch)
             return self._means()
 
-    def _phase(self, name: str, clock: Stopwatch) -> AbstractContextManager[None]:
-        """Open a phase; the first time, when a step is traced, that is compiling."""
+    def _phase(self, name: str, stopwatch: Stopwatch) -> AbstractContextManager[None]:
+        """Open a phase; the first step of a kind, which is traced, counts as compiling."""
         first = name not in self._used
         self._used.add(name)
-        return clock.phase(COMPILING if first else name)
+        return stopwatch.phase(COMPILING if first else name)
 
     def _means(self) -> dict[str, float]:
         return {
@@ -74,12 +92,12 @@ class CompiledSteps:
         }
 
 
-def _timed_input(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
-    """Yield the batches; the time until each comes is spent waiting for input."""
-    coming = iter(batches)
+def _timed_input(batches: Iterable[Batch], stopwatch: Stopwatch) -> Iterator[Batch]:
+    """Yield the batches; the time until each is available counts as waiting for input."""
+    iterator = iter(batches)
     while True:
-        with clock.phase(INPUT):
-            batch = next(coming, None)
+        with stopwatch.phase(INPUT):
+            batch = next(iterator, None)
         if batch is None:
             return
         yield batch
@@ -87,35 +105,37 @@ def _timed_input(batches: Iterable[Batch], clock: Stopwatch) -> Iterator[Batch]:
 
 @contextmanager
 def _ignoring_end_of_input() -> Iterator[None]:
-    """Let Keras's loop end with its batches: it warns of every generator that ends."""
+    """Suppress the warning that Keras's loop gives at the end of every generator."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
         yield
 
 
 def pad_batches(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
-    """Yield the batches, filled up to a multiple of `parts`: as many cards share each.
+    """Yield the batches, padded to a multiple of `parts`, the number of cards that share a batch.
 
-    What is filled in are a batch's first images with every pixel ignored, so they count in no
-    loss and no score; in the statistics of BatchNorm they do.
+    A batch is padded with its first images, with every pixel ignored. They do not affect loss and
+    scores, but they do affect the statistics of BatchNorm.
     """
     for images, labels in batches:
-        lacking = -len(images) % parts
-        if lacking:
-            rows = np.arange(lacking) % len(images)
-            nothing = np.full((lacking, *labels.shape[1:]), IGNORE, labels.dtype)
+        missing = -len(images) % parts
+        if missing:
+            rows = np.arange(missing) % len(images)
+            ignored = np.full((missing, *labels.shape[1:]), IGNORE, labels.dtype)
             images = np.concatenate([images, images[rows]])  # noqa: PLW2901
-            labels = np.concatenate([labels, nothing])  # noqa: PLW2901
+            labels = np.concatenate([labels, ignored])  # noqa: PLW2901
         yield images, labels
 
 
 class _PhaseCallback(keras.callbacks.Callback):
     """Opens and closes a phase around each step of Keras's loop."""
 
-    def __init__(self, phase: Callable[[], AbstractContextManager[None]], heard: OnBatch) -> None:
+    def __init__(
+        self, phase: Callable[[], AbstractContextManager[None]], on_batch: OnBatch
+    ) -> None:
         super().__init__()
         self._phase = phase
-        self._heard = heard
+        self._on_batch = on_batch
         self._open: AbstractContextManager[None] | None = None
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -124,21 +144,17 @@ class _PhaseCallback(keras.callbacks.Callback):
         self._open.__enter__()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Close it, and tell of the step."""
+        """Close the step's phase and report the step."""
         if self._open is not None:
             self._open.__exit__(None, None, None)
-        self._heard(batch, (logs or {})["loss"])
-
-
-# --- The loss of every step, looked at while a training runs.
-
-OnStep = Callable[[int, int, float], None]  # epoch, share of it in percent, running loss
+        self._on_batch(batch, (logs or {})["loss"])
 
 
 class NonFiniteLossError(Exception):
-    """The loss became NaN or infinite: the training's own failure, not the machine's.
+    """The loss became NaN or infinite; a failure of the training, not of the machine.
 
-    `step` counts from 1 over the whole training.
+    Attributes:
+        step: The step from 1, counted over the whole training.
     """
 
     def __init__(
@@ -152,10 +168,18 @@ class NonFiniteLossError(Exception):
 
 
 class LossMonitor:
-    """Looks at the loss of every step, one step late so that the device need not wait.
+    """The check that the loss of every step is finite.
 
-    `epoch`, from 1, is set by whoever trains. What is handed over is the mean loss of the epoch
-    so far; it is finite until the first step whose loss is not.
+    Each loss is checked one step later, so that the device does not have to wait. The checked loss
+    is the epoch's mean so far, which is finite until the first step with a non-finite loss.
+
+    Args:
+        steps: The steps of an epoch.
+        learning_rate: The peak learning rate, for the message.
+        on_step: Called for every finite loss, or None.
+
+    Attributes:
+        epoch: The current epoch from 1; the caller sets it.
     """
 
     def __init__(self, steps: int, learning_rate: float, on_step: OnStep | None) -> None:
@@ -166,12 +190,12 @@ class LossMonitor:
         self._last: tuple[int, Any] | None = None
 
     def record_step(self, batch: int, loss: Any) -> None:
-        """Look at the step before, and keep this one for the next call."""
+        """Check the previous step and keep this one for the next call."""
         self.check_last_step()
         self._last = (batch, loss)
 
     def check_last_step(self) -> None:
-        """Raise NonFiniteLossError if the last step seen has a loss that is no number."""
+        """Raise NonFiniteLossError if the loss of the last recorded step is not finite."""
         if self._last is None:
             return
         batch, tensor = self._last
@@ -184,7 +208,7 @@ class LossMonitor:
             self.on_step(self.epoch, round(100 * (batch + 1) / self.steps), loss)
 
     def check_validation(self, loss: float) -> None:
-        """Raise NonFiniteLossError if the last step left a network whose validation loss is not."""
+        """Raise NonFiniteLossError if the validation loss after the last step is not finite."""
         if not np.isfinite(loss):
             step = self.epoch * self.steps
             raise NonFiniteLossError(step, self.epoch, self.learning_rate, "the validation loss")

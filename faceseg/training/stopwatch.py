@@ -1,7 +1,7 @@
-"""Where a process's seconds go: each belongs to one phase, the innermost that is open.
+"""The seconds of a process by phase; each second belongs to the innermost open phase.
 
-So phases may lie in one another and nothing is counted twice: what was read adds up to the time
-that has passed.
+Phases may be nested and nothing is counted twice: the seconds of all phases add up to the elapsed
+time.
 """
 
 import time
@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-OTHER = "other"  # what lies in no phase
+OTHER = "other"  # time outside all phases
 
-# The phases of a training; whoever runs trainings may have more.
-STEPS = "steps"  # optimiser steps
+# The phases of a training. Callers may add phases of their own.
+STEPS = "steps"  # optimizer steps
 INPUT = "input"  # waiting for the next batch
 COMPILING = "compiling"  # building a network, tracing and compiling its functions
 VALIDATION = "validation"
@@ -20,9 +20,9 @@ CHECKPOINTS = "checkpoints"
 
 
 class Stopwatch:
-    """Adds up seconds by phase, from the moment it is made. For one thread.
+    """A stopwatch that adds up seconds by phase. It starts at once and is for one thread.
 
-    Reading it, `seconds`, changes nothing; `lap` reads and begins again from zero.
+    `seconds` reads it; `lap` reads it and resets it to zero.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -33,7 +33,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count what happens within as `name`'s, but for the phases opened inside."""
+        """Count the time of the `with` block for `name`, except that of phases opened inside."""
         outer = self._switch(name)
         try:
             yield
@@ -41,23 +41,23 @@ class Stopwatch:
             self._switch(outer)
 
     def seconds(self) -> dict[str, float]:
-        """Return the seconds of each phase so far; they add up to the time since the last lap."""
+        """Return the seconds of each phase; they add up to the time since the last lap."""
         self._switch(self._phase)
         return dict(self._seconds)
 
     def lap(self) -> dict[str, float]:
-        """Return `seconds` and begin again from zero, in the phase that is open."""
+        """Return `seconds` and reset them to zero; the open phase stays open."""
         found = self.seconds()
         self._seconds.clear()
         return found
 
     def add(self, seconds: Mapping[str, float]) -> None:
-        """Count seconds that were measured elsewhere, such as an earlier attempt's."""
+        """Add seconds that were measured elsewhere, such as in an earlier attempt."""
         for phase, value in seconds.items():
             self._seconds[phase] += value
 
     def _switch(self, name: str) -> str:
-        """Charge the phase that was open, open another, return the one before."""
+        """Add the elapsed time to the open phase, open another, and return the former one."""
         now = self._clock()
         self._seconds[self._phase] += now - self._since
         before, self._phase, self._since = self._phase, name, now

@@ -1,4 +1,4 @@
-"""What the verbs of the command line share: their arguments, and how an experiment is opened."""
+"""Arguments that several verbs share, and the checks of an experiment that they have in common."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,45 +13,58 @@ if TYPE_CHECKING:
     from pipelines.config import Experiment
 
 ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="EXPERIMENT", help="An experiment's YAML file.")
+    Path,
+    typer.Argument(
+        metavar="EXPERIMENT",
+        help="An experiment's YAML file, or the name of an included experiment: quickstart.",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override one value: search.trials=50; or @FILE: all it says.",
+        help="Override one value: search.trials=50; or all values of a file: @FILE.",
     ),
 ]
-
-
-def load_experiment(path: Path, override: list[str] | None) -> "Experiment":
-    """Read an experiment; UserError says what is wrong in it."""
-    from pipelines import config
-
-    settings = config.load(path, tuple(override or ()))
-    if settings.training.precision == "mixed":  # MLflow is loaded only where it may matter
-        from pipelines.tracking.earlier import as_begun
-
-        settings = as_begun(settings)
-    return settings
-
-
-def require_runs(experiment: "Experiment", file: Path) -> None:
-    """Refuse to read a store that is not there: MLflow would make an empty one."""
-    if experiment.tracking.uri is None and not (experiment.storage / "mlflow.db").exists():
-        raise UserError(f"{experiment.storage} holds no runs yet; run `faceseg study {file}` first")
-
-
-def console() -> "Console":
-    """Return where the verbs print."""
-    from rich.console import Console
-
-    return Console()
+INTERRUPTED_EXIT_CODE = 130  # Typer's exit code after Ctrl-C
 
 
 class JobFollowed(SystemExit):
-    """The end of following a job: what there is to say has been said."""
+    """Exit with the code of the job that was followed; all messages are printed already."""
 
 
-INTERRUPTED_EXIT_CODE = 130  # what Typer makes of Ctrl-C
+def load_experiment(path: Path, override: list[str] | None) -> "Experiment":
+    """Read an experiment with the values of `--set`.
+
+    Args:
+        path: The experiment's file, or the name of an included experiment.
+        override: The values of `--set`, in their order.
+
+    Returns:
+        The checked experiment.
+
+    Raises:
+        UserError: The experiment does not exist or is not valid.
+    """
+    from pipelines.studies.experiment import open_experiment
+
+    return open_experiment(path, tuple(override or ()))
+
+
+def require_runs(experiment: "Experiment", file: Path) -> None:
+    """Raise UserError if the experiment's MLflow database does not exist.
+
+    MLflow would create an empty one.
+    """
+    if experiment.tracking.uri is None and not (experiment.storage / "mlflow.db").exists():
+        raise UserError(
+            f"{experiment.storage} contains no runs yet; run `faceseg study {file}` first"
+        )
+
+
+def console() -> "Console":
+    """Return the console on which the verbs print."""
+    from rich.console import Console
+
+    return Console()

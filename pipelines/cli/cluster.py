@@ -1,4 +1,4 @@
-"""cluster: a docstring is wanted here."""
+"""The verbs that concern a Ray cluster: submit, jobs, doctor."""
 
 from typing import Annotated, Any, NoReturn
 
@@ -12,12 +12,14 @@ from pipelines.cli.arguments import (
     console,
     load_experiment,
 )
-from pipelines.cli.commands import app
+
+app = typer.Typer()
 
 AddressOption = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Ray's dashboard, http://HEAD:8265; or RAY_API_SERVER_ADDRESS."
+        metavar="URL",
+        help="Address of Ray's dashboard: http://HEAD:8265. Default: RAY_API_SERVER_ADDRESS.",
     ),
 ]
 
@@ -29,17 +31,18 @@ def submit(
     override: Overrides = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not follow the job.")] = False,
 ) -> None:
-    """Run the study as a job on a Ray cluster, and follow it: its exit code is ours.
+    """Run a study as a job on a Ray cluster, and follow its output.
 
-    The source in this folder travels with it; data, results and secrets do not.
+    The source code in this folder is sent with the job; data, results and secrets are not. The
+    exit code is that of the job.
     """
     from pipelines.cluster import job_client, ray_jobs, versions
-    from pipelines.cluster import submit as stage
+    from pipelines.cluster.submit import read_submission, send_submission
 
-    order = stage.read_submission(experiment, tuple(override or ()), versions.commit())
+    submission = read_submission(experiment, tuple(override or ()), versions.commit())
     address = job_client.job_server_address(address)
     client = job_client.connect_job_server(address)
-    name = stage.send_submission(client, order, console())
+    name = send_submission(client, submission, console())
     typer.echo(f"job {name} runs on {address}")
     typer.echo(f"  follow it: {ray_jobs.command(address, '--logs', name)}")
     typer.echo(f"  stop it:   {ray_jobs.command(address, '--stop', name)}")
@@ -53,7 +56,7 @@ def list_jobs(
     logs: Annotated[str | None, typer.Option(metavar="JOB", help="Follow this job.")] = None,
     stop: Annotated[str | None, typer.Option(metavar="JOB", help="Stop this job.")] = None,
 ) -> None:
-    """List this tool's jobs on a Ray cluster; follow one, or stop one."""
+    """List the faceseg jobs on a Ray cluster; follow or stop one of them."""
     from pipelines.cluster import job_client, ray_jobs
 
     address = job_client.job_server_address(address)
@@ -68,7 +71,10 @@ def list_jobs(
 
 @app.command()
 def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
-    """Check all that a study needs, on every node: a line each, ok or what to do."""
+    """Check everything that a study needs, on every node of the cluster.
+
+    Prints one line for each check: ok, or how to fix the problem. Exit code 1: a check failed.
+    """
     settings = load_experiment(experiment, override)
     from pipelines.doctor import diagnosis
 
@@ -77,14 +83,14 @@ def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
 
 
 def _follow_job(client: Any, address: str, name: str) -> NoReturn:
-    """Follow a job to its end and exit as it did; Ctrl-C ends the following alone."""
+    """Follow a job to its end and exit with its code; Ctrl-C does not stop the job."""
     from pipelines.cluster import ray_jobs
 
     try:
         raise JobFollowed(ray_jobs.JobLog(client, name).follow())
     except KeyboardInterrupt:
         typer.echo(
-            f"\nno longer followed; job {name} goes on.\n"
+            f"\nno longer following; job {name} continues.\n"
             f"  follow it again: {ray_jobs.command(address, '--logs', name)}\n"
             f"  stop it:         {ray_jobs.command(address, '--stop', name)}",
             err=True,

@@ -1,19 +1,21 @@
-"""The command line: `faceseg VERB EXPERIMENT`. Nothing heavy is imported before it is needed.
+"""The command line `faceseg VERB EXPERIMENT`, with the verbs that run or show a study.
 
-A mistake of the user's prints one paragraph and exits with 2; Ctrl-C exits with 130.
+A user error prints one paragraph and exits with 2; Ctrl-C exits with 130. Frameworks are imported
+when a verb needs them, so that `--help` is fast.
 """
 
 import os
 import shlex
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from faceseg.backends import BACKENDS, preferred
+from faceseg.backends import BACKENDS
 from faceseg.errors import UserError
-from pipelines.cli import inference, registry
+from pipelines.cli import cluster, inference, registry
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
     ExperimentFile,
@@ -24,40 +26,56 @@ from pipelines.cli.arguments import (
     require_runs,
 )
 from pipelines.cluster.signals import interrupt_on_sigterm
+from pipelines.studies.environment import set_default_environment
 
 if TYPE_CHECKING:
     from pipelines.config import Experiment
 
 app = typer.Typer(
-    help="Tune, train, test and compare face-parsing networks, and keep what came out.",
+    help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-QUIET_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "GRPC_VERBOSITY": "ERROR",
-}
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"faceseg {version('faceseg')}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_common_options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log debug events to STORAGE/logs/STUDY.log.")
+    ] = False,
+) -> None:
+    """Process the options before the verb."""
+    if verbose:
+        os.environ["FACESEG_LOG"] = "DEBUG"
 
 
 @app.command()
 def study(experiment: ExperimentFile, override: Overrides = None) -> None:
-    """Do the whole job: prepare, search, finals, compare. Run again, it goes on."""
+    """Run a whole study: prepare, search, train and test the finals, compare.
+
+    Re-run the same command to resume.
+    """
     from pipelines.cluster import submit, versions
 
     versions.check_sender_versions()
     settings = load_experiment(experiment, override)
     submit.check_job(settings)
-    from pipelines.studies import study as stage
+    from pipelines.studies.study import run
 
-    folder = stage.run(settings, console())
+    folder = run(settings, console())
     typer.echo(f"report: {folder / 'comparison.html'}")
     typer.echo(f"curves: {_ui_command(settings, experiment)}")
 
@@ -66,32 +84,34 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
 def prepare(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Check every image and label, and pack them for training."""
     settings = load_experiment(experiment, override)
-    from pipelines.data.prepare import prepare as stage
+    from pipelines.data import prepare as preparation
 
-    folder, _ = stage(settings, console())
+    folder, _ = preparation.prepare(settings, console())
     typer.echo(f"packed in {folder}")
 
 
 @app.command()
 def train(
     experiment: ExperimentFile,
-    architecture: Annotated[str, typer.Argument(help="unet, pspnet, segnet, …")],
+    architecture: Annotated[
+        str, typer.Argument(help="One of the experiment's architectures: unet, pspnet, segnet, …")
+    ],
     override: Overrides = None,
 ) -> None:
-    """Train one architecture once, here, with the experiment's own settings."""
+    """Train one architecture once, in this process, with the experiment's training settings."""
     settings = load_experiment(experiment, override)
-    from pipelines.studies import single_training as stage
+    from pipelines.studies import single_training
 
-    result = stage.run(settings, architecture, console())
-    if result.value is None:
-        typer.secho(f"failed: {result.reason}", fg="red", err=True)
+    result = single_training.run(settings, architecture, console())
+    if result.best_iou is None:
+        typer.secho(f"failed: {result.failure}", fg="red", err=True)
         raise typer.Exit(1)
-    typer.echo(f"best val IoU {result.value:.4f}; {_ui_command(settings, experiment)}")
+    typer.echo(f"best val IoU {result.best_iou:.4f}; {_ui_command(settings, experiment)}")
 
 
 @app.command(name="tune-machine")
 def tune_machine(experiment: ExperimentFile, override: Overrides = None) -> None:
-    """Time the experiment's networks on this machine; keep the fastest way to share it out."""
+    """Measure how many workers train fastest on this machine, and store the result."""
     settings = load_experiment(experiment, override)
     from pipelines.tune_machine import machine_settings
 
@@ -102,22 +122,22 @@ def tune_machine(experiment: ExperimentFile, override: Overrides = None) -> None
 def compare(
     experiments: Annotated[
         list[Path],
-        typer.Argument(metavar="EXPERIMENT...", help="One experiment's YAML file, or several."),
+        typer.Argument(
+            metavar="EXPERIMENT...", help="One or several experiments: YAML files or names."
+        ),
     ],
     override: Overrides = None,
 ) -> None:
-    """Build the comparison again, from MLflow alone; of several studies, what each step gained."""
+    """Write a study's comparison again, from MLflow; of several studies, a table of their gains."""
     opened = [load_experiment(each, override) for each in experiments]
     for settings, file in zip(opened, experiments, strict=True):
         require_runs(settings, file)
-    if len(opened) > 1:
-        from pipelines.compare import comparison
-
-        typer.echo(f"table: {comparison.compare_studies(opened, console()) / 'steps.md'}")
-        return
     from pipelines.compare import comparison
     from pipelines.tracking import Tracker
 
+    if len(opened) > 1:
+        typer.echo(f"table: {comparison.compare_studies(opened, console()) / 'steps.md'}")
+        return
     (settings,) = opened
     folder = settings.storage / settings.name
     comparison.compare_study(Tracker(settings.tracking_uri), settings, folder, console())
@@ -127,55 +147,58 @@ def compare(
 @app.command()
 def ui(
     experiment: ExperimentFile,
-    port: Annotated[int, typer.Option(help="On this machine only (127.0.0.1).")] = 5000,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
     override: Overrides = None,
 ) -> None:
-    """Open MLflow's pages on the experiment's runs, on this machine only."""
+    """Serve MLflow's web pages with the experiment's runs, on this machine only."""
     settings = load_experiment(experiment, override)
     if settings.tracking_uri.startswith("http"):
-        raise UserError(f"this experiment's MLflow already has pages: {settings.tracking_uri}")
+        raise UserError(
+            f"this experiment's runs are on an MLflow server with its own web pages: "
+            f"{settings.tracking_uri}"
+        )
     require_runs(settings, experiment)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.execv(command[0], command)  # noqa: S606  # the server takes this process's place
+    os.execv(command[0], command)  # noqa: S606  # the server replaces this process
 
 
+app.add_typer(cluster.app)
 app.add_typer(registry.app)
 app.add_typer(inference.app)
 
 
 def main() -> None:
-    """Run the command line; turn a mistake of the user's into a paragraph and exit code 2."""
-    os.environ.setdefault("KERAS_BACKEND", preferred())
-    for name, value in QUIET_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Run the command line; print a user error as one paragraph and exit with 2."""
+    set_default_environment()
     interrupt_on_sigterm()
     try:
         app()
     except UserError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise SystemExit(2) from None
+        _exit_with_error(str(error))
     except ModuleNotFoundError as error:
         if error.name not in BACKENDS:
             raise
-        typer.secho(
-            f"error: Keras is to run on {error.name}, which is not installed here; install it, or "
-            "set KERAS_BACKEND to one that is",
-            fg="red",
-            err=True,
+        _exit_with_error(
+            f"Keras's backend is {error.name}, which is not installed; install it, or set "
+            "KERAS_BACKEND to an installed one"
         )
-        raise SystemExit(2) from None
     except JobFollowed:
         raise
     except SystemExit as ended:
         if ended.code == INTERRUPTED_EXIT_CODE:
-            typer.echo("stopped; the same command goes on from here", err=True)
+            typer.echo("stopped; re-run the same command to resume", err=True)
         raise
 
 
+def _exit_with_error(message: str) -> NoReturn:
+    typer.secho(f"error: {message}", fg="red", err=True)
+    raise SystemExit(2) from None
+
+
 def _ui_command(experiment: "Experiment", file: Path) -> str:
-    """Return what opens the runs' pages: a server's address, or a command to copy."""
+    """Return a server's address, or the command that serves the runs' web pages."""
     if experiment.tracking_uri.startswith("http"):
         return experiment.tracking_uri
     command = [sys.argv[0], "ui", str(file)]

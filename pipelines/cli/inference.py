@@ -16,19 +16,34 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="models:/faceseg@champion, a run's id, a .keras file, or what export has made.",
+        help="models:/faceseg@champion, a run's id, a .keras file, or an exported file.",
     ),
 ]
 TrackingOption = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Where MLflow is; or MLFLOW_TRACKING_URI."),
+    typer.Option(metavar="URL", help="Address of MLflow. Default: MLFLOW_TRACKING_URI."),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what an earlier call wrote.")
+    bool, typer.Option("--overwrite", help="Replace the output of an earlier call.")
 ]
 HostOption = Annotated[
-    str, typer.Option(help="Another than this machine's own asks for FACESEG_TOKEN to be set.")
+    str,
+    typer.Option(
+        help="Address to listen on. Listening on a non-loopback address requires FACESEG_TOKEN."
+    ),
 ]
+
+FlipOption = Annotated[
+    bool, typer.Option("--flip", help="Average with the mirrored image: slower, more accurate.")
+]
+CleanOption = Annotated[bool, typer.Option("--clean", help="Remove small islands of a class.")]
+VideoOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|NUMBER", help="Label the frames of a video file, or of a camera by number."
+    ),
+]
+FramesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames.")]
 
 
 @app.command()
@@ -37,42 +52,44 @@ def predict(
     model: ModelArgument,
     images: Annotated[
         list[str] | None,
-        typer.Argument(help="JPEG and PNG files, folders of them, or patterns in quotes."),
+        typer.Argument(help="JPEG and PNG files, folders of them, or quoted glob patterns."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="A folder for masks, overlays and shares.")] = Path(
-        "predictions"
-    ),
-    flip: Annotated[
-        bool, typer.Option("--flip", help="Average with the mirrored image: slower, steadier.")
-    ] = False,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Remove crumbs: small islands of a class.")
-    ] = False,
-    video: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|NUMBER", help="A video, or a camera by number, frame by frame."),
-    ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images that go through at once.")] = 8,
+    out: Annotated[
+        Path, typer.Option(help="Output folder for masks, overlays and class shares.")
+    ] = Path("predictions"),
+    flip: FlipOption = False,
+    clean: CleanOption = False,
+    video: VideoOption = None,
+    frames: FramesOption = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images in one batch.")] = 8,
     overwrite: OverwriteOption = False,
-    gpu: Annotated[bool, typer.Option("--gpu", help="Use a graphics card.")] = False,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Use a GPU.")] = False,
     tracking: TrackingOption = None,
 ) -> None:
-    """Label photographs: palette PNGs, overlays, and the share of each class as JSON.
+    """Label photographs or a video: label maps, overlays, and class shares as JSON.
 
-    Exit code 1: some images could not be read, and are named; 2: none could, or a mistake.
+    Exit code 1: some images could not be read (they are listed); 2: none could be read, or
+    another error.
     """
     from pipelines.predict import photographs
 
     options = photographs.PredictOptions(
-        out, flip=flip, clean=clean, batch=batch, overwrite=overwrite, gpu=gpu, tracking=tracking
+        out=out,
+        flip=flip,
+        clean=clean,
+        batch=batch,
+        overwrite=overwrite,
+        gpu=gpu,
+        tracking=tracking,
     )
     if video is not None:
         if images:
-            raise UserError("--video takes no images beside it; label them by a call of their own")
-        from pipelines.predict import video as filming
+            raise UserError(
+                "--video cannot be combined with images; label the images in another call"
+            )
+        from pipelines.predict.video import label_video
 
-        filming.label_video(model, video, options, arguments.console(), frames=frames)
+        label_video(model, video, options, arguments.console(), frames=frames)
     elif not photographs.label_photographs(model, images or [], options, arguments.console()):
         raise typer.Exit(1)
 
@@ -83,20 +100,30 @@ def serve(
     model: ModelArgument,
     host: HostOption = LOOPBACK,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    replicas: Annotated[int, typer.Option(min=1, help="Processes, or the fewest of them.")] = 1,
+    replicas: Annotated[int, typer.Option(min=1, help="Number of replicas, or the minimum.")] = 1,
     max_replicas: Annotated[
-        int | None, typer.Option(min=1, help="As many as the load takes, up to so many.")
+        int | None,
+        typer.Option(min=1, help="Scale up to this many replicas under load.", metavar="N"),
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, help="Threads of each replica's network.")] = 1,
+    cpus: Annotated[int, typer.Option(min=1, help="CPU threads of each replica.")] = 1,
     gpus: Annotated[
-        float, typer.Option(min=0, help="Graphics cards of each replica; 0.5 is half a card.")
+        float, typer.Option(min=0, help="GPUs of each replica; 0.5 is half of one.")
     ] = 0,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Of a request's body.")] = 20,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, max=80, help="Of a photograph.")] = 50,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that a request may take.")] = 30,
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.001, help="Maximum size of a request's body.")
+    ] = 20,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.001, max=80, help="Maximum size of a photograph.")
+    ] = 50,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Maximum duration of a request in seconds.")
+    ] = 30,
     tracking: TrackingOption = None,
 ) -> None:
-    """Answer photographs over HTTP with label maps; follow the champion as it changes."""
+    """Serve a model over HTTP: a photograph in, its label map out.
+
+    With a registry alias, the server switches to the new version when the alias moves.
+    """
     from pipelines.serve import server
     from pipelines.serve.settings import ServeSettings
 
@@ -121,14 +148,14 @@ def demo(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="One or several, side by side: as for predict; models:/faceseg@champion if none.",
+            help="One or several models, shown side by side. Default: models:/faceseg@champion.",
         ),
     ] = None,
     host: HostOption = LOOPBACK,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free port.")] = 7860,
     tracking: TrackingOption = None,
 ) -> None:
-    """Open a page on which to try models: a photograph or the camera, and occluders over it."""
+    """Serve a web page on which to try models on a photograph or the camera, with occluders."""
     from pipelines.demo import server
 
     server.serve_demo(models or [], arguments.console(), host=host, port=port, tracking=tracking)
@@ -141,22 +168,22 @@ def export(
     format_name: Annotated[str, typer.Option("--format", help="onnx, litert or saved-model.")],
     precision: Annotated[
         list[str] | None,
-        typer.Option(help="float32 (the default), float16 or int8; may be given several times."),
+        typer.Option(help="float32 (the default), float16 or int8; repeatable."),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="A folder of photographs to compare on; drawn faces without one."),
+        typer.Option(help="Folder of photographs for the comparison. Default: drawn faces."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="A folder for what is exported.")] = Path("exported"),
+    out: Annotated[Path, typer.Option(help="Output folder.")] = Path("exported"),
     overwrite: OverwriteOption = False,
     tracking: TrackingOption = None,
 ) -> None:
-    """Write a network as a file for another runtime, run it there, and compare it with Keras."""
+    """Convert a network for another runtime, run it there, and compare its output with Keras."""
     from pipelines.export import export_model
 
     options = export_model.ExportOptions(
-        out,
-        tuple(precision or ["float32"]),
+        out=out,
+        precisions=tuple(precision or ["float32"]),
         images=images,
         overwrite=overwrite,
         tracking=tracking,

@@ -13,7 +13,7 @@ AliasOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME@ALIAS",
-        help="Another registered model or alias; the experiment's own, @champion, by default.",
+        help="Registered model and alias. Default: the experiment's model, @champion.",
     ),
 ]
 
@@ -22,18 +22,18 @@ AliasOption = Annotated[
 def promote(
     experiment: ExperimentFile,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell the decision, change nothing.")
+        bool, typer.Option("--dry-run", help="Print the decision; change nothing.")
     ] = False,
     to: AliasOption = None,
     registry: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Another MLflow server, to which the version is brought."),
+        typer.Option(metavar="URL", help="Copy the version to this MLflow server."),
     ] = None,
     override: Overrides = None,
 ) -> None:
-    """Put a study's best final up against the champion; it takes its place if the gate lets it.
+    """Compare a study's best final with the champion; promote it if it passes the gate.
 
-    Exit code 1: it was refused.
+    Exit code 1: the gate refused it.
     """
     settings = arguments.load_experiment(experiment, override)
     arguments.require_runs(settings, experiment)
@@ -48,19 +48,19 @@ def promote(
 def rollback(
     experiment: ExperimentFile, of: AliasOption = None, override: Overrides = None
 ) -> None:
-    """Exchange the champion and the version before it."""
+    """Swap the champion with the previous version."""
     settings = arguments.load_experiment(experiment, override)
     arguments.require_runs(settings, experiment)
-    from pipelines.promote import promotion
+    from pipelines.promote import rollback as rollbacks
 
-    promotion.rollback(settings, arguments.console(), of=of)
+    rollbacks.rollback(settings, arguments.console(), of=of)
 
 
 @app.command()
 def models(experiment: ExperimentFile, of: AliasOption = None, override: Overrides = None) -> None:
-    """List the versions of the registered model: scores, aliases, where they come from."""
+    """List the versions of the registered model with their scores, aliases and studies."""
     settings = arguments.load_experiment(experiment, override)
     arguments.require_runs(settings, experiment)
-    from pipelines.registry import listing as stage
+    from pipelines.registry import listing
 
-    stage.print_model_versions(settings, arguments.console(), of=of)
+    listing.print_model_versions(settings, arguments.console(), of=of)

@@ -1,4 +1,4 @@
-"""The way to Ray: a cluster at an address, or a Ray of this machine's own; and what it holds."""
+"""Connecting to Ray: a cluster at an address, or a Ray started on this machine; calling actors."""
 
 import os
 import socket
@@ -15,11 +15,9 @@ from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.config import Resources
 from pipelines.config.secrets import redact
 
-CONNECT_TIMEOUT = 10.0  # seconds that a head node has to take a connection
-STATUS_TIMEOUT = (
-    60.0  # seconds that it then has to tell its state: Ray's own tries would take minutes
-)
-AUTHENTICATION_WORDS = (
+CONNECT_TIMEOUT = 10.0  # seconds for a head node to accept a connection
+STATUS_TIMEOUT = 60.0  # seconds for it to return its status; Ray's own retries would take minutes
+AUTHENTICATION_WORDS = (  # Ray's messages on a missing or wrong token contain one of these
     "unauthenticated",
     "invalidauthtoken",
     "authenticationerror",
@@ -28,15 +26,23 @@ AUTHENTICATION_WORDS = (
 
 
 def ray_address(resources: Resources) -> str | None:
-    """Return the cluster's address; None: Ray is started on this machine."""
+    """Return the cluster's address, or None where Ray is to be started on this machine."""
     address = resources.address or os.environ.get("RAY_ADDRESS") or "local"
     return None if address == "local" else address
 
 
 def connect_ray(resources: Resources) -> bool:
-    """Join the cluster, or start Ray on this machine alone. UserError if it cannot be joined.
+    """Connect to the cluster, or start Ray on this machine.
 
-    Returns whether the connection is ours to close: False if the process had one before.
+    Args:
+        resources: Contains the address; see `ray_address`.
+
+    Returns:
+        Whether this call made the connection; False if the process was connected before. The
+        caller closes only a connection that it made.
+
+    Raises:
+        UserError: The address is malformed, unreachable, or refuses this process's token.
     """
     if ray.is_initialized():
         return False
@@ -53,42 +59,54 @@ def connect_ray(resources: Resources) -> bool:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(_unreachable(address or "local", error)) from error
-    interrupt_on_sigterm()  # Ray has put a handler of its own in
+    interrupt_on_sigterm()  # because Ray has installed its own handler
     return True
 
 
 def check_tracking_reachable(tracking_uri: str) -> None:
-    """Refuse a database file for MLflow where workers on other nodes could not write to it."""
+    """Raise UserError if MLflow is a database file and Ray has several nodes.
+
+    Workers on other nodes could not write to the file.
+    """
     nodes = sum(node["Alive"] for node in ray.nodes())
     if nodes > 1 and tracking_uri.startswith("sqlite"):
         raise UserError(
-            f"Ray has {nodes} nodes, and MLflow is the file {tracking_uri}, which only one of them "
-            "can write: start `mlflow server` where all can reach it and give its address with "
-            "--set tracking.uri=http://HOST:5000"
+            f"Ray has {nodes} nodes, but MLflow's database is the file {tracking_uri}, which only "
+            "one of them can write to: start `mlflow server` where all nodes can reach it, and "
+            "give its address with --set tracking.uri=http://HOST:5000"
         )
 
 
 def worker_count(resources: Resources) -> int:
-    """Return how many workers to start; UserError if they would never have room.
+    """Return how many workers to start.
 
-    On a cluster there may be more than now fit: nodes come and go, and workers wait for them.
+    Args:
+        resources: The number of workers, and the CPUs and GPUs of each.
+
+    Returns:
+        `resources.workers`, or by default as many as fit on the nodes. On a cluster, the given
+        number may be larger than what fits now: workers wait for further nodes.
+
+    Raises:
+        UserError: The workers do not fit on this machine, or none fits on the cluster.
     """
     fits = sum(_fits(node["Resources"], resources) for node in ray.nodes() if node["Alive"])
     if resources.workers and ray_address(resources):
         return resources.workers
-    wanted = resources.workers or fits
-    if fits < max(1, wanted):
-        have = ray.cluster_resources()
+    count = resources.workers or fits
+    if fits < max(1, count):
+        available = ray.cluster_resources()
         raise UserError(
-            f"{wanted or 1} workers of {resources.cpus:g} CPUs and {resources.gpus:g} GPUs were "
-            f"asked for; Ray has {have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs, "
-            f"enough for {fits}. Set resources.workers, resources.cpus or resources.gpus lower"
+            f"{count or 1} workers with {resources.cpus:g} CPUs and {resources.gpus:g} GPUs each "
+            f"were requested; Ray has {available.get('CPU', 0):g} CPUs and "
+            f"{available.get('GPU', 0):g} GPUs, enough for {fits}. Lower resources.workers, "
+            "resources.cpus or resources.gpus"
         )
-    return wanted
+    return count
 
 
 def _fits(node: dict[str, float], resources: Resources) -> int:
-    """Return how many workers one node holds."""
+    """Return how many workers fit on one node."""
     fits = int(node.get("CPU", 0) / resources.cpus + 1e-9)
     if resources.gpus:
         fits = min(fits, int(node.get("GPU", 0) / resources.gpus + 1e-9))
@@ -96,20 +114,20 @@ def _fits(node: dict[str, float], resources: Resources) -> int:
 
 
 def _check_address(address: str) -> None:
-    """Refuse what is not a head node's address."""
+    """Raise UserError unless the address is that of a head node which accepts connections."""
     if address.startswith(("http://", "https://", "ray://")):
         raise UserError(
-            f"the Ray address {redact(address)} is that of a door for other machines; a study runs "
-            f"on the cluster itself: send it there with `faceseg submit EXPERIMENT --address "
-            "http://HEAD:8265`, or give resources.address as HEAD:6379 on a node of the cluster"
+            f"the Ray address {redact(address)} is for clients on other machines, but a study runs "
+            "on the cluster itself: submit it with `faceseg submit EXPERIMENT --address "
+            "http://HEAD:8265`, or set resources.address to HEAD:6379 on a node of the cluster"
         )
     host, _, port = address.rpartition(":")
     if address == "auto":
         return
     if not host or not port.isdecimal():
         raise UserError(
-            f"the Ray address {redact(address)!r} is no address: expected HOST:PORT of the head "
-            "node, such as 10.0.0.1:6379, or 'local' for a Ray of this machine alone"
+            f"the Ray address {redact(address)!r} is malformed: expected HOST:PORT of the head "
+            "node, such as 10.0.0.1:6379, or 'local' to start Ray on this machine"
         )
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
@@ -118,7 +136,7 @@ def _check_address(address: str) -> None:
 
 
 def _check_authentication(address: str) -> None:
-    """Ask for the cluster's state from a process of its own: it tells a wrong token at once."""
+    """Run `ray status` in a subprocess, because it reports a wrong token immediately."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
     try:
         done = subprocess.run(  # noqa: S603
@@ -126,36 +144,47 @@ def _check_authentication(address: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(_unreachable(address, error)) from error
-    said = done.stdout + done.stderr
-    if done.returncode and any(word in said.lower() for word in AUTHENTICATION_WORDS):
+    output = done.stdout + done.stderr
+    if done.returncode and any(word in output.lower() for word in AUTHENTICATION_WORDS):
         raise UserError(
             f"the Ray cluster at {redact(address)} refused this process: its token is missing or "
-            "wrong. Export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH with a file that holds the "
-            "cluster's token"
+            "wrong. Export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, the path of a file that "
+            "contains the cluster's token"
         )
     if done.returncode:
-        last = said.strip().splitlines()[-1:] or ["it said nothing"]
+        last = output.strip().splitlines()[-1:] or ["no output"]
         raise UserError(_unreachable(address, last[0]))
 
 
 def _unreachable(address: str, cause: Any) -> str:
     return (
-        f"no Ray answers at {redact(address)} ({redact(str(cause))[:200]}). The address is that of "
-        "resources.address or RAY_ADDRESS: expected HOST:PORT of a head node that this machine "
-        "reaches, or 'local' for a Ray of this machine alone"
+        f"Ray does not respond at {redact(address)} ({redact(str(cause))[:200]}). The address "
+        "comes from resources.address or RAY_ADDRESS: expected HOST:PORT of a head node that this "
+        "machine can reach, or 'local' to start Ray on this machine"
     )
 
 
-# --- Asking the coordinator: the call is made again while it restarts, and errors come as they are.
+# --- Calls of an actor, which are retried while it restarts.
 
-RETRY_PAUSE = 1.0  # seconds between two questions
+RETRY_PAUSE = 1.0  # seconds between two attempts
 
 
 def call_actor(method: Any, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
-    """Return what the coordinator's `method` returns.
+    """Call an actor's method and wait for its result; retry while the actor restarts.
 
-    Its calls can all be repeated. A UserError is raised as itself, not wrapped in Ray's
-    traceback. Raises ray.exceptions.GetTimeoutError after `timeout` seconds.
+    Args:
+        method: The method of the actor's handle. It must be safe to repeat the call.
+        *arguments: Positional arguments of the method.
+        timeout: Seconds to wait for one attempt; None waits without limit.
+        **options: Keyword arguments of the method.
+
+    Returns:
+        The method's result.
+
+    Raises:
+        UserError: The method raised it; it is not wrapped in Ray's exception.
+        ray.exceptions.GetTimeoutError: There was no result after `timeout` seconds.
+        ray.exceptions.RayTaskError: The method raised another exception.
     """
     while True:
         try:

@@ -1,6 +1,7 @@
-"""SIGTERM ends a study as Ctrl-C does: its runs are closed, and it says how to go on.
+"""SIGTERM interrupts a study like Ctrl-C: its runs are closed, and a message says how to resume.
 
-Batch systems, containers and Ray's job manager stop a process with SIGTERM.
+Batch systems, containers and Ray's job manager stop a process with SIGTERM. This module must not
+import Ray: the command line imports it for `--help`.
 """
 
 import signal
@@ -13,26 +14,32 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def interrupt_on_sigterm() -> None:
-    """Raise KeyboardInterrupt on SIGTERM from now on; call again after `ray.init`.
+    """Raise KeyboardInterrupt on SIGTERM from now on; call this again after `ray.init`.
 
-    Ray puts a handler of its own in, which exits without a word. Nothing to do in a thread:
-    signals come to the main thread alone.
+    Ray installs a handler that exits without a message. Outside the main thread this does
+    nothing, because only the main thread can handle signals.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
 
 
 @contextmanager
-def stop_requested(told: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C and SIGTERM set; meanwhile neither raises anything.
+def stop_requested(event: threading.Event | None = None) -> Iterator[threading.Event]:
+    """Let Ctrl-C and SIGTERM set an event in the context, in place of raising KeyboardInterrupt.
 
-    For work in another thread that must not be torn in two: a Ray that is interrupted while it
-    starts leaves processes behind, or aborts. For the main thread alone.
+    Use it in the main thread, while another thread does work that must not be interrupted: a
+    Ray that is interrupted while it starts leaves processes behind, or aborts.
+
+    Args:
+        event: The event to set; None creates one.
+
+    Yields:
+        The event.
     """
-    told = told or threading.Event()
-    before = {each: signal.signal(each, lambda *_: told.set()) for each in SIGNALS}
+    requested = event or threading.Event()
+    before = {each: signal.signal(each, lambda *_: requested.set()) for each in SIGNALS}
     try:
-        yield told
+        yield requested
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

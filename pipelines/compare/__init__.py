@@ -1,1 +1,4 @@
-"""The comparison: read from MLflow, shown as a table and a page."""
+"""The comparison of a study's trained models: read from MLflow, computed, written as a report.
+
+Not here: training or testing a model (`execution`), the decision to promote one (`promote`).
+"""

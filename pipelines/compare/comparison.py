@@ -1,4 +1,7 @@
-"""The last stage: the table as CSV, Markdown, LaTeX and one HTML page, kept here and in MLflow."""
+"""`faceseg compare`: the report of one study, and the gains of several studies in order.
+
+The report is written as CSV, Markdown, LaTeX and HTML, to a folder and to the study's MLflow run.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,25 +28,35 @@ from pipelines.tracking import Tracker
 
 
 def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, console: Console) -> None:
-    """Build the comparison from MLflow, write it to `folder` and to the study's run, print it."""
-    record = read_study(tracker, experiment.name, experiment.study)
+    """Build a study's comparison from MLflow, write it and print its table.
+
+    Args:
+        tracker: The connection to MLflow, which the study is read from.
+        experiment: The experiment that the study ran.
+        folder: The folder for a copy of the files; existing files are overwritten.
+        console: Where the table is printed.
+
+    Raises:
+        UserError: The study is incomplete, or its models were tested on different images.
+    """
+    study = read_study(tracker, experiment.name, experiment.study)
     reference = read_corruption_reference(tracker, experiment)
-    report = build_report(record, experiment.claims, reference=reference)
+    report = build_report(study, experiment.claims, reference=reference)
     table = report.table
-    with tracker.files(record.run_id) as files:
+    with tracker.files(study.run_id) as files:
         table.to_csv(files / "comparison.csv", index=False)
         (files / "comparison.md").write_text(render_markdown(report), encoding="utf-8")
-        (files / "comparison.tex").write_text(render_latex(record, table), encoding="utf-8")
+        (files / "comparison.tex").write_text(render_latex(study, table), encoding="utf-8")
         (files / "comparison.html").write_text(render_html(report), encoding="utf-8")
         (files / "figures").mkdir()
         for name, chart in report.charts.items():
             (files / "figures" / f"{name}.png").write_bytes(chart.png())
         _copy_files(files, folder)
-    console.print(_terminal_table(record, table_texts(TERMINAL_COLUMNS, table)))
+    console.print(_terminal_table(study, table_texts(TERMINAL_COLUMNS, table)))
 
 
 def _copy_files(files: Path, folder: Path) -> None:
-    """Copy a tree of files; each takes the place of an older one whole or not at all."""
+    """Copy a tree of files; each file replaces an older one atomically."""
     for file in sorted(path for path in files.rglob("*") if path.is_file()):
         target = folder / file.relative_to(files)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,91 +65,110 @@ def _copy_files(files: Path, folder: Path) -> None:
         unfinished.replace(target)
 
 
-def _terminal_table(record: StudyResults, rows: list[list[str]]) -> Table:
-    images = len(record.models[0].finals[0].tested.ids)
-    title = f"{record.study}: test split, {images} images"
+def _terminal_table(study: StudyResults, rows: list[list[str]]) -> Table:
+    images = len(study.models[0].finals[0].tested.ids)
+    title = f"{study.name}: test split, {images} images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, column in enumerate(TERMINAL_COLUMNS):
-        table.add_column(column.heading, justify="right" if place else "left", no_wrap=True)
+    for index, column in enumerate(TERMINAL_COLUMNS):
+        table.add_column(column.heading, justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
 
 
-# --- Several studies, one after the other: what each changed for every network that two of them have.
-#
-# Answers what a correction was worth: a row a study and network, with its gain over the study before.
-# All must have been tested on the same images; how they were trained is what differs.
+# --- Several studies in order: what each changed, for every network that two of them share.
 
-GAIN_HEADINGS = ("network", "study", "IoU", "gain on the study before", "95 % interval", "seeds")
+GAIN_HEADINGS = ("network", "study", "IoU", "gain over previous study", "95 % interval", "seeds")
 
 
 def compare_studies(experiments: Sequence[Experiment], console: Console) -> Path:
-    """Compare studies in the order given; write steps.csv and steps.md beside the last report.
+    """Compare studies in the order given; write `steps.csv` and `steps.md`, and print the table.
 
-    Returns their folder. UserError if a study is missing or was tested on other images.
+    Args:
+        experiments: The experiments of the studies.
+        console: Where the table is printed.
+
+    Returns:
+        The folder of the last experiment, which the files are written to.
+
+    Raises:
+        UserError: A study is missing, or was tested on other images than the first.
     """
-    records = [
+    studies = [
         read_study(Tracker(each.tracking_uri), each.name, each.study) for each in experiments
     ]
-    rows = study_gains(records)
+    rows = study_gains(studies)
     last = experiments[-1]
     folder = last.storage / last.name
     folder.mkdir(parents=True, exist_ok=True)
     rows.to_csv(folder / "steps.csv", index=False)
     (folder / "steps.md").write_text(gains_markdown(rows), encoding="utf-8")
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(GAIN_HEADINGS):
-        table.add_column(heading, justify="right" if place > 1 else "left")
+    for index, heading in enumerate(GAIN_HEADINGS):
+        table.add_column(heading, justify="right" if index > 1 else "left")
     for cells in gain_cells(rows):
         table.add_row(*cells)
     console.print(table)
     return folder
 
 
-def study_gains(records: Sequence[StudyResults], resamples: int = RESAMPLES) -> pd.DataFrame:
-    """Return a row a network and study, networks in the order of the first study that has them.
+def study_gains(studies: Sequence[StudyResults], resamples: int = RESAMPLES) -> pd.DataFrame:
+    """Compute each network's gain in test IoU from study to study.
 
-    `iou` with `low` and `high` (photographs alone); `gain` over the last study before it that has
-    the network, with `gain_low` and `gain_high` (training noise included where there are seeds).
+    Args:
+        studies: The studies in order, tested on the same images.
+        resamples: The number of bootstrap resamples.
+
+    Returns:
+        One row per network and study; networks are in the order in which they first occur.
+        `iou` has the interval `low` to `high` over photographs. `gain` is the difference from
+        the last earlier study that has the network; its interval `gain_low` to `gain_high`
+        includes training noise where there are several seeds. It is NaN without such a study.
+
+    Raises:
+        UserError: Two studies were tested on different images or classes.
     """
-    require_same_images(records)
-    names = dict.fromkeys(each.name for record in records for each in record.models)
+    require_same_images(studies)
+    names = dict.fromkeys(model.name for study in studies for model in study.models)
     rows = []
     for name in names:
-        before: ResampledScore | None = None
-        for record in records:
-            contender = next((each for each in record.models if each.name == name), None)
-            if contender is None:
+        previous: ResampledScore | None = None
+        for study in studies:
+            model = next((model for model in study.models if model.name == name), None)
+            if model is None:
                 continue
-            now = measure_iou(contender.finals, resamples)
-            gain = estimate_difference(now, before) if before else None
-            rows.append(_gain_row(record, contender, estimate(now), gain))
-            before = now
+            current = measure_iou(model.finals, resamples)
+            gain = estimate_difference(current, previous) if previous else None
+            rows.append(_gain_row(study, model, estimate(current), gain))
+            previous = current
     return pd.DataFrame(rows)
 
 
-def require_same_images(records: Sequence[StudyResults]) -> None:
-    """Raise UserError if two studies were tested on other images or other classes."""
-    first, *others = records
+def require_same_images(studies: Sequence[StudyResults]) -> None:
+    """Check that all studies were tested on the same images, with the same labels and classes.
+
+    Raises:
+        UserError: A study differs from the first.
+    """
+    first, *others = studies
     ids = first.models[0].finals[0].tested.ids
     counts = first.models[0].finals[0].tested.counts.sum(axis=2)
-    for record in others:
-        if record.classes != first.classes:
+    for study in others:
+        if study.classes != first.classes:
             raise UserError(
-                f"{record.study} and {first.study} have other classes: nothing to compare"
+                f"{study.name} and {first.name} have different classes and cannot be compared"
             )
-        for final in (final for each in record.models for final in each.finals):
+        for final in (final for model in study.models for final in model.finals):
             tested = final.tested
             if tested.ids != ids or not np.array_equal(tested.counts.sum(axis=2), counts):
                 raise UserError(
-                    f"{record.study} was tested on other images than {first.study}: studies can be "
-                    "compared on the same images alone, with the same labels at their own size"
+                    f"{study.name} was tested on other images than {first.name}: only studies that "
+                    "were tested on the same images, with the same labels, can be compared"
                 )
 
 
 def gain_cells(rows: pd.DataFrame) -> list[list[str]]:
-    """Return the cells as people read them."""
+    """Return the cells of the table of gains as text."""
     return [
         [
             str(row["network"]),
@@ -153,24 +185,24 @@ def gain_cells(rows: pd.DataFrame) -> list[list[str]]:
 
 
 def gains_markdown(rows: pd.DataFrame) -> str:
-    """Return the table as Markdown."""
+    """Return the table of gains as Markdown."""
     lines = [GAIN_HEADINGS, tuple("---" for _ in GAIN_HEADINGS), *gain_cells(rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _gain_row(
-    record: StudyResults, contender: ComparedModel, now: Estimate, gain: Estimate | None
+    study: StudyResults, model: ComparedModel, iou: Estimate, gain: Estimate | None
 ) -> dict[str, object]:
     return {
-        "network": contender.name,
-        "study": record.experiment,
-        "iou": now.value,
-        "low": now.fixed_low,
-        "high": now.fixed_high,
+        "network": model.name,
+        "study": study.experiment,
+        "iou": iou.value,
+        "low": iou.fixed_low,
+        "high": iou.fixed_high,
         "gain": gain.value if gain else np.nan,
         "gain_low": gain.low if gain else np.nan,
         "gain_high": gain.high if gain else np.nan,
-        "seeds": len(contender.finals),
-        "images": len(contender.finals[0].tested.ids),
-        "commit": record.commit,
+        "seeds": len(model.finals),
+        "images": len(model.finals[0].tested.ids),
+        "commit": study.commit,
     }

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them. What is not defined is a dash, never 'nan'."""
+"""Formatting of the report's numbers. An undefined value (NaN) is shown as a dash."""
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 Row = Mapping[Hashable, Any]  # one row of the comparison table
 
-DASH = "–"  # noqa: RUF001  # the sign for 'no value', on the page and in Markdown
-MINUS = "−"  # noqa: RUF001  # as wide as a plus
+DASH = "–"  # noqa: RUF001  # shown where there is no value
+MINUS = "−"  # noqa: RUF001  # as wide as a plus sign
 
 
 def format_score(value: float) -> str:
@@ -17,7 +17,7 @@ def format_score(value: float) -> str:
 
 
 def format_mean_and_deviation(row: Row, name: str) -> str:
-    """Return a mean, with the standard deviation over seeds where there are several."""
+    """Return a mean score, with its standard deviation where there are several seeds."""
     deviation = row[f"{name}_sd"]
     if math.isnan(row[name]) or math.isnan(deviation):
         return format_score(row[name])
@@ -25,7 +25,7 @@ def format_mean_and_deviation(row: Row, name: str) -> str:
 
 
 def format_interval(row: Row, low: str, high: str) -> str:
-    """Return the interval between two columns."""
+    """Return the interval from the column `low` to the column `high`."""
     return DASH if math.isnan(row[low]) else f"{row[low]:.3f} to {row[high]:.3f}"
 
 
@@ -35,14 +35,14 @@ def format_percent(value: float) -> str:
 
 
 def format_share(value: float) -> str:
-    """Return a fraction as a percentage; more digits below one, where the small classes are."""
+    """Return a fraction as a percentage; below 1 %, where small classes are, with two decimals."""
     if math.isnan(value):
         return DASH
     return f"{100 * value:.1f} %" if value >= 0.01 else f"{100 * value:.2f} %"
 
 
 def format_count(value: float) -> str:
-    """Return a count of parameters or operations with its thousands, millions or billions."""
+    """Return a count of parameters or operations in thousands (k), millions (M) or billions (G)."""
     if math.isnan(value):
         return DASH
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -52,7 +52,7 @@ def format_count(value: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
+    """Return a time in seconds, minutes or hours, by its length."""
     if math.isnan(seconds):
         return DASH
     if seconds < 120:
@@ -61,26 +61,26 @@ def format_duration(seconds: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a setting: whole numbers whole, others to three digits."""
+    """Return a setting: a whole number without decimals, any other with three digits."""
     if math.isnan(value):
         return DASH
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 
 def format_signed(value: float) -> str:
-    """Return a difference of fractions with its sign, and a true minus."""
+    """Return a difference of fractions with its sign (a typographic minus)."""
     if math.isnan(value):
         return DASH
     return f"{value:+.3f}".replace("-", MINUS)
 
 
 def format_signed_interval(low: float, high: float) -> str:
-    """Return the ends of an interval of differences."""
+    """Return an interval of differences."""
     return DASH if math.isnan(low) else f"{format_signed(low)} to {format_signed(high)}"
 
 
 def format_ratio(log_ratio: float) -> str:
-    """Return the ratio of this logarithm, such as '2.3 times'."""
+    """Return the ratio with this natural logarithm, for example '2.3 times'."""
     return DASH if math.isnan(log_ratio) else f"{math.exp(log_ratio):.3g} times"
 
 
@@ -92,7 +92,7 @@ def format_p_value(value: float) -> str:
 
 
 def format_with_deviation(row: Row, name: str, text: Callable[[float], str]) -> str:
-    """Return a mean in its own format, with its deviation where there are several seeds."""
+    """Return a mean in the format `text`, with its deviation where there are several seeds."""
     deviation = row.get(f"{name}_sd", math.nan)
     if math.isnan(row[name]) or math.isnan(deviation) or deviation == 0:
         return text(row[name])
@@ -100,20 +100,20 @@ def format_with_deviation(row: Row, name: str, text: Callable[[float], str]) -> 
 
 
 def join_words(names: Sequence[str], comma: str = ", ") -> str:
-    """Return names as a person lists them: 'a, b and c'."""
+    """Join names to 'a, b and c'."""
     if len(names) < 2:
         return "".join(names)
     return f"{comma.join(names[:-1])}{';' if comma == '; ' else ''} and {names[-1]}"
 
 
 def readable_name(name: str) -> str:
-    """Return a class or a kind as words: 'left_eye' becomes 'left eye'."""
+    """Return the name of a class or a kind as words: 'left_eye' becomes 'left eye'."""
     return name.replace("_", " ").strip() or name
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A heading and rows of text."""
+    """Column headings and rows of text."""
 
     headings: tuple[str, ...]
     rows: list[list[str]]

@@ -1,4 +1,7 @@
-"""The experiment: one YAML file, checked whole before anything starts."""
+"""The experiment: its YAML schema, files and overrides, the search space, and secrets.
+
+Not here: how anything is run. An experiment is checked whole before anything starts.
+"""
 
 from pipelines.config.reading import load
 from pipelines.config.schema import Experiment

@@ -1,9 +1,9 @@
-"""Reading an experiment's file: bases, overrides, environment variables, and what is wrong.
+"""Read an experiment's file: bases, overrides, environment variables, and error messages.
 
-A file may name a `base:` beside it and say only what differs; `--set search.trials=50`
-overrides one value, and `--set @FILE` all that FILE says: so one file fits many experiments to
-a small machine. `${NAME}` stands for an environment variable. Unknown keys are refused with the
-nearest right one.
+A file may name a `base:`, relative to its own folder, and contain only the values that differ.
+`--set search.trials=50` overrides one value. `--set @FILE` overrides all values that FILE
+contains, so one file adapts many experiments to a small machine. `${NAME}` is replaced by an
+environment variable. The message for an unknown key contains the most similar valid one.
 """
 
 import difflib
@@ -16,53 +16,72 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from faceseg.errors import UserError
+from pipelines.config.included import find_experiment, included_names
 from pipelines.config.schema import Experiment
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
-    """Read, merge, override and check an experiment; UserError says what is wrong."""
-    content = _read(path, seen=())
-    content.setdefault("name", path.stem)
+    """Read an experiment, merge its bases, apply the overrides, and check the result.
+
+    Args:
+        path: A YAML file, or the name of an included experiment where no such file exists.
+        overrides: `KEY=VALUE` with a dotted key and a value in YAML, or `@FILE` with a file
+            or a name as for `path`; the last one wins.
+
+    Returns:
+        The experiment. Its name is the file's, unless the file contains another one.
+
+    Raises:
+        UserError: A file is missing or is not plain YAML, an override is malformed, an
+            environment variable is not set, or a key or value is not valid.
+    """
+    file = find_experiment(path)
+    content = _read(file, seen=())
+    content.setdefault("name", file.stem)
     for override in overrides:
         if override.startswith("@"):
-            content = _merge(content, _read(Path(override[1:]), seen=()))
+            content = _merge(content, _read(find_experiment(Path(override[1:])), seen=()))
         else:
             _override(content, override)
     content = _expand(content, path)
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
-        told = [each for each in error.errors() if not _is_irrelevant(each)]
-        problems = "\n".join(f"  {_explain(each)}" for each in told)
+        relevant = [each for each in error.errors() if not _is_irrelevant(each)]
+        problems = "\n".join(f"  {_explain(each)}" for each in relevant)
         raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
-        raise UserError(f"{path}: its bases lead back to itself; remove one `base:`")
+        raise UserError(f"{path} is its own base, directly or indirectly; remove one `base:`")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"there is no experiment file {path}{_nearby(path)}") from error
+        raise UserError(f"there is no experiment file {path}{_alternatives(path)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as an experiment: {error}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not plain YAML: {error}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} should hold keys and values, not {type(content).__name__}")
+        raise UserError(f"{path} must contain keys and values, not {type(content).__name__}")
     base = content.pop("base", None)
     if base is None:
         return content
-    below = _read(path.parent / str(base), (*seen, path.resolve()))
-    below.pop("name", None)  # a variant is an experiment of its own
+    below = _read(find_experiment(Path(str(base)), path.parent), (*seen, path.resolve()))
+    below.pop("name", None)  # a derived experiment has a name of its own
     return _merge(below, content)
 
 
-def _nearby(path: Path) -> str:
-    known = sorted(each.name for each in path.parent.glob("[!.]*.yaml"))
-    return f"; {path.parent} holds {', '.join(known)}" if known else ""
+def _alternatives(path: Path) -> str:
+    """Return the rest of a message on a missing file: its neighbours and the included names."""
+    neighbours = sorted(each.name for each in path.parent.glob("[!.]*.yaml"))
+    nearby = f"; {path.parent} contains {', '.join(neighbours)}" if neighbours else ""
+    folder = Path() if path.is_absolute() or ".." in path.parts else path.parent
+    names = included_names(folder) or included_names()
+    return f"{nearby}. Experiments that can be given by name: {', '.join(names)}"
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +93,7 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _expand(value: Any, path: Path) -> Any:
-    """Put environment variables in the place of `${NAME}`: where data lies differs by machine."""
+    """Replace `${NAME}` by environment variables: paths of data differ between machines."""
     if isinstance(value, dict):
         return {key: _expand(each, path) for key, each in value.items()}
     if isinstance(value, list):
@@ -84,8 +103,8 @@ def _expand(value: Any, path: Path) -> Any:
     for name in VARIABLE.findall(value):
         if name not in os.environ:
             raise UserError(
-                f"{path} says {value!r}, and the environment variable {name} is not set; set it, "
-                "or give the value with --set"
+                f"{path} contains {value!r}, and the environment variable {name} is not set; set "
+                "it, or override the value with --set"
             )
     return VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
@@ -94,16 +113,16 @@ def _override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(
-            f"--set takes KEY=VALUE, such as search.trials=50, or @FILE, not {override!r}"
+            f"--set requires KEY=VALUE, such as search.trials=50, or @FILE; got {override!r}"
         )
-    *holders, last = key.strip().split(".")
+    *parents, last = key.strip().split(".")
     section = content
-    for holder in holders:
-        if section.get(holder) is None:  # not there, or there with nothing in it
-            section[holder] = {}
-        section = section[holder]
+    for parent in parents:
+        if section.get(parent) is None:  # missing or empty
+            section[parent] = {}
+        section = section[parent]
         if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {holder!r} is a value, not a section")
+            raise UserError(f"--set {override}: {parent!r} is a value, not a section")
     try:
         section[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -111,7 +130,7 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _is_irrelevant(error: Any) -> bool:
-    """Return whether an error speaks of a branch (`lapa`, or a class set) that was not meant."""
+    """Return whether an error is about the other branch of a union (`lapa`, or a class set)."""
     wrong_branch = "[" in str(error["loc"][-1:])
     if error["type"] == "literal_error":
         return wrong_branch and isinstance(error["input"], dict)
@@ -119,22 +138,23 @@ def _is_irrelevant(error: Any) -> bool:
 
 
 def _explain(error: Any) -> str:
-    loc = [part for part in error["loc"] if "[" not in str(part)]  # pydantic's names of branches
+    # Pydantic's names of a union's branches contain a bracket.
+    loc = [part for part in error["loc"] if "[" not in str(part)]
     place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
         known = _known_keys(loc[:-1])
         near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
     message = error["msg"].removeprefix("Value error, ")
     text = f"{place}: {message}" if place else message
     if error["type"] == "missing" or isinstance(error["input"], BaseModel | dict):
-        return text  # what was given is the whole section: no help
+        return text  # the input is the whole section, which is too long to print
     return f"{text}; got {error['input']!r}"[:300]
 
 
 def _known_keys(place: list[Any]) -> list[str]:
-    """Return the keys of the section at `place`, by walking the models' fields."""
+    """Return the valid keys of the section at `place`."""
     model: type[BaseModel] = Experiment
     for part in place:
         if part in model.model_fields:
@@ -143,7 +163,7 @@ def _known_keys(place: list[Any]) -> list[str]:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """Return the model within an annotation such as `Range | None` or `dict[str, Network]`."""
+    """Return the model in an annotation such as `Range | None` or `dict[str, Network]`."""
     for each in (annotation, *get_args(annotation)):
         if isinstance(each, type) and issubclass(each, BaseModel):
             return each

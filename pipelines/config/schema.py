@@ -1,4 +1,4 @@
-"""The sections of an experiment: what may be said, in what range, and what it means."""
+"""The experiment and its architectures: their keys, valid values and meaning."""
 
 import difflib
 import hashlib
@@ -24,15 +24,15 @@ from pipelines.config.sections import (
     Tracking,
 )
 
-# Where an experiment runs and keeps things, and what is asked of its results, is no part of what
-# it is.
+# These keys do not change an experiment's results, so they are not part of a study's digest: where
+# it runs and stores files, and how its results are reported.
 PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
 REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
 
 
-# --- The section of one architecture: what may be said of a network, and which takes what.
+# --- The section of one architecture: the options of a network, and which builder has which.
 
-# What each builder takes, told here because asking it would load a framework.
+# The options of each builder. They are repeated here because importing a builder loads a framework.
 COMMON_OPTIONS = ("alpha", "width", "encoder_weights", "batch_norm_momentum", "pixels")
 ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "unet": COMMON_OPTIONS,
@@ -45,7 +45,16 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 class Network(Section):
-    """Options of one architecture; None leaves the architecture's own default."""
+    """Options of one architecture; None selects the architecture's default.
+
+    Attributes:
+        alpha: Factor on the filters of the MobileNetV2 encoder.
+        width: Factor on the filters of all other layers.
+        encoder: Encoder of segnet.
+        encoder_weights: `imagenet`, `none`, or the path of MobileNetV2 weights (.h5).
+        output_stride: Output stride of pspnet.
+        batch_norm_momentum: Momentum of BatchNorm; 0.9 suits trainings of a few hundred steps.
+    """
 
     alpha: float | None = Field(None, gt=0)
     width: float | None = Field(None, gt=0)
@@ -55,33 +64,41 @@ class Network(Section):
     batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
     pixels: Literal["signed_rgb", "unit_bgr"] | None = Field(
         None,
-        description="unit_bgr: a defect of the reference study, kept for its replication; BGR in "
-        "[0, 1] goes into a network meant for RGB in [-1, 1]",
+        description="unit_bgr: a defect of the reference study, kept for its replication; the "
+        "network expects RGB in [-1, 1] and gets BGR in [0, 1]",
         exclude_if=lambda value: value is None,
     )
 
     def options(self) -> dict[str, Any]:
-        """Return what was given, as keyword arguments of the builder."""
+        """Return the given options as keyword arguments of the builder."""
         return self.model_dump(exclude_none=True)
 
 
 class Variant(Network):
-    """An architecture of the search once more, with other options, at the settings that won.
+    """An architecture with other options, trained at the best settings of its search.
 
-    What is not given here is as in the architecture.
+    An option that is not given here has the value of the architecture.
+
+    Attributes:
+        of: The architecture.
     """
 
     of: str
 
     def options(self) -> dict[str, Any]:
-        """Return what was given, as keyword arguments of the builder."""
+        """Return the given options as keyword arguments of the builder."""
         return self.model_dump(exclude_none=True, exclude={"of"})
 
 
 def check_variant(name: str, variant: Variant, architectures: Mapping[str, Network]) -> None:
-    """Raise ValueError for a variant of nothing, of a taken name, or with strange options."""
+    """Check a variant.
+
+    Raises:
+        ValueError: Its name is an architecture's, its architecture is not in the experiment, or
+            the architecture has no such option.
+    """
     if name in architectures or name in ARCHITECTURE_OPTIONS:
-        raise ValueError(f"variants.{name}: this name is an architecture's; give it one of its own")
+        raise ValueError(f"variants.{name}: an architecture has this name; choose another one")
     if variant.of not in architectures:
         raise ValueError(
             f"variants.{name}.of: {variant.of!r} is not among this experiment's architectures: "
@@ -91,22 +108,32 @@ def check_variant(name: str, variant: Variant, architectures: Mapping[str, Netwo
 
 
 def check_architecture(name: str, network: Network) -> None:
-    """Raise ValueError for an unknown architecture, or an option that it does not take."""
+    """Raise ValueError for an unknown architecture, or for an option that it does not have."""
     if name not in ARCHITECTURE_OPTIONS:
         near = difflib.get_close_matches(name, ARCHITECTURE_OPTIONS, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else f"known are {', '.join(ARCHITECTURE_OPTIONS)}"
-        )
-        raise ValueError(f"architectures.{name}: no such network; {hint}")
-    taken = ARCHITECTURE_OPTIONS[name]
-    if strange := [option for option in network.options() if option not in taken]:
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ARCHITECTURE_OPTIONS)}"
+        raise ValueError(f"architectures.{name}: unknown architecture; {hint}")
+    known = ARCHITECTURE_OPTIONS[name]
+    if unknown := [option for option in network.options() if option not in known]:
         raise ValueError(
-            f"architectures.{name} takes no {', '.join(strange)}; it takes {', '.join(taken)}"
+            f"architectures.{name} has no option {', '.join(unknown)}; it has {', '.join(known)}"
         )
 
 
 class Experiment(Section):
-    """All of one experiment."""
+    """An experiment: everything that a study depends on.
+
+    Attributes:
+        name: Name of the experiment in MLflow, and of the folder of its report.
+        description: Description of the study's run in MLflow, and subtitle of the report.
+        seed: Base of the seeds of sampling and of every training.
+        storage: Folder for packs, checkpoints, undelivered records, databases and reports.
+
+    Example:
+        >>> experiment = Experiment.model_validate({"name": "small", "search": {"trials": 4}})
+        >>> experiment.study
+        'small-dae8edb1'
+    """
 
     name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
     description: str = ""
@@ -115,35 +142,35 @@ class Experiment(Section):
     architectures: dict[str, Network] = Field(
         {"unet": Network(), "pspnet": Network(), "segnet": Network()}
     )
-    variants: dict[str, Variant] = Field({}, exclude_if=lambda given: not given)
+    variants: dict[str, Variant] = Field({}, exclude_if=lambda value: not value)
     ensemble: bool = Field(
         False,
-        description="test the mean of all architectures too",
-        exclude_if=lambda given: not given,
+        description="also test the mean probabilities of all architectures",
+        exclude_if=lambda value: not value,
     )
     training: TrainingSettings = TrainingSettings()
     search: Search = Search()
     finals: Finals = Finals()
     robustness: Robustness = Robustness()
-    claims: tuple[Claim, ...] = Field((), description="to be answered beside the reference study's")
+    claims: tuple[Claim, ...] = Field((), description="tested in addition to the reference study's")
     gate: Gate = Gate()
     corruption_reference: str | None = Field(
         None,
-        description="NAME/VERSION of a registered model: the report has errors relative to it",
+        description="NAME/VERSION of a registered model: the report contains errors relative to it",
         pattern=r"^[^/]+/[0-9]+$",
-        exclude_if=lambda given: given is None,
+        exclude_if=lambda value: value is None,
     )
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     storage: Path = Path("results")
     checkpoints: str | None = Field(
-        None, description="an fsspec address (s3://…) that every node reaches; None: in storage"
+        None, description="fsspec address (s3://…) that every node can reach; None: in storage"
     )
 
     @field_validator("architectures", "variants", mode="before")
     @classmethod
     def _without_null_networks(cls, value: Any) -> Any:
-        """Leave out what is set to null: so an experiment drops a network of its base."""
+        """Remove networks that are null: an experiment can remove a network of its base."""
         if isinstance(value, dict):
             return {name: network for name, network in value.items() if network is not None}
         return value
@@ -156,7 +183,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.architectures:
-            raise ValueError("architectures: name at least one")
+            raise ValueError("architectures: at least one is required")
         for name, network in self.architectures.items():
             check_architecture(name, network)
         for name, variant in self.variants.items():
@@ -167,17 +194,17 @@ class Experiment(Section):
         return self
 
     def digest(self, *left_out: str) -> str:
-        """Return a hash of the resolved experiment, without the dotted keys in `left_out`."""
+        """Return a hash of the resolved experiment without the dotted keys `left_out`."""
         content = self.model_dump(mode="json")
         for key in left_out:
-            holder, _, last = key.rpartition(".")
-            section = content[holder] if holder else content
+            parent, _, last = key.rpartition(".")
+            section = content[parent] if parent else content
             section.pop(last, None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def networks(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """What is trained, variants last: by name, the architecture and the builder's options."""
+        """The architecture and the builder's options of each network, by name; variants last."""
         found = {name: (name, network.options()) for name, network in self.architectures.items()}
         for name, variant in self.variants.items():
             found[name] = (variant.of, found[variant.of][1] | variant.options())
@@ -185,26 +212,26 @@ class Experiment(Section):
 
     @property
     def study(self) -> str:
-        """The study's name: same experiment, same study, whatever runs it and for how long."""
+        """The study's name. It does not depend on where the study runs, or on its budget."""
         left_out = (*PLACEMENT_KEYS, *REPORTING_KEYS, "search.trials", "finals.seeds", "ensemble")
         return f"{self.name}-{self.digest(*left_out)[:8]}"
 
     @property
     def single(self) -> str:
-        """The name of single trainings: they are no part of a study."""
+        """The name under which single trainings are logged; they belong to no study."""
         return f"{self.name}-single-{self.digest(*PLACEMENT_KEYS, *REPORTING_KEYS)[:8]}"
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's address, resolved."""
+        """The address of MLflow: by default, a database file in `storage`."""
         return self.tracking.uri or f"sqlite:///{(self.storage / 'mlflow.db').resolve()}"
 
     @property
     def search_database(self) -> str:
-        """Optuna's database: unless one is given, a file of its own beside MLflow's."""
+        """The address of Optuna's database: by default, a file in `storage`."""
         return self.tracking.database or f"sqlite:///{(self.storage / 'optuna.db').resolve()}"
 
     def as_yaml(self) -> str:
-        """Return the resolved experiment as a file that runs it again, without its passwords."""
+        """Return the resolved experiment as YAML that runs it again, without passwords."""
         content = redact(self.model_dump(mode="json"))
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""The search space: which training settings Optuna tunes, and within what range."""
+"""The search: which training settings Optuna tunes, in what ranges, with how many trials."""
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 class Range(BaseModel):
-    """A real number from `low` to `high`, drawn evenly, or evenly in its logarithm."""
+    """A real number from `low` to `high`, uniform in its value or in its logarithm.
+
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        log: Whether to sample uniformly in the logarithm.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,28 +29,32 @@ class Range(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError("a range needs low < high, and low > 0 where log is true")
+            raise ValueError("a range requires low < high, and low > 0 where log is true")
         return self
 
     def bounds(self) -> tuple[float, ...]:
-        """Return the values that bound all others."""
+        """Return the smallest and the largest value."""
         return self.low, self.high
 
 
 class Choices(BaseModel):
-    """One of some numbers."""
+    """One of several whole numbers.
+
+    Attributes:
+        choices: The values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     choices: tuple[int, ...] = Field(min_length=1)
 
     def bounds(self) -> tuple[int, ...]:
-        """Return the values that bound all others: here, each."""
+        """Return all values, because each can be the one that is not valid."""
         return self.choices
 
 
 class SearchSpace(BaseModel):
-    """What is tuned. Learning rate and batch size always are; the rest where a range is given."""
+    """The tuned settings: learning rate and batch size always, others where a range is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,11 +67,11 @@ class SearchSpace(BaseModel):
     augmentation_strength: Range | None = None
 
     def tuned(self) -> dict[str, Range | Choices]:
-        """Return the settings that are tuned."""
+        """Return the range or choices of each tuned setting."""
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key)}
 
     def distributions(self) -> "dict[str, BaseDistribution]":
-        """Return the space in Optuna's terms."""
+        """Return the space as Optuna's distributions."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
         return {
@@ -72,17 +82,18 @@ class SearchSpace(BaseModel):
         }
 
     def check_bounds(self, settings: TrainingSettings) -> None:
-        """Raise ValueError if a setting could be drawn that no training can have."""
+        """Raise ValueError if the space contains a value that is not valid for a training."""
         for key, each in self.tuned().items():
             for value in each.bounds():
                 try:
                     apply_parameters({key: value}, settings)
                 except ValidationError as error:
                     reason = error.errors()[0]["msg"]
-                    raise ValueError(f"search.space.{key}: {value} cannot be: {reason}") from error
+                    message = f"search.space.{key}: {value} is not valid: {reason}"
+                    raise ValueError(message) from error
 
     def check_point(self, point: dict[str, float]) -> None:
-        """Raise ValueError if `point` (of `search.first`) does not lie in the space."""
+        """Raise ValueError if `point` (an item of `search.first`) is outside the space."""
         tuned = self.tuned()
         if unknown := sorted(set(point) - set(tuned)):
             raise ValueError(f"search.first: {unknown} are not tuned; tuned are {sorted(tuned)}")
@@ -94,11 +105,23 @@ class SearchSpace(BaseModel):
                 else each.low <= value <= each.high
             )
             if not inside:
-                raise ValueError(f"search.first: {key} {value} lies outside search.space")
+                raise ValueError(f"search.first: {key} {value} is outside search.space")
 
 
 def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> TrainingSettings:
-    """Return `settings` with the tuned values put in."""
+    """Return a copy of `settings` with tuned values.
+
+    Args:
+        point: Values by the names of `SearchSpace`'s fields. `augmentation_strength` replaces
+            the strength of the augmentation and keeps its ranges.
+        settings: The settings that are not tuned.
+
+    Returns:
+        The checked settings of a trial.
+
+    Raises:
+        pydantic.ValidationError: A value is not valid for a training.
+    """
     changes = dict(point)
     strength = changes.pop("augmentation_strength", None)
     if strength is not None:
@@ -114,13 +137,20 @@ def _as_plain_values(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 class Search(Section):
-    """What Optuna tunes, with how many trials for each architecture."""
+    """The search of each architecture: its space, number of trials, sampler and pruner.
+
+    Attributes:
+        trials: Number of trials of each architecture.
+        sampler: Optuna's TPE or random sampler.
+        pruner: `hyperband`, `halving` (successive halving) or `none`.
+        reduction_factor: The share 1 / N of the trials continues at each rung of the pruner.
+    """
 
     trials: int = Field(20, ge=1)
     space: SearchSpace = SearchSpace()
-    first: tuple[dict[str, float], ...] = Field((), description="tried first, by all alike")
+    first: tuple[dict[str, float], ...] = Field((), description="settings of the first trials")
     sampler: Literal["tpe", "random"] = "tpe"
-    random_trials: int = Field(5, ge=0, description="before the sampler learns from results")
+    random_trials: int = Field(5, ge=0, description="random trials before the sampler is used")
     pruner: Literal["hyperband", "halving", "none"] = "hyperband"
-    grace_epochs: int = Field(3, ge=1, description="no trial is pruned earlier")
+    grace_epochs: int = Field(3, ge=1, description="no trial is pruned before this epoch")
     reduction_factor: int = Field(3, ge=2)

@@ -1,4 +1,4 @@
-"""Passwords stay out of what people read: files, logs, tags and messages."""
+"""Secrets: removing passwords from text that people read, and the access token of the servers."""
 
 import ipaddress
 import os
@@ -7,12 +7,20 @@ from typing import Any
 
 from faceseg.errors import UserError
 
-# scheme://user:PASSWORD@host, as databases and servers are addressed
+# scheme://user:PASSWORD@host, the form of the addresses of databases and servers
 PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]+)@")
 
 
 def redact(value: Any) -> Any:
-    """Return `value` (text, or lists and mappings of it) with passwords in addresses as `***`."""
+    """Return a copy of `value` in which passwords in addresses are replaced by `***`.
+
+    Args:
+        value: Text, or lists, tuples and dicts of it; anything else is returned unchanged.
+            A tuple becomes a list.
+
+    Returns:
+        The same structure, without passwords.
+    """
     if isinstance(value, dict):
         return {key: redact(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -22,14 +30,25 @@ def redact(value: Any) -> Any:
     return value
 
 
-# --- Whom a server of ours lets in: this machine alone, or whoever has the token.
+# --- Access control of the HTTP servers: loopback addresses only, or a token.
 
 TOKEN_VARIABLE = "FACESEG_TOKEN"  # noqa: S105  # the name of a variable
 MIN_TOKEN_LENGTH = 16
 
 
 def server_token(*, required: bool, because: str) -> str | None:
-    """Return the token of the environment. UserError if it is missing and required, or weak."""
+    """Return the token that clients of a server must send, from FACESEG_TOKEN.
+
+    Args:
+        required: Whether the server must not start without a token.
+        because: The reason why a token is required, which begins the error message.
+
+    Returns:
+        The token, or None where none is set and none is required.
+
+    Raises:
+        UserError: The token is required but not set, or it is too short or not ASCII.
+    """
     given = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not given:
         if required:
@@ -40,13 +59,14 @@ def server_token(*, required: bool, because: str) -> str | None:
         return None
     if len(given) < MIN_TOKEN_LENGTH or not given.isascii():
         raise UserError(
-            f"{TOKEN_VARIABLE} is too easy to guess; expected at least {MIN_TOKEN_LENGTH} ASCII characters"
+            f"{TOKEN_VARIABLE} is too easy to guess; expected at least {MIN_TOKEN_LENGTH} ASCII "
+            "characters"
         )
     return given
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is reached from this machine alone."""
+    """Return whether only this machine can reach a server on `host`."""
     if host == "localhost":
         return True
     try:

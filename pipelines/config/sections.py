@@ -1,4 +1,7 @@
-"""What all sections of an experiment are."""
+"""The sections of an experiment that contain plain values; `schema` contains the others.
+
+The names, order and defaults of the fields are YAML keys and part of a study's digest.
+"""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -9,57 +12,74 @@ from faceseg.data.classes import LAPA, ClassSet
 
 
 class Section(BaseModel):
-    """Frozen, and closed to keys it does not know.
+    """A frozen section that refuses unknown keys.
 
-    An option that came later is left out while it says nothing (`exclude_if`): a study's name is
-    a digest of its settings, and studies from before the option keep theirs.
+    A study's name contains a digest of its settings. A field that was added later is excluded
+    from the digest while it has its default (`exclude_if`), so that earlier studies keep their
+    names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Drawn(Section):
-    """How many faces to draw, and how hard: `difficulty` from 0 (passport) to 1.5 (wild)."""
+    """Drawn faces: their numbers and size, and a difficulty from 0 (passport) to 1.5 (wild).
+
+    Attributes:
+        train: Number of training images.
+        val: Number of validation images.
+        test: Number of test images.
+        difficulty: Variation of pose, light, occlusion and background.
+        seed: Seed of the drawn faces, independent of the experiment's seed.
+    """
 
     train: int = Field(480, ge=2)
     val: int = Field(96, ge=1)
     test: int = Field(96, ge=1)
-    size: int = Field(128, ge=32, description="pixels; faces are square")
+    size: int = Field(128, ge=32, description="side of the square images, in pixels")
     difficulty: float = Field(1.0, ge=0, le=1.5)
     seed: int = 0
 
 
 class Data(Section):
-    """Where images come from and how they are brought to the network's grid."""
+    """The source of the images, and how they are resized for the network.
+
+    Attributes:
+        source: `drawn`: generated faces; `directory`: a folder in LaPa's layout; `lapa`: LaPa,
+            which is downloaded unless `path` is given.
+        path: The folder of the images, for `directory` and `lapa`.
+        image_size: [height, width] of the network's input in pixels, multiples of 32.
+        on_bad: `stop` at the first bad pairs with a list of them, or `skip` and record them.
+    """
 
     source: Literal["drawn", "directory", "lapa"] = "drawn"
     path: Path | None = None
-    labels: str = Field("labels", description="the folder of labels within a split")
+    labels: str = Field("labels", description="name of the folder of labels in a split")
     classes: Literal["lapa"] | ClassSet = "lapa"
     image_size: tuple[int, int] = (256, 256)
     on_bad: Literal["stop", "skip"] = "stop"
     label_resizing: Literal["nearest", "bilinear"] = Field(
         "nearest",
-        description="bilinear: a defect of the reference study, kept for its replication; labels "
-        "of train and val get ids of classes that are not there",
+        description="bilinear: a defect of the reference study, kept for its replication; it "
+        "creates ids of absent classes in the labels of train and val",
         exclude_if=lambda value: value == "nearest",
     )
     drawn: Drawn = Drawn()
     terms: str = Field(
         "",
-        description="under which the images may be used: model cards say it",
-        exclude_if=lambda given: not given,
+        description="terms of use of the images, printed in model cards",
+        exclude_if=lambda value: not value,
     )
 
     @property
     def class_set(self) -> ClassSet:
-        """The class set meant by `classes`."""
+        """The class set that `classes` selects."""
         return LAPA if isinstance(self.classes, str) else self.classes
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.source == "directory" and self.path is None:
-            raise ValueError("source 'directory' needs a path")
+            raise ValueError("source 'directory' requires a path")
         if self.source == "drawn" and self.path is not None:
             raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
         if any(side % 32 or side < 32 for side in self.image_size):
@@ -68,108 +88,137 @@ class Data(Section):
 
 
 class Finals(Section):
-    """The winners' retraining: seeds a winner, and its own length if it should differ."""
+    """Retraining of each search's best settings: number of seeds; number of epochs if different.
+
+    Attributes:
+        seeds: Number of finals of each architecture.
+        epochs: Length of a final; None: `training.epochs`.
+    """
 
     seeds: int = Field(3, ge=1)
     epochs: int | None = Field(None, ge=1)
 
 
 class Robustness(Section):
-    """The robustness suites: which kinds of each, on how many images.
+    """The robustness suites: the kinds of each, and the number of images.
 
-    Trials are occluded only; finals go through corruptions and geometry too, where kinds are given.
+    Trials are evaluated under occlusion only; finals under corruption and geometry too, where
+    kinds are given.
     """
 
-    kinds: tuple[str, ...] = Field(("gray_square", "blob", "eye_band"), description="of occ-v1")
+    kinds: tuple[str, ...] = Field(
+        ("gray_square", "blob", "eye_band"), description="kinds of the suite occ-v1"
+    )
     corruption: tuple[str, ...] = Field(
-        (), description="of cor-v1", exclude_if=lambda given: not given
+        (), description="kinds of the suite cor-v1", exclude_if=lambda value: not value
     )
     geometry: tuple[str, ...] = Field(
-        (), description="of geo-v1", exclude_if=lambda given: not given
+        (), description="kinds of the suite geo-v1", exclude_if=lambda value: not value
     )
-    trial_images: int = Field(50, ge=1, description="validation images, for every trial")
-    final_images: int = Field(500, ge=1, description="test images, for every final")
+    trial_images: int = Field(50, ge=1, description="validation images of every trial")
+    final_images: int = Field(500, ge=1, description="test images of every final")
 
 
 class Resources(Section):
-    """Workers at once and what each is given; fractions of a GPU are shares of a card."""
+    """The number of workers, and the CPUs and GPUs of each.
 
-    workers: int | None = Field(None, ge=1, description="None: as many as the cluster holds")
+    Attributes:
+        cpus: CPUs of each worker; their whole number is its number of threads.
+    """
+
+    workers: int | None = Field(None, ge=1, description="None: as many as the cluster has room for")
     cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0, description="a share of a card, or whole cards (JAX: 2 and more)")
+    gpus: float = Field(0, ge=0, description="below 1: a share of one GPU; 2 and more require JAX")
     measured: bool = Field(
-        False, description="workers, cpus and gpus as `faceseg tune-machine` found them fastest"
+        False, description="use the workers, cpus and gpus that `faceseg tune-machine` stored"
     )
     address: str | None = Field(
-        None, description="Ray address; None: RAY_ADDRESS if it is set, else Ray starts here"
+        None, description="Ray's address; None: RAY_ADDRESS, or else a Ray started by the study"
     )
-    trials_per_worker: int = Field(50, ge=1, description="then a fresh process takes over")
+    trials_per_worker: int = Field(
+        50, ge=1, description="after which a worker's process is replaced"
+    )
 
     @field_validator("gpus")
     @classmethod
     def _whole_cards(cls, value: float) -> float:
         if value > 1 and value != int(value):
-            raise ValueError(f"gpus {value:g}: above 1 it is a number of whole cards")
+            raise ValueError(f"gpus {value:g}: above 1 it must be a whole number")
         return value
 
 
 class Tracking(Section):
-    """Where MLflow and Optuna keep what happened; None means a database file in `storage`."""
+    """The databases of MLflow and Optuna; None: a file in `storage`.
+
+    Attributes:
+        uri: MLflow's tracking address.
+        registered_model: Name of the registered model of which finals become versions.
+    """
 
     uri: str | None = None
-    database: str | None = Field(None, description="Optuna's: postgresql+psycopg://…")
+    database: str | None = Field(None, description="Optuna's database: postgresql+psycopg://…")
     registered_model: str = "faceseg"
 
 
-# --- A claim about networks, so declared that a study can answer it.
+# --- A claim about networks, in a form that a study can test.
 
 PRETRAINED, ENSEMBLE = "pretrained", "ensemble"
 
 
 class Claim(Section):
-    """`who` is higher or lower in a measure than those it is `against`, or between them.
+    """A claim that a network's measure is higher or lower than that of others, or between them.
 
-    `higher` and `lower` must hold against each of them; `between` means surely above one and
-    surely below another.
+    Attributes:
+        direction: `higher` and `lower` must hold against each network in `against`. `between`
+            means significantly above one of them and significantly below another.
     """
 
-    text: str = Field(min_length=1, description="in words, as it stands in the report")
+    text: str = Field(min_length=1, description="the claim as the report prints it")
     measure: str = Field(
         description="a name of pipelines.compare.analysis.measures, such as iou_small"
     )
     who: str = Field(
         description=f"a network; {ENSEMBLE!r}; or {PRETRAINED!r}: every network with a pretrained "
-        "encoder, each against its own variant from scratch"
+        "encoder, compared with its own variant from scratch"
     )
     direction: Literal["higher", "lower", "between"]
-    against: tuple[str, ...] = Field((), description="none: all other architectures")
+    against: tuple[str, ...] = Field((), description="empty: all other architectures")
     margin: float | None = Field(
-        None, ge=0, description="differences up to this are no difference; None: the measure's own"
+        None, ge=0, description="smaller differences count as equal; None: the measure's own margin"
     )
 
 
-# --- What a model must show before it takes the champion's place.
+# --- The requirements for replacing the champion.
 
 
 class Gate(Section):
-    """Bounds are of IoU, absolute (0.01 is one point); differences come with a paired interval.
+    """The promotion gate. Bounds are absolute IoU (0.01 is one point).
 
-    Promoted is who is surely better by `min_gain`; or surely not worse by `tolerance` and faster
-    or more robust. Nobody is promoted who surely falls by more than its bound on a class, a
-    slice or a kind of a robustness suite, or who is over budget.
+    Differences have a paired confidence interval; "significantly" means that the whole interval
+    is on one side of the bound. A model passes if it is significantly better by `min_gain`, or
+    significantly not worse by `tolerance` and faster or more robust. It fails if it is
+    significantly worse by more than the bound of a class, of a slice or of a kind of a
+    robustness suite, or if it exceeds a budget.
+
+    Attributes:
+        resamples: Bootstrap resamples of the intervals.
     """
 
-    min_gain: float = Field(0.0, ge=0, description="test IoU must surely gain more than this")
-    tolerance: float = Field(0.005, ge=0, description="with a gain elsewhere: the most it may lose")
-    faster: float = Field(0.2, gt=0, lt=1, description="share of the time of an image to be saved")
-    more_robust: float = Field(0.01, ge=0, description="IoU under occlusion must surely gain more")
-    class_drop: float = Field(0.02, ge=0)
-    slice_drop: float = Field(0.03, ge=0)
-    kind_drop: float = Field(0.03, ge=0, description="IoU under a kind of occlusion or corruption")
-    bounds: dict[str, float] = Field(
-        {}, description="other bounds by name: left_eye, blob, 'skin tone: darkest third'"
+    min_gain: float = Field(0.0, ge=0, description="test IoU must gain significantly more")
+    tolerance: float = Field(
+        0.005, ge=0, description="maximum loss of test IoU, if faster or more robust"
     )
-    latency_ms: float | None = Field(None, gt=0, description="budget of an image's median time")
-    size_mb: float | None = Field(None, gt=0, description="budget of the saved network")
+    faster: float = Field(0.2, gt=0, lt=1, description="saved share of the time per image")
+    more_robust: float = Field(
+        0.01, ge=0, description="IoU under occlusion must gain significantly more"
+    )
+    class_drop: float = Field(0.02, ge=0, description="maximum loss of a class's IoU")
+    slice_drop: float = Field(0.03, ge=0, description="maximum loss of IoU in a slice")
+    kind_drop: float = Field(0.03, ge=0, description="maximum loss of IoU under a kind of a suite")
+    bounds: dict[str, float] = Field(
+        {}, description="other bounds, by name: left_eye, blob, 'skin tone: darkest third'"
+    )
+    latency_ms: float | None = Field(None, gt=0, description="maximum median time per image")
+    size_mb: float | None = Field(None, gt=0, description="maximum size of the saved network")
     resamples: int = Field(10_000, ge=100)
-    level: float = Field(0.95, gt=0.5, lt=1, description="of the intervals")
+    level: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")

@@ -1,4 +1,4 @@
-"""The first stage: find the images, check every pair, pack each split once."""
+"""Prepare the images: find them, check every pair of image and labels, and pack each split."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from rich.progress import Progress
 from faceseg.data.drawn import DrawnFaces
 from faceseg.data.lapa import LapaFolder
 from faceseg.data.manifest import Manifest
-from faceseg.data.pack import build_pack as pack
+from faceseg.data.pack import build_pack
 from faceseg.data.source import Source
 from faceseg.errors import UserError
 from pipelines.config import Data, Experiment
@@ -16,16 +16,24 @@ from pipelines.data import lapa
 
 
 def prepare(experiment: Experiment, console: Console) -> tuple[Path, Manifest]:
-    """Return the folder and the manifest of the experiment's packs, made if they are not there.
+    """Pack the experiment's images, unless the packs exist already.
 
-    Raises UserError listing what is wrong with which file.
+    Args:
+        experiment: Its `data` describes the images; the packs are stored in its `storage`.
+        console: Receives a progress bar, warnings and a summary.
+
+    Returns:
+        The folder of the packs, and their manifest.
+
+    Raises:
+        UserError: A split is missing, or files are not valid; the message lists them.
     """
     data = experiment.data
     source = image_source(data)
     check_splits(source, data)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("preparing images", total=None)
-        folder, manifest = pack(
+        folder, manifest = build_pack(
             source,
             experiment.storage / "packs",
             data.class_set,
@@ -41,11 +49,13 @@ def prepare(experiment: Experiment, console: Console) -> tuple[Path, Manifest]:
 
 
 def image_source(data: Data) -> Source:
-    """Return where the images come from; LaPa is downloaded if no path is given."""
+    """Return the source of the images; download LaPa if it is the source and has no path."""
     if data.source == "drawn":
         drawn = data.drawn
         counts = {"train": drawn.train, "val": drawn.val, "test": drawn.test}
-        return DrawnFaces(counts, drawn.size, drawn.difficulty, drawn.seed)
+        return DrawnFaces(
+            counts=counts, size=drawn.size, difficulty=drawn.difficulty, seed=drawn.seed
+        )
     path = data.path
     if path is None:
         path = lapa.download()
@@ -53,21 +63,21 @@ def image_source(data: Data) -> Source:
 
 
 def check_splits(source: Source, data: Data) -> None:
-    """Raise UserError unless there are images to train on, to choose by and to test on."""
+    """Raise UserError unless the source has the splits train, val and test."""
     missing = sorted({"train", "val", "test"} - set(source.splits))
     if missing:
         raise UserError(
-            f"{data.path or data.source} has the splits {', '.join(source.splits) or 'none'}; a "
-            f"study needs train, val and test: {', '.join(missing)} missing"
+            f"{data.path or data.source} has the splits {', '.join(source.splits) or 'none'}, but "
+            f"a study requires train, val and test: {', '.join(missing)} missing"
         )
 
 
 def summary(manifest: Manifest) -> str:
-    """Say in a line what was prepared."""
+    """Return one line that describes the packs."""
     counts = ", ".join(f"{facts.count} {name}" for name, facts in manifest.splits.items())
     height, width = manifest.image_size
-    left_out = f"; {len(manifest.problems)} pairs left out" if manifest.problems else ""
+    skipped = f"; {len(manifest.problems)} pairs skipped" if manifest.problems else ""
     return (
         f"images: {counts} at {width}x{height}, {len(manifest.classes)} classes, "
-        f"fingerprint {manifest.fingerprint[:8]}{left_out}"
+        f"fingerprint {manifest.fingerprint[:8]}{skipped}"
     )

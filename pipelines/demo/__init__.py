@@ -1,1 +1,4 @@
-"""The page on which to try a model: a photograph, its labels, and what an occluder breaks."""
+"""A Gradio page on which to try models, with occluders over the photograph.
+
+Not here: the occluders themselves, which are in `faceseg.robustness`.
+"""

@@ -1,7 +1,8 @@
-"""What the page shows of a photograph: its labels by several networks, with and without an
-occluder. Pure: photograph, networks and occluder in, label maps and figures out.
+"""Label a photograph with several networks, with and without an occluder.
 
-Shapes: H rows, W columns of the photograph as it is worked on.
+Pure functions: photograph, networks and occluder in, label maps and figures out.
+
+Shapes: H rows, W columns of the photograph after downscaling.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,17 +17,18 @@ from pipelines.demo.networks import DemoNetwork, LabelCache
 from pipelines.demo.photograph import Pixels, UploadedPhotograph
 from pipelines.predict.results import class_shares
 
-ProgressCallback = Callable[
-    [int, int, str], None
-]  # how many label maps are done, of how many, by whom
+ProgressCallback = Callable[[int, int, str], None]  # label maps done, their total, network's title
+MIN_VISIBLE_PIXELS = 20  # classes with fewer visible pixels are never reported as the worst
 
 
 @dataclass(frozen=True)
 class OccluderChoice:
-    """An occluder to be put over the face.
+    """An occluder to put over the face.
 
-    severity: a percentage of the face, or the number of a step (`has_steps`). replica: which of
-    the many that could be drawn.
+    Attributes:
+        kind: The kind of occluder.
+        severity: A percentage of the face, or the number of a step (`has_steps`).
+        replica: Which of the random variants to draw.
     """
 
     kind: str
@@ -35,13 +37,13 @@ class OccluderChoice:
 
     @property
     def fraction_or_step(self) -> float:
-        """The severity as `faceseg.robustness.occlusion` takes it."""
+        """The severity in the unit that `faceseg.robustness.occlusion` expects."""
         return self.severity if has_steps(self.kind) else self.severity / 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SeverityRange:
-    """The severities of a kind as a slider has them: steps, or percentages of the face."""
+    """The severities that a slider offers for a kind: steps, or percentages of the face."""
 
     low: float
     high: float
@@ -51,32 +53,28 @@ class SeverityRange:
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """An image (H, W, 3), a network's labels of it (H, W), and the share of each class by name."""
+    """An image (H, W, 3), a network's labels (H, W), and the share of each class by name."""
 
     image: Pixels
     labels: Pixels
     shares: dict[str, float]
 
 
-# --- What an occluder does to labels that it does not cover.
-#
-# There is no truth for a visitor's photograph: labels of the occluded photograph are compared
-# with those of the same network for the photograph as it was. Shapes: H rows, W columns.
-
-MIN_VISIBLE_PIXELS = (
-    20  # visible pixels below which a class is too small to be called the most hurt
-)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OcclusionEffect:
-    """Shares in [0, 1].
+    """How an occluder changes a network's labels, as shares in [0, 1].
 
-    changed: of the visible pixels, those with another label than before; NaN if none is
-    visible. lost: by class, of its visible pixels; NaN for a class without any. worst: the id
-    of the foreground class that lost most, the lower of equals; None if none lost a pixel.
-    still_face: of the covered pixels, those labelled as face all the same; NaN if none is
-    covered, or if the face shows through.
+    A visitor's photograph has no ground truth. The labels of the occluded photograph are
+    therefore compared with those of the same network for the original photograph.
+
+    Attributes:
+        changed: The share of visible pixels whose label changed; NaN if none is visible.
+        lost: By class, the share of its visible pixels whose label changed; NaN for a class
+            without visible pixels.
+        worst: The id of the foreground class that lost the largest share, the lower id if equal;
+            None if no class lost a pixel.
+        still_face: The share of covered pixels that are still labelled as face; NaN if none is
+            covered, or if the occluder is transparent.
     """
 
     changed: float
@@ -88,31 +86,40 @@ class OcclusionEffect:
 def occlusion_effect(
     before: Pixels, after: Pixels, occlusion: Occlusion, classes: ClassSet
 ) -> OcclusionEffect:
-    """Compare labels (H, W) of a photograph and of the same photograph occluded."""
+    """Compare the labels (H, W) of a photograph with those of the occluded photograph.
+
+    Args:
+        before: The labels of the original photograph.
+        after: The labels of the occluded photograph.
+        occlusion: The occluder.
+        classes: The class set of the labels.
+    """
     covered = occlusion.mask & (occlusion.label is not None)
     visible = ~covered
     counts = confusion(before[visible], after[visible], len(classes))
-    there, kept = counts.sum(axis=1), np.diag(counts)
+    total, kept = counts.sum(axis=1), np.diag(counts)
     with np.errstate(invalid="ignore"):
-        lost = 1 - kept / there
-        changed = 1 - kept.sum() / there.sum()
+        lost = 1 - kept / total
+        changed = 1 - kept.sum() / total.sum()
     hidden = after[covered]
     still_face = float(np.isin(hidden, classes.face).mean()) if hidden.size else float("nan")
     worst = max(
         (
             each
             for each in range(1, len(classes))
-            if there[each] >= MIN_VISIBLE_PIXELS and lost[each] > 0
+            if total[each] >= MIN_VISIBLE_PIXELS and lost[each] > 0
         ),
         key=lambda each: (lost[each], -each),
         default=None,
     )
-    return OcclusionEffect(float(changed), tuple(lost.tolist()), worst, still_face)
+    return OcclusionEffect(
+        changed=float(changed), lost=tuple(lost.tolist()), worst=worst, still_face=still_face
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NetworkResult:
-    """What one network makes of the photograph, and of the occluded one where there is one."""
+    """One network's labels of the photograph, and of the occluded one if there is an occluder."""
 
     network: DemoNetwork
     before: LabelledImage
@@ -122,10 +129,12 @@ class NetworkResult:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The findings of the networks, in their order.
+    """The results of the networks, in their order.
 
-    `occlusion` is what all of them were shown; `placed_by` the network by whose labels it was
-    put over the face.
+    Attributes:
+        results: One result per network.
+        occlusion: The occluder that all networks saw, if any.
+        placed_by: The network whose labels placed the occluder.
     """
 
     results: tuple[NetworkResult, ...]
@@ -137,59 +146,76 @@ def inspect_photograph(
     photograph: UploadedPhotograph,
     shown: Sequence[DemoNetwork],
     placed_by: DemoNetwork,
-    cover: OccluderChoice | None,
+    occluder: OccluderChoice | None,
     *,
-    labeller: LabelCache,
+    cache: LabelCache,
     report: ProgressCallback,
 ) -> Inspection:
-    """Label a photograph with the networks shown; with a cover, an occluded one beside it.
+    """Label a photograph, and its occluded version if there is an occluder.
 
-    All networks see the same occluder, so that they can be compared. UserError for a kind or a
-    severity that there is not.
+    All networks see the same occluder, so that their results can be compared.
+
+    Args:
+        photograph: The photograph.
+        shown: The networks to run.
+        placed_by: The network whose labels place the occluder on the face.
+        occluder: The occluder, or None.
+        cache: The label maps computed before.
+        report: Called before each network runs.
+
+    Returns:
+        The results.
+
+    Raises:
+        UserError: The kind or the severity of the occluder does not exist.
     """
-    total = len(shown) * (1 if cover is None else 2)
-    findings: list[NetworkResult] = []
+    total = len(shown) * (1 if occluder is None else 2)
+    results: list[NetworkResult] = []
     occlusion = None
-    if cover is not None:
-        occlusion = _occlude(photograph, placed_by, cover, labeller)
+    if occluder is not None:
+        occlusion = _occlude(photograph, placed_by, occluder, cache)
     for network in shown:
-        report(len(findings) * total // len(shown), total, network.title)
-        before = _label(network, photograph.pixels, labeller)
+        report(len(results) * total // len(shown), total, network.title)
+        before = _label(network, photograph.pixels, cache)
         if occlusion is None:
-            findings.append(NetworkResult(network, before))
+            results.append(NetworkResult(network=network, before=before))
             continue
-        after = _label(network, occlusion.image, labeller)
-        hurt = occlusion_effect(before.labels, after.labels, occlusion, network.predictor.classes)
-        findings.append(NetworkResult(network, before, after, hurt))
-    return Inspection(tuple(findings), occlusion, placed_by)
+        after = _label(network, occlusion.image, cache)
+        effect = occlusion_effect(before.labels, after.labels, occlusion, network.predictor.classes)
+        results.append(NetworkResult(network=network, before=before, after=after, effect=effect))
+    return Inspection(tuple(results), occlusion, placed_by)
 
 
 def severity_range(kind: str) -> SeverityRange:
-    """Return what a slider offers of a kind."""
+    """Return the severities that a slider offers for a kind of occluder."""
     steps = severities(kind)
-    if has_steps(kind):
-        return SeverityRange(steps[0], steps[-1], 1, steps[len(steps) // 2])
-    return SeverityRange(100 * steps[0], 100 * steps[-1], 1, 100 * steps[len(steps) // 2])
+    factor = 1 if has_steps(kind) else 100
+    return SeverityRange(
+        low=factor * steps[0],
+        high=factor * steps[-1],
+        step=1,
+        default=factor * steps[len(steps) // 2],
+    )
 
 
 def _occlude(
     photograph: UploadedPhotograph,
     network: DemoNetwork,
-    cover: OccluderChoice,
-    labeller: LabelCache,
+    occluder: OccluderChoice,
+    cache: LabelCache,
 ) -> Occlusion:
-    labels = labeller.labels(network, photograph.pixels)
+    labels = cache.labels(network, photograph.pixels)
     return occlude(
         photograph.pixels,
         labels,
         photograph.digest,
-        cover.kind,
-        cover.fraction_or_step,
+        occluder.kind,
+        occluder.fraction_or_step,
         network.predictor.classes,
-        cover.replica,
+        occluder.replica,
     )
 
 
-def _label(network: DemoNetwork, image: Pixels, labeller: LabelCache) -> LabelledImage:
-    labels = labeller.labels(network, image)
+def _label(network: DemoNetwork, image: Pixels, cache: LabelCache) -> LabelledImage:
+    labels = cache.labels(network, image)
     return LabelledImage(image, labels, class_shares(labels, network.predictor.classes))

@@ -1,4 +1,7 @@
-"""The networks that a page offers: what they are called, and what is known of them."""
+"""The networks that a page offers: their titles, their facts and a cache of their label maps.
+
+Shapes: H rows, W columns of an image.
+"""
 
 import json
 import threading
@@ -19,11 +22,12 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "models:/faceseg@champion"
 REGISTRY = "models:/"
+MAX_CACHED_MAPS = 48  # label maps; 120 MB for the largest photographs
 
 
 @dataclass(frozen=True)
 class DemoNetwork:
-    """A predictor, a title that no other network of the page has, and facts to be read."""
+    """A predictor with a title, unique on its page, and facts to display."""
 
     title: str
     facts: tuple[str, ...]
@@ -31,10 +35,17 @@ class DemoNetwork:
 
 
 def open_networks(models: Sequence[str], tracking: str | None) -> list[DemoNetwork]:
-    """Open all models, as `faceseg predict` takes them; UserError for what is none.
+    """Open all models of a page.
 
-    Networks of one page share one class set: their figures stand side by side. Of two with the
-    same short name the second is called by its address.
+    The networks of one page share one class set, because their results are shown side by side.
+    If two have the same short title, the title of the second is its address.
+
+    Args:
+        models: Models as `faceseg predict` accepts them.
+        tracking: The MLflow tracking URI, for models that are stored in MLflow.
+
+    Raises:
+        UserError: A model cannot be opened, has other classes, or is given twice.
     """
     networks: list[DemoNetwork] = []
     for model in models:
@@ -46,17 +57,19 @@ def open_networks(models: Sequence[str], tracking: str | None) -> list[DemoNetwo
     if titles := [one.title for one in networks if not _same_classes(one, networks[0])]:
         raise UserError(
             f"{titles[0]} has other classes than {networks[0].title}; "
-            "give models of one class set, or open a page for each"
+            "give models of one class set, or open one page for each"
         )
     if len({network.title for network in networks}) < len(networks):
-        raise UserError("a model was given twice; name each once")
+        raise UserError("a model was given twice; give each model once")
     return networks
 
 
 def describe(model: str, origin: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the short name of a model that can be opened, and what is known of it.
+    """Return the short title of a model and its facts.
 
-    origin: what its file says, for one that is not in MLflow.
+    Args:
+        model: A model that can be opened.
+        origin: The facts in its file, for a model that is not in MLflow.
     """
     address = resolve_address(model)
     if address.startswith(REGISTRY):
@@ -67,37 +80,37 @@ def describe(model: str, origin: Mapping[str, Any]) -> tuple[str, tuple[str, ...
 
 
 def describe_facts(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...]:
-    """Put into words what tags and a run say: network, score, and data it was trained on."""
-    told = [str(tags["architecture"])] if "architecture" in tags else []
+    """Return what tags and a run contain, in words: network, score and training data."""
+    facts = [str(tags["architecture"])] if "architecture" in tags else []
     if "test_iou" in tags:
-        told.append(f"test IoU {float(tags['test_iou']):.2f}")
+        facts.append(f"test IoU {float(tags['test_iou']):.2f}")
     data = describe_training_data(run)
-    told.append(f"trained on {data}" if data else "its data is not recorded in the file")
+    facts.append(f"trained on {data}" if data else "its training data is not recorded in the file")
     if "study" in tags:
-        told.append(f"study {tags['study']}")
-    return tuple(told)
+        facts.append(f"study {tags['study']}")
+    return tuple(facts)
 
 
 def describe_training_data(run: "Run | None") -> str | None:
-    """Say which data a run was trained on: its name, its images, their size."""
+    """Return the training data of a run in words: its name, its images and their size."""
     if run is None or not run.inputs.dataset_inputs:
         return None
     dataset = run.inputs.dataset_inputs[0].dataset
     facts = json.loads(dataset.profile or "{}")
-    told = "drawn faces" if dataset.name == "drawn" else str(dataset.name)
+    text = "drawn faces" if dataset.name == "drawn" else str(dataset.name)
     if "train" in facts.get("counts", {}):
-        told = f"{facts['counts']['train']:,} images of {told}"
+        text = f"{facts['counts']['train']:,} images of {text}"
     if "image_size" in facts:
         rows, columns = facts["image_size"]
-        told += f", {columns} x {rows} pixels"
-    return told
+        text += f", {columns} x {rows} pixels"
+    return text
 
 
 def _registered(name: str) -> tuple[str, tuple[str, ...]]:
-    """Describe `MODEL@ALIAS` or `MODEL/VERSION`; of another address only the name is known."""
+    """Describe `MODEL@ALIAS` or `MODEL/VERSION`; other addresses have no facts."""
     from mlflow import MlflowClient
 
-    client = MlflowClient()  # `open_model` has set where MLflow is
+    client = MlflowClient()  # `open_model` has set the tracking URI
     version: ModelVersion
     if "@" in name:
         model, short = name.split("@", 1)
@@ -132,15 +145,8 @@ def _same_classes(one: DemoNetwork, other: DemoNetwork) -> bool:
     return one.predictor.classes == other.predictor.classes
 
 
-# --- Labels of photographs, each worked out once: the page asks for the same ones again and again.
-#
-# Shapes: H rows, W columns of the image.
-
-MAX_CACHED_MAPS = 48  # label maps; of the largest photographs 120 MB
-
-
 class LabelCache:
-    """Remembers the last label maps by the image's content; one network runs at a time."""
+    """Caches recent label maps by network and image content; one network runs at a time."""
 
     def __init__(self) -> None:
         self._maps: OrderedDict[tuple[str, str], Pixels] = OrderedDict()

@@ -1,7 +1,7 @@
-"""The page: Gradio's controls around an inspection. What it shows is worked out elsewhere.
+"""The Gradio page: its controls and listeners. The results come from `inspection`.
 
-Listeners take what the browser sends as it is (`preprocess=False`), since Gradio would open an
-upload before it is checked; so what no control could have sent is refused here.
+Listeners receive the browser's data unchanged (`preprocess=False`), because Gradio would open an
+upload before it is checked. They therefore also refuse data that no control can send.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ Upload = dict[str, Any] | None
 
 ALL = "all, side by side"
 NONE = "none"
-MAX_WAITING_VISITORS = 20  # visitors whose photographs may wait; more are told to come back
-KEPT_SECONDS, SWEPT_SECONDS = 3600, 600  # how long an upload is kept, and how often that is seen to
+MAX_WAITING_VISITORS = 20  # photographs in the queue; further visitors are refused
+KEPT_SECONDS, SWEPT_SECONDS = 3600, 600  # the lifetime of uploads, and how often old ones go
 SHOW_SCRIPT = "(shown) => { document.documentElement.dataset.shown = shown }"
 OPACITY_SCRIPT = (
     "(percent) => { document.documentElement.style.setProperty('--opacity', percent / 100) }"
@@ -29,7 +29,7 @@ OPACITY_SCRIPT = (
 
 
 class PageInputs(NamedTuple):
-    """The controls; the first five in the order of `Inspector.show`."""
+    """The controls; the first five in the order of `PageController.show`'s parameters."""
 
     portrait: gr.Image
     chosen: gr.Radio
@@ -40,36 +40,41 @@ class PageInputs(NamedTuple):
 
 
 class PageController:
-    """Answers the page's listeners, for all visitors."""
+    """Handles the events of the page, for all visitors.
+
+    Args:
+        networks: The networks that the page offers; the first one places the occluders.
+        uploads: The folder of the uploads.
+    """
 
     def __init__(self, networks: Sequence[DemoNetwork], uploads: Path) -> None:
         self.uploads = uploads
         self.networks = {network.title: network for network in networks}
         self.first = networks[0]
         self.kinds = kinds_for(self.first.predictor.classes)
-        self._labeller = LabelCache()
+        self._cache = LabelCache()
 
-    def show(  # noqa: PLR0917  # Gradio hands the inputs over in their order
+    def show(  # noqa: PLR0917  # Gradio passes the inputs by position
         self,
         upload: Upload,
         chosen: str,
         kind: str,
         severity: float,
         replica: int,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio asks for it
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio's way to request it
     ) -> str:
-        """Return the result as HTML; a mistake as a sentence in its place."""
+        """Return the result as HTML; for a user error, its message."""
         if upload is None:
             return rendering.render_error("Add a portrait, or choose one of the drawn faces.")
         try:
             picture = photograph.read_upload(Path(upload["path"]), self.uploads)
-            cover = None if kind == NONE else OccluderChoice(kind, float(severity), int(replica))
+            occluder = None if kind == NONE else OccluderChoice(kind, float(severity), int(replica))
             inspection = inspect_photograph(
                 picture,
                 self._chosen(chosen),
                 self.first,
-                cover,
-                labeller=self._labeller,
+                occluder,
+                cache=self._cache,
                 report=lambda done, total, name: progress(
                     (done, total), desc=name, unit="pictures"
                 ),
@@ -78,17 +83,17 @@ class PageController:
             return rendering.render_error(str(error))
         return rendering.render(inspection, picture)
 
-    def scale(self, kind: str) -> tuple[Any, Any]:
-        """Return the severity's slider and the button for another occluder, fit for a kind."""
+    def severity_controls(self, kind: str) -> tuple[Any, Any]:
+        """Return the severity's slider and the button for another occluder, adapted to a kind."""
         if kind not in self.kinds:
             return gr.Slider(visible=False), gr.Button(visible=False)
-        scale = severity_range(kind)
+        severities = severity_range(kind)
         slider = gr.Slider(
-            minimum=scale.low,
-            maximum=scale.high,
-            step=scale.step,
-            value=scale.default,
-            label="How much" if has_steps(kind) else "Share of the face covered, %",
+            minimum=severities.low,
+            maximum=severities.high,
+            step=severities.step,
+            value=severities.default,
+            label="Severity" if has_steps(kind) else "Share of the face covered, %",
             visible=True,
         )
         return slider, gr.Button(visible=True)
@@ -104,11 +109,14 @@ class PageController:
 def build_page(
     networks: Sequence[DemoNetwork], examples: Sequence[Path], uploads: Path
 ) -> gr.Blocks:
-    """Return the page on which these networks can be tried.
+    """Return the page on which to try the networks.
 
-    examples: pictures offered. uploads: the folder in which Gradio keeps all files.
+    Args:
+        networks: The networks to offer.
+        examples: Image files to offer as examples.
+        uploads: The folder in which Gradio stores all files.
     """
-    inspector = PageController(networks, uploads)
+    controller = PageController(networks, uploads)
     with gr.Blocks(
         title="faceseg: try a network",
         analytics_enabled=False,
@@ -118,18 +126,17 @@ def build_page(
         gr.HTML(rendering.render_static("heading"), apply_default_css=False)
         with gr.Row(elem_id="workspace"):
             with gr.Column(scale=1, min_width=280, elem_id="controls"):
-                inputs = _add_inputs(inspector, examples)
+                inputs = _add_inputs(controller, examples)
             with gr.Column(scale=3, min_width=300, elem_id="result"):
                 _add_display_controls()
                 result = gr.HTML(elem_id="findings", apply_default_css=False)
         gr.HTML(rendering.render_static("footing"), apply_default_css=False)
-        _add_listeners(page, inspector, inputs, result)
+        _add_listeners(page, controller, inputs, result)
     page.queue(max_size=MAX_WAITING_VISITORS, default_concurrency_limit=1)
     return cast(gr.Blocks, page)  # its `with` is untyped
 
 
-def _add_inputs(inspector: PageController, examples: Sequence[Path]) -> PageInputs:
-    """Draw the controls."""
+def _add_inputs(controller: PageController, examples: Sequence[Path]) -> PageInputs:
     portrait = gr.Image(
         value=str(examples[0]),
         label="Portrait",
@@ -143,7 +150,7 @@ def _add_inputs(inspector: PageController, examples: Sequence[Path]) -> PageInpu
     )
     _take_uploads_only(portrait)
     gr.Examples([[str(each)] for each in examples], [portrait], label="Or a drawn face")
-    titles = list(inspector.networks)
+    titles = list(controller.networks)
     several = len(titles) > 1
     chosen = gr.Radio(
         [*titles, ALL] if several else titles,
@@ -152,28 +159,35 @@ def _add_inputs(inspector: PageController, examples: Sequence[Path]) -> PageInpu
         visible=several,
         elem_id="network",
     )
-    kinds = [(rendering.readable_name(kind), kind) for kind in inspector.kinds]
+    kinds = [(rendering.readable_name(kind), kind) for kind in controller.kinds]
     kind = gr.Radio([(NONE, NONE), *kinds], value=NONE, label="Put over the face", elem_id="kind")
     severity = gr.Slider(visible=False, elem_id="severity")
     again = gr.Button("Another one like it", visible=False, size="sm", elem_id="again")
     replica = gr.State(0)
-    return PageInputs(portrait, chosen, kind, severity, replica, again)
+    return PageInputs(
+        portrait=portrait,
+        chosen=chosen,
+        kind=kind,
+        severity=severity,
+        replica=replica,
+        again=again,
+    )
 
 
 def _take_uploads_only(portrait: gr.Image) -> None:
-    """Have an address refused in the place of an upload: Gradio would fetch it, wherever it is."""
-    take = portrait.async_move_resource_to_block_cache
+    """Refuse an address in place of an upload, which Gradio would fetch from any server."""
+    store = portrait.async_move_resource_to_block_cache
 
-    async def take_upload(place: str | Path | None) -> str | None:
+    async def store_upload(place: str | Path | None) -> str | None:
         if "://" in str(place):
             raise gr.Error("Add the photograph itself, not its address.", print_exception=False)
-        return await take(place)
+        return await store(place)
 
-    portrait.async_move_resource_to_block_cache = take_upload  # type: ignore[method-assign, assignment]
+    portrait.async_move_resource_to_block_cache = store_upload  # type: ignore[method-assign, assignment]
 
 
 def _add_display_controls() -> None:
-    """Draw what changes the looks alone; it is done in the browser."""
+    """Add the controls that only change the display, which happens in the browser."""
     with gr.Row(elem_id="looks"):
         shown = gr.Radio(
             [("overlay", "overlay"), ("mask", "mask"), ("photograph", "photograph")],
@@ -190,36 +204,36 @@ def _add_display_controls() -> None:
 
 
 def _add_listeners(
-    page: gr.Blocks, inspector: PageController, inputs: PageInputs, result: gr.HTML
+    page: gr.Blocks, controller: PageController, inputs: PageInputs, result: gr.HTML
 ) -> None:
-    """Show the result anew whenever one of the inputs changes.
+    """Update the result whenever an input changes.
 
-    A new kind has another scale of severities, so the slider comes first.
+    A new kind has other severities, so the slider is updated first.
     """
-    answer: dict[str, Any] = {
-        "fn": inspector.show,
+    listener: dict[str, Any] = {
+        "fn": controller.show,
         "inputs": list(inputs[:5]),
         "outputs": result,
         "preprocess": False,
         "api_visibility": "private",
-        "concurrency_id": "networks",  # one photograph at a time, whoever asks
+        "concurrency_id": "networks",  # one photograph at a time, for all visitors
     }
-    at_once = (inputs.portrait, inputs.chosen, inputs.severity)
-    gr.on([page.load, *(each.change for each in at_once)], trigger_mode="always_last", **answer)
-    sized = inputs.kind.input(
-        inspector.scale,
+    direct = (inputs.portrait, inputs.chosen, inputs.severity)
+    gr.on([page.load, *(each.change for each in direct)], trigger_mode="always_last", **listener)
+    adapted = inputs.kind.input(
+        controller.severity_controls,
         inputs.kind,
         [inputs.severity, inputs.again],
         preprocess=False,
         queue=False,
         api_visibility="private",
     )
-    sized.then(**answer)
-    drawn_anew = inputs.again.click(
+    adapted.then(**listener)
+    next_replica = inputs.again.click(
         lambda number: number + 1,
         inputs.replica,
         inputs.replica,
         queue=False,
         api_visibility="private",
     )
-    drawn_anew.then(**answer)
+    next_replica.then(**listener)

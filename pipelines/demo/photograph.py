@@ -1,6 +1,6 @@
-"""The photograph that a visitor gives: checked before it is decoded, upright, not too large.
+"""Read a visitor's photograph: checked before it is decoded, upright and of limited size.
 
-Shapes: H rows, W columns of the photograph as it is worked on.
+Shapes: H rows, W columns of the photograph after downscaling.
 """
 
 import hashlib
@@ -18,36 +18,39 @@ from faceseg.errors import UserError
 Pixels = NDArray[np.uint8]
 
 MAX_BYTES = 20 * 2**20
-MAX_SIDE = 1600  # pixels of the longer side; a larger photograph is scaled down to it
+MAX_SIDE = 1600  # pixels; a photograph with a longer side is downscaled
 
 
 @dataclass(frozen=True, eq=False)
 class UploadedPhotograph:
-    """Pixels, uint8 RGB (H, W, 3), and the size (rows, columns) that the file had."""
+    """Pixels, uint8 RGB (H, W, 3), and the size of the file's image (rows, columns)."""
 
     pixels: Pixels
     file_size: tuple[int, int]
 
     @cached_property
     def digest(self) -> str:
-        """What tells this content from any other."""
+        """A checksum that identifies the content."""
         return image_digest(self.pixels)
 
     @property
     def scaled(self) -> bool:
-        """Whether it is smaller than in its file."""
+        """Whether it was downscaled."""
         return self.pixels.shape[:2] != self.file_size
 
 
 def read_upload(path: Path, uploads: Path) -> UploadedPhotograph:
-    """Read a file of the folder `uploads`; UserError says in one sentence why it cannot be taken.
+    """Read an uploaded file.
 
-    Any other file of this machine is not there, whatever a visitor names.
+    Args:
+        path: The file that the browser names.
+        uploads: The folder of the uploads; files elsewhere are refused.
+
+    Raises:
+        UserError: The file is not an upload, is too large or is not an image; one sentence.
     """
     if not path.resolve().is_relative_to(uploads.resolve()) or not path.is_file():
-        raise UserError(
-            "The photograph is no longer here: uploads are kept for an hour. Add it again."
-        )
+        raise UserError("The photograph was deleted: uploads are kept for an hour. Add it again.")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"The file is larger than {MAX_BYTES // 2**20} MB.")
     try:

@@ -1,4 +1,4 @@
-"""An inspection as HTML. Pictures are in it as data: nothing of them is left on the disk."""
+"""Render an inspection as HTML. Images are embedded as data URLs, so no file of them is left."""
 
 import base64
 import io
@@ -19,11 +19,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 JPEG_QUALITY = 88
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RenderedImage:
-    """A photograph and its labels as addresses of data, and what their files are called.
+    """A photograph and its labels as data URLs.
 
-    layer: the colours of the foreground on nothing, to be laid over the photograph.
+    Attributes:
+        photograph: The photograph.
+        layer: The colours of the foreground on a transparent background, to overlay on it.
+        mask: The label map.
+        name: The name under which the files are downloaded.
+        size: Rows and columns.
     """
 
     photograph: str
@@ -33,9 +38,12 @@ class RenderedImage:
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassRow:
-    """A class: its colour, and the texts of its shares; `worst` if it lost most."""
+    """A row of a card's table: a class, its colour and the texts of its shares.
+
+    `worst` marks the class that lost the largest share.
+    """
 
     name: str
     colour: str
@@ -46,17 +54,17 @@ class ClassRow:
 
 
 def render(inspection: Inspection, photograph: UploadedPhotograph) -> str:
-    """Return the cards of an inspection, one a network."""
+    """Return the cards of an inspection, one per network."""
     cards = [
         {
-            "network": finding.network,
-            "before": _picture(finding.network, finding.before, "labels"),
-            "after": finding.after and _picture(finding.network, finding.after, "occluded"),
-            "rows": class_rows(finding, inspection.results[0]),
-            "damage": finding.effect
-            and describe_effect(finding.effect, finding.network.predictor.classes),
+            "network": result.network,
+            "before": _picture(result.network, result.before, "labels"),
+            "after": result.after and _picture(result.network, result.after, "occluded"),
+            "rows": class_rows(result, inspection.results[0]),
+            "damage": result.effect
+            and describe_effect(result.effect, result.network.predictor.classes),
         }
-        for finding in inspection.results
+        for result in inspection.results
     ]
     return _template("result.html.j2").render(
         cards=cards,
@@ -69,18 +77,18 @@ def render(inspection: Inspection, photograph: UploadedPhotograph) -> str:
 
 
 def render_error(sentence: str) -> str:
-    """Return what stands where the result would, if there is none."""
+    """Return an error message as HTML, in place of the result."""
     return _template("problem.html.j2").render(sentence=sentence)
 
 
 def render_static(name: str) -> str:
-    """Return a part of the page that is always the same."""
+    """Return a part of the page that never changes."""
     return _template(f"{name}.html.j2").render()
 
 
-def class_rows(finding: NetworkResult, first: NetworkResult) -> list[ClassRow]:
-    """Return the classes, those with most pixels by the first network first, for all alike."""
-    classes = finding.network.predictor.classes
+def class_rows(result: NetworkResult, first: NetworkResult) -> list[ClassRow]:
+    """Return the rows of the classes, sorted by their share of `first`, the first network."""
+    classes = result.network.predictor.classes
     order = sorted(range(len(classes)), key=lambda each: -first.before.shares[classes.names[each]])
     found = []
     for each in order:
@@ -89,38 +97,40 @@ def class_rows(finding: NetworkResult, first: NetworkResult) -> list[ClassRow]:
             ClassRow(
                 name=readable_name(name),
                 colour="#{:02x}{:02x}{:02x}".format(*classes.palette[each]),
-                before=percent(finding.before.shares[name]),
-                after=percent(finding.after.shares[name]) if finding.after else "",
-                lost=percent(finding.effect.lost[each], 0) if finding.effect else "",
-                worst=finding.effect is not None and finding.effect.worst == each,
+                before=percent(result.before.shares[name]),
+                after=percent(result.after.shares[name]) if result.after else "",
+                lost=percent(result.effect.lost[each], 0) if result.effect else "",
+                worst=result.effect is not None and result.effect.worst == each,
             )
         )
     return found
 
 
-def describe_effect(hurt: OcclusionEffect, classes: ClassSet) -> list[tuple[str, str]]:
-    """Put damage into words: a figure and what it is a figure of, each."""
-    told = [(percent(hurt.changed), "of the pixels still in view changed their label")]
-    if hurt.worst is not None:
-        name = readable_name(classes.names[hurt.worst])
-        told.append(
+def describe_effect(effect: OcclusionEffect, classes: ClassSet) -> list[tuple[str, str]]:
+    """Return the effect of an occluder in words: pairs of a figure and its meaning."""
+    text = [(percent(effect.changed), "of the visible pixels changed their label")]
+    if effect.worst is not None:
+        name = readable_name(classes.names[effect.worst])
+        text.append(
             (
-                percent(hurt.lost[hurt.worst], 0),
+                percent(effect.lost[effect.worst], 0),
                 f"of the visible {name} lost, more than of any other class",
             )
         )
-    if not math.isnan(hurt.still_face):
-        told.append((percent(hurt.still_face, 0), "of what is covered is called face all the same"))
-    return told
+    if not math.isnan(effect.still_face):
+        text.append(
+            (percent(effect.still_face, 0), "of the covered pixels are still labelled face")
+        )
+    return text
 
 
 def readable_name(name: str) -> str:
-    """Return the name of a class or a kind for people."""
+    """Return the name of a class or a kind without underscores."""
     return name.replace("_", " ")
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as a percentage; a dash for none, `< 0.1 %` for what would look like 0."""
+    """Return a share as a percentage: a dash for NaN, `< 0.1 %` for a share that rounds to 0."""
     if math.isnan(share):
         return "\N{EN DASH}"
     least = 10.0**-digits
@@ -142,7 +152,7 @@ def _picture(network: DemoNetwork, labelled: LabelledImage, what: str) -> Render
 
 
 def _layer_png(labels: Pixels, classes: ClassSet) -> bytes:
-    """Return the labels' colours as a PNG in which the background is not there."""
+    """Return the labels' colours as a PNG with a transparent background."""
     picture = Image.fromarray(labels)
     picture.putpalette([channel for colour in classes.palette for channel in colour])
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The page's server: on loopback, or elsewhere behind a password; it asks nothing of others."""
+"""`faceseg demo`: the page's server, on loopback or behind a password; it contacts no other."""
 
 import os
 import socket
@@ -25,43 +25,54 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 USER = "faceseg"
-SHUTDOWN_SECONDS = 2  # for answers that are under way when the server is told to end
-# A browser then fetches nothing from elsewhere, whatever a page may name.
+SHUTDOWN_SECONDS = 2  # for running requests to finish when the server stops
+# With this policy a browser loads nothing from other servers, whatever a page contains.
 CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+EXAMPLES = 6
+EXAMPLE_SIDE = 384  # pixels
+EXAMPLE_DIFFICULTY = 0.5
 
 
 def password_for(host: str) -> str | None:
-    """Return the password of the page; UserError where others could see it without one."""
+    """Return the password of the page, or None for a loopback address without one.
+
+    Raises:
+        UserError: `host` is not a loopback address, and no password is set.
+    """
     return secrets.server_token(
         required=not secrets.is_loopback(host),
-        because=f"--host {host} shows the page to other machines (user {USER!r})",
+        because=f"--host {host} makes the page reachable from other machines (user {USER!r})",
     )
 
 
 @contextmanager
 def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Hold a port (0: any that is free); UserError if another program has it."""
+    """Bind a port (0: any free one).
+
+    Raises:
+        UserError: The port cannot be bound.
+    """
     try:
         kind = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=kind)
     except OSError as error:
         raise UserError(
-            f"{host}:{port} cannot be listened on: {error}; give another --port or --host"
+            f"cannot listen on {host}:{port}: {error}; give another --port or --host"
         ) from error
     with listener:
         yield listener
 
 
 def create_application(page: "gradio.Blocks", password: str | None) -> "FastAPI":
-    """Return the page as a web application."""
+    """Return the page as a web application; `password` None serves it without one."""
     import gradio
     from fastapi import FastAPI
 
     application = FastAPI(openapi_url=None)
 
     @application.middleware("http")
-    async def keep_to_this_server(request: Any, answer: Any) -> Any:
-        response = await answer(request)
+    async def add_content_policy(request: Any, call_next: Any) -> Any:
+        response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_POLICY
         return response
 
@@ -83,13 +94,13 @@ def create_application(page: "gradio.Blocks", password: str | None) -> "FastAPI"
         css=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
         head=f"<script>{(TEMPLATES / 'page.js').read_text(encoding='utf-8')}</script>",
     )
-    # Gradio looks at where a file lies only after a launch: unlaunched it would hand out any.
+    # Gradio checks the folder of a requested file only after a launch; before, it serves any file.
     page.has_launched = True
     return application
 
 
 def serve(application: "FastAPI", listener: socket.socket) -> None:
-    """Answer until Ctrl-C or SIGTERM."""
+    """Serve the application until Ctrl-C or SIGTERM."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -100,12 +111,12 @@ def serve(application: "FastAPI", listener: socket.socket) -> None:
     )
     try:
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn has ended by then, and passes the signal on
+    except KeyboardInterrupt:  # uvicorn has stopped by then and re-raises the signal
         return
 
 
 def configure_gradio(folder: Path) -> None:
-    """Have Gradio keep uploads in a folder, and say nothing to its makers."""
+    """Make Gradio store uploads in a folder, and send no analytics."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -113,26 +124,19 @@ def configure_gradio(folder: Path) -> None:
 def _theme() -> Any:
     import gradio
 
-    letters = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    fonts = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
     return gradio.themes.Base(
         primary_hue="teal",
         neutral_hue="slate",
-        font=letters,
+        font=fonts,
         font_mono=("ui-monospace", "monospace"),
-    ).set(  # Gradio's grey is too pale to be read by everyone
+    ).set(  # Gradio's grey has too little contrast
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         block_label_text_color="*neutral_700",
         link_text_color="*primary_700",
         link_text_color_dark="*primary_300",
     )
-
-
-# --- `faceseg demo`: a page on which to try models.
-
-EXAMPLES = 6
-EXAMPLE_SIDE = 384  # pixels
-EXAMPLE_DIFFICULTY = 0.5
 
 
 def serve_demo(
@@ -143,7 +147,19 @@ def serve_demo(
     port: int = 7860,
     tracking: str | None = None,
 ) -> None:
-    """Serve the page until Ctrl-C. UserError for a host without a password, or a taken port."""
+    """Serve the page until Ctrl-C.
+
+    Args:
+        models: Models as `faceseg predict` accepts them; by default the champion.
+        console: Receives the address of the page.
+        host: The address to listen on.
+        port: The port to listen on; 0 for any free one.
+        tracking: The MLflow tracking URI, for models that are stored in MLflow.
+
+    Raises:
+        UserError: Gradio or the password is missing, the port is in use, or a model cannot be
+            opened.
+    """
     if find_spec("gradio") is None:
         raise UserError("the page needs Gradio: pip install 'faceseg[demo]'")
     password = password_for(host)
@@ -152,20 +168,20 @@ def serve_demo(
         with console.status("opening the models"):
             networks = open_networks(models or [DEFAULT_MODEL], tracking)
             examples = draw_examples(Path(folder) / "examples")
-            for network in networks:  # compiled now, so that the first visitor need not wait
+            for network in networks:  # traces them, so that the first visitor need not wait
                 network.predictor.predict(read_image(examples[0]))
         from pipelines.demo.page import build_page
 
         page = create_application(build_page(networks, examples, Path(folder)), password)
-        taken = listener.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        console.print(f"http://{shown}:{taken} (Ctrl-C ends it)", highlight=False)
+        bound_port = listener.getsockname()[1]
+        bound_host = f"[{host}]" if ":" in host else host
+        console.print(f"http://{bound_host}:{bound_port} (Ctrl-C stops it)", highlight=False)
         serve(page, listener)
-    console.print("ended; what was uploaded is removed", highlight=False)
+    console.print("stopped; all uploads were deleted", highlight=False)
 
 
 def draw_examples(folder: Path) -> list[Path]:
-    """Draw faces that can be tried without a photograph of one's own."""
+    """Draw faces for visitors without a photograph; return their files."""
     folder.mkdir(parents=True)
     paths = []
     for number in range(EXAMPLES):

@@ -1,1 +1,4 @@
-"""`faceseg doctor`: what a study needs, tried out on every node before hours are spent."""
+"""Checks of everything that a study needs, on every node of the cluster.
+
+Not here: repairing what is wrong, and benchmarks (`pipelines.tune_machine`).
+"""

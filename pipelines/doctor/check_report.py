@@ -1,4 +1,4 @@
-"""The doctor's words: a line a check, `ok` or what to do."""
+"""The output of the doctor: one line per check, with the finding or the error."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,23 +9,39 @@ from pipelines.config.secrets import redact
 
 
 class CheckReport:
-    """Prints each check's line as it is known, and remembers whether all were sound."""
+    """Prints a line per check as soon as it is done, and records whether all passed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.all_passed = True
 
     def check(self, name: str, call: Callable[[], str]) -> bool:
-        """Do one check: `call` returns what it found, or raises what is wrong."""
+        """Run one check.
+
+        Args:
+            name: The name of the check.
+            call: Returns the finding, or raises an error that contains what to do.
+
+        Returns:
+            Whether it passed.
+        """
         try:
             self.print_passed(name, call())
-        except Exception as error:  # a check that breaks is a finding, not the end
+        except Exception as error:  # an unexpected error is a finding too; the others still run
             self.print_failed(name, error)
             return False
         return True
 
     def check_nodes(self, name: str, calls: Mapping[str, Callable[[], str]]) -> bool:
-        """Do one check on every node: one line for all that are well, and one for each other."""
+        """Run one check on every node: one line for all that passed, and one per failure.
+
+        Args:
+            name: The name of the check.
+            calls: By node, a function like the one of `check`.
+
+        Returns:
+            Whether it passed on all nodes.
+        """
         found: dict[str, str] = {}
         for node, call in calls.items():
             try:
@@ -33,18 +49,18 @@ class CheckReport:
             except Exception as error:  # as above
                 self.print_failed(f"{name} on {node}", error)
         if found:
-            words = dict.fromkeys(found.values())  # in order, once each
-            self.print_passed(name, f"{'; '.join(words)} ({_count(len(found))})")
+            findings = dict.fromkeys(found.values())  # distinct, in order
+            self.print_passed(name, f"{'; '.join(findings)} ({_count(len(found))})")
         return len(found) == len(calls)
 
     def print_passed(self, name: str, words: str) -> None:
-        """Print that something is well."""
+        """Print the finding of a check that passed."""
         self._line("ok  ", "green", name, words)
 
     def print_failed(self, name: str, error: Exception) -> None:
-        """Print what is wrong and what to do."""
+        """Print the error of a check that failed."""
         self.all_passed = False
-        self._line("MEND", "red", name, one_line_error(error))
+        self._line("FAIL", "red", name, one_line_error(error))
 
     def _line(self, mark: str, style: str, name: str, words: str) -> None:
         self._console.print(mark, style=style, end=" ")
@@ -54,14 +70,14 @@ class CheckReport:
 
 
 def one_line_error(error: Exception) -> str:
-    """Return an exception in one line; of one that comes from a node, its own words."""
+    """Return an exception in one line; for one that was raised on a node, its own message."""
     if isinstance(error, GetTimeoutError):
-        return "the node did not answer in time; look at it with `ray status` and its raylet's log"
+        return "the node did not respond in time; see `ray status` and the log of its raylet"
     if isinstance(error, RayTaskError) and isinstance(error.cause, Exception):
         return one_line_error(error.cause)
     words = " ".join(str(error).split())
     if isinstance(error, RayActorError):
-        words = f"no process of ours runs there: {words}"
+        words = f"the process for the checks could not run there: {words}"
     if isinstance(error, AssertionError | LookupError | TypeError) or not words:
         words = f"{type(error).__name__} {words}"
     return words[:600]

@@ -1,6 +1,6 @@
-"""What the doctor does on a node: the same things that a worker will do there.
+"""The checks that run on a node: the operations that a worker will perform there.
 
-Each method returns what it found in a few words, or raises UserError with what to do.
+Each method returns its finding in a few words, or raises UserError with what to do.
 """
 
 import os
@@ -14,12 +14,12 @@ from faceseg.errors import UserError
 from pipelines.cluster import versions
 from pipelines.tracking import Tracker
 
-MIN_FREE_BYTES = 2 * 2**30  # bytes: some checkpoints, packs and artifacts
+MIN_FREE_BYTES = 2 * 2**30  # space for some checkpoints, packs and artifacts
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
 
 class NodeChecks:
-    """An actor on one node. It asks for no CPU, so it runs beside a study."""
+    """An actor on one node. It requests no CPU, so it can run during a study."""
 
     def clock(self) -> float:
         """Return this node's time, in seconds since 1970."""
@@ -31,21 +31,21 @@ class NodeChecks:
             raise UserError(
                 f"{'; '.join(wrong)}. Install the same lock file on every node (infra/README.md)"
             )
-        return f"as the driver's: Python {expected['python']}, Ray {expected['ray']}"
+        return f"same as the driver's: Python {expected['python']}, Ray {expected['ray']}"
 
     def storage(self, folder: Path, name: str) -> None:
-        """Write a file of this name into a folder of the storage."""
+        """Write a file `name` into a folder of the storage."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(socket.gethostname(), encoding="utf-8")
         except OSError as error:
             raise UserError(
                 f"storage {folder.parent} cannot be written ({error.strerror}): mount it there, "
-                "for the user that Ray runs as, or give another with --set storage=/…"
+                "writable for the user of Ray, or give another with --set storage=/…"
             ) from error
 
     def list_files(self, folder: Path) -> list[str]:
-        """Return the names of the files in a folder, none if it is not there."""
+        """Return the names of the files in a folder; empty if it does not exist."""
         return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
 
     def remove(self, folder: Path) -> None:
@@ -53,12 +53,12 @@ class NodeChecks:
         shutil.rmtree(folder, ignore_errors=True)
 
     def disk(self, storage: Path) -> str:
-        """Look at the space that is left for the storage."""
+        """Check the free space of the storage's disk."""
         free = shutil.disk_usage(storage).free
         if free < MIN_FREE_BYTES:
             raise UserError(
-                f"{free / 2**30:.1f} GiB are free in {storage}, expected {MIN_FREE_BYTES / 2**30:g}: make "
-                "room, or give a storage on another disk"
+                f"{free / 2**30:.1f} GiB are free in {storage}, expected "
+                f"{MIN_FREE_BYTES / 2**30:g}: free space, or give a storage on another disk"
             )
         return f"{free / 2**30:.0f} GiB free"
 
@@ -74,13 +74,13 @@ class NodeChecks:
             system.pipe_file(path, content)
             found = system.cat_file(path)
             system.rm(path)
-        except Exception as error:  # each kind of storage raises its own
+        except Exception as error:  # each file system raises its own errors
             raise UserError(
-                f"{address} cannot be used: {type(error).__name__}: {error}. Give this node the "
-                "package and the credentials for it (fsspec), or another address"
+                f"{address} cannot be used: {type(error).__name__}: {error}. Install its package "
+                "(fsspec) and set its credentials on this node, or give another address"
             ) from error
         if found != content:
-            raise UserError(f"{address} gives back another content than was written")
+            raise UserError(f"{address} returns other content than was written")
         return "written and read back"
 
     def mlflow(self, uri: str, experiment_id: str) -> str:
@@ -96,22 +96,23 @@ class NodeChecks:
             metric = client.get_run(run_id).data.metrics.get("answer")
             client.set_terminated(run_id)
             client.delete_run(run_id)
-        except Exception as error:  # MLflow passes on what its stores and its client raise
+        except Exception as error:  # MLflow re-raises what its stores and its client raise
             raise UserError(mlflow_error_message(uri, error)) from error
         if (metric, file) != (42.0, "answer"):
-            raise UserError(f"MLflow at {uri} gives back {metric} and {file!r}, not what was sent")
-        return "a run written and read back"
+            raise UserError(f"MLflow at {uri} returns {metric} and {file!r}, not what was sent")
+        return "a run was written and read back"
 
     def gpu(self, gpus: float) -> str:
-        """Claim a share of a graphics card as a worker does."""
+        """Claim a share of a GPU as a worker does; return the name of the GPU."""
         from faceseg.backends.device import configure_device
 
         return configure_device(1, gpus).name
 
 
 def mlflow_error_message(uri: str, error: Exception) -> str:
-    """Say that MLflow cannot be used, and the usual reasons."""
+    """Return a message that MLflow cannot be used, with the usual reasons."""
     return (
-        f"MLflow at {uri} cannot be used: {' '.join(str(error).split())[:300]}. Is it up, open to "
-        f"this node and, if it wants a login, are {CREDENTIALS} set there? See infra/README.md"
+        f"MLflow at {uri} cannot be used: {' '.join(str(error).split())[:300]}. Check that it runs "
+        f"and is reachable from this node and, if it requires a login, that {CREDENTIALS} are set "
+        "there; see infra/README.md"
     )

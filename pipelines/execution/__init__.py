@@ -1,1 +1,4 @@
-"""The modules of pipelines.execution."""
+"""Run one job in this process: train, assess, measure the cost, log. Loads the framework.
+
+Not here: Ray and Optuna (search), and what a job is (job).
+"""

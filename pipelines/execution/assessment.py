@@ -1,6 +1,6 @@
-"""A predictor assessed: the robustness suites and, of a final, the test; everything is said.
+"""Assess a predictor: run the robustness suites and, for a final, the test; log the results.
 
-What a trained network and the ensemble of several have in common.
+A trained network and an ensemble are assessed in the same way.
 """
 
 from collections.abc import Sequence
@@ -41,11 +41,22 @@ def assess(
     threads: int,
     clock: Stopwatch | None = None,
 ) -> dict[str, float]:
-    """Assess a trial on validation images, a final on test images; return the final values.
+    """Assess a trial on validation images or a final on test images.
 
-    Writes confusion.npz, the suites' tables, figures/predictions.png and, of a final, panel.npz
-    into `folder`; logs the suites' curves.
-    at: the time of the points (seconds since 1970); the same each time stores them once.
+    Args:
+        context: The study's context.
+        kind: Whether a trial or a final is assessed.
+        predictor: The network or ensemble.
+        outbox: The run's outbox; the suites' curves are logged there.
+        folder: The folder for confusion.npz, the suites' tables, figures/predictions.png and,
+            for a final, panel.npz.
+        at: The time of the logged points, in seconds since 1970. If a job is assessed again with
+            the same time, its points are stored once.
+        threads: Processor threads for the occluders.
+        clock: Measures the phases.
+
+    Returns:
+        The metrics to log at the end of the run.
     """
     clock = clock or Stopwatch()
     classes = context.experiment.data.class_set
@@ -53,33 +64,39 @@ def assess(
     predictions_figure(predictor, split, folder / "figures" / "predictions.png")
     with clock.phase(results.ROBUSTNESS_PHASE):
         conditions = run_suites(context, kind, predictor, threads)
-        rows = results.suite_tables(conditions, classes)
-        log_curves(rows, outbox, at)
-        write_tables(rows, folder)
+        tables = results.suite_tables(conditions, classes)
+        log_curves(tables, outbox, at)
+        write_tables(tables, folder)
         blind = baseline_iou(context, kind)
-        values = results.suite_summaries(rows, blind)
+        values = results.suite_summaries(tables, blind)
     if kind == "final":
         with clock.phase(results.TESTING_PHASE):
             tested = evaluate_split(predictor, split)
             values |= results.test_scores(tested, classes)
             write_panel(folder / "panel.npz", predictor, split, tested)
         records = EvaluationRecords(
-            split.ids, conditions, blind, tested, image_facts(split, classes)
+            ids=split.ids,
+            conditions=conditions,
+            baseline_iou=blind,
+            tested=tested,
+            facts=image_facts(split, classes),
         )
     else:
-        records = EvaluationRecords(split.ids[:limit], conditions, blind)
+        records = EvaluationRecords(
+            ids=split.ids[:limit], conditions=conditions, baseline_iou=blind
+        )
     records.write(folder / "confusion.npz")
     return values
 
 
-# --- The robustness evaluation of one job: run the suites, say their curves, write their tables.
+# --- The robustness evaluation of one job: run the suites, log their curves, write their tables.
 
 CHECKSUM_IMAGES = 50  # test images whose masks are in the checksum
-BASELINE_IMAGES = 2000  # training images for a mean label map
+BASELINE_IMAGES = 2000  # training images for the mean label map
 
 
 def suite_kinds(settings: Robustness, *, final: bool) -> dict[str, tuple[str, ...]]:
-    """Return the kinds of each suite that a job goes through: trials are occluded only."""
+    """Return the kinds of each suite that a job is evaluated on; for trials, occlusion only."""
     found = {"occlusion": settings.kinds}
     if final:
         found |= {"corruption": settings.corruption, "geometry": settings.geometry}
@@ -89,12 +106,12 @@ def suite_kinds(settings: Robustness, *, final: bool) -> dict[str, tuple[str, ..
 def run_suites(
     context: StudyContext, kind: JobKind, predictor: Predictor, threads: int
 ) -> tuple[Condition, ...]:
-    """Put validation images (a trial) or test images (a final) through the suites."""
+    """Evaluate validation images (a trial) or test images (a final) under the suites."""
     split, limit = suite_images(context, kind)
-    chosen = suite_kinds(context.experiment.robustness, final=kind == "final")
+    kinds = suite_kinds(context.experiment.robustness, final=kind == "final")
     return tuple(
         condition
-        for name, each in chosen.items()
+        for name, each in kinds.items()
         for condition in evaluate_suite(
             predictor, split, SUITES[name], each, limit, threads=threads
         )
@@ -102,7 +119,7 @@ def run_suites(
 
 
 def suite_images(context: StudyContext, kind: JobKind) -> tuple[Split, int]:
-    """Return the split that the suites are run on, and how many of its images."""
+    """Return the split that the suites use, and how many of its images."""
     settings = context.experiment.robustness
     if kind == "final":
         return context.test, settings.final_images
@@ -110,22 +127,22 @@ def suite_images(context: StudyContext, kind: JobKind) -> tuple[Split, int]:
 
 
 def baseline_iou(context: StudyContext, kind: JobKind) -> float:
-    """Return what the mean label map of the training images scores on the images of the suites."""
+    """Return the IoU of the training images' mean label map on the images of the suites."""
     split, limit = suite_images(context, kind)
     return _baseline_iou(context.train, split, context.experiment.data.class_set, limit)
 
 
-@lru_cache(maxsize=4)  # the same for all jobs of a study
+@lru_cache(maxsize=4)  # it is the same for all jobs of a study
 def _baseline_iou(train: Split, split: Split, classes: ClassSet, limit: int) -> float:
     return clean_iou(mean_label_map(train.labels[:BASELINE_IMAGES], classes), split, limit)
 
 
 def mask_checksum(context: StudyContext, threads: int) -> str:
-    """Return a checksum of the occluders drawn over the first test images, by this program."""
+    """Return a checksum of the occluders that this program draws over the first test images."""
     split, limit = suite_images(context, "final")
     first = (
-        (split.ids[place], split.original(place)[1])
-        for place in range(min(limit, len(split), CHECKSUM_IMAGES))
+        (split.ids[index], split.original(index)[1])
+        for index in range(min(limit, len(split), CHECKSUM_IMAGES))
     )
     experiment = context.experiment
     return mask_digest(
@@ -133,24 +150,29 @@ def mask_checksum(context: StudyContext, threads: int) -> str:
     )
 
 
-def write_tables(rows: Tables, folder: Path) -> None:
-    """Write occlusion.csv, corruption.csv, geometry.csv: those that were run."""
-    for name, each in rows.items():
-        each.to_csv(folder / f"{name}.csv", index=False)
+def write_tables(tables: Tables, folder: Path) -> None:
+    """Write occlusion.csv, corruption.csv and geometry.csv, for the suites that were run."""
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
 
 
-def log_curves(rows: Tables, outbox: Outbox, at: float) -> None:
-    """Log each kind's curve: `occlusion/<kind>/iou`, the severity in percent as the step.
+def log_curves(tables: Tables, outbox: Outbox, at: float) -> None:
+    """Log each kind's curve as `occlusion/<kind>/iou`, with the severity in percent as the step.
 
-    A further policy's has its name behind: `iou_unoccluded`, `iou_agreement`. The step where
-    nothing is changed (0, of a factor 100) is the clean score.
-    at: the time of the points (seconds since 1970); the same each time stores them once.
+    The metrics of further policies have a suffix: `iou_unoccluded`, `iou_agreement`. The step at
+    which nothing is changed (0; for a factor, 100) has the clean score.
+
+    Args:
+        tables: The table of each suite.
+        outbox: The run's outbox.
+        at: The time of the points, in seconds since 1970. Points logged again with the same time
+            are stored once.
     """
     steps: dict[int, dict[str, float]] = {}
-    for name, each in rows.items():
+    for name, table in tables.items():
         suite = SUITES[name]
-        clean = each[each.kind == CLEAN].set_index("policy").iou.to_dict()
-        for row in each[each.kind != CLEAN].to_dict("records"):
+        clean = table[table.kind == CLEAN].set_index("policy").iou.to_dict()
+        for row in table[table.kind != CLEAN].to_dict("records"):
             kind, policy = str(row["kind"]), str(row["policy"])
             suffix = "" if policy == suite.policies[0] else f"_{policy}"
             metric = f"{name}/{kind}/iou{suffix}"
@@ -160,24 +182,24 @@ def log_curves(rows: Tables, outbox: Outbox, at: float) -> None:
         outbox.metrics(values, step, at)
 
 
-# --- Pictures for the tracker: drawn with matplotlib's objects, never its global state.
+# --- Figures for the run, drawn with matplotlib's objects and without its global state.
 
 
 def predictions_figure(predictor: Predictor, split: Split, path: Path) -> None:
-    """Draw a few images of a split: one row an image, then its truth and its prediction."""
-    places = panel_indices(len(split))[:4]
-    height = 2 * len(places) + 0.9  # inches; room for the titles above and the legend below
-    figure = Figure(figsize=(6.2, height))  # laid out by hand: a solver takes 0.1 s a figure
-    axes = figure.subplots(len(places), 3, squeeze=False)
+    """Draw a few images of a split, one per row, each with its truth and its prediction."""
+    indices = panel_indices(len(split))[:4]
+    height = 2 * len(indices) + 0.9  # inches; room for the titles above and the legend below
+    figure = Figure(figsize=(6.2, height))  # laid out by hand: a solver takes 0.1 s per figure
+    axes = figure.subplots(len(indices), 3, squeeze=False)
     figure.subplots_adjust(0.01, 0.62 / height, 0.99, 1 - 0.25 / height, wspace=0.03, hspace=0.12)
-    for row, place in zip(axes, places, strict=True):
-        image, truth = split.original(place)
+    for row, index in zip(axes, indices, strict=True):
+        image, truth = split.original(index)
         classes = predictor.classes
         pictures = (image, classes.colour(truth), classes.colour(predictor.predict(image)))
         for axis, picture in zip(row, pictures, strict=True):
             axis.imshow(picture)
             axis.set_axis_off()
-        row[0].set_title(split.ids[place], fontsize=7, loc="left")
+        row[0].set_title(split.ids[index], fontsize=7, loc="left")
     for axis, title in zip(axes[0], ("image", "truth", "prediction"), strict=True):
         axis.set_title(title, fontsize=9)
     figure.legend(handles=class_legend(predictor.classes), loc="lower center", ncols=4, fontsize=7)

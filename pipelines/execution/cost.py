@@ -1,8 +1,8 @@
-"""What a network costs: its size, its time and its memory.
+"""The cost of a network: its size, its latency and its memory.
 
-`python -m pipelines.execution.cost THREADS MODEL...` prints latency and memory of a saved network, or of
-several that answer together, as JSON: in a process of its own, since a worker that has trained
-other networks says nothing about what this one needs.
+`python -m pipelines.execution.cost THREADS MODEL...` prints latency and memory of a saved network,
+or of several that form an ensemble, as JSON. It runs in its own process, because the memory of a
+worker that has trained other networks is no measure of this one's.
 """
 
 import json
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 def network_cost(
     predictors: "Sequence[Predictor]", files: Sequence[Path], threads: int
 ) -> dict[str, float]:
-    """Return the `model/…`, `latency/…` and `memory/…` of networks, and the files they are in."""
+    """Return the metrics `model/…`, `latency/…` (ms) and `memory/…` (MiB) of one or more networks.
+
+    Args:
+        predictors: The networks; several form an ensemble, whose costs are added.
+        files: The saved networks, in the same order.
+        threads: Processor threads to measure with.
+
+    Raises:
+        RuntimeError: The measuring process failed.
+    """
     from faceseg.networks.cost import count_macs, count_parameters
 
     return {
@@ -34,15 +43,15 @@ def network_cost(
 
 def _measure_in_subprocess(files: Sequence[Path], threads: int) -> dict[str, float]:
     command = [sys.executable, "-m", "pipelines.execution.cost", str(threads), *map(str, files)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if answer.returncode != 0:
-        raise RuntimeError(f"measuring {files[0]} failed:\n{answer.stderr[-2000:]}")
-    values: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if process.returncode != 0:
+        raise RuntimeError(f"measuring {files[0]} failed:\n{process.stderr[-2000:]}")
+    values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     return values
 
 
 def main(threads: int, files: Sequence[str]) -> None:
-    """Load, time at batch 1, print `latency/…` and `memory/…` on one line."""
+    """Load the networks, measure them at batch 1, and print `latency/…` and `memory/…` as JSON."""
     configure_device(threads)
     from faceseg.inference.ensemble import ensemble_predictor
     from faceseg.inference.latency import measure_latency, peak_memory_mb

@@ -1,9 +1,11 @@
-"""One job done: train, keep the best epoch, evaluate, and say all of it in one MLflow run.
+"""Run one job: train, keep the best epoch, evaluate, and log all of it in one MLflow run.
 
-Trials of the search and finals differ in the end only: a trial is occluded on validation
-images; a final is tested (once), occluded on test images, measured and registered.
+Trials of the search and finals differ only at the end: a trial is evaluated under occlusion on
+validation images; a final is tested (once), evaluated under all suites on test images, measured
+and registered.
 """
 
+import logging
 import math
 import socket
 import time
@@ -20,23 +22,24 @@ from faceseg.training.loop import Epoch, NonFiniteLossError, TrainingData, Train
 from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
 from pipelines.execution import cost
 from pipelines.execution.assessment import assess
-from pipelines.job import context as runs
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
 from pipelines.job.job import Job, Reporter
 from pipelines.registry import publish
 from pipelines.tracking import Outbox
 from pipelines.tracking.system_metrics import log_system_metrics
 
-MAX_COMPILED_NETWORKS = (
-    3  # compiled networks a worker keeps, the last used: one an architecture as a rule
-)
+MAX_COMPILED_NETWORKS = 3  # that a worker keeps, the last used ones: as a rule, one an architecture
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended: `value` is the best `val/iou`; None, with a reason, if it failed."""
+    """How a job ended: `value` is the best `val/iou`; None, with a reason, if it failed.
+
+    The fields are stored in outcome.json: do not rename them.
+    """
 
     value: float | None
     pruned: bool = False
@@ -44,9 +47,12 @@ class JobResult:
 
 
 class JobRunner:
-    """Where jobs are done, one after the other, in one process.
+    """Run jobs in one process, one after the other.
 
-    `clock` is the process's: each run is told where the time since the run before it went.
+    Args:
+        context: The study's context.
+        threads: Processor threads of this process.
+        clock: Measures the phases of this process; each run logs the seconds since the run before.
     """
 
     def __init__(self, context: StudyContext, threads: int, clock: Stopwatch | None = None) -> None:
@@ -54,47 +60,59 @@ class JobRunner:
         self.threads = threads
         self.clock = clock or Stopwatch()
         self._compiled: dict[str, tuple[CompiledNetwork, Predictor]] = {}
-        self._names: dict[str, str] = {}  # of what is compiled
+        self._architectures: dict[str, str] = {}  # of the compiled networks
         self._jobs = 0
 
-    def run(self, job: Job, line: Reporter) -> JobResult:
-        """Do one job. The job's own failures are a result; anything else is raised."""
+    def run(self, job: Job, reporter: Reporter) -> JobResult:
+        """Run one job.
+
+        Args:
+            job: What to train.
+            reporter: Receives its progress and decides after each epoch whether it continues.
+
+        Returns:
+            How it ended. A non-finite loss is a result (`Decision.FAIL`, without replacing the
+            process); other errors are raised.
+        """
         self._jobs += 1
-        checkpoints = runs.job_checkpoints(self.context, job)
+        checkpoints = job_checkpoints(self.context, job)
         with self.clock.phase(CHECKPOINTS):
             checkpoints.download()
-        if known := checkpoints.read_outcome():  # ended before, and its worker died untold
-            return JobResult(**known)
+        if outcome := checkpoints.read_outcome():  # its worker died before it recorded the end
+            logger.info("ended in an earlier attempt")
+            return JobResult(**outcome)
         with self.clock.phase(results.LOGGING_PHASE):
             outbox = self._open_run(job)
         try:
             with log_system_metrics(outbox):
-                outcome, predictor = self._train(job, outbox, checkpoints, line)
+                trained, predictor = self._train(job, outbox, checkpoints, reporter)
         except NonFiniteLossError as failure:
+            logger.warning("failed: %s", failure)
             outbox.once(self._phase_metrics(), time.time())
             outbox.tags(state="failed", reason=failure)
             outbox.end("FAILED")
             return JobResult(None, reason=str(failure))
-        self._evaluate_and_store(job, outbox, outcome, predictor)
-        result = JobResult(_best(outcome), outcome.stop_reason == "pruned")
+        logger.info("trained %d epochs (%s)", len(trained.history), trained.stop_reason)
+        self._evaluate_and_store(job, outbox, trained, predictor)
+        result = JobResult(_best(trained), trained.stop_reason == "pruned")
         with self.clock.phase(results.LOGGING_PHASE):
-            outbox.tags(state="pruned" if result.pruned else "complete", end=outcome.stop_reason)
+            outbox.tags(state="pruned" if result.pruned else "complete", end=trained.stop_reason)
             outbox.end("FINISHED")
             checkpoints.write_outcome(asdict(result))
         return result
 
     def compiled_networks(self) -> tuple[str, ...]:
-        """Return the networks that are compiled here."""
-        return tuple(dict.fromkeys(self._names[key] for key in self._compiled))
+        """Return the architectures whose networks are compiled in this process."""
+        return tuple(dict.fromkeys(self._architectures[key] for key in self._compiled))
 
     def remove_checkpoints(self, job: Job) -> None:
-        """Remove the checkpoints of a job whose end has been heard."""
+        """Remove the checkpoints of a job whose end is recorded."""
         with self.clock.phase(CHECKPOINTS):
-            runs.job_checkpoints(self.context, job).remove()
+            job_checkpoints(self.context, job).remove()
 
     def record_failure(self, job: Job, reason: str, details: str) -> None:
-        """Close the run of a job that raised: the reason as a tag, the traceback as a file."""
-        outbox = runs.job_outbox(self.context, job)
+        """Close the run of a job that raised an error; `details` is stored as failure.txt."""
+        outbox = job_outbox(self.context, job)
         outbox.once(self._phase_metrics(), time.time())
         outbox.tags(state="failed", reason=reason)
         with outbox.files() as folder:
@@ -102,7 +120,7 @@ class JobRunner:
         outbox.end("FAILED")
 
     def _train(
-        self, job: Job, outbox: Outbox, checkpoints: JobCheckpoints, line: Reporter
+        self, job: Job, outbox: Outbox, checkpoints: JobCheckpoints, reporter: Reporter
     ) -> tuple[TrainingOutcome, Predictor]:
         context = self.context
 
@@ -112,7 +130,7 @@ class JobRunner:
             with self.clock.phase(results.LOGGING_PHASE):
                 outbox.metrics(epoch.metrics, epoch.number, epoch.time)
                 speed = epoch.metrics["images_per_second"]
-                return line.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
+                return reporter.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
 
         with self.clock.phase(COMPILING):
             compiled, predictor = self._compile(job)
@@ -123,17 +141,17 @@ class JobRunner:
             TrainingData(context.train, context.validation, classes),
             seed=job.seed,
             folder=checkpoints.folder,
-            report=report,
+            on_epoch=report,
             threads=self.threads,
-            on_step=lambda epoch, percent, loss: line.progress(job.key, epoch, percent, loss),
-            clock=self.clock,
+            on_step=lambda epoch, percent, loss: reporter.progress(job.key, epoch, percent, loss),
+            stopwatch=self.clock,
         )
         return outcome, predictor
 
     def _evaluate_and_store(
         self, job: Job, outbox: Outbox, outcome: TrainingOutcome, predictor: Predictor
     ) -> None:
-        """Write and say everything that a trained network leaves behind."""
+        """Write and log the files and metrics of a trained network."""
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
         with self.clock.phase(results.ARTIFACTS_PHASE), outbox.files() as folder:
@@ -157,7 +175,7 @@ class JobRunner:
                 "epochs": len(outcome.history),
                 "seconds/training": sum(each.metrics["epoch_seconds"] for each in outcome.history),
             }
-            ended = outcome.history[-1].time  # the same when it is all done again after a crash
+            ended = outcome.history[-1].time  # the same if all is logged again after a crash
             values |= assess(
                 context,
                 job.key.kind,
@@ -176,27 +194,32 @@ class JobRunner:
             outbox.once(values | self._phase_metrics(), ended)
 
     def _phase_metrics(self) -> dict[str, float]:
-        """Return where the time since the last run went, and which of this process's jobs it is."""
+        """Return the seconds of each phase since the last run, and the number of the job here."""
         return {**results.phase_metrics(self.clock.lap()), results.WORKER_JOB_METRIC: self._jobs}
 
     def _compile(self, job: Job) -> tuple[CompiledNetwork, Predictor]:
         data = self.context.experiment.data
         architecture, options = self.context.experiment.networks[job.key.architecture]
-        recipe = NetworkSpec(architecture, data.image_size, len(data.class_set), options)
-        key = CompiledNetwork.cache_key(recipe, job.settings)
+        spec = NetworkSpec(
+            architecture=architecture,
+            image_size=data.image_size,
+            num_classes=len(data.class_set),
+            options=options,
+        )
+        key = CompiledNetwork.cache_key(spec, job.settings)
         pair = self._compiled.pop(key, None)
         if pair is None:
-            compiled = CompiledNetwork(recipe, job.settings)
+            compiled = CompiledNetwork(spec, job.settings)
             pair = compiled, Predictor(compiled.network, data.class_set)
         while len(self._compiled) >= MAX_COMPILED_NETWORKS:
             del self._compiled[next(iter(self._compiled))]
         self._compiled[key] = pair
-        self._names[key] = job.key.architecture
+        self._architectures[key] = job.key.architecture
         return pair
 
     def _open_run(self, job: Job) -> Outbox:
-        """Say that an attempt at the job begins, and what the job is."""
-        context, outbox = self.context, runs.job_outbox(self.context, job)
+        """Log that an attempt at the job starts, and the job's parameters."""
+        context, outbox = self.context, job_outbox(self.context, job)
         settings = job.settings.model_dump()
         architecture, options = context.experiment.networks[job.key.architecture]
         manifest = context.manifest

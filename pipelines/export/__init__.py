@@ -1,1 +1,4 @@
-"""A network as a file for another runtime, run there and compared before it is kept."""
+"""Convert a network to ONNX, LiteRT or SavedModel, run the file and compare it with Keras.
+
+Not here: opening an exported file, which is in `pipelines.models`.
+"""

@@ -1,7 +1,7 @@
-"""A Keras network as a SavedModel, as an ONNX graph and as a LiteRT file.
+"""Convert a Keras network to a SavedModel, an ONNX graph or a LiteRT file.
 
-Beside `faceseg.backends.tensorflow` the one module that names TensorFlow, whose the converters are.
-All take the casting of uint8 pixels into the graph; the rest of the preprocessing is there.
+The converters belong to TensorFlow, so this module imports it. Every file contains the cast of
+uint8 pixels; the rest of the preprocessing is part of the network.
 
 Shapes: N images, h rows, w columns of the grid, C classes.
 """
@@ -25,31 +25,36 @@ from pipelines.models.formats import FLOAT16, FLOAT32, INT8
 from pipelines.models.runtimes import INPUT_NAME, OUTPUT_NAME, SIGNATURE, import_extra
 
 OPSET = 18  # the newest that tf2onnx writes
+STDERR_FILENO = 2
 
 
 def in_float32(network: keras.Model) -> keras.Model:
-    """Return a network that computes in float32: itself, or one with the same variables.
+    """Return a network that computes in float32: `network` itself, or a copy of it.
 
-    Variables of a network trained in mixed precision are float32 already; 16 bits while
-    computing were for the graphics card, and few runtimes have bfloat16.
+    The variables of a network trained in mixed precision are float32 already. Its 16-bit
+    computation serves the GPU; few runtimes support bfloat16.
     """
     if all(layer.compute_dtype == FLOAT32 for layer in network.layers):
         return network
 
-    def anew(layer: keras.Layer) -> keras.Layer:
+    def convert(layer: keras.Layer) -> keras.Layer:
         return type(layer).from_config({**layer.get_config(), "dtype": FLOAT32})
 
-    made = keras.models.clone_model(network, clone_function=anew)
-    made.set_weights(network.get_weights())
-    return made
+    copy = keras.models.clone_model(network, clone_function=convert)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def write_saved_model(
     network: keras.Model, folder: Path, *, images: int | None = None, pixels: str = "uint8"
 ) -> None:
-    """Write a SavedModel of one signature: image (images, h, w, 3) to logits.
+    """Write a SavedModel with one signature: image (images, h, w, 3) to logits.
 
-    images: None leaves the number open.
+    Args:
+        network: The network, in float32.
+        folder: The folder to create.
+        images: Images per call; None leaves the number open.
+        pixels: The dtype of the input.
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
@@ -62,7 +67,7 @@ def write_saved_model(
 
 
 def onnx_graph(network: keras.Model) -> Any:
-    """Return the network as an `onnx.ModelProto`, float32, the number of images open."""
+    """Return the network as an `onnx.ModelProto` in float32, with an open number of images."""
     import tensorflow as tf
 
     signature = [_input_spec(network, None, "uint8")]
@@ -77,11 +82,18 @@ def onnx_graph(network: keras.Model) -> Any:
 
 
 def litert_file(network: keras.Model, precision: str, calibration: NDArray[np.uint8]) -> bytes:
-    """Return the network as a .tflite file for one image at a time.
+    """Return the network as a `.tflite` file for one image per call.
 
-    The number of images is fixed: left open, every shape would be worked out at each run, which
-    shuts out XNNPACK. float16 concerns the weights. int8 computes in 8 bits throughout;
-    calibration (N, h, w, 3) sets the scales.
+    The number of images is fixed, because an open one makes LiteRT compute all shapes at each
+    run, which rules out XNNPACK.
+
+    Args:
+        network: The network, in float32.
+        precision: `float32`; `float16`, for the weights; or `int8`, for all computation.
+        calibration: Images (N, h, w, 3) that set the 8-bit scales.
+
+    Returns:
+        The content of the file.
     """
     import tensorflow as tf
 
@@ -90,9 +102,9 @@ def litert_file(network: keras.Model, precision: str, calibration: NDArray[np.ui
         suppressed_stderr(),
         warnings.catch_warnings(),
     ):
-        # Said of every full quantisation: scales come from the images, not from 'statistics'.
+        # TensorFlow warns so at every full quantisation; the images set the scales here.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
-        # 8 bits: the pixels as such are the first tensor, so no casting may stand before it.
+        # In 8 bits the pixels themselves are the first tensor, so no cast may precede it.
         pixels = FLOAT32 if precision == INT8 else "uint8"
         write_saved_model(network, Path(folder), images=1, pixels=pixels)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
@@ -112,7 +124,7 @@ def litert_file(network: keras.Model, precision: str, calibration: NDArray[np.ui
 def span_full_range(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return images as float32, with a black and a white pixel in a corner of the first.
 
-    The scale of the input then spans 0 to 255 exactly: a pixel's byte is its 8-bit value.
+    The input's scale then spans exactly 0 to 255, so each 8-bit value equals the pixel's byte.
     """
     ranged = images.astype(np.float32)
     ranged[0, 0, 0], ranged[0, 0, 1] = 0, 255
@@ -132,8 +144,6 @@ def _input_spec(network: keras.Model, images: int | None, pixels: str) -> Any:
     return tf.TensorSpec((images, *network.input_shape[1:]), pixels, name=INPUT_NAME)
 
 
-# --- An ONNX file: its facts, and its 8-bit form.
-#
 # ONNX Runtime computes convolutions and matrix products in 8 bits where the graph puts a
 # quantisation and a dequantisation around them (QDQ).
 
@@ -145,40 +155,48 @@ def write_onnx(
     calibration: NDArray[np.uint8],
     facts: Mapping[str, Any],
 ) -> None:
-    """Write `network` to `path`, `facts` in its metadata; calibration (N, h, w, 3) is int8's."""
+    """Write `network` to an `.onnx` file.
+
+    Args:
+        network: The network, in float32.
+        path: The file to write.
+        precision: `float32` or `int8`.
+        calibration: Images (N, h, w, 3) that set the 8-bit scales.
+        facts: Entries of the file's metadata; values other than text are stored as JSON.
+    """
     onnx = import_extra("onnx")
     graph = onnx_graph(network)
     if precision == INT8:
         graph = quantise(graph, calibration)
-    told = {
+    metadata = {
         name: each if isinstance(each, str) else json.dumps(each) for name, each in facts.items()
     }
-    onnx.helper.set_model_props(graph, told)
+    onnx.helper.set_model_props(graph, metadata)
     onnx.checker.check_model(graph)
     onnx.save_model(graph, str(path))
 
 
 def quantise(graph: Any, calibration: NDArray[np.uint8]) -> Any:
-    """Return a graph in 8 bits: weights a scale a channel, activations a scale a tensor."""
+    """Return an 8-bit graph: weights have one scale per channel, activations one per tensor."""
     onnx, quantization = import_extra("onnx"), import_extra("onnxruntime.quantization")
     with TemporaryDirectory(prefix="faceseg-") as folder, suppressed_stderr():
-        given, made = Path(folder) / "given.onnx", Path(folder) / "made.onnx"
-        onnx.save_model(graph, str(given))
+        source, target = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        onnx.save_model(graph, str(source))
         quantization.quantize_static(
-            str(given),
-            str(made),
+            str(source),
+            str(target),
             _reader(quantization, calibration),
             quant_format=quantization.QuantFormat.QDQ,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
         )
-        return onnx.load_model(str(made))
+        return onnx.load_model(str(target))
 
 
 def _reader(quantization: Any, calibration: NDArray[np.uint8]) -> Any:
     class Reader(quantization.CalibrationDataReader):
-        """Hands ONNX Runtime one image after the other, then None."""
+        """Passes ONNX Runtime one image at a time, then None."""
 
         def __init__(self) -> None:
             self._images: Iterator[NDArray[np.uint8]] = iter(calibration)
@@ -190,21 +208,17 @@ def _reader(quantization: Any, calibration: NDArray[np.uint8]) -> Any:
     return Reader()
 
 
-# --- Converters write pages past Python to the process's standard error; here is where they go.
-
-ERROR_STREAM = 2
-
-
 @contextmanager
 def suppressed_stderr() -> Iterator[None]:
-    """Keep standard error, and log lines below errors, off the terminal.
+    """Suppress standard error, and log messages below the level ERROR.
 
-    Should what runs inside raise, all that it wrote is shown after all. Not for two threads.
+    The converters write pages of output directly to the process's standard error. If the body
+    raises an exception, the suppressed output is written after all. Not thread-safe.
     """
     sys.stderr.flush()
-    before, level = os.dup(ERROR_STREAM), logging.root.manager.disable
+    before, level = os.dup(STDERR_FILENO), logging.root.manager.disable
     with TemporaryFile() as written:
-        os.dup2(written.fileno(), ERROR_STREAM)
+        os.dup2(written.fileno(), STDERR_FILENO)
         logging.disable(logging.WARNING)
         try:
             yield
@@ -214,5 +228,5 @@ def suppressed_stderr() -> Iterator[None]:
             raise
         finally:
             logging.disable(level)
-            os.dup2(before, ERROR_STREAM)
+            os.dup2(before, STDERR_FILENO)
             os.close(before)

@@ -1,4 +1,4 @@
-"""`faceseg export`: a network as files for other runtimes, each run and compared with Keras."""
+"""`faceseg export`: convert a network for other runtimes, and compare each file with Keras."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-import faceseg.backends.device  # noqa: F401  # before Keras: it keeps TensorFlow's banner off the terminal
+import faceseg.backends.device  # noqa: F401  # before Keras: suppresses TensorFlow's banner
 from faceseg.backends import preferred
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor
@@ -26,11 +26,16 @@ from pipelines.models.loading import open_model
 COLUMNS = ("file", "MB", "pixels", "IoU", "largest difference", "ms", "Keras ms", "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What to export and where to: the options of the command line.
+    """The options of `faceseg export`.
 
-    images: a folder of photographs to compare on; drawn faces without one.
+    Attributes:
+        out: The output folder.
+        precisions: The precisions to export.
+        images: A folder of photographs on which to compare; None for drawn faces.
+        overwrite: Whether existing exports may be overwritten.
+        tracking: The MLflow tracking URI, for models that are stored in MLflow.
     """
 
     out: Path
@@ -43,29 +48,36 @@ class ExportOptions:
 def export_model(model: str, format_name: str, options: ExportOptions, console: Console) -> None:
     """Write `<out>/<format>-<precision>/` for each precision: the file and `model.json`.
 
-    UserError where a file does not agree with Keras; it is then not kept, the others are.
+    Args:
+        model: A registry address, a run or a `.keras` file.
+        format_name: A key of `FORMATS`.
+        options: The options of the command line.
+        console: Receives progress, warnings and the table of results.
+
+    Raises:
+        UserError: A file does not agree with Keras. That file is removed; the others are kept.
     """
-    kinds = formats.export_targets(format_name, options.precisions)
-    for kind in kinds:
-        _check_free(options.out / kind.name, overwrite=options.overwrite)
+    targets = formats.export_targets(format_name, options.precisions)
+    for target in targets:
+        _check_free(options.out / target.name, overwrite=options.overwrite)
     predictor = _open(model, options.tracking)
     origin = {**predictor.origin, "model": model, **network_facts(predictor.network)}
     samples = _samples(predictor, options, console)
-    made = []
+    results = []
     with _output_folder(options.out):
-        for kind in kinds:
-            console.print(f"making {kind.name} and running it", highlight=False)
-            with TemporaryDirectory(prefix=".unfinished-", dir=options.out) as place:
-                folder = Path(place) / kind.name
+        for target in targets:
+            console.print(f"exporting {target.name} and running it", highlight=False)
+            with TemporaryDirectory(prefix=".unfinished-", dir=options.out) as temporary:
+                folder = Path(temporary) / target.name
                 folder.mkdir()
-                made.append(export_and_verify(predictor, samples, kind, folder, origin))
-                if not made[-1].refused:
-                    _move_into_place(folder, options.out / kind.name)
-    _print_results(made, samples, options, console)
+                results.append(export_and_verify(predictor, samples, target, folder, origin))
+                if not results[-1].refused:
+                    _move_into_place(folder, options.out / target.name)
+    _print_results(results, samples, options, console)
 
 
 def network_facts(network: Any) -> dict[str, str]:
-    """Return the name of a network and the SHA-256 of its weights, in their order."""
+    """Return the name of a network and the SHA-256 of its weights, in layer order."""
     weights = hashlib.sha256()
     for array in network.get_weights():
         weights.update(array.tobytes())
@@ -73,17 +85,17 @@ def network_facts(network: Any) -> dict[str, str]:
 
 
 def _open(model: str, tracking: str | None) -> Predictor:
-    """Return the network to export, computing in float32."""
+    """Return a predictor of the network to export, which computes in float32."""
     if preferred() != "tensorflow":
         raise UserError(
-            f"Keras runs on {preferred()} here; exporting is done by TensorFlow's converters: set "
-            "KERAS_BACKEND=tensorflow, and install TensorFlow if it is not there"
+            f"Keras runs on {preferred()} here, but the converters need TensorFlow: set "
+            "KERAS_BACKEND=tensorflow, and install TensorFlow if it is missing"
         )
     predictor = open_model(model, tracking)
     import keras
 
     if not isinstance(predictor.network, keras.Model):
-        raise UserError(f"{model} has been exported already; give the .keras file it was made of")
+        raise UserError(f"{model} is exported already; give the .keras file that it was made from")
     from pipelines.export.converters import in_float32
 
     return Predictor(in_float32(predictor.network), predictor.classes, predictor.origin)
@@ -95,53 +107,57 @@ def _samples(predictor: Predictor, options: ExportOptions, console: Console) -> 
     if INT8 not in options.precisions:
         return draw_sample_images(predictor.grid, calibrating=0)
     console.print(
-        "8-bit scales are set on drawn faces; give --images FOLDER with photographs like "
-        "those that it will see",
+        "8-bit scales are calibrated on drawn faces; for your own photographs give --images FOLDER",
         style="yellow",
     )
     return draw_sample_images(predictor.grid)
 
 
 def _check_free(folder: Path, *, overwrite: bool) -> None:
-    """UserError if something is there that may not be replaced."""
+    """Raise UserError if `folder` exists and must not be overwritten."""
     if not folder.exists():
         return
     if not overwrite:
         raise UserError(
-            f"{folder} would be replaced; give another folder with --out, or --overwrite"
+            f"{folder} would be overwritten; give another folder with --out, or --overwrite"
         )
     if not (folder / MANIFEST_FILE).is_file():
-        raise UserError(f"{folder} is not of `faceseg export`, so --overwrite leaves it alone")
+        raise UserError(
+            f"{folder} was not written by `faceseg export`, so --overwrite refuses to delete it"
+        )
 
 
 @contextmanager
 def _output_folder(out: Path) -> Iterator[None]:
-    """Make the folder; remove it afterwards if nothing was kept in it."""
+    """Create the folder; remove it afterwards if it is empty."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error}; give another --out") from error
     finally:
-        with suppress(OSError):  # it holds something, or was never made
+        with suppress(OSError):  # it is not empty, or was never created
             out.rmdir()
 
 
 def _move_into_place(folder: Path, target: Path) -> None:
-    """Move a finished folder to its place; what was there goes with the unfinished one."""
+    """Move a finished folder to `target`; an existing one is deleted with the temporary folder."""
     if target.exists():
         target.rename(folder.parent / "replaced")
     folder.rename(target)
 
 
 def _print_results(
-    made: Sequence[ExportResult], samples: SampleImages, options: ExportOptions, console: Console
+    results: Sequence[ExportResult],
+    samples: SampleImages,
+    options: ExportOptions,
+    console: Console,
 ) -> None:
     table = Table(*COLUMNS, box=SIMPLE_HEAD)
-    for each in made:
+    for each in results:
         agreement = each.agreement
         table.add_row(
-            each.kind.name,
+            each.target.name,
             f"{each.bytes / 1e6:.1f}",
             f"{agreement.pixels:.3%}",
             f"{agreement.iou:.4f}",
@@ -151,23 +167,25 @@ def _print_results(
             "refused" if each.refused else "kept",
         )
     console.print(table)
-    runtime = FORMATS[made[0].kind.format].runtime
+    runtime = FORMATS[results[0].target.format].runtime
     console.print(
-        f"{runtime} against Keras on {len(samples.test)} images ({samples.source}), one at a time",
+        f"{runtime} compared with Keras on {len(samples.test)} images ({samples.source}), one per "
+        "call",
         highlight=False,
     )
-    refused = [each for each in made if each.refused]
-    if len(refused) < len(made):
+    refused = [each for each in results if each.refused]
+    if len(refused) < len(results):
         console.print(f"the files are in {options.out}", highlight=False)
     if refused:
         raise UserError(
             "; ".join(
-                f"{each.kind.name} does not agree with Keras: {_join_refusals(each)}"
+                f"{each.target.name} does not agree with Keras: {_join_refusals(each)}"
                 for each in refused
             )
-            + ". It was removed; take another precision, or give --images like those it will see"
+            + ". It was removed; try another precision, or give --images FOLDER with photographs "
+            "like those that the model will label"
         )
 
 
-def _join_refusals(made: ExportResult) -> str:
-    return ", and ".join(made.refused)
+def _join_refusals(result: ExportResult) -> str:
+    return ", and ".join(result.refused)

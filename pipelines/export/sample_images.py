@@ -1,4 +1,4 @@
-"""The images on which a file is compared with Keras, and others that set its 8-bit scales.
+"""The images on which a file is compared with Keras, and those that set its 8-bit scales.
 
 Shapes: N images, h rows, w columns of the grid.
 """
@@ -19,13 +19,16 @@ from pipelines.predict.image_files import find_images
 
 Batch = NDArray[np.uint8]
 
-MAX_TEST_IMAGES = 32  # images at most, on which the file is compared
-MAX_CALIBRATION_IMAGES = 100  # images at most, that set the scales; more change little
+MAX_TEST_IMAGES = 32
+MAX_CALIBRATION_IMAGES = 100  # more change the scales little
 
 
 @dataclass(frozen=True)
 class SampleImages:
-    """Images on the grid, uint8 RGB (N, h, w, 3); none is in both. source: where from."""
+    """Images on the grid, uint8 RGB (N, h, w, 3); `test` and `calibration` share none.
+
+    source: the folder, or "drawn faces".
+    """
 
     test: Batch
     calibration: Batch
@@ -35,7 +38,12 @@ class SampleImages:
 def draw_sample_images(
     grid: tuple[int, int], *, calibrating: int = MAX_CALIBRATION_IMAGES
 ) -> SampleImages:
-    """Draw faces, the same at every call; calibrating: how many of them set the scales."""
+    """Draw faces, the same ones at every call.
+
+    Args:
+        grid: Rows and columns of the network's input.
+        calibrating: How many faces to draw for calibration.
+    """
 
     def draw(split: str, count: int) -> Batch:
         faces = (draw_face(("export", split, index), max(grid)).image for index in range(count))
@@ -48,13 +56,15 @@ def draw_sample_images(
 
 
 def read_sample_images(folder: Path, grid: tuple[int, int], console: Console) -> SampleImages:
-    """Read a folder's images in order: the first tests, the second calibrates, and so on.
+    """Read a folder's images in order, alternately for the test and for calibration.
 
-    An image that is there twice is taken once; one that cannot be read is named and left out.
-    UserError where fewer than two can be read.
+    Duplicates are used once; unreadable images are printed and skipped.
+
+    Raises:
+        UserError: The folder does not exist, or contains fewer than two readable images.
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; --images expects one with photographs")
+        raise UserError(f"{folder} does not exist; --images expects a folder with photographs")
     found: dict[bytes, Batch] = {}
     for image in _readable(folder, grid, console):
         found.setdefault(image.tobytes(), image)
@@ -62,8 +72,8 @@ def read_sample_images(folder: Path, grid: tuple[int, int], console: Console) ->
             break
     if len(found) < 2:
         raise UserError(
-            f"{folder} holds {len(found)} different images that can be read; expected 2 or more: "
-            "one half tests the file, the other sets its scales"
+            f"{folder} contains {len(found)} different readable images; expected 2 or more: "
+            "one half tests the file, the other sets its 8-bit scales"
         )
     images = list(found.values())
     test = images[: 2 * MAX_TEST_IMAGES : 2]
@@ -76,4 +86,4 @@ def _readable(folder: Path, grid: tuple[int, int], console: Console) -> Iterator
         try:
             yield resize_image(read_image(file), grid)
         except BadFile as error:
-            console.print(f"left out: {error}", style="yellow", markup=False, highlight=False)
+            console.print(f"skipped: {error}", style="yellow", markup=False, highlight=False)

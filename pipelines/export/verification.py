@@ -1,4 +1,7 @@
-"""One file made, run in its own runtime, compared with Keras, and kept only if they agree."""
+"""Export one file, run it in its own runtime and compare it with Keras.
+
+Shapes: N images, h rows, w columns of the grid, C classes.
+"""
 
 import time
 from collections.abc import Callable
@@ -29,24 +32,22 @@ from pipelines.models.exported_models import (
 from pipelines.models.formats import AGREEMENT_BOUNDS, FORMATS, INT8, AgreementBound, ExportTarget
 from pipelines.models.runtimes import thread_count
 
-WARM_UP, RUNS = 5, 30
-
-
-# --- How well two networks agree on the same images, and whether that will do.
-#
-# Shapes: N images, h rows, w columns of the grid, C classes.
-
 Logits = NDArray[np.float32]
 
+WARM_UP, RUNS = 5, 30  # calls: untimed, timed
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """One network's answers against those of Keras.
+    """How far the logits of an exported file agree with those of Keras.
 
-    pixels: share of pixels with the same label. iou: of the two label maps, counted over all
-    images, mean over the classes to which Keras gives at least 16 pixels. error: root mean
-    square of the logits' differences, in standard deviations of Keras's logits; it tells a
-    wrong file even where both label everything as background. largest: of these differences.
+    Attributes:
+        pixels: Share of pixels with the same label.
+        iou: IoU of the two label maps, counted over all images; the mean over the classes to
+            which Keras gives at least 16 pixels.
+        error: Root mean square of the differences of the logits, in standard deviations of
+            Keras's logits. It detects a wrong file even if both label everything background.
+        largest: The largest absolute difference of two logits.
     """
 
     pixels: float
@@ -55,14 +56,22 @@ class Agreement:
     largest: float
 
     def as_dict(self) -> dict[str, float]:
-        """Return the figures by name."""
+        """Return the fields by name."""
         return asdict(self)
 
 
 def measure_agreement(expected: Logits, found: Logits) -> Agreement:
     """Compare logits (N, h, w, C) with those of Keras.
 
-    Raises ValueError for other shapes. A number that is none makes error and largest infinite.
+    Args:
+        expected: The logits of Keras.
+        found: The logits of the exported file.
+
+    Returns:
+        The agreement; `error` and `largest` are infinite if a logit of `found` is not finite.
+
+    Raises:
+        ValueError: The shapes differ.
     """
     if expected.shape != found.shape:
         raise ValueError(f"logits of shape {found.shape}; Keras gives {expected.shape}")
@@ -81,30 +90,40 @@ def measure_agreement(expected: Logits, found: Logits) -> Agreement:
 
 
 def disagreements(agreement: Agreement, bound: AgreementBound) -> list[str]:
-    """Return why a file that agrees so must not be kept; nothing if it may be."""
+    """Return the reasons why a file must not be kept; empty if it may be."""
     found = []
     if not agreement.pixels >= bound.pixels:
         found.append(
-            f"{agreement.pixels:.2%} of the pixels have Keras's label, not {bound.pixels:.2%}"
+            f"{agreement.pixels:.2%} of the pixels have Keras's label; "
+            f"expected at least {bound.pixels:.2%}"
         )
     if not agreement.iou >= bound.iou:
-        found.append(f"the IoU with Keras's label maps is {agreement.iou:.3f}, not {bound.iou:.3f}")
+        found.append(
+            f"the IoU with Keras's label maps is {agreement.iou:.3f}; "
+            f"expected at least {bound.iou:.3f}"
+        )
     if not agreement.error <= bound.error:
         found.append(
-            f"the logits are {agreement.error:.2g} standard deviations off, not within "
-            f"{bound.error:.2g}"
+            f"the logits differ by {agreement.error:.2g} standard deviations; "
+            f"expected at most {bound.error:.2g}"
         )
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportResult:
-    """A file that was made and run: its agreement with Keras, both latencies (median, batch 1).
+    """An exported file that was run and compared with Keras.
 
-    refused: why it is not kept; empty if it is.
+    Attributes:
+        target: Its format and precision.
+        bytes: Its size.
+        agreement: Its agreement with Keras.
+        milliseconds: Its median latency for one image.
+        keras_milliseconds: The median latency of Keras for one image.
+        refused: The reasons why it is not kept; empty if it is.
     """
 
-    kind: ExportTarget
+    target: ExportTarget
     bytes: int
     agreement: Agreement
     milliseconds: float
@@ -115,38 +134,55 @@ class ExportResult:
 def export_and_verify(
     predictor: Predictor,
     samples: SampleImages,
-    kind: ExportTarget,
+    target: ExportTarget,
     folder: Path,
     origin: dict[str, Any],
 ) -> ExportResult:
-    """Write the file and, if it agrees with Keras, its card into an empty folder."""
-    file = folder / FORMATS[kind.format].file
-    convert(predictor, samples.calibration, kind, file)
-    network = open_network(kind.format, file)
+    """Write an exported file and, if it agrees with Keras, its manifest.
+
+    Args:
+        predictor: The network in Keras, computing in float32.
+        samples: The images on which to compare, and those for calibration.
+        target: The format and precision.
+        folder: An empty folder, which receives the files.
+        origin: The manifest's facts about the source of the network.
+
+    Returns:
+        The comparison with Keras.
+    """
+    file = folder / FORMATS[target.format].file
+    convert(predictor, samples.calibration, target, file)
+    network = open_network(target.format, file)
     expected = np.asarray(predictor.network.predict_on_batch(samples.test), np.float32)
     agreement = measure_agreement(expected, network.predict_on_batch(samples.test))
     keras_time, own_time = time_in_turns(predictor.network, network, samples.test[:1])
-    refused = tuple(disagreements(agreement, AGREEMENT_BOUNDS[kind.precision]))
-    made = ExportResult(kind, size_in_bytes(file), agreement, own_time, keras_time, refused)
-    if not made.refused:
+    result = ExportResult(
+        target=target,
+        bytes=size_in_bytes(file),
+        agreement=agreement,
+        milliseconds=own_time,
+        keras_milliseconds=keras_time,
+        refused=tuple(disagreements(agreement, AGREEMENT_BOUNDS[target.precision])),
+    )
+    if not result.refused:
         ExportManifest(
-            format=kind.format,
-            precision=kind.precision,
+            format=target.format,
+            precision=target.precision,
             file=file.name,
             sha256=checksum(file),
-            bytes=made.bytes,
+            bytes=result.bytes,
             grid=predictor.grid,
             images=network.input_shape[0],
             classes=predictor.classes,
             origin=origin,
-            agreement=_agreement_facts(made, samples),
+            agreement=_agreement_facts(result, samples),
         ).write(folder)
-    return made
+    return result
 
 
-def convert(predictor: Predictor, calibration: Batch, kind: ExportTarget, file: Path) -> None:
-    """Write the network of a predictor to a file of that kind."""
-    if kind.format == "onnx":
+def convert(predictor: Predictor, calibration: Batch, target: ExportTarget, file: Path) -> None:
+    """Write the network of a predictor to a file of the given format and precision."""
+    if target.format == "onnx":
         facts = {
             "classes": list(predictor.classes.names),
             "palette": [list(colour) for colour in predictor.classes.palette],
@@ -155,18 +191,18 @@ def convert(predictor: Predictor, calibration: Batch, kind: ExportTarget, file: 
             "resizing": RESIZING,
             "labelling": LABELLING,
         }
-        write_onnx(predictor.network, file, kind.precision, calibration, facts)
-    elif kind.format == "litert":
-        file.write_bytes(litert_file(predictor.network, kind.precision, calibration))
+        write_onnx(predictor.network, file, target.precision, calibration, facts)
+    elif target.format == "litert":
+        file.write_bytes(litert_file(predictor.network, target.precision, calibration))
     else:
         write_saved_model(predictor.network, file)
 
 
 def time_in_turns(one: Any, other: Any, images: Batch) -> tuple[float, float]:
-    """Return the median milliseconds of two networks, called in turns on the same images.
+    """Return the median milliseconds of two networks, called alternately on the same images.
 
-    In turns: a machine that slows down slows both. The first calls of each, which trace and
-    allocate, are left out.
+    Calls alternate so that a machine that slows down slows both. The first calls of each,
+    which trace and allocate, are not timed.
     """
     times: list[tuple[float, float]] = []
     for run in range(WARM_UP + RUNS):
@@ -186,13 +222,13 @@ def _milliseconds(call: Callable[[Batch], Any], images: Batch) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def _agreement_facts(made: ExportResult, samples: SampleImages) -> dict[str, float | int | str]:
+def _agreement_facts(result: ExportResult, samples: SampleImages) -> dict[str, float | int | str]:
     return {
-        **made.agreement.as_dict(),
+        **result.agreement.as_dict(),
         "test_images": len(samples.test),
-        "calibration_images": len(samples.calibration) if made.kind.precision == INT8 else 0,
+        "calibration_images": len(samples.calibration) if result.target.precision == INT8 else 0,
         "images_from": samples.source,
-        "p50_ms": made.milliseconds,
-        "keras_p50_ms": made.keras_milliseconds,
+        "p50_ms": result.milliseconds,
+        "keras_p50_ms": result.keras_milliseconds,
         "threads": thread_count(),
     }

@@ -1,7 +1,7 @@
-"""Where a job's checkpoints are: its folder, and a copy at an fsspec address if one is given.
+"""The checkpoints of a job: a local folder, and a copy at an fsspec address if one is configured.
 
-Training writes to the folder. With nodes that share no disk, the copy (s3://…, gs://…) is what
-another node goes on from.
+Training writes to the folder. Where nodes share no disk, another node resumes from the copy
+(s3://…, gs://…).
 """
 
 import json
@@ -17,29 +17,35 @@ import fsspec
 from faceseg.errors import UserError
 from pipelines.config.secrets import redact
 
-# As `faceseg.training.checkpointing` names them: importing it here would load a framework.
+# The names that `faceseg.training.checkpointing` uses; importing it here would load a framework.
 BEST, LATEST = "best.npz", "latest.npz"
 OUTCOME = "outcome.json"
 
 
 @dataclass(frozen=True)
 class JobCheckpoints:
-    """One job's. `address` is the copy's folder; None: there is no copy."""
+    """The checkpoints of one job.
+
+    Attributes:
+        folder: The local folder.
+        address: The folder of the copy; None: there is no copy.
+    """
 
     folder: Path
     address: str | None = None
-    _copied: dict[str, int] = field(default_factory=dict, repr=False)  # file -> when it was written
+    _copied: dict[str, int] = field(default_factory=dict, repr=False)  # file -> its mtime in ns
 
     def read_outcome(self) -> dict[str, Any] | None:
-        """Return how the job ended, if it did before anybody heard."""
+        """Return how the job ended, if it ended before its end was recorded elsewhere."""
         try:
-            found: dict[str, Any] = json.loads((self.folder / OUTCOME).read_text(encoding="utf-8"))
+            text = (self.folder / OUTCOME).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        return found
+        outcome: dict[str, Any] = json.loads(text)
+        return outcome
 
     def write_outcome(self, outcome: dict[str, Any]) -> None:
-        """Keep how the job ended until it has been heard."""
+        """Store how the job ended, until its end is recorded elsewhere."""
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{OUTCOME}"
         unfinished.write_text(json.dumps(outcome), encoding="utf-8")
@@ -47,7 +53,11 @@ class JobCheckpoints:
         self.upload(OUTCOME)
 
     def download(self) -> None:
-        """Bring the copy into the folder: it is what the last attempt left, wherever it ran."""
+        """Download the copy into the folder: the state of the last attempt, on whichever node.
+
+        Raises:
+            UserError: The address cannot be used.
+        """
         if self.address is None:
             return
         with self._file_system() as (system, root):
@@ -60,7 +70,11 @@ class JobCheckpoints:
                     self._copied[name] = (self.folder / name).stat().st_mtime_ns
 
     def upload(self, *names: str) -> None:
-        """Bring files of the folder to the copy, each whole or not at all; those it has stay."""
+        """Copy files of the folder to the address, each atomically; skip unchanged ones.
+
+        Raises:
+            UserError: The address cannot be used.
+        """
         if self.address is None:
             return
         with self._file_system() as (system, root):
@@ -70,15 +84,19 @@ class JobCheckpoints:
                 if self._copied.get(name) == written:  # the best epoch is rarely the last
                     continue
                 with (
-                    (self.folder / name).open("rb") as here,
+                    (self.folder / name).open("rb") as source,
                     system.transaction,
-                    system.open(f"{root}/{name}", "wb") as there,
+                    system.open(f"{root}/{name}", "wb") as target,
                 ):
-                    shutil.copyfileobj(here, there)
+                    shutil.copyfileobj(source, target)
                 self._copied[name] = written
 
     def remove(self) -> None:
-        """Remove both."""
+        """Remove the folder and its copy.
+
+        Raises:
+            UserError: The address cannot be used.
+        """
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.address is not None:
             with self._file_system() as (system, root):
@@ -87,12 +105,13 @@ class JobCheckpoints:
 
     @contextmanager
     def _file_system(self) -> Iterator[tuple[Any, str]]:
-        """Give the file system and the folder in it; UserError if it cannot be reached."""
+        """Yield the file system of the address and the folder in it."""
         try:
             system, root = fsspec.core.url_to_fs(str(self.address))
             yield system, root.rstrip("/")
         except (OSError, ValueError, ImportError) as error:
             raise UserError(
-                f"the checkpoints' address {redact(self.address)} cannot be used: {error}. What "
-                "was done is kept; mend that, and the same command goes on"
+                f"the checkpoints' address {redact(self.address)} cannot be used: {error}. "
+                "Finished work is kept: fix the address or its server, then re-run the same "
+                "command to resume"
             ) from error

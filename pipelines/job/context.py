@@ -1,4 +1,4 @@
-"""What every process of a study needs to know besides the experiment: a few addresses."""
+"""What every process of a study needs besides the experiment, and the folders of a job."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +13,19 @@ from pipelines.job.job import Job, JobKey
 from pipelines.tracking import Outbox, RunIdentity, Tracker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyContext:
-    """A prepared experiment: its packs, its MLflow experiment and its study's run
-    ('' for a single training)."""
+    """A prepared experiment, sent to every process of its study.
+
+    Attributes:
+        experiment: The experiment.
+        packs: The folder of its packed images.
+        manifest: What the packs contain.
+        tracker: The MLflow store.
+        experiment_id: The MLflow experiment's id.
+        study_run: The id of the study's run; '' for a single training.
+        commit: The commit of the program.
+    """
 
     experiment: Experiment
     packs: Path
@@ -33,19 +42,17 @@ class StudyContext:
 
     @cached_property
     def validation(self) -> Split:
-        """The validation images: they choose epochs and settings."""
+        """The validation images, on which epochs and settings are chosen."""
         return open_split(self.packs, "val")
 
     @cached_property
     def test(self) -> Split:
-        """The test images: only finals look at them, once."""
+        """The test images, used once, by finals."""
         return open_split(self.packs, "test")
 
     @property
     def dataset(self) -> dict[str, Any]:
-        """What MLflow shows of the data set: its name and digest, counts, class shares, what was
-        left out.
-        """
+        """The data set as MLflow stores it: name, digest, counts, class shares, excluded files."""
         splits = self.manifest.splits
         return {
             "name": self.experiment.data.source,
@@ -63,27 +70,34 @@ class StudyContext:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of unfinished jobs' checkpoints: one a study, and in it one a job."""
+        """The folder of unfinished jobs' checkpoints; it contains `STUDY/JOB`."""
         return self.experiment.storage / "checkpoints"
 
     @property
     def outboxes(self) -> Path:
-        """The folder of what MLflow has not got yet: one folder a run."""
+        """The folder of the records that wait for MLflow; it contains a folder for each run."""
         return self.experiment.storage / "outbox" / self.name
 
 
-# --- What a job leaves between its attempts: its MLflow run's outbox, and its checkpoints.
+# --- What the attempts of a job share: the outbox of its MLflow run, and its checkpoints.
 
 
 def job_outbox(context: StudyContext, job: Job) -> Outbox:
-    """Return where all that a job has to say is written; a job done again has the same."""
+    """Return the outbox of a job's run; every attempt uses the same one."""
     return outbox_for_key(
         context, job.study, job.key, describe_job(job, alone=not context.study_run)
     )
 
 
 def outbox_for_key(context: StudyContext, study: str, key: JobKey, description: str) -> Outbox:
-    """Return the outbox of what a key names: the identity of its run is made of it."""
+    """Return the outbox of the run that belongs to a key.
+
+    Args:
+        context: The study's context.
+        study: The value of the run's tag `faceseg.study`.
+        key: The identity of the run is made from it.
+        description: One sentence for the run's page in MLflow.
+    """
     identity = {
         "study": study,
         "kind": key.kind,
@@ -92,34 +106,42 @@ def outbox_for_key(context: StudyContext, study: str, key: JobKey, description: 
         "winner": key.winner or "-",
     }
     run = RunIdentity(
-        context.experiment_id, key.label, identity, description, parent=context.study_run
+        experiment_id=context.experiment_id,
+        name=key.label,
+        identity=identity,
+        description=description,
+        parent=context.study_run,
     )
     return Outbox(context.outboxes / key.folder, run)
 
 
 def study_outbox(context: StudyContext, worker: str) -> Outbox:
-    """Return where a worker writes what it has to say of the study itself."""
-    identity = {"study": context.experiment.study, "kind": "study"}
-    run = RunIdentity(context.experiment_id, context.experiment.study, identity, "")
+    """Return the outbox in which a worker writes records of the study's own run."""
+    run = RunIdentity(
+        experiment_id=context.experiment_id,
+        name=context.experiment.study,
+        identity={"study": context.experiment.study, "kind": "study"},
+        description="",
+    )
     return Outbox(context.outboxes / f"study-{worker.replace('/', '-')}", run)
 
 
 def job_checkpoints(context: StudyContext, job: Job) -> JobCheckpoints:
-    """Return where a job's checkpoints are."""
+    """Return the checkpoints of a job."""
     copies, name = context.experiment.checkpoints, f"{job.study}/{job.key.folder}"
     address = f"{copies.rstrip('/')}/{name}" if copies else None
     return JobCheckpoints(context.checkpoints / name, address)
 
 
 def describe_job(job: Job, alone: bool = False) -> str:
-    """Say in a sentence what a run is. alone: it belongs to no study."""
+    """Describe a job's run in one sentence. `alone`: it belongs to no study."""
     settings = job.settings
-    what = f"Trial {job.key.number} of the search for {job.key.architecture}"
+    subject = f"Trial {job.key.number} of the search for {job.key.architecture}"
     if alone:
-        what = f"Single training {job.key.number} of {job.key.architecture}"
+        subject = f"Single training {job.key.number} of {job.key.architecture}"
     elif job.key.kind == "final":
-        what = f"Final {job.key.number} of {job.key.architecture}'s best setting, tested once"
+        subject = f"Final {job.key.number} of {job.key.architecture}'s best setting, tested once"
     return (
-        f"{what}: learning rate {settings.learning_rate:.3g}, batch size {settings.batch_size}, "
-        f"{settings.epochs} epochs, seed {job.seed}."
+        f"{subject}: learning rate {settings.learning_rate:.3g}, batch size "
+        f"{settings.batch_size}, {settings.epochs} epochs, seed {job.seed}."
     )

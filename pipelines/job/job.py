@@ -1,4 +1,4 @@
-"""One unit of work: a trial of the search, or a final of a winner."""
+"""One unit of work: a trial of the search, or a final of its winner."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,29 +9,33 @@ from faceseg.training.settings import TrainingSettings
 JobKind = Literal["trial", "final"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobKey:
-    """What names a job for ever: a job started again has the same key."""
+    """The identity of a job: a job that is started again has the same key.
+
+    Attributes:
+        winner: Finals only: the digest of the settings that they retrain.
+    """
 
     kind: JobKind
     architecture: str
     number: int
-    winner: str = ""  # finals only: the digest of the settings they retrain
+    winner: str = ""
 
     @property
     def label(self) -> str:
-        """A short name for people, also the name of its run and its folder."""
+        """A short name for people; also the name of the job's run."""
         return f"{self.architecture}-{self.kind}-{self.number:03d}"
 
     @property
     def folder(self) -> str:
-        """The name of its checkpoints' folder."""
+        """The name of the folders of the job's checkpoints and outbox."""
         return f"{self.label}-{self.winner}" if self.winner else self.label
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A key and all that a worker needs to do it. `attempt` counts from 1."""
+    """A key and everything else that a worker needs. `attempt` counts from 1."""
 
     key: JobKey
     study: str
@@ -41,19 +45,16 @@ class Job:
 
 
 def derive_seed(base: int, *names: object) -> int:
-    """Derive a 31-bit seed from the experiment's and some names; the same on every machine."""
+    """Return a 31-bit seed derived from `base` and some names; the same on every machine."""
     text = "/".join(str(name) for name in (base, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
-# --- What a job may say while it runs, and to whom: the coordinator, or a terminal.
-
-
 class Reporter(Protocol):
-    """The way back from a job in progress."""
+    """What a running job reports to: the coordinator, or a terminal."""
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        """Tell how far the job is. May be lost."""
+        """Report the progress within an epoch. The report may be lost."""
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
-        """Tell an epoch's `val/iou`; return whether to go on (False: pruned)."""
+        """Report the `val/iou` of an epoch; return whether to continue (False: pruned)."""

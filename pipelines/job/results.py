@@ -1,6 +1,7 @@
-"""From records of single images to the numbers that are logged: tables, summaries, test scores.
+"""What a run logs and stores: scores, tables and summaries of suites, image panels, phases.
 
-Jobs log these, and the comparison computes them again: nothing here knows a network or a run.
+Jobs write these; the comparison reads them and computes the scores again. Nothing here depends on
+a network or an MLflow run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ Tables = dict[str, pd.DataFrame]  # by the suite's name
 
 
 def test_scores(tested: SplitEvaluation, classes: ClassSet) -> dict[str, float]:
-    """Return every `test/…` metric of the images as they are."""
+    """Return every `test/…` metric of the unchanged images."""
     counts = tested.counts.sum(axis=0)
     values = {f"test/{name}": value for name, value in tested.scores(classes).items()}
     return values | {
@@ -44,31 +45,37 @@ def suite_tables(conditions: Sequence[Condition], classes: ClassSet) -> Tables:
     """Return the table of each suite that was run."""
     found: Tables = {}
     for name, suite in SUITES.items():
-        own = [condition for condition in conditions if condition.suite == suite.version]
-        if own:
-            found[name] = score_table(own, classes)
+        of_suite = [condition for condition in conditions if condition.suite == suite.version]
+        if of_suite:
+            found[name] = score_table(of_suite, classes)
     return found
 
 
-def suite_summaries(rows: Tables, blind: float) -> dict[str, float]:
+def suite_summaries(tables: Tables, blind: float) -> dict[str, float]:
     """Reduce the tables to single numbers, under each suite's headline policy.
 
-    `<suite>/retention`: share of the clean IoU that is kept (1: nothing lost), `<suite>/mean_iou`
-    the IoU itself, means over severities and kinds; `<suite>/<kind>/retention` by kind. Of
-    occlusion a mean over severities is the area from 0 to 0.5 of the face, over its length.
-    `geometry/<kind>/consistency`: how far predictions move with the picture. What is relative is
-    NaN for a model that is no better than `blind` (see `Records`).
+    Args:
+        tables: The table of each suite that was run.
+        blind: IoU of the baseline, which does not depend on the image (see `EvaluationRecords`).
+            Relative numbers are NaN for a model that is no better.
+
+    Returns:
+        `<suite>/retention`: the share of the clean IoU that is kept (1: no loss), and
+        `<suite>/mean_iou`: the IoU itself, both means over severities and kinds;
+        `<suite>/<kind>/retention` for each kind. For occlusion, a mean over severities is the area
+        from 0 to 0.5 of the face, divided by that length. `geometry/<kind>/consistency`: how well
+        predictions follow the transformed image.
     """
     found: dict[str, float] = {}
-    for name, each in rows.items():
+    for name, table in tables.items():
         suite = SUITES[name]
-        by_kind, clean = curves(each, suite.policies[0])
+        by_kind, clean = curves(table, suite.policies[0])
         summary = summarise(by_kind, clean, by_share=suite.by_share, blind=blind)
         found[f"{name}/retention"] = summary.mean_retention
         found[f"{name}/mean_iou"] = summary.mean_iou
         found |= {f"{name}/{kind}/retention": kept for kind, kept in summary.retention.items()}
         if AGREEMENT in suite.policies:
-            agreement, _ = curves(each, AGREEMENT)
+            agreement, _ = curves(table, AGREEMENT)
             found |= {
                 f"{name}/{kind}/consistency": share
                 for kind, share in consistency(agreement, clean, blind).items()
@@ -76,20 +83,20 @@ def suite_summaries(rows: Tables, blind: float) -> dict[str, float]:
     return found
 
 
-# --- Test images with truth and prediction, kept with a final for the comparison's page.
+# --- Test images with truth and prediction, stored with a final for the comparison's page.
 #
-# Some are the same for every network, to be compared; some are the network's own worst.
+# Some are the same for every network, for comparison; some are those of this network's lowest IoU.
 
 PANEL_IMAGES = 6
 WORST_IMAGES = 3
-PANEL_SIDE = 192  # pixels of a picture's longer side in the panel, unless it is smaller
+PANEL_SIDE = 192  # pixels of an image's longer side in the panel, unless it is smaller
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImagePanel:
-    """`ids` are shown of every network, `worst` of this one, its lowest IoU first.
+    """Images (H, W, 3), truths (H, W) and predictions (H, W), by id.
 
-    By id the image (H, W, 3), its truth (H, W) and the prediction (H, W).
+    `ids` are the same for every network; `worst` are this network's, the lowest IoU first.
     """
 
     ids: tuple[str, ...]
@@ -100,82 +107,84 @@ class ImagePanel:
 
 
 def panel_indices(count: int) -> list[int]:
-    """Return the places of the pictures shown, spread evenly over `count` images."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(PANEL_IMAGES, count))})
+    """Return the indices of the panel's images, spread evenly over `count` images."""
+    return sorted({round(index) for index in np.linspace(0, count - 1, min(PANEL_IMAGES, count))})
 
 
 def worst_indices(tested: SplitEvaluation, classes: ClassSet) -> list[int]:
-    """Return the places of the images of lowest IoU, lowest first, one a photograph at most.
+    """Return the indices of the images of lowest IoU, lowest first, at most one per photograph.
 
     Images whose truth is all background have no IoU and are left out.
     """
     scores = per_image_iou(tested.counts, classes)
-    places: dict[str, int] = {}
-    for place in np.argsort(scores, kind="stable").tolist():
-        if np.isfinite(scores[place]):
-            places.setdefault(photo_of(tested.ids[place]), place)
-    return list(places.values())[:WORST_IMAGES]
+    indices: dict[str, int] = {}
+    for index in np.argsort(scores, kind="stable").tolist():
+        if np.isfinite(scores[index]):
+            indices.setdefault(photo_of(tested.ids[index]), index)
+    return list(indices.values())[:WORST_IMAGES]
 
 
 def write_panel(
     path: Path, predictor: Predictor, split: Split, tested: SplitEvaluation | None = None
 ) -> None:
-    """Store images, truths and predictions, shrunk to `SIDE`, in one npz.
+    """Store images, truths and predictions, shrunk to `PANEL_SIDE`, in one npz file.
 
-    tested: what the predictor was counted on this split; without it the worst are not known.
+    Args:
+        path: The file.
+        predictor: Predicts the images.
+        split: The images and their truths.
+        tested: The predictor's evaluation on this split; without it, the panel has no worst images.
     """
     shown = panel_indices(len(split))
     worst = worst_indices(tested, predictor.classes) if tested else []
     arrays: dict[str, NDArray[np.uint8]] = {}
-    for place in sorted({*shown, *worst}):
-        image, truth = split.original(place)
-        size = _shown_size(image.shape[:2])
-        name = split.ids[place]
+    for index in sorted({*shown, *worst}):
+        image, truth = split.original(index)
+        size = _panel_size(image.shape[:2])
+        name = split.ids[index]
         arrays[f"image/{name}"] = resize_image(image, size)
         arrays[f"truth/{name}"] = resize_labels(truth, size)
         arrays[f"prediction/{name}"] = resize_labels(predictor.predict(image), size)
     names = {
-        key: np.array([split.ids[place] for place in places], dtype=np.str_)
-        for key, places in (("ids", shown), ("worst", worst))
+        key: np.array([split.ids[index] for index in indices], dtype=np.str_)
+        for key, indices in (("ids", shown), ("worst", worst))
     }
     np.savez_compressed(path, allow_pickle=False, **names, **arrays)
 
 
 def read_panel(path: Path) -> ImagePanel:
-    """Read what `write_panel` wrote."""
+    """Read a file that `write_panel` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         ids, worst = (
             tuple(str(name) for name in stored[key]) if key in stored else ()
             for key in ("ids", "worst")
         )
-        kept = dict.fromkeys((*ids, *worst))
+        names = dict.fromkeys((*ids, *worst))
         return ImagePanel(
-            ids,
-            {name: stored[f"image/{name}"] for name in kept},
-            {name: stored[f"truth/{name}"] for name in kept},
-            {name: stored[f"prediction/{name}"] for name in kept},
-            worst,
+            ids=ids,
+            images={name: stored[f"image/{name}"] for name in names},
+            truths={name: stored[f"truth/{name}"] for name in names},
+            predictions={name: stored[f"prediction/{name}"] for name in names},
+            worst=worst,
         )
 
 
-def _shown_size(size: tuple[int, ...]) -> tuple[int, int]:
+def _panel_size(size: tuple[int, ...]) -> tuple[int, int]:
     height, width = size
     scale = min(1.0, PANEL_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-# --- Where a worker's seconds go: the phases, as they are logged (`seconds/<phase>`) and read.
+# --- The phases of a worker's time, logged as `seconds/<phase>`.
 #
-# A run has those of its worker since the run before it, so nothing between two jobs is lost; what
-# a worker still waits after its last job is said on the study's run.
+# A run has its worker's seconds since the run before it, so the time between two jobs is included.
+# The time after a worker's last job is logged in the study's run.
 
 ROBUSTNESS_PHASE, TESTING_PHASE, MEASURING_PHASE = "robustness", "testing", "measuring"
 ARTIFACTS_PHASE, LOGGING_PHASE = "artifacts", "logging"
 START_PHASE, IMPORTS_PHASE, WAITING_PHASE = "start", "imports", "waiting"
 
-WORKER_JOB_METRIC = (
-    "worker/job"  # the metric that says which of its worker's jobs a run was, from 1
-)
+WORKER_JOB_METRIC = "worker/job"  # the number of the run among its worker's jobs, from 1
 
 PHASE_LABELS = {
     STEPS: "optimiser steps",

@@ -1,4 +1,4 @@
-"""`model.json`, beside every exported file: all that whoever builds it in needs to know."""
+"""`model.json`, the manifest beside every exported file, and the exported file as a predictor."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,12 @@ from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError, first_line
 from faceseg.inference.predictor import Predictor
 from pipelines.models.formats import FORMATS
-from pipelines.models.runtimes import ExportedNetwork, LiteRTNetwork, OnnxNetwork
+from pipelines.models.runtimes import (
+    ExportedNetwork,
+    LiteRTNetwork,
+    OnnxNetwork,
+    SavedModelNetwork,
+)
 
 MANIFEST_FILE = "model.json"
 RESIZING = (
@@ -25,12 +30,15 @@ LABELLING = (
 
 
 class ExportManifest(BaseModel):
-    """The facts of an exported file.
+    """The contents of `model.json`: the facts that an application needs to run the file.
 
-    grid: rows and columns of the network's input. images: how many go in at once, None for any
-    number. sha256: of the file, or of a folder's files (see `checksum`). agreement: with Keras,
-    with what it was measured on. origin: where the network comes from: what its own file
-    says (architecture, study, seed, commit), the address it was read from, its weights' SHA-256.
+    Attributes:
+        grid: Rows and columns of the network's input.
+        images: Images per call; None if the number is open.
+        sha256: Checksum of the file, or of the files of a folder (see `checksum`).
+        agreement: Agreement with Keras, and the images on which it was measured.
+        origin: Facts from the metadata of the source network (architecture, study, seed,
+            commit), the address from which it was read, and the SHA-256 of its weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,38 +60,48 @@ class ExportManifest(BaseModel):
     agreement: dict[str, float | int | str]
 
     def write(self, folder: Path) -> None:
-        """Write `model.json` into the file's folder."""
+        """Write `model.json` into `folder`."""
         (folder / MANIFEST_FILE).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_export_manifest(folder: Path) -> ExportManifest:
-    """Read the card of a folder, and check that its file is the one that was exported.
+    """Read the manifest of a folder and verify the exported file against it.
 
-    Raises UserError where there is none, or either has been changed.
+    Args:
+        folder: The folder that contains `model.json` and the file that it describes.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UserError: The manifest is missing or invalid, or the checksum of the file differs.
     """
     path = folder / MANIFEST_FILE
     if not path.is_file():
         raise UserError(
-            f"{folder} holds no {MANIFEST_FILE}, which says what the classes of an exported file are; give "
-            "the folder that `faceseg export` made, or a file in it"
+            f"{folder} contains no {MANIFEST_FILE}, which lists the classes of an exported file; "
+            "give the folder that `faceseg export` wrote, or a file in it"
         )
     try:
-        card = ExportManifest.model_validate_json(path.read_bytes())
+        manifest = ExportManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path} is not of `faceseg export`: {first_line(error)}") from error
-    file = folder / card.file
-    if file.parent != folder or not file.exists() or checksum(file) != card.sha256:
         raise UserError(
-            f"{file} is not there, or not the file that {path} tells of (its sha256 differs); "
+            f"{path} was not written by `faceseg export`: {first_line(error)}"
+        ) from error
+    file = folder / manifest.file
+    if file.parent != folder or not file.exists() or checksum(file) != manifest.sha256:
+        raise UserError(
+            f"{file} is missing, or is not the file that {path} describes (its sha256 differs); "
             "export the model again"
         )
-    return card
+    return manifest
 
 
 def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file; of a folder, that of a line `<sha256>  <path>` for each file.
+    """Return the SHA-256 of a file, or of the list of a folder's files.
 
-    The paths are relative, sorted, with slashes: `sha256sum $(find * -type f | LC_ALL=C sort)`.
+    The list has one line `<sha256>  <path>` for each file. Paths are relative, sorted and
+    written with slashes: `sha256sum $(find * -type f | LC_ALL=C sort)`.
     """
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -93,31 +111,37 @@ def checksum(path: Path) -> str:
 
 
 def size_in_bytes(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
+    """Return the size of a file, or the total size of all files in a folder."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(each.stat().st_size for each in files)
 
 
-# --- Exported files opened again, as what labels photographs.
-
-
 def is_exported(path: Path) -> bool:
-    """Say whether a path means an exported file: its folder, or the file in it."""
+    """Return whether `path` is an exported file or the folder of one."""
     return (path / MANIFEST_FILE).is_file() or path.name in {each.file for each in FORMATS.values()}
 
 
 def open_exported(path: Path, threads: int | None = None) -> Predictor:
-    """Open the folder of an exported file, or the file; it answers in its own runtime.
+    """Open an exported file for prediction, in the runtime of its format.
 
-    threads: of that runtime, all of the machine's by default. TensorFlow's are the process's own.
-    UserError if it is none, if it was changed, or if its runtime is not installed.
+    Args:
+        path: The exported file, or its folder.
+        threads: Threads of ONNX Runtime and LiteRT; by default all cores. TensorFlow uses the
+            threads of the process.
+
+    Returns:
+        A predictor.
+
+    Raises:
+        UserError: `path` is not an exported file, the file was changed, or its runtime is not
+            installed.
     """
     folder = path if (path / MANIFEST_FILE).is_file() else path.parent
-    card = read_export_manifest(folder)
-    if path not in (folder, folder / card.file):
-        raise UserError(f"{path} is not the exported file of its folder; that is {card.file}")
-    network = open_network(card.format, folder / card.file, threads)
-    return Predictor(network, card.classes, card.origin)
+    manifest = read_export_manifest(folder)
+    if path not in (folder, folder / manifest.file):
+        raise UserError(f"{path} is not the exported file of its folder; expected {manifest.file}")
+    network = open_network(manifest.format, folder / manifest.file, threads)
+    return Predictor(network, manifest.classes, manifest.origin)
 
 
 def open_network(format_name: str, file: Path, threads: int | None = None) -> ExportedNetwork:
@@ -126,6 +150,4 @@ def open_network(format_name: str, file: Path, threads: int | None = None) -> Ex
         return OnnxNetwork(file, threads)
     if format_name == "litert":
         return LiteRTNetwork(file, threads)
-    from pipelines.models.runtimes import SavedModelNetwork
-
     return SavedModelNetwork(file)

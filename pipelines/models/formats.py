@@ -1,16 +1,16 @@
-"""Which files can be made, at which precisions, and how far they may depart from Keras."""
+"""The export formats, their precisions, and the agreement with Keras that each must reach."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, check_choice
 
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of file: what it is called in its folder, who runs it, its precisions."""
+    """A file format: the file name in its folder, the runtime, and the supported precisions."""
 
     file: str
     runtime: str
@@ -23,12 +23,13 @@ FORMATS = {
     "saved-model": ExportFormat("saved_model", "TensorFlow", (FLOAT32,)),
 }
 
-# Asked for by the old name of inference in a browser.
+# `tfjs` is the name that users give for inference in a browser.
 NO_TENSORFLOW_JS = (
     "there is no format tfjs: TensorFlow.js's converter, tensorflowjs 4.22 of 2024, cannot be "
-    "installed beside the TensorFlow that trains here (it wants tensorflow-decision-forests, "
-    "which pins TensorFlow 2.19). For a browser take --format onnx: onnxruntime-web runs the file, "
-    "with Keras's labels; docs/export.md, 'In a browser', has the JavaScript"
+    "installed beside the TensorFlow that this package uses (it requires "
+    "tensorflow-decision-forests, which pins TensorFlow 2.19). For a browser use --format onnx: "
+    "onnxruntime-web runs the file and produces Keras's labels; docs/export.md, 'In a browser', "
+    "has the JavaScript"
 )
 
 
@@ -41,23 +42,29 @@ class ExportTarget:
 
     @property
     def name(self) -> str:
-        """What the folder of such a file is called."""
+        """The name of the folder for this format and precision."""
         return f"{self.format}-{self.precision}"
 
 
 @dataclass(frozen=True)
 class AgreementBound:
-    """The least agreement with Keras at which a file is kept (see `agreement.Agreement`)."""
+    """The minimum agreement with Keras (see `export.verification.Agreement`).
+
+    Attributes:
+        pixels: Minimum share of pixels with the same label.
+        iou: Minimum IoU with the label maps of Keras.
+        error: Maximum error of the logits, in standard deviations.
+    """
 
     pixels: float
     iou: float
     error: float
 
 
-# float32: the same arithmetic in another order; only pixels on which two classes tie may turn.
+# float32: the same arithmetic in another order; labels differ only where two classes tie.
 # float16: weights of 11 bits, about three decimal digits.
-# int8: borders move by about a pixel, which a small class on a small grid feels. Below an IoU of
-# 0.8 the file answers as another network would, and that one's scores nobody has taken.
+# int8: borders move by about a pixel, which costs much IoU for a small class on a small grid.
+# Below an IoU of 0.8 the scores measured with Keras no longer describe the exported file.
 AGREEMENT_BOUNDS = {
     FLOAT32: AgreementBound(pixels=0.9995, iou=0.998, error=0.01),
     FLOAT16: AgreementBound(pixels=0.998, iou=0.98, error=0.03),
@@ -66,14 +73,13 @@ AGREEMENT_BOUNDS = {
 
 
 def export_targets(name: str, precisions: Sequence[str]) -> list[ExportTarget]:
-    """Return a format at each of these precisions, each once.
+    """Return a format at each of the given precisions, without duplicates.
 
-    UserError if there is no such format, or it has not all of them.
+    Raises:
+        UserError: The format does not exist, or does not support one of the precisions.
     """
     if name in ("tfjs", "tensorflowjs"):
         raise UserError(NO_TENSORFLOW_JS)
-    from faceseg.errors import check_choice  # loads a framework, `is_exported` does not
-
     check_choice("format", name, FORMATS)
     known = FORMATS[name].precisions
     for precision in precisions:

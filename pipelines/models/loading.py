@@ -1,4 +1,4 @@
-"""Which network is meant by the first word of `faceseg predict`."""
+"""Load the model that an address, a run id or a path names."""
 
 import os
 import re
@@ -15,10 +15,19 @@ SQLITE = "sqlite:///"
 
 
 def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predictor:
-    """Load a registry address, a run or a file; tracking: where MLflow is.
+    """Load a model for prediction.
 
-    A run means its best checkpoint. What `faceseg export` has made runs in its own runtime, on
-    the CPU.
+    Args:
+        model: A registry address, a run (its best checkpoint is loaded), a `.keras` file or a
+            file written by `faceseg export`, which runs in its own runtime on the CPU.
+        tracking: The MLflow tracking URI; by default `MLFLOW_TRACKING_URI`.
+        gpu: Whether to run on the GPU.
+
+    Returns:
+        A predictor.
+
+    Raises:
+        UserError: The model or MLflow cannot be reached, or there is no usable GPU.
     """
     if is_exported(Path(model)):
         if gpu:
@@ -27,9 +36,7 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
     address = resolve_address(model)
     in_mlflow = address.startswith(("models:/", "runs:/"))
     uri = tracking_uri_for(model, tracking) if in_mlflow else ""
-    from faceseg.backends.device import (
-        configure_device,  # loads a framework, which an address does not need
-    )
+    from faceseg.backends.device import configure_device  # imports a framework: not for exports
 
     try:
         configure_device(os.cpu_count() or 1, 1.0 if gpu else 0.0)
@@ -47,11 +54,11 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
         try:
             return load(address)
         except OSError as error:
-            raise UserError(f"{model} holds no network: {error}") from error
+            raise UserError(f"{model} contains no network: {error}") from error
 
 
 def resolve_address(model: str) -> str:
-    """Return the full address of a model: a run's is that of its best checkpoint."""
+    """Return the full address of a model; for a run, the address of its best checkpoint."""
     if RUN_ID.fullmatch(model) and not Path(model).exists():
         model = f"runs:/{model}"
     if RUN_ADDRESS.fullmatch(model):
@@ -60,12 +67,21 @@ def resolve_address(model: str) -> str:
 
 
 def tracking_uri_for(model: str, tracking: str | None) -> str:
+    """Return the tracking URI to use for `model`.
+
+    Args:
+        model: The MLflow address, for the message.
+        tracking: The URI given by the user, if any; else `MLFLOW_TRACKING_URI` is used.
+
+    Raises:
+        UserError: No URI is given, or its sqlite file does not exist.
+    """
     uri = tracking or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         raise UserError(
-            f"{model} is one of MLflow's addresses, and nothing says where MLflow is: give"
-            " --tracking URL or set MLFLOW_TRACKING_URI, such as sqlite:///results/mlflow.db"
+            f"{model} is an MLflow address, but no tracking URI is set: give --tracking URL or"
+            " set MLFLOW_TRACKING_URI, for example to sqlite:///results/mlflow.db"
         )
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
-        raise UserError(f"there is no MLflow database {uri.removeprefix(SQLITE)}")
+        raise UserError(f"MLflow database {uri.removeprefix(SQLITE)} does not exist")
     return uri

@@ -1,7 +1,7 @@
-"""Exported files as networks: each in its own runtime, in the form that `Predictor` takes.
+"""Exported files as networks, each in its own runtime, with the interface that `Predictor` uses.
 
 A network here has an `input_shape` (None or 1, h, w, 3) and `predict_on_batch`: uint8 RGB
-(N, h, w, 3) in, float32 logits (N, h, w, C) out. One thread at a time.
+(N, h, w, 3) in, float32 logits (N, h, w, C) out. Not thread-safe.
 """
 
 import os
@@ -16,10 +16,11 @@ from faceseg.errors import UserError
 
 InputShape = tuple[int | None, int, int, int]
 INPUT_NAME, OUTPUT_NAME = "image", "logits"  # the names of input and output in every format
+SIGNATURE = "serving_default"  # of a SavedModel
 
 
 class ExportedNetwork(Protocol):
-    """What `Predictor` asks of a network."""
+    """The network interface that `Predictor` uses."""
 
     input_shape: InputShape
 
@@ -29,13 +30,13 @@ class ExportedNetwork(Protocol):
 
 
 class OnnxNetwork:
-    """An .onnx file in ONNX Runtime, on the CPU."""
+    """An `.onnx` file in ONNX Runtime, on the CPU."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         runtime = import_extra("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or thread_count()
-        # Waiting threads would spin, and take the cores from whoever else computes here.
+        # Waiting threads would spin and take CPU time from other processes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = runtime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
@@ -50,7 +51,7 @@ class OnnxNetwork:
 
 
 class LiteRTNetwork:
-    """A .tflite file in LiteRT, on the CPU. The file takes one image at a time."""
+    """A `.tflite` file in LiteRT, on the CPU. The file takes one image per call."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         interpreter = import_extra("ai_edge_litert.interpreter")
@@ -69,12 +70,12 @@ class LiteRTNetwork:
 
 
 def thread_count() -> int:
-    """Return how many threads a runtime is given: as many as Keras claims for `predict`."""
+    """Return the default thread count of a runtime: all cores, as Keras uses for `predict`."""
     return os.cpu_count() or 1
 
 
 class SavedModelNetwork:
-    """A SavedModel in TensorFlow; see `pipelines.models.runtimes`."""
+    """A SavedModel in TensorFlow."""
 
     def __init__(self, folder: Path) -> None:
         import tensorflow as tf
@@ -88,18 +89,16 @@ class SavedModelNetwork:
         """Return the logits (N, h, w, C) of images (N, h, w, 3)."""
         import tensorflow as tf
 
-        answers = self._run(**{INPUT_NAME: tf.constant(images)})
-        return np.asarray(answers[OUTPUT_NAME], np.float32)
-
-
-SIGNATURE = "serving_default"
-
-
-# --- The packages that only exporting needs, and what is said where one is missing.
+        outputs = self._run(**{INPUT_NAME: tf.constant(images)})
+        return np.asarray(outputs[OUTPUT_NAME], np.float32)
 
 
 def import_extra(module: str) -> Any:
-    """Import a module of the extra `export`; UserError saying how to install it."""
+    """Import a module that only the extra `export` installs.
+
+    Raises:
+        UserError: The module is not installed.
+    """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:

@@ -1,1 +1,4 @@
-"""Photographs and videos labelled with a trained network."""
+"""Label photographs and videos on disk: masks, overlays and class shares.
+
+Not here: HTTP (`pipelines.serve`), the demo page (`demo`) and opening a model (`models`).
+"""

@@ -1,4 +1,4 @@
-"""Which images are meant, and what their results are called."""
+"""Find the images that the command line names, and name their results."""
 
 import glob
 import os
@@ -12,10 +12,15 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def find_images(wanted: Sequence[str], out: Path) -> list[Path]:
-    """Return the images that are meant, each once, in order; UserError if a word means none.
+    """Return the images that paths and patterns match, without duplicates, in order.
 
-    A folder means all JPEG and PNG files in it and below, but for those in `out`; `**` in a
-    pattern means any folders.
+    Args:
+        wanted: Files, folders or glob patterns. A folder matches all JPEG and PNG files in it
+            and its subfolders; `**` in a pattern matches any folders.
+        out: The output folder; its files are never matched.
+
+    Raises:
+        UserError: Nothing was given, or one of the paths matches no image.
     """
     if not wanted:
         raise UserError("no images were given; expected files, folders of them, or patterns")
@@ -24,8 +29,8 @@ def find_images(wanted: Sequence[str], out: Path) -> list[Path]:
         paths = _matching_images(word, out)
         if not paths:
             raise UserError(
-                f"{word!r} means no image: it is no file, no folder with {', '.join(SUFFIXES)}"
-                " files, and no pattern of such"
+                f"{word!r} matches no image: it is not a file, not a folder that contains "
+                f"{', '.join(SUFFIXES)} files, and not a pattern that matches such files"
             )
         for path in paths:
             found.setdefault(path.resolve(), path)
@@ -33,11 +38,14 @@ def find_images(wanted: Sequence[str], out: Path) -> list[Path]:
 
 
 def result_names(images: Sequence[Path]) -> list[str]:
-    """Name the result of each image: by its stem, as long as all stems differ.
+    """Return the name of each image's result, unique even without regard to case.
 
-    Otherwise by the path from the folder that all have in common, and if even those are alike
-    (`a.jpg` beside `a.png`) with the suffix. One rule for all: no name hangs on the order.
-    Compared without case: `A.jpg` and `a.jpg` are one name on some disks.
+    The name is the stem, if all stems differ; else the path below the common folder; else
+    (`a.jpg` beside `a.png`) that path with its suffix. One rule applies to all images, so
+    that no name depends on their order. Some file systems treat `A.jpg` and `a.jpg` as one file.
+
+    Raises:
+        UserError: Two paths differ only in case.
     """
     paths = [path.resolve() for path in images]
     common = Path(os.path.commonpath([path.parent for path in paths]))
@@ -47,13 +55,13 @@ def result_names(images: Sequence[Path]) -> list[str]:
         lambda path: path.relative_to(common).as_posix(),
     )
     for rule in rules:
-        found = [rule(path) for path in paths]
-        if len({name.casefold() for name in found}) == len(found):
-            return found
-    counts = Counter(name.casefold() for name in found)
-    twice = next(name for name in found if counts[name.casefold()] > 1)
+        names = [rule(path) for path in paths]
+        if len({name.casefold() for name in names}) == len(names):
+            return names
+    counts = Counter(name.casefold() for name in names)
+    twice = next(name for name in names if counts[name.casefold()] > 1)
     raise UserError(
-        f"two images are called {twice} but for upper and lower case: rename one of them"
+        f"the paths of two images, {twice} among them, differ only in case: rename one of them"
     )
 
 
@@ -62,7 +70,7 @@ def _matching_images(word: str, out: Path) -> list[Path]:
     if path.is_dir():
         return _images(path.rglob("*"), out)
     if path.exists():
-        return [path]  # whatever it is called: reading it will tell
+        return [path]  # whatever its suffix: reading it fails if it is no image
     return _images((Path(name) for name in glob.glob(str(path), recursive=True)), out)
 
 

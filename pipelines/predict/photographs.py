@@ -1,4 +1,4 @@
-"""`faceseg predict`: masks, overlays and class shares of photographs."""
+"""`faceseg predict`: write masks, overlays and class shares of photographs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,19 @@ from pipelines.predict.results import ResultsFolder, refuse_overwriting
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """How to predict, and where to: the options of the command line."""
+    """The options of `faceseg predict`.
+
+    Attributes:
+        out: The output folder.
+        flip: Whether to average with the prediction for the mirrored image.
+        clean: Whether to remove small islands of a class.
+        batch: Images per call of the network.
+        overwrite: Whether existing results may be overwritten.
+        gpu: Whether to run on the GPU.
+        tracking: The MLflow tracking URI, for models that are stored in MLflow.
+    """
 
     out: Path
     flip: bool = False
@@ -37,7 +47,7 @@ class PredictOptions:
 
 @dataclass(frozen=True)
 class InputImage:
-    """An image that was read: its result's name, its file, its pixels (H, W, 3)."""
+    """An image that was read: the name of its result, its file and its pixels (H, W, 3)."""
 
     name: str
     file: Path
@@ -47,20 +57,31 @@ class InputImage:
 def label_photographs(
     model: str, wanted: Sequence[str], options: PredictOptions, console: Console
 ) -> bool:
-    """Label all images that can be read; return whether those were all.
+    """Label all images that can be read, and print how many.
 
-    The others are named, and stand in `shares.json`. UserError if there was none.
+    Args:
+        model: A registry address, a run, a `.keras` file or an exported file.
+        wanted: Files, folders or patterns of images (see `find_images`).
+        options: The options of the command line.
+        console: Receives the progress bar and the warnings.
+
+    Returns:
+        Whether all images could be read. Unreadable images are printed and listed in
+        `shares.json`.
+
+    Raises:
+        UserError: No image could be read, or a result exists and may not be overwritten.
     """
     files = find_images(wanted, options.out)
-    called = result_names(files)
+    names = result_names(files)
     if not options.overwrite:
-        refuse_overwriting(options.out, called)
+        refuse_overwriting(options.out, names)
     predictor = open_model(model, options.tracking, gpu=options.gpu)
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("labelling", total=len(files))
-        images = _readable(files, called, unreadable, progress.console)
+        images = _readable(files, names, unreadable, progress.console)
         for batch in batches(images, options.batch):
             maps = label_maps(
                 predictor,
@@ -92,12 +113,12 @@ def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _readable(
-    files: Sequence[Path], called: Sequence[str], unreadable: dict[str, str], console: Console
+    files: Sequence[Path], names: Sequence[str], unreadable: dict[str, str], console: Console
 ) -> Iterator[InputImage]:
-    """Yield the images that can be read; name the others, and note why."""
-    for file, name in zip(files, called, strict=True):
+    """Yield the images that can be read; print the others and add them to `unreadable`."""
+    for file, name in zip(files, names, strict=True):
         try:
             yield InputImage(name, file, read_image(file))
         except BadFile as error:
             unreadable[str(file)] = f"{error.wrong}; expected {error.expected}"
-            console.print(f"left out: {error}", style="yellow", markup=False, highlight=False)
+            console.print(f"skipped: {error}", style="yellow", markup=False, highlight=False)

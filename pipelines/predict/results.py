@@ -1,4 +1,4 @@
-"""What is written of a prediction: a palette PNG, an overlay, and the share of each class.
+"""The results of a prediction: a palette PNG, an overlay and the share of each class.
 
 Shapes: H rows, W columns of the photograph, after its EXIF rotation.
 """
@@ -21,28 +21,33 @@ Pixels = NDArray[np.uint8]
 
 OPACITY = 0.5
 SHARES_FILE = "shares.json"
-MAX_LISTED_FILES = 5  # files that a refusal names
+MAX_LISTED_FILES = 5  # files that an error message lists
 
 
 def mask_path(folder: Path, name: str) -> Path:
-    """Return where the mask of an image is."""
+    """Return the path of an image's mask."""
     return folder / "masks" / f"{name}.png"
 
 
 def overlay_path(folder: Path, name: str) -> Path:
-    """Return where the overlay of an image is."""
+    """Return the path of an image's overlay."""
     return folder / "overlays" / f"{name}.jpg"
 
 
 def refuse_overwriting(folder: Path, names: Sequence[str]) -> None:
-    """UserError if a file that will be written is there already."""
+    """Raise an error if results exist already.
+
+    Raises:
+        UserError: A mask or an overlay of these names, or `shares.json`, exists in `folder`.
+    """
     paths = [folder / SHARES_FILE]
-    paths += [made(folder, name) for name in names for made in (mask_path, overlay_path)]
-    if there := [path for path in paths if path.exists()]:
-        told = ", ".join(map(str, there[:MAX_LISTED_FILES]))
-        more = f" and {len(there) - MAX_LISTED_FILES} more" if len(there) > MAX_LISTED_FILES else ""
+    paths += [path(folder, name) for name in names for path in (mask_path, overlay_path)]
+    if existing := [path for path in paths if path.exists()]:
+        listed = ", ".join(map(str, existing[:MAX_LISTED_FILES]))
+        others = len(existing) - MAX_LISTED_FILES
+        more = f" and {others} more" if others > 0 else ""
         raise UserError(
-            f"{told}{more} would be replaced; give another folder with --out, or --overwrite"
+            f"{listed}{more} would be overwritten; give another folder with --out, or --overwrite"
         )
 
 
@@ -55,7 +60,7 @@ class ResultsFolder:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, name: str, file: Path, image: Pixels, labels: Pixels) -> None:
-        """Write mask and overlay of an image (H, W, 3) with its labels (H, W)."""
+        """Write mask and overlay of an image (H, W, 3) with labels (H, W)."""
         mask, drawn = mask_path(self.folder, name), overlay_path(self.folder, name)
         write_atomically(mask, palette_png(labels, self.classes))
         write_atomically(drawn, _encoded(overlay(image, labels, self.classes), "JPEG", quality=92))
@@ -68,14 +73,14 @@ class ResultsFolder:
         }
 
     def write_shares(self, unreadable: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-        """Write `shares.json`: of each image, and why others could not be read."""
+        """Write `shares.json`: the class shares of each image, and why others were unreadable."""
         content = {**facts, "images": self.images, "unreadable": dict(unreadable)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_atomically(self.folder / SHARES_FILE, (text + "\n").encode())
 
 
 def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
-    """Return the share of the image's pixels that each class has; they sum to 1."""
+    """Return the share of the image's pixels in each class; the shares sum to 1."""
     counts = np.bincount(labels.ravel(), minlength=len(classes))
     return {
         name: float(count / labels.size) for name, count in zip(classes.names, counts, strict=True)
@@ -83,21 +88,25 @@ def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
 
 
 def overlay(image: Pixels, labels: Pixels, classes: ClassSet) -> Pixels:
-    """Lay the colours of the foreground over an image, half transparent."""
+    """Blend the colours of the foreground classes over an image, half transparent."""
     mixed = (1 - OPACITY) * image + OPACITY * classes.colour(labels)
     blended: Pixels = np.where(labels[..., None] > 0, np.rint(mixed).astype(np.uint8), image)
     return blended
 
 
 def palette_png(labels: Pixels, classes: ClassSet) -> bytes:
-    """Return a PNG whose indices are the class ids and whose palette is the class set's."""
+    """Return a PNG whose pixel values are class ids and whose palette is the class set's."""
     picture = Image.fromarray(labels)
     picture.putpalette([channel for colour in classes.palette for channel in colour])
     return _encode(picture, "PNG", optimize=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file in one step: it is whole or not there. UserError if that cannot be done."""
+    """Write a file so that it is complete or absent.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

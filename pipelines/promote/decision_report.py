@@ -1,4 +1,4 @@
-"""A decision in words: a table in the terminal, Markdown and JSON for the version's run."""
+"""A decision in words: a table for the terminal, Markdown and JSON for the version's run."""
 
 import json
 import math
@@ -9,23 +9,24 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipelines.compare.formatting import DASH
-from pipelines.promote.decision import Decision, GateCheck
+from pipelines.promote.decision import Decision
+from pipelines.promote.gate_checks import GateCheck
 
 COLUMNS = ("check", "champion", "candidate", "change", "interval", "must be", "")
 
 
 def headline(decision: Decision) -> str:
-    """Say in a line what was decided and why."""
-    place = f"the place of version {decision.champion}" if decision.champion else "the free place"
+    """Return the decision and its reason in one line."""
+    effect = f"replace version {decision.champion}" if decision.champion else "become the first"
     may = "may" if decision.promoted else "may not"
-    return f"version {decision.candidate} {may} take {place}: {decision.reason}"
+    return f"version {decision.candidate} {may} {effect}: {decision.reason}"
 
 
 def decision_table(decision: Decision) -> Table:
-    """Return the reasoning as a table for the terminal."""
+    """Return the checks as a table for the terminal."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if place in (0, 5, 6) else "right")
+    for index, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if index in (0, 5, 6) else "right")
     for check in decision.checks:
         style = None if check.ok else "red" if check.role == "veto" else "yellow"
         table.add_row(*_cells(check), style=style)
@@ -33,7 +34,7 @@ def decision_table(decision: Decision) -> Table:
 
 
 def decision_markdown(decision: Decision) -> str:
-    """Return headline, table and notes."""
+    """Return the headline, the checks and the notes as Markdown."""
     lines = [
         "# Gate",
         "",
@@ -49,7 +50,7 @@ def decision_markdown(decision: Decision) -> str:
 
 
 def write_decision(decision: Decision, folder: Path, name: str) -> None:
-    """Write `<name>.md` and `<name>.json`."""
+    """Write `<name>.md` and `<name>.json` into a folder."""
     (folder / f"{name}.md").write_text(decision_markdown(decision), encoding="utf-8")
     text = json.dumps(decision.as_data(), indent=1)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One candidate against whoever has the seat: judged, handed over, and the reasoning kept."""
+"""`faceseg promote`: decide by the gate, record the decision and move the alias."""
 
 import time
 from dataclasses import dataclass
@@ -21,14 +21,21 @@ from pipelines.registry.alias_lock import RegistryAlias, parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 
-MAX_TAG_LENGTH = 1000  # of a reason, as a tag
+MAX_TAG_LENGTH = 1000  # characters of a reason that is stored as a tag
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """One candidate against whoever has the seat. `standing` is what is known of `version`.
+    """The promotion of one candidate.
 
-    The seat is at `tracker`, the candidate at `home`; as a rule they are one.
+    Attributes:
+        tracker: The MLflow server of the alias.
+        source: The MLflow server of the candidate, as a rule the same.
+        candidate: The candidate and its scores.
+        candidate_version: The candidate as MLflow returns it.
+        alias: The alias to move.
+        experiment: The experiment, whose gate decides.
+        console: Receives the decision.
     """
 
     tracker: Tracker
@@ -41,11 +48,11 @@ class Promotion:
 
     @property
     def client(self) -> MlflowClient:
-        """MLflow's."""
+        """The MLflow client of the alias's server."""
         return self.tracker.client
 
     def dry_run(self) -> bool:
-        """Tell the decision, and change nothing."""
+        """Print the decision without changing anything; return whether it is to promote."""
         decision = self._decide(self._state())
         if decision is None:
             return True
@@ -54,7 +61,7 @@ class Promotion:
         return decision.promoted
 
     def run(self) -> bool:
-        """Decide, and hand the seat over. Who loses it to a faster one is judged again."""
+        """Decide and move the alias; decide again if another promotion moved it first."""
         while True:
             state = self._state()
             decision = self._decide(state)
@@ -66,39 +73,40 @@ class Promotion:
                 return False
             target = self._copy_to_target_model()
             if state is None:
-                continue  # the model was made just now: somebody else may have been faster
-            self._store_decision(
-                decision, target, "let through"
-            )  # first: a kill here loses no reasoning
+                continue  # the model was created just now; another client may have set the alias
+            # Before the move, so that a kill cannot lose the record of the decision.
+            self._store_decision(decision, target, "let through")
             if alias_lock.move_alias(self.client, self.alias, state, str(target.version)):
                 self.client.set_model_version_tag(target.name, target.version, "gate", "promoted")
                 self._print_decision(decision)
                 self._print_aliases(target, state.current)
                 return True
-            self.console.print("another promotion was faster: judged again, against its champion")
+            self.console.print(
+                "another promotion moved the alias first: comparing with its version"
+            )
 
     def _state(self) -> alias_lock.AliasState | None:
-        """Return who has the seat; None if there is no such model yet, or no version of it."""
+        """Return the state of the alias; None if the model does not exist or has no version."""
         if not self.client.search_model_versions(f"name = '{self.alias.model}'", max_results=1):
             return None
         return alias_lock.read_alias(self.client, self.alias)
 
     def _decide(self, state: alias_lock.AliasState | None) -> Decision | None:
-        """Return the decision; None if the candidate has the seat already."""
+        """Return the decision; None if the alias points to the candidate already."""
         champion = None
         if state is not None and state.current is not None:
-            holder = self.client.get_model_version(self.alias.model, state.current)
-            if self.candidate.run_id in (holder.run_id, holder.tags.get(transfer.ORIGIN_TAG)):
+            current = self.client.get_model_version(self.alias.model, state.current)
+            if self.candidate.run_id in (current.run_id, current.tags.get(transfer.ORIGIN_TAG)):
                 self.console.print(
-                    f"it is {self.alias.alias} of {self.alias.model} already: nothing to do",
+                    f"it is {self.alias.name} of {self.alias.model} already: nothing to do",
                     highlight=False,
                 )
                 return None
-            champion = read_scored_version(self.tracker, holder)
+            champion = read_scored_version(self.tracker, current)
         return decide(self.candidate, champion, self.experiment.gate)
 
     def _copy_to_target_model(self) -> ModelVersion:
-        """Return the candidate as a version of the seat's model, copied there if it is another."""
+        """Return the candidate as a version of the alias's model, copied there if necessary."""
         model = self.alias.model
         if self.tracker.uri != self.source.uri:
             return transfer.transfer_version(
@@ -116,7 +124,7 @@ class Promotion:
         return self.client.copy_model_version(address, model)
 
     def _store_decision(self, decision: Decision, target: ModelVersion, outcome: str) -> None:
-        """Store the whole reasoning on a version and its run: at home, if it was refused."""
+        """Store the decision on a version and its run; a refusal on the candidate's server."""
         against = decision.champion or "nobody"
         tags = {
             "gate": outcome,
@@ -132,7 +140,7 @@ class Promotion:
             where.client.set_model_version_tag(target.name, target.version, key, value)
         with where.files(target.run_id) as folder:
             (folder / "gate").mkdir()
-            name = f"{self.alias.model}-{self.alias.alias}-against-{against}"
+            name = f"{self.alias.model}-{self.alias.name}-against-{against}"
             decision_report.write_decision(decision, folder / "gate", name)
 
     def _print_decision(self, decision: Decision) -> None:
@@ -143,9 +151,9 @@ class Promotion:
         self.console.print(decision_report.headline(decision), highlight=False, soft_wrap=True)
 
     def _print_aliases(self, target: ModelVersion, before: str | None) -> None:
-        told = f"{self.alias.alias} of {self.alias.model} is version {target.version} now"
-        told += f"; {self.alias.previous} is version {before}" if before else ""
-        self.console.print(told, highlight=False)
+        text = f"{self.alias.name} of {self.alias.model} is version {target.version} now"
+        text += f"; {self.alias.previous} is version {before}" if before else ""
+        self.console.print(text, highlight=False)
 
 
 def _ensure_model(tracker: Tracker, name: str) -> None:
@@ -156,9 +164,6 @@ def _ensure_model(tracker: Tracker, name: str) -> None:
             raise
 
 
-# --- `faceseg promote` and `faceseg rollback`: a decision takes effect, and a way back stays.
-
-
 def promote(
     experiment: Experiment,
     console: Console,
@@ -167,51 +172,50 @@ def promote(
     registry_uri: str | None = None,
     dry_run: bool = False,
 ) -> bool:
-    """Put a study's best final up for a seat; return whether it has it, or would be given it.
+    """Promote a study's best final if the gate lets it through.
 
-    registry_uri: another MLflow, to which the version is brought if it is promoted there.
+    Args:
+        experiment: The experiment of the study.
+        console: Receives the decision.
+        to: The alias to move, `NAME@ALIAS`; by default `champion` of the experiment's model.
+        registry_uri: Another MLflow server, to which the version is copied if it is promoted.
+        dry_run: Whether to print the decision only.
+
+    Returns:
+        Whether the alias points to the candidate, or would after a dry run.
+
+    Raises:
+        UserError: MLflow refused, or the study has no final that can be compared.
     """
-    home, seat = Tracker(experiment.tracking_uri), parse_alias(experiment, to)
-    with user_errors(home):
-        version = find_candidate(home, experiment)
-        standing = read_scored_version(home, version)
+    source, alias = Tracker(experiment.tracking_uri), parse_alias(experiment, to)
+    with user_errors(source):
+        version = find_candidate(source, experiment)
+        candidate = read_scored_version(source, version)
         console.print(
-            f"candidate: {standing.name}, the best of study {experiment.study} by validation "
-            f"(IoU {standing.metric('best/val_iou'):.4f})",
+            f"candidate: {candidate.name}, the best of study {experiment.study} by validation "
+            f"(IoU {candidate.metric('best/val_iou'):.4f})",
             highlight=False,
         )
-    tracker = Tracker(registry_uri) if registry_uri else home
+    tracker = Tracker(registry_uri) if registry_uri else source
     with user_errors(tracker):
-        contest = Promotion(tracker, home, standing, version, seat, experiment, console)
-        return contest.dry_run() if dry_run else contest.run()
-
-
-def rollback(experiment: Experiment, console: Console, *, of: str | None = None) -> None:
-    """Exchange an alias's holder and the one before it."""
-    tracker, seat = Tracker(experiment.tracking_uri), parse_alias(experiment, of)
-    with user_errors(tracker):
-        state = alias_lock.read_alias(tracker.client, seat)
-        before, now = state.previous, state.current
-        if now is None or before is None or before == now:
-            raise UserError(
-                f"{seat.model} has no version before its {seat.alias}: there is no way back"
-            )
-        if not alias_lock.move_alias(tracker.client, seat, state, before):
-            raise UserError(
-                f"version {now} of {seat.model} lost its place to another command in this very"
-                " moment; look with `faceseg models`, and roll back again if you still want to"
-            )
-        said = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, for version {before}"
-        tracker.client.set_model_version_tag(seat.model, now, "rolled_back", said)
-        console.print(
-            f"{seat.alias} of {seat.model} is version {before} again; {seat.previous} is version"
-            f" {now}",
-            highlight=False,
+        promotion = Promotion(
+            tracker=tracker,
+            source=source,
+            candidate=candidate,
+            candidate_version=version,
+            alias=alias,
+            experiment=experiment,
+            console=console,
         )
+        return promotion.dry_run() if dry_run else promotion.run()
 
 
 def find_candidate(tracker: Tracker, experiment: Experiment) -> ModelVersion:
-    """Return the version of a study's best final: by validation score, over all architectures."""
+    """Return the version of a study's best final over all architectures, by validation score.
+
+    Raises:
+        UserError: The study has no registered final.
+    """
     model, study = experiment.tracking.registered_model, experiment.study
     found = tracker.client.get_experiment_by_name(experiment.name)
     runs = tracker.find_runs(found.experiment_id, study=study, kind="study") if found else []
@@ -223,7 +227,7 @@ def find_candidate(tracker: Tracker, experiment: Experiment) -> ModelVersion:
     if not best:
         raise UserError(
             f"study {study} has no final in {redact(tracker.uri)} that is a version of {model}:"
-            " run `faceseg study` with this experiment to its end first"
+            " let `faceseg study` finish this experiment first"
         )
     return tracker.client.get_model_version(
         model, reduce(publish.better_final, best.values()).version

@@ -1,4 +1,4 @@
-"""What is known of a version that stands for election: its run, its records, its classes."""
+"""A registered version with all its scores: its run, its evaluation records and its classes."""
 
 import math
 from collections.abc import Mapping
@@ -17,9 +17,22 @@ from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.tracking import Tracker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoredVersion:
-    """A version and all that it was measured on; `data` is the fingerprint of its images."""
+    """A registered version and its scores.
+
+    Attributes:
+        model: The name of the registered model.
+        version: The number of the version.
+        run_id: Its MLflow run.
+        architecture: Its architecture.
+        study: The study that trained it.
+        data: The fingerprint of the data set.
+        host: The machine on which its latency was measured.
+        metrics: The metrics of its run.
+        records: The evaluation records of its test.
+        classes: The class set of the study's manifest.
+    """
 
     model: str
     version: str
@@ -34,31 +47,38 @@ class ScoredVersion:
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """The version as messages name it."""
         return f"version {self.version} of {self.model} ({self.architecture})"
 
     @property
     def tested(self) -> SplitEvaluation:
-        """The test images as they are."""
+        """The evaluation of the clean test images."""
         if self.records.tested is None:
-            raise UserError(f"{self.name} was not tested: its run {self.run_id} is no final")
+            raise UserError(
+                f"{self.name} was not tested, because its run {self.run_id} is not a final"
+            )
         return self.records.tested
 
     def metric(self, name: str) -> float:
-        """Return a logged number; NaN if there is none."""
+        """Return a metric of the run; NaN if it was not logged."""
         return self.metrics.get(name, math.nan)
 
 
 def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersion:
-    """Read a version's standing back from its run. UserError says what is missing, and the way on.
+    """Read the scores of a version from its run and from the run of its study.
 
-    The class set is that of the manifest on the study's run.
+    Args:
+        tracker: The MLflow server.
+        version: The version.
+
+    Raises:
+        UserError: The run or one of its files is missing or cannot be read.
     """
     name = f"version {version.version} of {version.name}"
     try:
         run = tracker.client.get_run(version.run_id)
     except MlflowException as error:
-        raise UserError(f"{name}: its run {version.run_id or '(none)'} is not to be had") from error
+        raise UserError(f"{name}: its run {version.run_id or '(none)'} does not exist") from error
     tags = run.data.tags
     with TemporaryDirectory(prefix="faceseg-") as folder:
         try:
@@ -69,41 +89,44 @@ def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersio
             manifest = Manifest.model_validate_json(manifest_file.read_bytes())
         except (UserError, ValueError) as error:
             raise UserError(
-                f"{name} cannot be compared: {error}. Where an older version of this program made"
-                " it, or nobody's study, set the alias by hand to a version that was tested"
+                f"{name} cannot be compared: {error}. If an older faceseg or another program"
+                " created it, set the alias by hand to a version that was tested"
             ) from error
     return ScoredVersion(
-        version.name,
-        str(version.version),
-        run.info.run_id,
-        tags.get("faceseg.architecture", "unknown"),
-        tags.get("faceseg.study", "unknown"),
-        tags.get("faceseg.data", manifest.fingerprint),
-        tags.get("faceseg.host", "unknown"),
-        dict(run.data.metrics),
-        records,
-        manifest.classes,
+        model=version.name,
+        version=str(version.version),
+        run_id=run.info.run_id,
+        architecture=tags.get("faceseg.architecture", "unknown"),
+        study=tags.get("faceseg.study", "unknown"),
+        data=tags.get("faceseg.data", manifest.fingerprint),
+        host=tags.get("faceseg.host", "unknown"),
+        metrics=dict(run.data.metrics),
+        records=records,
+        classes=manifest.classes,
     )
 
 
 def check_comparable(candidate: ScoredVersion, champion: ScoredVersion) -> None:
-    """UserError unless both were tested on the same images, with the same labels and classes.
+    """Raise an error unless both were tested on the same images, with the same labels and classes.
 
-    The images may come from packs of different grids or training images (other fingerprints):
-    what must agree are the test images' names and the number of pixels of each class on each.
+    The images may come from packs of different grids or training images (other fingerprints).
+    What must agree are the names of the test images and each image's pixels per class.
+
+    Raises:
+        UserError: The classes, the test images or their labels differ.
     """
     if candidate.classes.names != champion.classes.names:
         raise UserError(
-            f"{candidate.name} knows the classes {', '.join(candidate.classes.names)};"
-            f" {champion.name} knows {', '.join(champion.classes.names)}. Who uses the champion"
-            " would get other ids: promote it under another name, with --to NAME@champion"
+            f"{candidate.name} has the classes {', '.join(candidate.classes.names)};"
+            f" {champion.name} has {', '.join(champion.classes.names)}. Users of the champion"
+            " would get other class ids: promote it under another name, with --to NAME@champion"
         )
-    mine, its = candidate.tested, champion.tested
-    if mine.ids != its.ids or (mine.counts.sum(axis=2) != its.counts.sum(axis=2)).any():
+    own, other = candidate.tested, champion.tested
+    if own.ids != other.ids or (own.counts.sum(axis=2) != other.counts.sum(axis=2)).any():
         raise UserError(
-            f"{candidate.name} was tested on {len(mine.ids)} images (data"
-            f" {candidate.data[:12]}), {champion.name} on {len(its.ids)} others (data"
-            f" {champion.data[:12]}): nothing sure can be said of which is better. Run the study"
-            " that made the champion again on the new images, and promote the better of the two;"
-            " or promote this one under another name, with --to NAME@champion"
+            f"{candidate.name} was tested on {len(own.ids)} images (data"
+            f" {candidate.data[:12]}), {champion.name} on {len(other.ids)} others (data"
+            f" {champion.data[:12]}), so their scores cannot be compared. Run the champion's study"
+            " again on the new images, and promote the better of the two; or promote this one"
+            " under another name, with --to NAME@champion"
         )

@@ -1,14 +1,14 @@
-"""The card of a registered model, in Markdown: what it does, how well, how sure, its limits.
+"""The model card of a registered model, in Markdown: purpose, scores with intervals, limits.
 
-After Mitchell et al. 2019 (model cards). Every figure is of this one final: its intervals are
-over photographs drawn anew, not over trainings; the study's report has both.
+After Mitchell et al. 2019 (model cards). Every figure describes this one final. Its intervals
+are over resampled photographs, not over repeated trainings; the study's report has both.
 """
 
 import math
 from collections.abc import Mapping
 from functools import partial
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from faceseg.data.classes import ClassSet
 from faceseg.evaluation.records import EvaluationRecords
@@ -27,11 +27,11 @@ from pipelines.job.context import StudyContext
 from pipelines.job.job import Job
 
 MODEL_CARD = "model_card.md"
-FEW_IMAGES = 200  # below it intervals are wide
+FEW_IMAGES = 200  # fewer test images give wide intervals
 SOURCE_TERMS = {
     "drawn": "drawn by faceseg itself; free to use",
-    "lapa": "LaPa: for non-commercial research only, not to be passed on",
-    "directory": "not stated in the experiment (`data.terms`); ask whoever owns the images",
+    "lapa": "LaPa: for non-commercial research only; redistribution is not permitted",
+    "directory": "not stated in the experiment (`data.terms`); ask the owner of the images",
 }
 Rows = list[dict[str, str]]
 
@@ -39,22 +39,26 @@ Rows = list[dict[str, str]]
 def model_card(
     context: StudyContext, job: Job, records: EvaluationRecords, values: Mapping[str, float]
 ) -> str:
-    """Return the card of a final. records: its test; values: its final metrics.
+    """Return the model card of a final.
 
-    Raises ValueError for records without a test.
+    Args:
+        context: The study.
+        job: The final.
+        records: The evaluation records of its test.
+        values: Its final metrics, by their names in MLflow.
+
+    Returns:
+        The card as Markdown.
+
+    Raises:
+        ValueError: `records` contain no test.
     """
     if records.tested is None:
         raise ValueError("a model card needs the records of a test")
     data, manifest = context.experiment.data, context.manifest
     height, width = data.image_size
     scores, classes = _scores(records.tested, records, data.class_set)
-    templates = Environment(
-        loader=PackageLoader("pipelines"),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  # Markdown of our own words and numbers
-        keep_trailing_newline=True,
-    )
-    return templates.get_template(f"{MODEL_CARD}.j2").render(
+    return _template().render(
         model=context.experiment.tracking.registered_model,
         architecture=job.key.architecture,
         width=width,
@@ -82,26 +86,36 @@ def model_card(
     )
 
 
+def _template() -> Template:
+    templates = Environment(
+        loader=PackageLoader("pipelines.registry"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # Markdown, with no text from strangers
+        keep_trailing_newline=True,
+    )
+    return templates.get_template(f"{MODEL_CARD}.j2")
+
+
 def data_terms(data: Data) -> str:
-    """Return under which terms the images of a data set may be used, as far as they are known."""
+    """Return the terms of use of a data set's images, as far as they are known."""
     return data.terms or SOURCE_TERMS[data.source]
 
 
 def _scores(
     tested: SplitEvaluation, records: EvaluationRecords, classes: ClassSet
 ) -> tuple[Rows, Rows]:
-    """Return the rows of the means, and those of the classes."""
-    tallies, resampling = overlap_counts(tested.counts)[None], Resampling(records.photos)
+    """Return the rows of the mean scores, and those of the classes."""
+    overlaps, resampling = overlap_counts(tested.counts)[None], Resampling(records.photos)
     means = {"IoU": mean_iou, "Dice": mean_dice}
     if classes.small:
         means["IoU of the small parts"] = partial(mean_iou, classes=classes.small)
     of_means = [
-        {"name": name, **_cells(estimate(resample_score(tallies, score, resampling)))}
+        {"name": name, **_cells(estimate(resample_score(overlaps, score, resampling)))}
         for name, score in means.items()
     ]
     of_classes = []
     for index, name in enumerate(classes.names):
-        found = estimate(resample_score(tallies, partial(mean_iou, classes=(index,)), resampling))
+        found = estimate(resample_score(overlaps, partial(mean_iou, classes=(index,)), resampling))
         red, green, blue = classes.palette[index]
         colour = f"#{red:02x}{green:02x}{blue:02x}"
         of_classes.append({"name": name.replace("_", " "), "colour": colour, **_cells(found)})
@@ -116,7 +130,7 @@ def _cells(found: Estimate) -> dict[str, str]:
 
 
 def _retention_rows(values: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Return what is kept under each kind of each suite, the least first."""
+    """Return the retention under each kind of each suite, in ascending order."""
     found = [
         (name.removesuffix("/retention").replace("/", ": ").replace("_", " "), value)
         for name, value in values.items()

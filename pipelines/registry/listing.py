@@ -1,4 +1,4 @@
-"""`faceseg models`: the versions of the registered model, what they score, where they come from."""
+"""`faceseg models`: list the versions of the registered model with their scores and lineage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from faceseg.errors import UserError
-from pipelines.compare.formatting import DASH
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.registry.alias_lock import parse_alias
@@ -18,11 +17,19 @@ from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 
 COLUMNS = ("version", "aliases", "architecture", "test IoU", "occluded", "ms")
+DASH = "–"  # noqa: RUF001  # stands for a missing value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelVersionRow:
-    """A version: what its tags say, and from its run which final of which study it is."""
+    """A version of the registered model, as one row of the table.
+
+    Attributes:
+        version: Its number.
+        aliases: The aliases that point to it, sorted.
+        tags: Its tags in MLflow.
+        final: Which final of its study it is.
+    """
 
     version: str
     aliases: tuple[str, ...]
@@ -30,7 +37,7 @@ class ModelVersionRow:
     final: str
 
     def cells(self) -> list[str]:
-        """Return the texts of the row, in the order of COLUMNS."""
+        """Return the cells of the row, in the order of COLUMNS."""
         tags = self.tags
         return [
             self.version,
@@ -42,16 +49,16 @@ class ModelVersionRow:
         ]
 
     def lineage(self) -> str:
-        """Say where the version comes from, and what the gate said."""
+        """Return the line that describes the origin of the version and the gate's decision."""
         tags = self.tags
-        told = [f"study {tags.get('study', 'unknown')}, {self.final}"]
-        told += [f"{name} {tags[name][:12]}" for name in ("commit", "data") if name in tags]
+        facts = [f"study {tags.get('study', 'unknown')}, {self.final}"]
+        facts += [f"{name} {tags[name][:12]}" for name in ("commit", "data") if name in tags]
         if "gate" in tags:
-            told.append(f"{tags['gate']} against {tags.get('gate.against', 'nobody')}")
-        return f"version {self.version}: {', '.join(told)}"
+            facts.append(f"{tags['gate']} against {tags.get('gate.against', 'nobody')}")
+        return f"version {self.version}: {', '.join(facts)}"
 
     def _iou(self) -> str:
-        """Return the test IoU, with its interval if the gate has seen the version."""
+        """Return the test IoU, with its interval if the gate has compared the version."""
         value, low, high = (
             self.tags.get(name, "") for name in ("test_iou", "test_iou_low", "test_iou_high")
         )
@@ -61,7 +68,16 @@ class ModelVersionRow:
 def print_model_versions(
     experiment: Experiment, console: Console, *, of: str | None = None
 ) -> None:
-    """Print the versions, the newest first."""
+    """Print the versions of a registered model, the newest first.
+
+    Args:
+        experiment: Its tracking URI and registered model are used.
+        console: Receives the table.
+        of: Another registered model, `NAME` or `NAME@ALIAS`.
+
+    Raises:
+        UserError: MLflow cannot be reached, or the model has no versions.
+    """
     tracker, model = Tracker(experiment.tracking_uri), parse_alias(experiment, of).model
     with user_errors(tracker):
         rows = read_model_versions(tracker, model)
@@ -80,7 +96,7 @@ def print_model_versions(
 
 
 def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
-    """Return the versions of a registered model, the newest first; none if there is no model."""
+    """Return the versions of a registered model, the newest first; empty if it does not exist."""
     aliases: dict[str, list[str]] = {}
     versions = _versions(tracker, model)
     if versions:
@@ -88,10 +104,10 @@ def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
             aliases.setdefault(str(version), []).append(alias)
     return [
         ModelVersionRow(
-            str(each.version),
-            tuple(sorted(aliases.get(str(each.version), ()))),
-            dict(each.tags),
-            _final_description(tracker, each),
+            version=str(each.version),
+            aliases=tuple(sorted(aliases.get(str(each.version), ()))),
+            tags=dict(each.tags),
+            final=_final_description(tracker, each),
         )
         for each in versions
     ]
@@ -110,10 +126,10 @@ def _versions(tracker: Tracker, model: str) -> Sequence[ModelVersion]:
 
 
 def _final_description(tracker: Tracker, version: ModelVersion) -> str:
-    """Return the number of the final, and the digest of the settings that it retrained."""
+    """Return the number of the final and the digest of the settings with which it trained."""
     try:
         tags = tracker.client.get_run(version.run_id).data.tags
     except MlflowException:
-        return "its run gone"
+        return "its run was deleted"
     number, winner = tags.get("faceseg.trial"), tags.get("faceseg.winner", "")
-    return "no final" if number is None else f"final {number} of {winner[:8]}"
+    return "not a final" if number is None else f"final {number} of {winner[:8]}"

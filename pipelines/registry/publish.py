@@ -1,9 +1,9 @@
-"""The model registry: each final becomes a version, with its scores as tags.
+"""Register each final as a version of the registered model, with its scores as tags.
 
-A version is a pyfunc model that is complete: images in, labels out, the library beside the
-network, and a card that says how good it is. Its aliases say what it is for:
-`best-<architecture>`, `champion` for the one in use, and `previous` for the one before. The first
-study sets `champion`; then `pipelines.promote` does.
+A version is a complete pyfunc model: images in, labels out. It contains the network, the library
+and a model card. Aliases mark its role: `best-<architecture>`; `champion`, the version in use;
+and `previous`, the version before. The first study sets `champion`; later `pipelines.promote`
+does.
 """
 
 import math
@@ -24,7 +24,7 @@ from pipelines.registry import alias_lock, pyfunc
 from pipelines.registry.card import MODEL_CARD, model_card
 from pipelines.tracking import Outbox, Tracker
 
-# The scores that a version bears as tags, where they are defined.
+# The tags that contain a version's scores, and their metrics. Undefined scores get no tag.
 SCORE_TAGS = {
     **{
         f"test_{name}": f"test/{name}"
@@ -32,16 +32,22 @@ SCORE_TAGS = {
     },
     "occlusion_retention": "occlusion/retention",
 }
-MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores it beside the network
+MODEL_CODE = Path(__file__).parent / "pyfunc.py"  # MLflow stores a copy beside the network
 
 
 def register_final(
     context: StudyContext, job: Job, outbox: Outbox, final: Path, values: dict[str, float]
 ) -> None:
-    """Make a final a version of the registered model, with its card.
+    """Register a final as a version of the registered model, with its card.
 
-    final: the folder of its `checkpoints/best.keras` and `confusion.npz`. A final that is done
-    again finds its version and leaves it.
+    A final that is repeated finds its version and leaves it unchanged.
+
+    Args:
+        context: The study.
+        job: The final.
+        outbox: Stores the version until it is sent to MLflow.
+        final: The folder that contains `checkpoints/best.keras` and `confusion.npz`.
+        values: The final metrics, by their names in MLflow.
     """
     network = final / "checkpoints" / "best.keras"
     card = model_card(context, job, EvaluationRecords.read(final / "confusion.npz"), values)
@@ -75,9 +81,16 @@ class BestFinal:
 def best_finals(
     tracker: Tracker, experiment_id: str, study: str, model: str, winners: Mapping[str, str]
 ) -> dict[str, BestFinal]:
-    """Return each architecture's best final by validation score, of equals the first version.
+    """Return each architecture's best final by validation score; the first version if equal.
 
-    winners: the digest of each architecture's winning settings. The test plays no part.
+    The test score plays no part.
+
+    Args:
+        tracker: The MLflow server.
+        experiment_id: The MLflow experiment.
+        study: The name of the study.
+        model: The name of the registered model.
+        winners: The digest of each architecture's winning settings.
     """
     found: dict[str, BestFinal] = {}
     for architecture, winner in winners.items():
@@ -96,15 +109,21 @@ def best_finals(
 
 
 def better_final(one: BestFinal, other: BestFinal) -> BestFinal:
-    """Return the one with the higher validation score; of equals the earlier version."""
+    """Return the final with the higher validation score; the earlier version if equal."""
     return max(one, other, key=lambda each: (each.score, -int(each.version)))
 
 
 def set_aliases(context: StudyContext, winners: dict[str, str]) -> dict[str, str]:
     """Point `best-<architecture>` at each architecture's best final, by validation score.
 
-    `champion` is set only if there is none: from then on the gate decides (`faceseg promote`).
-    winners: the digest of each architecture's winning settings. Returns alias to version.
+    `champion` is set only if it does not exist; later it moves by `faceseg promote`.
+
+    Args:
+        context: The study.
+        winners: The digest of each architecture's winning settings.
+
+    Returns:
+        The versions of the aliases that were set, by alias.
     """
     client = context.tracker.client
     name = context.experiment.tracking.registered_model
@@ -115,23 +134,29 @@ def set_aliases(context: StudyContext, winners: dict[str, str]) -> dict[str, str
     for alias, version in chosen.items():
         client.set_registered_model_alias(name, alias, version)
     if best:
-        seat, first = alias_lock.RegistryAlias(name), reduce(better_final, best.values()).version
-        state = alias_lock.read_alias(client, seat)
-        if state.current is None and alias_lock.move_alias(client, seat, state, first):
-            chosen[seat.alias] = first
+        champion = alias_lock.RegistryAlias(name)
+        first = reduce(better_final, best.values()).version
+        state = alias_lock.read_alias(client, champion)
+        if state.current is None and alias_lock.move_alias(client, champion, state, first):
+            chosen[champion.name] = first
     return chosen
 
 
 def write_model(folder: Path, network: Path, card: str) -> None:
-    """Write a pyfunc model around a saved network into a new folder.
+    """Write a pyfunc model around a saved network.
 
-    The library travels with it: nothing but packages of the index is needed to load it.
+    The model contains the library, so that loading it requires only packages from an index.
+
+    Args:
+        folder: The folder to create.
+        network: The `.keras` file.
+        card: The model card, in Markdown.
     """
-    from faceseg.networks.saving import read_metadata  # loads a framework, which no driver needs
+    from faceseg.networks.saving import read_metadata  # imports a framework: not in the driver
 
     classes, origin = read_metadata(network)
-    # MLflow would look through every installed package (3.4 s) to see whether the versions named
-    # are those installed: `pyfunc.requirements` has just read them there.
+    # MLflow would search every installed package (3.4 s) to verify the pinned versions, which
+    # `pip_requirements` has just read from there.
     requirements_utils._MODULES_TO_PACKAGES = requirements_utils._MODULES_TO_PACKAGES or {}
     mlflow.pyfunc.save_model(
         folder,

@@ -1,13 +1,12 @@
 """The model as MLflow serves it: base64 images in, label maps out (models from code).
 
-MLflow runs this file when it loads the model, so it holds the served class and nothing of a
-study; the library that it needs travels with the model.
+MLflow stores a copy of this file in the model and runs it when it loads the model. The file
+therefore imports nothing of `pipelines`; the library that it imports is stored in the model.
 """
 
 import base64
 import binascii
 import io
-import os
 from importlib.metadata import version
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -22,50 +21,57 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from numpy.typing import NDArray
 from PIL import Image
 
-# What the library and this file import; the library itself is stored beside the network.
+# The packages that the library and this file import; the library itself is stored in the model.
 PINNED = ("keras", "numpy", "opencv-python-headless", "pillow", "pydantic", "mlflow")
 OPTIONS = {
-    "probabilities": False,  # the probability of each class in place of the labels
-    "flip": False,  # the mean with the mirrored image: slower, steadier
-    "clean": False,  # without crumbs: small islands of a class
+    "probabilities": False,  # return the probability of each class in place of the labels
+    "flip": False,  # average with the prediction for the mirrored image: slower, more stable
+    "clean": False,  # remove small islands of a class
 }
-BATCH = 8  # images that go through the network at once
+BATCH = 8  # images per call of the network
 
 
 class FaceParser(mlflow.pyfunc.PythonModel):
-    """Takes images as base64 of a JPEG or PNG file; gives base64 of a label PNG of its size.
+    """Takes images as base64 of a JPEG or PNG file; returns label PNGs of their size, in base64.
 
-    An image with an EXIF rotation is turned upright first, and its labels are upright too.
-    With the parameter `probabilities`: base64 of a `.npy` file, float16 (H, W, C), instead.
+    The EXIF rotation of an image is applied first, so its labels are upright. With the parameter
+    `probabilities` the result is base64 of a `.npy` file, float16 (H, W, C).
     """
 
     def load_context(self, context: Any) -> None:
-        """Load the network that was logged with the model."""
-        from faceseg.backends import preferred
+        """Load the network that is stored in the model."""
+        import faceseg
 
-        os.environ.setdefault("KERAS_BACKEND", preferred())
-        from faceseg.inference.predictor import load
-
-        self.predictor = load(context.artifacts["network"])
+        self.predictor = faceseg.load(context.artifacts["network"])
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[str]:
-        """Return a label PNG (mode L, one id a pixel) for each image.
+        """Label images.
 
-        params: see OPTIONS. Raises MlflowException (400 of a server) naming an image that is none.
+        Args:
+            context: The context of MLflow; unused.
+            model_input: One column of images, each as base64 of a file.
+            params: The parameters in `OPTIONS`; by default the values there.
+
+        Returns:
+            For each image base64 of a label PNG (mode L, one class id per pixel), or of the
+            probabilities.
+
+        Raises:
+            MlflowException: An input is not an image, with its number. Servers respond with 400.
         """
         options = {**OPTIONS, **(params or {})}
         if options["probabilities"] and options["clean"]:
-            raise _refusal("clean removes islands of labels; probabilities have none: ask for one")
+            raise _refusal("clean removes islands of labels, so it excludes probabilities")
         texts = list(model_input.iloc[:, 0])
-        answers: list[str] = []
+        results: list[str] = []
         for first in range(0, len(texts), BATCH):
             part = enumerate(texts[first : first + BATCH], first)
-            answers += self._answers([_image(text, number) for number, text in part], options)
-        return answers
+            results += self._encoded([_image(text, number) for number, text in part], options)
+        return results
 
-    def _answers(self, images: list[NDArray[np.uint8]], options: dict[str, Any]) -> list[str]:
+    def _encoded(self, images: list[NDArray[np.uint8]], options: dict[str, Any]) -> list[str]:
         from faceseg.inference.label_maps import label_maps, probability_maps
 
         flip = bool(options["flip"])
@@ -76,14 +82,14 @@ class FaceParser(mlflow.pyfunc.PythonModel):
 
 
 def _image(text: str, number: int) -> NDArray[np.uint8]:
-    """Return the image (H, W, 3) that a text is the base64 of, read as training images are."""
+    """Decode an image (H, W, 3) from base64, as training images are decoded."""
     from faceseg.data.images import read_image
     from faceseg.data.problems import BadFile
 
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _refusal(f"image {number} is no base64 of a file ({error})") from error
+        raise _refusal(f"image {number} is not base64 of a file ({error})") from error
     with NamedTemporaryFile(prefix="faceseg-") as file:
         file.write(content)
         file.flush()
@@ -110,7 +116,7 @@ def _npy(probabilities: NDArray[np.float32]) -> str:
 
 
 def signature() -> ModelSignature:
-    """Return the model's signature: one string column in, one out, and its options."""
+    """Return the model's signature: one string column in, one out, and its parameters."""
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "image")]),
         outputs=Schema([ColSpec(DataType.string)]),
@@ -121,15 +127,17 @@ def signature() -> ModelSignature:
 
 
 def input_example() -> dict[str, str]:
-    """Return an input of the right form: one grey picture of 32 x 32 pixels."""
+    """Return a valid input: a grey image of 32 x 32 pixels."""
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32), "grey").save(buffer, "PNG")
     return {"image": base64.b64encode(buffer.getvalue()).decode()}
 
 
 def pip_requirements() -> list[str]:
-    """Return the packages the model needs, at the versions it was trained with: Keras's backend
-    among them. A build's own mark (torch 2.13.0+cpu) is left out: no index has it.
+    """Return the packages that the model needs, at the installed versions.
+
+    The backend of Keras is among them. A local version label, as in torch 2.13.0+cpu, is removed,
+    because no package index has it.
     """
     import keras
 

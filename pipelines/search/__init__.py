@@ -1,1 +1,4 @@
-"""The search: Optuna asks, Ray's workers train."""
+"""Distribute a study's jobs on Ray: driver, workers, coordinator, Optuna trials, failure policy.
+
+Not here: training and evaluation (execution), and how Ray is reached (cluster).
+"""

@@ -1,10 +1,11 @@
-"""The one process that owns a study's state and hands out its jobs.
+"""The process that owns a study's state and assigns its jobs.
 
-It runs as a Ray actor on the driver's node and imports no framework. All it knows is in
-Optuna's database, so it can be killed at any time: Ray starts it again, and it goes on from
-there. Every call may be made twice. Workers pull; each holds one job at a time.
+It runs as a Ray actor on the driver's node and imports no framework. All of its state is in
+Optuna's database, so it can be killed at any time: Ray restarts it, and it continues from there.
+Every call may be made twice. Workers pull jobs; each holds one at a time.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -16,22 +17,26 @@ from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
 from pipelines.job.job import Job, JobKey
+from pipelines.job.log import open_log
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.database import open_storage, retry_while_unavailable
 from pipelines.search.leases import Lease
-from pipelines.search.trials import JobOutcome, TrialDirective, epochs_reported
+from pipelines.search.trials import JobOutcome, TrialDirective, epochs_reported, settings_digest
 
 WAIT = "wait"
-MAX_TRIALS_AHEAD = (
-    4  # trials that one architecture may be ahead of another for the sake of warm workers
-)
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
+MAX_TRIALS_AHEAD = 4  # of one architecture before another, so that compiled networks are used
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RunningJob:
-    """What is known of a job in progress."""
+    """The state of a job in progress, for the terminal.
+
+    `percent` is how much of the current epoch is done; `iou` and `images_per_second` are those of
+    the last epoch; `started` is in seconds since 1970.
+    """
 
     worker: str
     label: str
@@ -43,9 +48,13 @@ class RunningJob:
     started: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudySnapshot:
-    """The study at a glance, for the terminal; and the jobs that the driver has to give up."""
+    """The state of the study for the terminal, and the jobs that the driver is to end as failed.
+
+    By architecture: `counts` of trials by state, `budgets` of trials, `best` `val/iou`, complete
+    `finals`.
+    """
 
     running: list[RunningJob]
     counts: dict[str, dict[str, int]]
@@ -59,161 +68,182 @@ class StudySnapshot:
 
 
 def _retry_database(
-    method: Callable[Concatenate["Coordinator", Given], Answer],
-) -> Callable[Concatenate["Coordinator", Given], Answer]:
-    """Make a method wait for the database while that is away."""
+    method: Callable[Concatenate["Coordinator", Arguments], Result],
+) -> Callable[Concatenate["Coordinator", Arguments], Result]:
+    """Make a method wait while the database is unavailable."""
 
     @wraps(method)
-    def waiting(self: "Coordinator", /, *given: Given.args, **options: Given.kwargs) -> Answer:
+    def retrying(
+        self: "Coordinator", /, *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Result:
         url = self.experiment.search_database
-        return retry_while_unavailable(url, lambda: method(self, *given, **options))
+        return retry_while_unavailable(url, lambda: method(self, *arguments, **options))
 
-    return waiting
+    return retrying
 
 
 class Coordinator:
-    """Hands out jobs, lowest used budget first; hears reports; ends jobs.
+    """Assign jobs, the lowest used budget first; store reports; end jobs.
 
-    session: opens the names of the workers that may hold jobs now.
+    Args:
+        experiment: The study's experiment.
+        session: Prefix of the names of the workers that may hold jobs now.
     """
 
     def __init__(self, experiment: Experiment, session: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        open_log(experiment.storage, experiment.study, "coordinator")
         self.experiment = experiment
         self.session = session
-        self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for people only
+        self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
+        logger.info("serving session %s", session)
 
     @cached_property
     def searches(self) -> dict[str, ArchitectureSearch]:
-        """The architectures, opened at the first call: an error is told to who made it."""
+        """The search of each architecture, opened at the first call: its caller gets the error."""
         experiment, session = self.experiment, self.session
         storage = open_storage(experiment.search_database)
-        lanes = {
+        searches = {
             name: ArchitectureSearch(experiment, name, storage, session)
             for name in experiment.architectures
         }
         for name, variant in experiment.variants.items():
-            lanes[name] = ArchitectureSearch(
-                experiment, name, storage, session, base=lanes[variant.of]
+            searches[name] = ArchitectureSearch(
+                experiment, name, storage, session, base=searches[variant.of]
             )
-        return lanes
+        return searches
 
     @_retry_database
     def next_job(self, worker: str, warm: Collection[str] = ()) -> Job | str | None:
-        """Return a job for `worker`, WAIT while others may still fail, or None at the end.
+        """Assign a job to `worker`. A worker that holds a job gets it again.
 
-        A worker that holds a job gets it again. warm: the networks that it has compiled.
+        Args:
+            worker: The name of the worker.
+            warm: The networks that it has compiled.
+
+        Returns:
+            A job, WAIT while jobs of other workers may still fail, or None at the end.
         """
-        for lane in self.searches.values():
-            if held := lane.job_of(worker):
-                return held
-        for offer in self._offers(warm):
-            if job := offer(worker):
+        for search in self.searches.values():
+            if current := search.job_of(worker):
+                return current
+        for assign in self._in_order(warm):
+            if job := assign(worker):
                 return job
-        return None if all(lane.done() for lane in self.searches.values()) else WAIT
+        return None if all(search.done() for search in self.searches.values()) else WAIT
 
-    def _offers(self, warm: Collection[str]) -> list[Callable[[str], Job | None]]:
-        """Return who is asked for a job, in order: everywhere the lowest used budget comes first.
+    def _in_order(self, warm: Collection[str]) -> list[Callable[[str], Job | None]]:
+        """Return the functions that may assign a job, in order; the lowest used budget comes first.
 
-        A worker stays with a network that it has compiled until that is AHEAD trials ahead of
-        another: compiling takes as long as a short trial. A search that nobody is at comes
-        before finals, which wait for nothing and so fill the end of a study.
+        A worker stays with a network that it has compiled until that is MAX_TRIALS_AHEAD trials
+        ahead of another: compiling takes as long as a short trial. A search without a worker
+        comes before finals, which wait for nothing and so fill the end of a study.
         """
-        lanes = sorted(self.searches.values(), key=lambda each: each.suggester.started())
-        open_ = [each.suggester.started() for each in lanes if each.suggester.has_next()]
-        limit = MAX_TRIALS_AHEAD + min(open_, default=0)
-        near = [each for each in lanes if each.suggester.started() < limit]
-        own = [each for each in lanes if each.architecture in warm]
+        searches = sorted(self.searches.values(), key=lambda each: each.suggester.started())
+        unfinished = [each.suggester.started() for each in searches if each.suggester.has_next()]
+        limit = MAX_TRIALS_AHEAD + min(unfinished, default=0)
+        near = [each for each in searches if each.suggester.started() < limit]
+        compiled = [each for each in searches if each.architecture in warm]
         return [
-            *(each.next_trial for each in near if each in own),
+            *(each.next_trial for each in near if each in compiled),
             *(each.next_trial for each in near if not each.running_jobs()),
-            *(each.next_final for each in own),
-            *(each.next_trial for each in lanes),
-            *(each.next_final for each in lanes),
+            *(each.next_final for each in compiled),
+            *(each.next_trial for each in searches),
+            *(each.next_final for each in searches),
         ]
 
     def progress(self, key: JobKey, epoch: int, percent: int) -> None:
-        """Note how far a job is; only for people."""
+        """Note the progress of a job, for the terminal."""
         self._progress[key] = (epoch, percent)
 
     @_retry_database
     def report(
         self, worker: str, key: JobKey, epoch: int, value: float, images_per_second: float
     ) -> TrialDirective:
-        """Store an epoch's value; say whether to go on."""
-        verdict = self.searches[key.architecture].report(worker, key, epoch, value)
+        """Store the `val/iou` of an epoch; return what the worker is to do."""
+        directive = self.searches[key.architecture].report(worker, key, epoch, value)
         self._progress[key] = (epoch, 100)
         self._speed[key] = images_per_second
-        return verdict
+        return directive
 
     @_retry_database
-    def finish(self, worker: str, key: JobKey, end: JobOutcome) -> bool:
-        """End a job; return whether it was this worker's to end."""
+    def finish(self, worker: str, key: JobKey, outcome: JobOutcome) -> bool:
+        """End a job if `worker` holds it; return whether it does."""
         self._progress.pop(key, None)
         self._speed.pop(key, None)
-        return self.searches[key.architecture].finish_by(worker, key, end)
+        finished = self.searches[key.architecture].finish_by(worker, key, outcome)
+        state, run = outcome.state.name if finished else "lease lost", {"run": key.label}
+        logger.info("reported by %s: %s %s", worker, state, outcome.reason, extra=run)
+        return finished
 
     @_retry_database
     def fail_job(self, key: JobKey, reason: str) -> None:
-        """End a doomed job as failed."""
-        self.searches[key.architecture].end(key, JobOutcome(None, reason=reason))
+        """End a job as failed that is not assigned again."""
+        self.searches[key.architecture].end(key, JobOutcome(value=None, reason=reason))
 
     @_retry_database
     def release(self, worker: str, *, is_fault: bool = True, out_of_memory: bool = False) -> str:
-        """Take back the job of a worker that died; return its label, '' if it held none.
+        """Free the job of a worker that died; return its label, '' if the worker held none.
 
-        is_fault: False where its node died, which says nothing of the job.
-        out_of_memory: Ray has killed it to save the node.
+        Args:
+            is_fault: Whether the job may have caused the death; the death of a node is no fault.
+            out_of_memory: Whether Ray killed the worker to save its node's memory.
         """
-        for lane in self.searches.values():
-            if key := lane.release(worker, is_fault=is_fault, out_of_memory=out_of_memory):
+        for search in self.searches.values():
+            if key := search.release(worker, is_fault=is_fault, out_of_memory=out_of_memory):
                 return key.label
         return ""
 
     @_retry_database
     def snapshot(self) -> StudySnapshot:
-        """Return the study at a glance."""
-        lanes = self.searches
+        """Return the state of the study."""
+        searches = self.searches
         epochs, seeds = self.experiment.training.epochs, self.experiment.finals.seeds
         final_epochs = seeds * (self.experiment.finals.epochs or epochs)
-        budgets = {name: lane.suggester.budget() or 1 for name, lane in lanes.items()}
-        best = {name: lane.winner() for name, lane in lanes.items()}
+        budgets = {name: each.suggester.budget() or 1 for name, each in searches.items()}
+        best = {name: each.trials.best() for name, each in searches.items()}
+        finals = {name: each.finals() for name, each in searches.items()}
+        messages = (each.suggester.early_end_message() for each in searches.values())
         return StudySnapshot(
-            [self._running(*each) for lane in lanes.values() for each in lane.running_jobs()],
-            {name: dict(lane.search.count()) for name, lane in lanes.items()},
-            budgets,
-            {name: trial.value if trial else None for name, trial in best.items()},
-            {name: lane.finals_done() for name, lane in lanes.items()},
-            sum(lane.epochs_done() for lane in lanes.values()),
-            sum(budget * epochs + final_epochs for budget in budgets.values()),
-            [each for lane in lanes.values() for each in lane.jobs_to_fail()],
-            [note for lane in lanes.values() if (note := lane.suggester.early_end_message())],
+            running=[
+                self._running(job, trial)
+                for each in searches.values()
+                for job, trial in each.running_jobs()
+            ],
+            counts={name: dict(each.trials.count()) for name, each in searches.items()},
+            budgets=budgets,
+            best={name: trial.value if trial else None for name, trial in best.items()},
+            finals={name: len(each.complete()) if each else 0 for name, each in finals.items()},
+            epochs_done=sum(each.epochs_done() for each in searches.values()),
+            epochs_all=sum(budget * epochs + final_epochs for budget in budgets.values()),
+            jobs_to_fail=[pair for each in searches.values() for pair in each.jobs_to_fail()],
+            messages=[message for message in messages if message],
         )
 
     @_retry_database
     def winners(self) -> dict[str, str]:
-        """Return each architecture's winner digest; '' for one without a completed trial."""
+        """Return the digest of each architecture's winner; '' without a complete trial."""
         return {
-            name: lane.winner_digest() if lane.winner() else ""
-            for name, lane in self.searches.items()
+            name: settings_digest(each.winning_settings()) if each.trials.best() else ""
+            for name, each in self.searches.items()
         }
 
     @_retry_database
     def failure_reasons(self) -> dict[str, list[str]]:
-        """Return why trials failed, by architecture."""
-        return {name: lane.failure_reasons() for name, lane in self.searches.items()}
+        """Return why jobs failed, by architecture."""
+        return {name: each.failure_reasons() for name, each in self.searches.items()}
 
     def _running(self, job: Job, trial: FrozenTrial) -> RunningJob:
         epoch, percent = self._progress.get(job.key, (epochs_reported(trial), 100))
         lease = Lease.of(trial)
         return RunningJob(
-            lease.worker,
-            job.key.label,
-            job.settings.epochs,
-            epoch,
-            percent,
-            trial.intermediate_values.get(trial.last_step or 0),
-            self._speed.get(job.key),
-            lease.since,
+            worker=lease.worker,
+            label=job.key.label,
+            epochs=job.settings.epochs,
+            epoch=epoch,
+            percent=percent,
+            iou=trial.intermediate_values.get(trial.last_step or 0),
+            images_per_second=self._speed.get(job.key),
+            started=lease.since,
         )

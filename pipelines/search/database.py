@@ -1,5 +1,6 @@
-"""Optuna's database: opened, waited for while it is away, and its troubles told in words."""
+"""Optuna's database: open it, wait while it is unavailable, and explain its errors."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,28 +12,34 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 
 from faceseg.errors import UserError, first_line
 from pipelines.config.secrets import redact
-from pipelines.search import failure_policy
+from pipelines.search.failure_policy import disk_error_message, error_chain
 
-DATABASE_TIMEOUT = 90.0  # seconds that a server may be away
-RETRY_PAUSES = (0.2, 5.0)  # seconds between two tries, at first and at most
-# What waiting does not mend, in PostgreSQL's words.
+DATABASE_TIMEOUT = 90.0  # seconds that a server may be unavailable
+RETRY_PAUSES = (0.2, 5.0)  # seconds between two attempts, at first and at most
+# PostgreSQL's messages for errors that waiting does not resolve.
 REFUSALS = ("authentication failed", "does not exist", "permission denied", "no password supplied")
 Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """Open Optuna's database, made and migrated if it is new. Many writers wait, not fail."""
+    """Open Optuna's database; create and migrate it if it is new. Concurrent writers wait."""
     if url.startswith("sqlite"):
         return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-    # A connection that a restarted server has dropped is noticed before it is used.
+    # A connection that a restarted server has dropped is detected before it is used.
     return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
 def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
-    """Return what `action` returns; call it again while the database is away.
+    """Return what `action` returns; repeat it while the database is unavailable.
 
-    Raises UserError where waiting does not help: a full disk, a wrong address, a server that
-    stays away. Anything else is raised as it is.
+    Args:
+        url: The database's address.
+        action: A call that may be repeated after it failed half-way.
+
+    Raises:
+        UserError: Waiting does not help: the disk is full, the address is wrong, or the server was
+            unavailable for `DATABASE_TIMEOUT` seconds. Other errors are raised as they are.
     """
     until, pause = time.monotonic() + DATABASE_TIMEOUT, RETRY_PAUSES[0]
     while True:
@@ -44,42 +51,42 @@ def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
                 raise
             if time.monotonic() > until:
                 raise UserError(
-                    f"Optuna's database {redact(url)} has not answered for {DATABASE_TIMEOUT:.0f} s: "
-                    f"{_root(error)}. What was done is kept: start it, and the same command goes on"
+                    f"Optuna's database {redact(url)} has not answered for "
+                    f"{DATABASE_TIMEOUT:.0f} s: {_root_cause(error)}. Finished work is kept: start "
+                    "the database, then re-run the same command to resume"
                 ) from error
+            logger.warning("%s is unavailable, retrying: %s", url, _root_cause(error))
         time.sleep(pause)
         pause = min(2 * pause, RETRY_PAUSES[1])
 
 
 def _raise_if_permanent(url: str, error: Exception) -> None:
-    """Raise UserError for what no waiting mends."""
-    if url.startswith("sqlite") and (
-        words := failure_policy.disk_error_message(error, _folder(url))
-    ):
+    """Raise UserError for an error that waiting does not resolve."""
+    if url.startswith("sqlite") and (words := disk_error_message(error, _folder(url))):
         raise UserError(f"Optuna's database {url}: {words}") from error
-    for each in failure_policy.error_chain(error):
+    for each in error_chain(error):
         if isinstance(each, ImportError):
             raise UserError(
                 f"Optuna's database {redact(url)} needs a driver that is not installed ({each}); "
-                "install faceseg[postgres] and address it as postgresql+psycopg://…"
+                "install faceseg[postgres] and use an address of the form postgresql+psycopg://…"
             ) from error
         if isinstance(each, ArgumentError) or any(words in str(each) for words in REFUSALS):
             raise UserError(
-                f"Optuna's database {redact(url)} cannot be opened: {_root(error)}. Expected in "
-                "tracking.database: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+                f"Optuna's database {redact(url)} cannot be opened: {_root_cause(error)}. Expected "
+                "in tracking.database: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
             ) from error
 
 
 def _is_unavailable(error: Exception) -> bool:
     kinds = (OperationalError, InterfaceError)
-    return any(isinstance(each, kinds) for each in failure_policy.error_chain(error))
+    return any(isinstance(each, kinds) for each in error_chain(error))
 
 
 def _folder(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///")).parent
 
 
-def _root(error: Exception) -> str:
-    """Return the first line of what was wrong at first, without passwords."""
-    *_, first = failure_policy.error_chain(error)
-    return str(redact(first_line(first)))
+def _root_cause(error: Exception) -> str:
+    """Return the first line of the innermost error, without passwords."""
+    *_, innermost = error_chain(error)
+    return str(redact(first_line(innermost)))

@@ -1,9 +1,11 @@
-"""The driver's side of a study: a coordinator and workers on Ray, and what they do in words.
+"""The driver's side of a study: start a coordinator and workers on Ray, and report what they do.
 
-Search and finals run in the same warm workers. A worker that dies gives its job back and is
-replaced; what it had finished is in the database and in its last checkpoint.
+Search and finals run in the same workers, which keep compiled networks. The job of a worker that
+dies is assigned again and the worker is replaced; finished epochs are in the database and in the
+job's last checkpoint.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -23,157 +25,181 @@ from pipelines.cluster.connection import (
 )
 from pipelines.config.secrets import redact
 from pipelines.config.sections import ENSEMBLE
-from pipelines.job import context
-from pipelines.job.context import StudyContext
-from pipelines.search import ensemble, failure_policy
+from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
+from pipelines.job.log import log_run
 from pipelines.search.coordinator import Coordinator, StudySnapshot
+from pipelines.search.ensemble import run_ensembles
+from pipelines.search.failure_policy import POLICY
 from pipelines.search.worker import worker_environment
 from pipelines.search.worker_pool import WorkerPool
 from pipelines.tracking import Sender
 
-SNAPSHOT_TIMEOUT = 10.0  # seconds that the coordinator has to describe the study
-ShowSnapshot = Callable[
-    [StudySnapshot, list[str]], None
-]  # the study at a glance, and what just happened
+SNAPSHOT_TIMEOUT = 10.0  # seconds that the coordinator has to return the state of the study
+ShowSnapshot = Callable[[StudySnapshot, list[str]], None]  # takes the state and new messages
+logger = logging.getLogger(__name__)
 
 
 def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[str, str]:
-    """Run search and finals to their end; return each architecture's winner digest.
+    """Run a study's search and finals to their end.
 
-    sender: the driver's own; what it cannot send is told.
+    Args:
+        context: The study.
+        show: Called with each snapshot of the study and the messages since the last one.
+        sender: The driver's own; an MLflow that does not answer becomes a message.
+
+    Returns:
+        The digest of each architecture's winner, and of the ensemble if there is one.
+
+    Raises:
+        UserError: Ray or a store cannot be used, a worker met a mistake of the user's, or an
+            architecture has no complete trial or final.
+        RuntimeError: Workers cannot start.
     """
     experiment = context.experiment
-    ours = connect_ray(experiment.resources)
-    crew = None
+    own_ray = connect_ray(experiment.resources)
+    pool = None
     try:
         check_tracking_reachable(experiment.tracking_uri)
         workers, session = worker_count(experiment.resources), uuid.uuid4().hex[:8]
-        crew = WorkerPool(context, _start_coordinator(context, session), workers, session)
-        crew.start_workers()
-        _watch_workers(crew, show, OutageNotice(context, sender))
-        winners = _winners(crew.coordinator)
+        logger.info("starting %d workers in session %s", workers, session)
+        pool = WorkerPool(context, _start_coordinator(context, session), workers, session)
+        pool.start_workers()
+        _watch_workers(pool, show, OutageNotice(context=context, sender=sender))
+        winners = _require_winners(pool.coordinator)
         if experiment.ensemble:
             show(
-                call_actor(crew.coordinator.snapshot),
+                call_actor(pool.coordinator.snapshot),
                 ["all finals are done; testing their ensemble"],
             )
-            winners[ENSEMBLE] = ensemble.run_ensembles(context, winners)
+            winners[ENSEMBLE] = run_ensembles(context, winners)
         return winners
     finally:
-        if ours:
+        if own_ray:
             ray.shutdown()
-        elif crew is not None:
-            crew.close()
+        elif pool is not None:
+            pool.close()
 
 
 def _start_coordinator(context: StudyContext, session: str) -> Any:
-    """Start the coordinator on the driver's own node; Ray starts it again if it dies."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    """Start the coordinator on the driver's own node; Ray restarts it if it dies."""
+    own_node = ray.get_runtime_context().get_node_id()
     return (
         ray.remote(Coordinator)
         .options(
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=-1,
-            scheduling_strategy=here,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(own_node, soft=False),
             runtime_env={"env_vars": worker_environment(0)},
         )
         .remote(context.experiment, session)
     )
 
 
-# --- What the driver tells while jobs run: each thing once, when it begins and when it is over.
+# --- Messages while jobs run. Each is shown once, when its condition begins or ends.
 
-OUTAGE_POLL_INTERVAL = 2.0  # seconds between two looks at what waits for MLflow
+OUTAGE_POLL_INTERVAL = 2.0  # seconds between two checks of the records that wait for MLflow
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OutageNotice:
-    """Tells, once each, that MLflow has gone away and that it is back."""
+    """Report, once each, that MLflow stops answering and that it answers again."""
 
     context: StudyContext
     sender: Sender
-    _told: bool = False
+    _reported: bool = False
     _next: float = 0.0
 
     def messages(self) -> list[str]:
-        """Return what is to be said now."""
+        """Return the new messages."""
         if time.monotonic() < self._next:
             return []
         self._next = time.monotonic() + OUTAGE_POLL_INTERVAL
-        waiting = self.sender.status()
-        if self._told == (waiting.since is not None):
+        status = self.sender.status()
+        if self._reported == (status.since is not None):
             return []
-        self._told = not self._told
+        self._reported = not self._reported
         uri = redact(self.context.tracker.uri)
-        if not self._told:
-            return [f"MLflow at {uri} answers again; what waited is being sent"]
+        if not self._reported:
+            return [f"MLflow at {uri} answers again; the waiting records are being sent"]
         return [
-            f"MLflow at {uri} does not answer since {waiting.clock} ({waiting.error}); training "
-            f"goes on, {waiting.records} records wait in {self.context.outboxes}"
+            f"MLflow at {uri} has not answered since {status.clock} ({status.error}); training "
+            f"continues, {status.records} records wait in {self.context.outboxes}"
         ]
 
 
 @dataclass
 class OnceFilter:
-    """Lets each line through once."""
+    """Pass each line once."""
 
-    _told: set[str] = field(default_factory=set)
+    _passed: set[str] = field(default_factory=set)
 
     def new_lines(self, lines: list[str]) -> list[str]:
-        """Return the lines that are new."""
-        fresh = [line for line in lines if line not in self._told]
-        self._told.update(fresh)
-        return fresh
+        """Return the lines that were not passed before."""
+        new = [line for line in lines if line not in self._passed]
+        self._passed.update(new)
+        return new
 
 
-def _watch_workers(crew: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -> None:
-    """Show the study until all is done."""
-    told, news, snapshot = OnceFilter(), [], None
-    while crew.has_workers:
-        news += [*crew.poll(), *outage.messages()]
+def _watch_workers(pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -> None:
+    """Show the study until no worker is left."""
+    once, snapshot = OnceFilter(), None
+    messages: list[str] = []
+    while pool.has_workers:
+        messages += [*pool.poll(), *_logged(outage.messages())]
         try:
-            snapshot = call_actor(crew.coordinator.snapshot, timeout=SNAPSHOT_TIMEOUT)
+            snapshot = call_actor(pool.coordinator.snapshot, timeout=SNAPSHOT_TIMEOUT)
         except GetTimeoutError:
-            news += told.news(["the coordinator does not answer: it waits for Optuna's database"])
+            silent = "the coordinator does not answer: it waits for Optuna's database"
+            messages += _logged(once.new_lines([silent]))
         else:
-            crew.note_progress(snapshot)
-            news += [*_fail_jobs(crew, snapshot), *told.news(snapshot.notes)]
+            pool.note_progress(snapshot)
+            messages += _fail_jobs(pool, snapshot)
+            messages += _logged(once.new_lines(snapshot.messages))
         if snapshot is not None:
-            show(snapshot, news)
-            news = []
+            show(snapshot, messages)
+            messages = []
 
 
-def _fail_jobs(crew: WorkerPool, snapshot: StudySnapshot) -> list[str]:
-    """End the jobs that no worker can do: first in MLflow, so that a driver which dies here
-    leaves them to the next.
+def _logged(lines: list[str]) -> list[str]:
+    for line in lines:
+        logger.warning("%s", line)
+    return lines
+
+
+def _fail_jobs(pool: WorkerPool, snapshot: StudySnapshot) -> list[str]:
+    """End the jobs that are not assigned again; return a message for each.
+
+    They are ended in MLflow first: a driver that dies here leaves them to the next driver.
     """
     for job, reason in snapshot.jobs_to_fail:
-        try:
-            outbox = context.job_outbox(crew.context, job)
-            outbox.tags(state="failed", reason=reason)
-            outbox.end("FAILED")
-        except OSError as error:
-            words = failure_policy.disk_error_message(error, crew.context.experiment.storage)
-            raise UserError(words or str(error)) from error
-        call_actor(crew.coordinator.fail_job, job.key, reason)
-        context.job_checkpoints(crew.context, job).remove()
-    return [f"{job.key.label} is given up: {reason}" for job, reason in snapshot.jobs_to_fail]
+        with log_run(job.key.label):
+            try:
+                outbox = job_outbox(pool.context, job)
+                outbox.tags(state="failed", reason=reason)
+                outbox.end("FAILED")
+            except OSError as error:
+                ruling = POLICY.unrecorded_failure(error, pool.context.experiment.storage)
+                logger.error("%s: %s", ruling.decision.value, ruling.reason)
+                raise UserError(ruling.reason) from error
+            call_actor(pool.coordinator.fail_job, job.key, reason)
+            job_checkpoints(pool.context, job).remove()
+            logger.warning("recorded as failed: %s", reason)
+    return [
+        f"{job.key.label} is recorded as failed and not retried: {reason}"
+        for job, reason in snapshot.jobs_to_fail
+    ]
 
 
-def _winners(coordinator: Any) -> dict[str, str]:
-    """Return each architecture's winner; UserError if one has none, with the reasons."""
+def _require_winners(coordinator: Any) -> dict[str, str]:
+    """Return the digest of each architecture's winner.
+
+    Raises:
+        UserError: An architecture has none, or no complete final; with the reasons.
+    """
     winners: dict[str, str] = call_actor(coordinator.winners)
     reasons: dict[str, list[str]] = call_actor(coordinator.failure_reasons)
     finals: dict[str, int] = call_actor(coordinator.snapshot).finals
-    for what, failed in (
-        ("trial", [name for name, winner in winners.items() if not winner]),
-        ("final", [name for name, complete in finals.items() if not complete]),
-    ):
-        why = "; ".join(f"{name}: {', '.join(reasons[name]) or 'all pruned'}" for name in failed)
-        if failed:
-            raise UserError(
-                f"no {what} was completed by {why}. Each failed run holds failure.txt or a reason "
-                "in MLflow; mend the cause, then give the study another seed or other settings"
-            )
+    if ruling := POLICY.finished_study(winners, finals, reasons):
+        raise UserError(ruling.reason)
     return winners

@@ -1,11 +1,12 @@
-"""The ensemble: the best networks' mean probabilities, tested like a final of them all.
+"""The ensembles: the mean of the best networks' probabilities, tested like finals.
 
-Ensemble n is made of every architecture's final n, so there are as many as seeds, and nothing is
-trained. Each is a task on Ray with a worker's share of a node; it reads its members from MLflow,
-and is done once: a study that is run again finds its run.
+Ensemble n consists of final n of every architecture, so there is one per seed. Nothing is trained.
+Each is a Ray task with a worker's share of a node. It reads its members from MLflow and runs once:
+a study that is resumed finds its run.
 """
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,33 +20,49 @@ from ray.exceptions import RayError
 from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
 from pipelines.config.sections import ENSEMBLE
-from pipelines.job import context as runs
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, outbox_for_key
 from pipelines.job.job import JobKey
+from pipelines.job.log import log_run, open_log
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Outbox, Sender
 
 BEST = "checkpoints/best.keras"
-POLL_INTERVAL = 2.0  # seconds between two looks for members that are on their way to MLflow
-FINAL_DRAIN_TIMEOUT = 60.0  # seconds that a task gives its records to arrive
+POLL_INTERVAL = 2.0  # seconds between two searches for members that have not reached MLflow
+FINAL_DRAIN_TIMEOUT = 60.0  # seconds for a task's records to reach MLflow
 MEMBER_TIMEOUT = 600.0  # seconds that a task waits for its members
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """An architecture's final: how its run is found."""
+    """The final of an architecture, as its run is found in MLflow."""
 
     architecture: str
     winner: str
 
 
 def digest(members: list[EnsembleMember]) -> str:
-    """Return a short hash of who is together."""
-    return hashlib.sha256(str(members).encode()).hexdigest()[:8]
+    """Return a short hash of the members.
+
+    It is stored with runs, so the text that is hashed must not change: it names the class by an
+    earlier name.
+    """
+    texts = (
+        f"Member(architecture={each.architecture!r}, winner={each.winner!r})" for each in members
+    )
+    return hashlib.sha256(f"[{', '.join(texts)}]".encode()).hexdigest()[:8]
 
 
 def run_ensembles(context: StudyContext, winners: dict[str, str]) -> str:
-    """Test all ensembles that have not been; return their digest. UserError if one fails."""
+    """Test all ensembles that have no complete run; return their digest.
+
+    Args:
+        context: The study.
+        winners: The digest of each architecture's winner.
+
+    Raises:
+        UserError: One of them fails.
+    """
     experiment = context.experiment
     members = [EnsembleMember(name, winners[name]) for name in experiment.architectures]
     resources = experiment.resources
@@ -55,15 +72,15 @@ def run_ensembles(context: StudyContext, winners: dict[str, str]) -> str:
         max_retries=3,
         runtime_env={"env_vars": worker_environment(resources.gpus)},
     )
-    answers = [task.remote(context, members, number) for number in range(experiment.finals.seeds)]
-    for number, answer in enumerate(answers):
+    tasks = [task.remote(context, members, number) for number in range(experiment.finals.seeds)]
+    for number, running in enumerate(tasks):
         try:
-            ray.get(answer)
+            ray.get(running)
         except RayError as error:
             reason = first_line(getattr(error, "cause", None) or error)
             raise UserError(
-                f"ensemble {number} failed: {reason}. What was done is kept; mend the cause, and "
-                "the same command goes on"
+                f"ensemble {number} failed: {reason}. Finished work is kept: fix the cause, then "
+                "re-run the same command to resume"
             ) from error
     return digest(members)
 
@@ -72,12 +89,16 @@ def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], numb
     """Test one ensemble, in a worker's process."""
     from faceseg.backends.device import configure_device
 
+    open_log(context.experiment.storage, context.name, f"ensemble-{number}")
     resources = context.experiment.resources
     threads = max(1, int(resources.cpus))
     configure_device(threads, resources.gpus)
-    with Sender(context.outboxes, context.tracker) as sender:
+    label = JobKey(kind="final", architecture=ENSEMBLE, number=number).label
+    with log_run(label), Sender(context.outboxes, context.tracker) as sender:
+        logger.info("ensemble started")
         _evaluate_ensemble(context, members, number, threads)
         sender.drain(FINAL_DRAIN_TIMEOUT)
+        logger.info("ensemble finished")
 
 
 def _evaluate_ensemble(
@@ -91,21 +112,21 @@ def _evaluate_ensemble(
     winner = digest(members)
     if _complete(context, EnsembleMember(ENSEMBLE, winner), number):
         return
-    found = {each.architecture: _wait_for_run(context, each, number) for each in members}
-    ended = max(run.info.end_time for run in found.values()) / 1000  # however often it is done
-    seed = next(iter(found.values())).data.tags["faceseg.seed"]  # the members' own, all alike
+    runs = {each.architecture: _wait_for_run(context, each, number) for each in members}
+    ended = max(run.info.end_time for run in runs.values()) / 1000  # the same at every attempt
+    seed = next(iter(runs.values())).data.tags["faceseg.seed"]  # all members have the same
     outbox = _outbox(context, winner, number)
     data = context.manifest.fingerprint
     outbox.open(context.dataset, seed=seed, commit=context.commit, data=data, backend=preferred())
-    outbox.params({"members": {name: run.info.run_id for name, run in found.items()}})
-    with TemporaryDirectory(prefix="faceseg-") as place, outbox.files() as folder:
+    outbox.params({"members": {name: run.info.run_id for name, run in runs.items()}})
+    with TemporaryDirectory(prefix="faceseg-") as downloads, outbox.files() as folder:
         files = []
-        for name, run in found.items():
-            (Path(place) / name).mkdir()
-            files.append(context.tracker.fetch(run.info.run_id, BEST, Path(place) / name))
+        for name, run in runs.items():
+            (Path(downloads) / name).mkdir()
+            files.append(context.tracker.fetch(run.info.run_id, BEST, Path(downloads) / name))
         predictors = [load(file) for file in files]
-        answer = ensemble_predictor(predictors)
-        values = assess(context, "final", answer, outbox, folder, at=ended, threads=threads)
+        ensemble = ensemble_predictor(predictors)
+        values = assess(context, "final", ensemble, outbox, folder, at=ended, threads=threads)
         values |= cost.network_cost(predictors, files, threads)
     outbox.once(values, ended)
     outbox.tags(state="complete")
@@ -115,12 +136,12 @@ def _evaluate_ensemble(
 def _outbox(context: StudyContext, winner: str, number: int) -> Outbox:
     names = ", ".join(context.experiment.architectures)
     description = f"The mean of the class probabilities of final {number} of {names}, tested once."
-    key = JobKey("final", ENSEMBLE, number, winner)
-    return runs.outbox_for_key(context, context.experiment.study, key, description)
+    key = JobKey(kind="final", architecture=ENSEMBLE, number=number, winner=winner)
+    return outbox_for_key(context, context.experiment.study, key, description)
 
 
 def _complete(context: StudyContext, member: EnsembleMember, number: int) -> Run | None:
-    """Return the run of a final that is in MLflow, whole; None if it is not there yet."""
+    """Return the run of a final that is complete in MLflow; None if there is none yet."""
     found = context.tracker.find_runs(
         context.experiment_id,
         study=context.experiment.study,
@@ -129,23 +150,25 @@ def _complete(context: StudyContext, member: EnsembleMember, number: int) -> Run
         winner=member.winner,
         trial=str(number),
     )
-    done = [run for run in found if run.info.status == "FINISHED"]
-    return done[0] if done and done[0].data.tags.get("faceseg.state") == "complete" else None
+    finished = [run for run in found if run.info.status == "FINISHED"]
+    if not finished or finished[0].data.tags.get("faceseg.state") != "complete":
+        return None
+    return finished[0]
 
 
 def _wait_for_run(context: StudyContext, member: EnsembleMember, number: int) -> Run:
-    """Return a member's run, once MLflow has all of it."""
+    """Return a member's run once it is complete in MLflow."""
     until = time.monotonic() + MEMBER_TIMEOUT
-    why = "it is not there, or not whole"
+    reason = "the run does not exist, or is incomplete"
     while time.monotonic() < until:
         try:
             context.tracker.probe()
             if run := _complete(context, member, number):
                 return run
         except (MlflowException, OSError) as error:
-            why = first_line(error)
+            reason = first_line(error)
         time.sleep(POLL_INTERVAL)
     raise UserError(
         f"final {number} of {member.architecture} could not be read from MLflow for "
-        f"{MEMBER_TIMEOUT:g} s: {why}"
+        f"{MEMBER_TIMEOUT:g} s: {reason}"
     )

@@ -1,7 +1,8 @@
-"""Who does a job: a lease, kept with its trial in Optuna's database.
+"""Who owns a study and a job: leases in Optuna's database, and locks on files.
 
-Workers are named by the driver's session, `SESSION/worker-3`. So a coordinator that starts
-again knows which jobs its own workers hold, and which were left by a driver that is gone.
+A lease is stored with its trial. Workers are named after the driver's session,
+`SESSION/worker-3`, so a restarted coordinator can tell the jobs of its own workers from jobs
+that an earlier driver left behind.
 """
 
 import os
@@ -18,15 +19,21 @@ from optuna.trial import FrozenTrial
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.search.failure_policy import MAX_DEATHS
 
 ATTRIBUTE = "lease"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lease:
-    """One trial's. `worker` is '' while nobody holds it; `epochs` were finished when it was
-    handed out; `doomed` says why it is handed out no more.
+    """The lease of one trial. Its fields are stored in Optuna's database: do not rename them.
+
+    Attributes:
+        worker: The worker that holds the lease; '' if none does.
+        attempt: How often the trial was assigned.
+        deaths: How many of its workers died in a row without a newly finished epoch.
+        epochs: How many epochs were finished when the trial was assigned.
+        since: When it was assigned, in seconds since 1970.
+        doomed: Why the trial is not assigned again; '' if it may be.
     """
 
     worker: str = ""
@@ -38,19 +45,19 @@ class Lease:
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> Self:
-        """Return a trial's lease; one that was never handed out has an empty one."""
+        """Return a trial's lease; it is empty if the trial was never assigned."""
         return cls(**trial.user_attrs.get(ATTRIBUTE, {}))
 
     def as_attribute(self) -> dict[str, Any]:
-        """Return the lease as the trial keeps it: one attribute, so it changes in one step."""
+        """Return the lease as one attribute of the trial, so that it changes in one step."""
         return asdict(self)
 
     def is_held_in(self, session: str) -> bool:
-        """Return whether a worker of this session holds it; those of others are gone."""
+        """Return whether a worker of this session holds it; workers of other sessions are gone."""
         return self.worker.startswith(f"{session}/")
 
     def assigned(self, worker: str, epochs: int) -> Self:
-        """Return the lease handed out to `worker`, with `epochs` finished so far."""
+        """Return the lease assigned to `worker`, with `epochs` finished so far."""
         return replace(
             self,
             worker=worker,
@@ -61,44 +68,48 @@ class Lease:
         )
 
     def abandoned(self, reason: str) -> Self:
-        """Return the lease that is handed out no more."""
+        """Return the lease of a trial that is not assigned again."""
         return replace(self, worker="", doomed=reason)
 
     def after_death(self, epochs: int, *, is_fault: bool) -> Self:
-        """Return the lease after its worker's death. is_fault: it may be the job's doing, as a
-        node's death is not. A newly finished epoch shows that the job can be done.
+        """Return the free lease after its worker's death.
+
+        Args:
+            epochs: Epochs finished by now. A newly finished epoch resets the count of deaths.
+            is_fault: Whether the job may have caused the death; the death of a node is no fault.
         """
         deaths = 0 if epochs > self.epochs else self.deaths + is_fault
-        freed = replace(self, worker="", deaths=deaths)
-        if deaths < MAX_DEATHS:
-            return freed
-        return freed.abandoned(f"its worker died {deaths} times in a row before an epoch was done")
+        return replace(self, worker="", deaths=deaths)
 
 
 class LeaseLostError(Exception):
-    """The job was given to another worker: this one was held for dead."""
+    """The job was assigned to another worker, because this one was considered dead."""
 
 
-# --- One driver a study and one worker a job, by locks on files: they end with their processes.
+# --- File locks: one driver per study and one worker per job. A lock ends with its process.
 #
-# A lock is on the storage that the processes share. What it says inside is for people.
+# The lock files are on the storage that the processes share. Their content is for people.
 
-JOB_LOCK_TIMEOUT = 60.0  # seconds that a dead driver's last worker has to die
+JOB_LOCK_TIMEOUT = 60.0  # seconds for the last worker of a dead driver to end
 
 
 class LockHeldError(Exception):
-    """Another process is at this job."""
+    """Another process holds the lock of this job."""
 
 
 @contextmanager
 def study_lock(experiment: Experiment) -> Iterator[None]:
-    """Hold a study; UserError if another driver has it."""
+    """Hold the lock of a study.
+
+    Raises:
+        UserError: Another driver holds it.
+    """
     path = experiment.storage / "locks" / f"study-{experiment.study}.lock"
     try:
-        lock = _take(path, patience=0)
+        lock = _acquire(path, timeout=0)
     except Timeout as error:
         raise UserError(
-            f"study {experiment.study} is being run already, by {_holder(path)}. Wait for it, or "
+            f"study {experiment.study} is already being run by {_holder(path)}. Wait for it, or "
             f"stop it and start again; its lock is {path}"
         ) from error
     with _released(lock, path):
@@ -106,21 +117,29 @@ def study_lock(experiment: Experiment) -> Iterator[None]:
 
 
 @contextmanager
-def job_lock(path: Path, patience: float = JOB_LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold a job by the lock `path`; HeldElsewhereError if another process keeps it so long."""
+def job_lock(path: Path, timeout: float = JOB_LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold the lock of a job.
+
+    Args:
+        path: The lock file.
+        timeout: Seconds to wait for another process to release it.
+
+    Raises:
+        LockHeldError: Another process still holds it after `timeout` seconds.
+    """
     try:
-        lock = _take(path, patience)
+        lock = _acquire(path, timeout)
     except Timeout as error:
         raise LockHeldError(
-            f"{path.stem} is still held by {_holder(path)}, after {patience:.0f} s"
+            f"{path.stem} is still held by {_holder(path)}, after {timeout:.0f} s"
         ) from error
     with _released(lock, path):
         yield
 
 
-def _take(path: Path, patience: float) -> BaseFileLock:
+def _acquire(path: Path, timeout: float) -> BaseFileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=patience)
+    lock = FileLock(path, timeout=timeout)
     lock.acquire()
     path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
     return lock
@@ -131,7 +150,7 @@ def _released(lock: BaseFileLock, path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Whoever waits for it finds that this file has no name any more, and makes a new one.
+        # A process that waits for the lock then finds no file of this name and makes a new one.
         path.unlink(missing_ok=True)
         lock.release()
 

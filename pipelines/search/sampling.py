@@ -1,5 +1,6 @@
-"""What one architecture's search tries next, and which batch sizes it leaves out."""
+"""Which parameters one architecture's search tries next, and which batch sizes it leaves out."""
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,16 +12,23 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.config import Experiment
 from pipelines.job.job import derive_seed
+from pipelines.search.failure_policy import POLICY
 from pipelines.search.leases import Lease
 from pipelines.search.trials import OUT_OF_MEMORY, TrialStore
 
-Parameters = dict[str, Any]  # a value for each setting of the space
+logger = logging.getLogger(__name__)
+Parameters = dict[str, Any]  # a value for each parameter of the search space
 
 
 class TrialSuggester:
-    """The sampler at work on a search, within its budget and within what memory holds.
+    """Suggest the trials of one search, within its budget and within the memory.
 
-    follows: returns the points that are all of this search, None while they are not known yet.
+    Args:
+        experiment: The experiment of the study.
+        architecture: The architecture's name.
+        trials: The search's trials.
+        fixed_points: Returns all parameters to try, or None while they are not known yet. Without
+            it, the sampler chooses.
     """
 
     def __init__(
@@ -28,14 +36,14 @@ class TrialSuggester:
         experiment: Experiment,
         architecture: str,
         trials: TrialStore,
-        follows: Callable[[], list[Parameters] | None] | None = None,
+        fixed_points: Callable[[], list[Parameters] | None] | None = None,
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
         self.trials = trials
         self.space = experiment.search.space
-        self._follows = follows
-        if follows is None:
+        self._fixed_points = fixed_points
+        if fixed_points is None:
             self._enqueue(experiment.search.first)
 
     def started(self) -> int:
@@ -43,15 +51,15 @@ class TrialSuggester:
         return len(self.trials.started())
 
     def has_next(self) -> bool:
-        """Return whether there is a trial to ask for."""
+        """Return whether a trial is left to suggest."""
         budget = self.budget()
         return budget is None or (self.started() < budget and bool(self.batch_sizes()))
 
     def budget(self) -> int | None:
-        """Return how many trials there are to be; None while that is not known."""
-        if self._follows is None:
+        """Return the number of trials of the search; None while it is not known."""
+        if self._fixed_points is None:
             return self.experiment.search.trials
-        points = self._follows()
+        points = self._fixed_points()
         return None if points is None else len(points)
 
     def batch_sizes(self) -> tuple[int, ...]:
@@ -63,9 +71,12 @@ class TrialSuggester:
         )
 
     def suggest(self) -> FrozenTrial | None:
-        """Return a new trial, or the next first point; one that is too large is passed over."""
-        if self._follows is not None:
-            points = self._follows()
+        """Return a new trial or the next fixed one; None if none is left.
+
+        A trial whose batch is too large is ended, and the next one is returned.
+        """
+        if self._fixed_points is not None:
+            points = self._fixed_points()
             if points is None:
                 return None
             self._enqueue(points)
@@ -77,57 +88,65 @@ class TrialSuggester:
         return None
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """Return a begun trial with all its settings: its process may have died while it was
-        asked for. None: it is too large, and was passed over now.
+        """Return a started trial with all its parameters.
+
+        The process that suggested it may have died before it had them all.
+
+        Returns:
+            None if its batch is too large: the trial was ended.
         """
         self._seed(trial.number)
         trial = self.trials.complete_suggestion(trial, self.space.distributions())
         return trial if self._accept(trial) else None
 
     def early_end_message(self) -> str:
-        """Say why the search ends before its budget is spent; '' if it does not."""
-        started, wanted = self.started(), self.budget()
-        if self.batch_sizes() or wanted is None or started >= wanted:
+        """Return why the search ends before its budget is spent; '' if it does not."""
+        started, budget = self.started(), self.budget()
+        if self.batch_sizes() or budget is None or started >= budget:
             return ""
         return (
             f"{self.architecture}: even the smallest batch size of search.space ran out of "
-            f"memory; its search ends after {started} of {wanted} trials. Give smaller ones"
+            f"memory; its search ends after {started} of {budget} trials. Add smaller batch sizes"
         )
 
     def _enqueue(self, points: Iterable[Parameters]) -> None:
         for point in points:
             self.trials.study.enqueue_trial(point, skip_if_exists=True)
 
-    def _seed(self, asked: int) -> None:
-        """Set the sampler as it is when `asked` trials were asked for before."""
+    def _seed(self, suggested: int) -> None:
+        """Set the sampler to its state after `suggested` trials."""
         batch_sizes = self.batch_sizes() or self.space.batch_size.choices
         self.trials.study.sampler = make_sampler(
-            self.experiment, self.architecture, asked, batch_sizes
+            self.experiment, self.architecture, suggested, batch_sizes
         )
 
     def _accept(self, trial: FrozenTrial) -> bool:
-        """Return whether a trial may be begun; end it if its batch is known to be too large.
-
-        One that was begun already shows by itself whether it fits.
-        """
+        """Return whether a trial may run; end it if its batch is known to be too large."""
         size = trial.params["batch_size"]
-        if Lease.of(trial).attempt or size in self.batch_sizes():
+        ruling = POLICY.new_trial(size, self.batch_sizes(), Lease.of(trial).attempt)
+        if ruling is None:
             return True
-        reason = f"left out: batch size {size}, and one that is no larger ran out of memory"
-        self.trials.tell(trial.number, None, TrialState.FAIL, reason)
+        self.trials.tell(trial.number, None, TrialState.FAIL, ruling.reason)
+        run = {"run": f"{self.architecture}-trial-{trial.number:03d}"}
+        logger.warning("%s: %s", ruling.decision.value, ruling.reason, extra=run)
         return False
 
 
-# --- How the search chooses what to try and when to give a trial up: Optuna's sampler and pruner.
+# --- Optuna's sampler and pruner, as the experiment configures them.
 
-MAX_RESAMPLES = 32  # draws of one value before it is chosen evenly among the allowed
+MAX_RESAMPLES = 32  # draws of one value before it is chosen evenly among the allowed ones
 
 
 class BatchSizeLimitedSampler(BaseSampler):
-    """Another sampler's values, without batch sizes that were too large.
+    """Sample with another sampler, without batch sizes that were too large.
 
-    Optuna's distributions cannot change within a study, so a value left out is drawn again.
-    With nothing left out, it is the other sampler.
+    Optuna's distributions cannot change within a study, so an excluded value is resampled. If
+    nothing is excluded, the values are those of the other sampler.
+
+    Args:
+        inner: The other sampler.
+        batch_sizes: The allowed batch sizes.
+        seed: Seed of the choice after `MAX_RESAMPLES` excluded values.
     """
 
     def __init__(self, inner: BaseSampler, batch_sizes: Sequence[int], seed: int) -> None:
@@ -138,7 +157,7 @@ class BatchSizeLimitedSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return what the inner sampler draws together: never the batch size."""
+        """Return the parameters that the inner sampler draws together, without the batch size."""
         space = self.inner.infer_relative_search_space(study, trial)
         return {name: space[name] for name in space if name != "batch_size"}
 
@@ -163,7 +182,7 @@ class BatchSizeLimitedSampler(BaseSampler):
         return self._random.choice(self.batch_sizes)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Let the inner sampler prepare."""
+        """Call the inner sampler's hook."""
         self.inner.before_trial(study, trial)
 
     def after_trial(
@@ -173,17 +192,25 @@ class BatchSizeLimitedSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Let the inner sampler conclude."""
+        """Call the inner sampler's hook."""
         self.inner.after_trial(study, trial, state, values)
 
 
 def make_sampler(
-    experiment: Experiment, architecture: str, asked: int, batch_sizes: Sequence[int]
+    experiment: Experiment, architecture: str, suggested: int, batch_sizes: Sequence[int]
 ) -> BaseSampler:
-    """Return the sampler for the next ask, of these batch sizes alone. Its own state dies with
-    the process, so its seed comes from what the database knows: the number of trials so far.
+    """Return the sampler for the next trial.
+
+    A sampler's own state ends with its process. So its seed is derived from the database's
+    state: the number of trials so far.
+
+    Args:
+        experiment: The experiment, for its seed and its search.
+        architecture: The architecture's name.
+        suggested: How many trials were suggested before.
+        batch_sizes: The allowed batch sizes.
     """
-    seed = derive_seed(experiment.seed, "sampler", architecture, asked)
+    seed = derive_seed(experiment.seed, "sampler", architecture, suggested)
     inner: BaseSampler
     if experiment.search.sampler == "random":
         inner = RandomSampler(seed=seed)
@@ -195,7 +222,7 @@ def make_sampler(
 
 
 def make_pruner(experiment: Experiment) -> optuna.pruners.BasePruner:
-    """Return the pruner; its resource is the epoch, the same images at every batch size."""
+    """Return the pruner. Its resource is the epoch: the same images at every batch size."""
     search = experiment.search
     if search.pruner == "none":
         return optuna.pruners.NopPruner()

@@ -3,6 +3,7 @@
 All state is in the database. Every method may be called again after it failed half-way.
 """
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -14,15 +15,22 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from faceseg.training.settings import TrainingSettings
 from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-OUT_OF_MEMORY = "out_of_memory"  # the attribute that holds the batch size which was too large
-TrialDirective = Literal["go on", "prune", "leave"]
+OUT_OF_MEMORY = "out_of_memory"  # the attribute with the batch size that was too large
+TrialDirective = Literal["continue", "prune", "leave"]
 
 
 class TrialStore:
-    """A study of the database, made if it is new."""
+    """One study in Optuna's database, created if it does not exist.
+
+    Args:
+        name: The Optuna study's name.
+        storage: Optuna's database.
+        pruner: Decides which trials end early.
+    """
 
     def __init__(
         self,
@@ -37,39 +45,51 @@ class TrialStore:
             pruner=pruner,
             load_if_exists=True,
         )
-        self._known: list[FrozenTrial] | None = None
+        self._cached: list[FrozenTrial] | None = None
 
     def all(self) -> list[FrozenTrial]:
-        """Return all trials in the order of their numbers, those that wait included.
+        """Return all trials in the order of their numbers, waiting ones included.
 
-        Read again after every change of ours: nobody else writes to this study.
+        They are read again after every change made here: no other process writes to this study.
         """
-        if self._known is None:
-            self._known = self.study.get_trials(deepcopy=False)
-        return self._known
+        if self._cached is None:
+            self._cached = self.study.get_trials(deepcopy=False)
+        return self._cached
 
     def started(self) -> list[FrozenTrial]:
-        """Return the trials that were ever asked for."""
+        """Return the trials that the sampler has suggested so far."""
         return [each for each in self.all() if each.state != TrialState.WAITING]
 
     def running(self) -> list[FrozenTrial]:
-        """Return the trials that have not ended, whether or not anyone does them."""
+        """Return the trials that have not ended, whether or not a worker runs them."""
         return [each for each in self.all() if each.state == TrialState.RUNNING]
 
     def complete(self) -> list[FrozenTrial]:
         """Return the trials that have a value."""
         return [each for each in self.all() if each.state == TrialState.COMPLETE]
 
+    def ended(self) -> list[FrozenTrial]:
+        """Return the trials that have ended, in whatever state."""
+        return [each for each in self.all() if each.state in ENDED]
+
+    def best(self) -> FrozenTrial | None:
+        """Return the complete trial of the best value; among equals, the first."""
+        return max(self.complete(), key=lambda each: (each.value, -each.number), default=None)
+
     def count(self) -> Counter[str]:
-        """Return how many trials are in which state."""
+        """Return the number of trials in each state."""
         return Counter(each.state.name.lower() for each in self.all())
 
+    def epochs_done(self, length: int) -> int:
+        """Return how many epochs are finished; a trial that has ended counts as `length` epochs."""
+        return sum(length if each.state in ENDED else epochs_reported(each) for each in self.all())
+
     def find(self, number: int) -> FrozenTrial:
-        """Return one trial as it is now."""
+        """Return the current state of one trial."""
         return self.all()[number]
 
     def ask(self, space: dict[str, BaseDistribution]) -> FrozenTrial:
-        """Return a new trial, or the next of those that wait."""
+        """Return a new trial, or the next waiting one."""
         with self._change():
             number = self.study.ask(space).number
         return self.find(number)
@@ -77,25 +97,29 @@ class TrialStore:
     def complete_suggestion(
         self, trial: FrozenTrial, space: dict[str, BaseDistribution]
     ) -> FrozenTrial:
-        """Return a trial with all its parameters: its process may have died while it asked.
+        """Return a trial with all its parameters; its process may have died between two of them.
 
-        The sampler, set as it was for this trial, draws again what is there already, so that
-        the rest comes out as it would have.
+        The sampler is seeded as it was for this trial. It draws the stored parameters again, so
+        the missing ones have the values that they would have had.
+
+        Args:
+            trial: A trial with some or all of its parameters.
+            space: The distribution of each parameter.
         """
         if space.keys() <= trial.params.keys():
             return trial
         fixed = trial.system_attrs.get("fixed_params", {})
         study = optuna.pruners._filter_study(self.study, trial)
         with self._change():
-            asking = Trial(self.study, trial._trial_id)
+            unfinished = Trial(self.study, trial._trial_id)
             for name, distribution in space.items():
                 if name in trial.params and name not in fixed:
                     self.study.sampler.sample_independent(study, trial, name, distribution)
-                asking._suggest(name, distribution)
+                unfinished._suggest(name, distribution)
         return self.find(trial.number)
 
     def set_lease(self, trial: FrozenTrial, lease: Lease) -> None:
-        """Store who does the trial."""
+        """Store the trial's lease."""
         self._set(trial, ATTRIBUTE, lease.as_attribute())
 
     def note_out_of_memory(self, trial: FrozenTrial, batch_size: int) -> None:
@@ -103,10 +127,16 @@ class TrialStore:
         self._set(trial, OUT_OF_MEMORY, batch_size)
 
     def report(self, worker: str, number: int, epoch: int, value: float) -> TrialDirective:
-        """Store a value at an epoch, unless it is there; say whether to go on.
+        """Store the value of an epoch, unless it is stored; return what the worker is to do.
 
-        NaN (no foreground class was to be found) counts as 0. A worker that does not hold the
-        trial has to leave it.
+        Args:
+            worker: The worker that reports.
+            number: The trial's number.
+            epoch: The epoch, from 1.
+            value: Its `val/iou`. NaN (there was no foreground class) counts as 0.
+
+        Returns:
+            `continue`, `prune`, or `leave` if the worker does not hold the trial's lease.
         """
         known = self.find(number)
         if known.state in ENDED or Lease.of(known).worker != worker:
@@ -116,18 +146,25 @@ class TrialStore:
             with self._change():
                 store(known._trial_id, epoch, _finite_value(value))
             known = self.find(number)
-        return "prune" if self.study.pruner.prune(self.study, known) else "go on"
+        return "prune" if self.study.pruner.prune(self.study, known) else "continue"
 
     def tell(self, number: int, value: float | None, state: TrialState, reason: str = "") -> None:
-        """End a trial; a NaN value counts as 0. Telling an ended one again changes nothing."""
+        """End a trial. Nothing changes if it has ended.
+
+        Args:
+            number: The trial's number.
+            value: Its best `val/iou`; NaN counts as 0. None: it has none.
+            state: The state it ends in.
+            reason: Why it failed.
+        """
         trial = self.find(number)
         if trial.state in ENDED:
             return
         if reason:
             self._set(trial, "reason", reason)
-        told = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
+        final = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
         with self._change():
-            self.study.tell(number, told, state=state, skip_if_finished=True)
+            self.study.tell(number, final, state=state, skip_if_finished=True)
 
     def failure_reasons(self) -> set[str]:
         """Return why trials failed."""
@@ -140,11 +177,11 @@ class TrialStore:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """Forget what was read, also where a change fails half-way."""
+        """Discard the cached trials, even if a change fails half-way."""
         try:
             yield
         finally:
-            self._known = None
+            self._cached = None
 
 
 def epochs_reported(trial: FrozenTrial) -> int:
@@ -152,14 +189,22 @@ def epochs_reported(trial: FrozenTrial) -> int:
     return len(trial.intermediate_values)
 
 
+def settings_digest(settings: TrainingSettings) -> str:
+    """Return a short hash of the settings that finals retrain.
+
+    The fields of `TrainingSettings` are hashed in their order: do not reorder them.
+    """
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:8]
+
+
 def _finite_value(value: float) -> float:
-    """Return the value Optuna is told: it takes no NaN."""
+    """Return the value for Optuna, which accepts no NaN."""
     return 0.0 if math.isnan(value) else value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobOutcome:
-    """How a job ended: with a value, pruned, or (no value) failed for a reason."""
+    """How a job ended: with a value, pruned, or (without a value) failed for a reason."""
 
     value: float | None
     pruned: bool = False
@@ -172,8 +217,3 @@ class JobOutcome:
         if self.pruned:
             return TrialState.PRUNED
         return TrialState.FAIL if self.value is None else TrialState.COMPLETE
-
-
-def out_of_memory_message(batch_size: int) -> str:
-    """Say in words that a batch was too large."""
-    return f"out of memory at batch size {batch_size}"

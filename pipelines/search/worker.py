@@ -1,48 +1,63 @@
-"""A worker: one process, one device or a share of it, one job after the other.
+"""A worker: one process on one device, or a share of it, that runs one job after the other.
 
-It imports its framework once and keeps compiled networks, so it takes many jobs; it is
-retired after a set number of them, since frameworks leak a little.
+It imports the framework once and keeps compiled networks, so it runs many jobs. After a set number
+of jobs it is replaced, because frameworks leak some memory.
 """
 
+import logging
 import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
-from ray.exceptions import RayError
 from rich.console import Console
 
 from faceseg.backends import preferred
-from faceseg.errors import UserError
+from faceseg.backends.memory import is_out_of_memory
 from faceseg.training.stopwatch import Stopwatch
 from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
-from pipelines.job import context, results
-from pipelines.job.context import StudyContext
+from pipelines.job import results
+from pipelines.job.context import StudyContext, describe_job, study_outbox
 from pipelines.job.job import Job, JobKey, derive_seed
-from pipelines.search import failure_policy
+from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
-from pipelines.search.leases import LeaseLostError, LockHeldError, job_lock
-from pipelines.search.trials import JobOutcome, out_of_memory_message
+from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.leases import LeaseLostError, job_lock
+from pipelines.search.trials import JobOutcome
 from pipelines.tracking import Sender
 
-FINAL_DRAIN_TIMEOUT = 5.0  # seconds that a worker which leaves gives its records to arrive
+FINAL_DRAIN_TIMEOUT = 5.0  # seconds for the records of an ending worker to reach MLflow
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class WorkerExit:
-    """Why a worker stopped: `done`, `retired`, `suspect` (after a failure) or `stop`."""
+    """Why a worker ended.
+
+    Attributes:
+        reason: `done` (no job is left), `retired` (it ran its number of jobs), `failed` (a job
+            failed or was lost: the process is replaced) or `stop` (the study ends).
+        message: What to show, if anything.
+    """
 
     reason: str
     message: str = ""
 
 
 class Worker:
-    """The actor's class. Made with its own share of CPUs and GPUs by the pool."""
+    """The class of the worker's actor, which Ray starts with its share of CPUs and GPUs.
+
+    Args:
+        name: `SESSION/worker-N`.
+        context: The study.
+    """
 
     def __init__(self, name: str, context: StudyContext) -> None:
+        open_log(context.experiment.storage, context.name, name.rpartition("/")[2])
         self.name = name
         self.context = context
         self.runner: Any = None
@@ -50,36 +65,38 @@ class Worker:
         self.clock.add(
             {results.START_PHASE: max(0.0, time.time() - psutil.Process().create_time())}
         )
+        logger.info("%s started", name)
 
     def work(self, coordinator: Any) -> WorkerExit:
-        """Do jobs until there are none, or until it is time for a fresh process.
+        """Run jobs until none is left, or until this process should be replaced.
 
-        Raises what is nobody's fault that is known: the pool decides.
+        Errors whose cause is unknown are raised: the pool decides what follows.
         """
         with Sender(self.context.outboxes, self.context.tracker) as sender:
             try:
-                leave = self._work(coordinator)
-            except UserError as error:
-                leave = WorkerExit("stop", str(error))
+                result = self._work(coordinator)
             except Exception as error:
-                words = failure_policy.disk_error_message(error, self.context.experiment.storage)
-                if words is None:
+                ruling = POLICY.worker_error(error, self.context.experiment.storage)
+                logger.warning("%s: %s", ruling.decision.value, ruling.reason, exc_info=True)
+                if not ruling.reason:
                     raise
-                leave = WorkerExit("stop", words)
+                stops = ruling.decision is Decision.STOP
+                result = WorkerExit("stop" if stops else "failed", ruling.reason)
             self._log_remaining_time()
             sender.drain(FINAL_DRAIN_TIMEOUT)
-        return leave
+        logger.info("%s finished: %s", self.name, result.reason)
+        return result
 
     def _log_remaining_time(self) -> None:
-        """Say on the study's run where the time after the last job went: a point a worker."""
-        outbox = context.study_outbox(self.context, self.name)
-        step = derive_seed(0, self.name)  # any number that no other worker has
-        with suppress(OSError):  # a full disk is told by what cannot do without it
+        """Log the time since the last job in the study's run, one point per worker."""
+        outbox = study_outbox(self.context, self.name)
+        step = derive_seed(0, self.name)  # a number that no other worker has
+        with suppress(OSError):  # the code that needs the disk reports that it is full
             outbox.metrics(results.phase_metrics(self.clock.lap()), step)
 
     def make_runner(self) -> Any:
-        """Claim this process's share of the machine and return where jobs are done."""
-        # Imported here: the driver sends this class without loading a framework itself.
+        """Configure this process's share of the machine and return what runs jobs."""
+        # Imported here: the driver sends this class and loads no framework itself.
         from faceseg.backends.device import configure_device
 
         experiment = self.context.experiment
@@ -87,7 +104,7 @@ class Worker:
         configure_device(threads, experiment.resources.gpus)
         from pipelines.execution.runner import JobRunner
 
-        if not self.context.packs.exists():  # another node's disk: pack once here
+        if not self.context.packs.exists():  # this node has its own disk: pack once here
             prepare(experiment, Console(quiet=True))
         return JobRunner(self.context, threads, self.clock)
 
@@ -97,62 +114,65 @@ class Worker:
         done = 0
         while done < self.context.experiment.resources.trials_per_worker:
             with self.clock.phase(results.WAITING_PHASE):
-                job = call_actor(coordinator.next, self.name, self.runner.compiled_networks())
+                job = call_actor(coordinator.next_job, self.name, self.runner.compiled_networks())
                 if job == WAIT:
                     time.sleep(RETRY_PAUSE)
                     continue
             if job is None:
                 return WorkerExit("done")
-            try:
-                with job_lock(self._lock(job)):
-                    leave = self._do(job, coordinator)
-            except (LockHeldError, LeaseLostError) as error:
-                return WorkerExit("suspect", str(error))
-            if leave is not None:
-                return leave
+            with log_run(job.key.label), job_lock(self._lock(job)):
+                result = self._run(job, coordinator)
+            if result is not None:
+                return result
             done += 1
         return WorkerExit("retired")
 
-    def _do(self, job: Job, coordinator: Any) -> WorkerExit | None:
-        """Do one job to its end; return why to leave after it, or None."""
-        leave = None
+    def _run(self, job: Job, coordinator: Any) -> WorkerExit | None:
+        """Run one job to its end; return why to end the worker after it, or None."""
+        logger.info("attempt %d started: %s", job.attempt, describe_job(job))
+        worker_exit = None
         try:
-            result = self.runner.do(job, CoordinatorReporter(coordinator, self.name))
-            end = JobOutcome(result.value, result.pruned, result.reason)
+            result = self.runner.run(job, CoordinatorReporter(coordinator, self.name))
+            outcome = JobOutcome(value=result.value, pruned=result.pruned, reason=result.reason)
         except Exception as error:
-            if not self._is_the_jobs_own(error):
-                raise
-            end = self._fail(job, error)  # told, and the study goes on
-            leave = WorkerExit("suspect", f"{job.key.label}: {end.reason}")
+            outcome = self._fail(job, error)
+            worker_exit = WorkerExit("failed", f"{job.key.label}: {outcome.reason}")
         with self.clock.phase(results.LOGGING_PHASE):
-            ended = call_actor(coordinator.finish, self.name, job.key, end)
+            ended = call_actor(coordinator.finish, self.name, job.key, outcome)
         if not ended:
-            raise LeaseLostError(f"{job.key.label} was ended by {self.name} after another had it")
+            raise LeaseLostError(
+                f"{job.key.label} was finished by {self.name} after its lease was lost"
+            )
+        logger.info("finished: value %s, pruned %s", outcome.value, outcome.pruned)
         self.runner.remove_checkpoints(job)
-        return leave
-
-    def _is_the_jobs_own(self, error: Exception) -> bool:
-        """Return whether an error is the job's: not the user's mistake, Ray's or the disk's."""
-        if isinstance(error, UserError | RayError | LeaseLostError):
-            return False
-        return failure_policy.disk_error_message(error, self.context.experiment.storage) is None
+        return worker_exit
 
     def _fail(self, job: Job, error: Exception) -> JobOutcome:
-        from faceseg.backends.memory import is_out_of_memory
+        """Record the failure of a job. Raises `error` where its cause is outside the job."""
+        ruling = POLICY.job_error(
+            error,
+            self.context.experiment.storage,
+            batch_size=job.settings.batch_size,
+            out_of_memory=is_out_of_memory(error),
+        )
+        if ruling.decision is not Decision.FAIL:
+            raise error
+        logger.warning("failed: %s", ruling.reason, exc_info=error)
+        details = "".join(traceback.format_exception(error))
+        self.runner.record_failure(job, ruling.reason, details)
+        return JobOutcome(value=None, reason=ruling.reason, out_of_memory=ruling.out_of_memory)
 
-        out_of_memory = is_out_of_memory(error)
-        reason = f"{type(error).__name__}: {error}"[:500]
-        if out_of_memory:
-            reason = out_of_memory_message(job.settings.batch_size)
-        self.runner.record_failure(job, reason, traceback.format_exc())
-        return JobOutcome(None, reason=reason, out_of_memory=out_of_memory)
-
-    def _lock(self, job: Job) -> Any:
+    def _lock(self, job: Job) -> Path:
         return self.context.checkpoints / job.study / f"{job.key.folder}.lock"
 
 
 class CoordinatorReporter:
-    """A job's line to the coordinator."""
+    """Report a job's progress to the coordinator.
+
+    Args:
+        coordinator: The coordinator's actor.
+        worker: The name of the worker that runs the job.
+    """
 
     def __init__(self, coordinator: Any, worker: str) -> None:
         self._coordinator = coordinator
@@ -160,37 +180,41 @@ class CoordinatorReporter:
         self._last = 0.0
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        """Send a note at most once a second, and do not wait for it."""
+        """Send the progress at most once per `RETRY_PAUSE`, without waiting for an answer."""
         if time.monotonic() - self._last > RETRY_PAUSE:
             self._last = time.monotonic()
             self._coordinator.progress.remote(key, epoch, percent)
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
-        """Send an epoch's value and wait for the verdict; return whether to go on.
+        """Send the `val/iou` of an epoch; return whether to continue (False: pruned).
 
-        Raises LeaseLostError if the job is another's by now.
+        Raises:
+            LeaseLostError: The job was assigned to another worker.
         """
-        verdict = call_actor(
+        directive = call_actor(
             self._coordinator.report, self._worker, key, epoch, value, images_per_second
         )
-        if verdict == "leave":
-            raise LeaseLostError(f"{key.label} was given to another worker than {self._worker}")
-        return bool(verdict == "go on")
+        logger.debug("epoch %d: val/iou %.4f, %s", epoch, value, directive)
+        if directive == "leave":
+            raise LeaseLostError(f"{key.label} was assigned to another worker than {self._worker}")
+        return bool(directive == "continue")
 
 
 def worker_environment(experiment_gpus: float) -> dict[str, str]:
     """Return the environment variables of a worker process.
 
-    Ray no longer hides the cards from an actor that asked for none: we do.
+    Args:
+        experiment_gpus: GPUs per worker. Ray does not hide the GPUs from an actor that requests
+            none; this does.
     """
     variables = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": preferred(),
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the sender tries again, and says so
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the sender retries, and reports it
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     if experiment_gpus <= 0:
         variables["CUDA_VISIBLE_DEVICES"] = "-1"
-    return variables
+    return variables | log_environment()

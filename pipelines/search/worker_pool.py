@@ -1,36 +1,53 @@
-"""The workers of a study on Ray: started, watched, and replaced when they die."""
+"""The workers of a study on Ray: start them, watch them, and replace those that die."""
 
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
 from faceseg.errors import UserError
 from pipelines.cluster.connection import call_actor
 from pipelines.job.context import StudyContext
+from pipelines.job.log import NO_RUN
 from pipelines.search.coordinator import StudySnapshot
-from pipelines.search.failure_policy import MAX_STARTUP_FAILURES, WorkerDeath
+from pipelines.search.failure_policy import POLICY, Decision, WorkerDeath
 from pipelines.search.worker import Worker, WorkerExit, worker_environment
 
-POLL_INTERVAL = 0.5  # seconds between two looks
+POLL_INTERVAL = 0.5  # seconds between two polls
+CAPACITY_WAIT = 30.0  # seconds that a worker may wait for a node before it is reported
+logger = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WorkerHandle:
-    """One worker. `present` once its process runs."""
+    """One worker: its name, its actor, a reference that is ready once its process has started."""
 
     name: str
     actor: Any
     started: Any
     since: float = field(default_factory=time.monotonic)
 
+    @property
+    def short_name(self) -> str:
+        """The name without the session."""
+        return self.name.rpartition("/")[2]
+
+    def has_started(self) -> bool:
+        """Return whether the worker's process runs, or has run."""
+        return bool(ray.wait([self.started], timeout=0)[0])
+
 
 class WorkerPool:
-    """The workers at work, by the reference to the `work` call of each.
+    """The running workers of one driver.
 
-    session: names this driver's workers among those of all drivers the study ever had.
+    Args:
+        context: The study.
+        coordinator: The coordinator's actor.
+        size: How many workers to keep running.
+        session: Distinguishes this driver's workers from those of the study's other drivers.
     """
 
     def __init__(self, context: StudyContext, coordinator: Any, size: int, session: str) -> None:
@@ -38,31 +55,32 @@ class WorkerPool:
         self.coordinator = coordinator
         self.size = size
         self.session = session
-        self._made = 0
-        self._over = False
+        self._created = 0
+        self._finished = False
         self._epochs = 0
-        self._still_born: list[bool] = []
-        self._working: dict[Any, WorkerHandle] = {}
-        self._room = CapacityNotice(size)
-        # Where JAX keeps compiled programs: what one worker compiled, the others read. Small ones
-        # too: the first weights of a network take 130 of them, 10 s on a processor, 0.2 s read.
-        kept = (context.experiment.storage / "compiled").resolve()
+        # Of the workers in a row that ended before they took a job: did they raise an error?
+        self._startup_failures: list[bool] = []
+        self._workers: dict[Any, WorkerHandle] = {}  # by the reference to their call of `work`
+        self._capacity = CapacityNotice(size)
+        # JAX's folder of compiled programs, shared by all workers. Small programs too: the initial
+        # weights of a network take 130 of them, 10 s on a processor, 0.2 s read.
+        cache = (context.experiment.storage / "compiled").resolve()
         self._compiled = {
-            "JAX_COMPILATION_CACHE_DIR": str(kept),
+            "JAX_COMPILATION_CACHE_DIR": str(cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
 
     @property
     def has_workers(self) -> bool:
         """Whether any worker is left."""
-        return bool(self._working)
+        return bool(self._workers)
 
     def start_workers(self) -> None:
-        """Start workers until there are as many as there should be, unless all is done."""
+        """Start workers until the pool is full, unless no job is left."""
         resources = self.context.experiment.resources
-        while len(self._working) < self.size and not self._over:
-            self._made += 1
-            name = f"{self.session}/worker-{self._made}"
+        while len(self._workers) < self.size and not self._finished:
+            self._created += 1
+            name = f"{self.session}/worker-{self._created}"
             actor = (
                 ray.remote(Worker)
                 .options(
@@ -73,103 +91,113 @@ class WorkerPool:
                 )
                 .remote(name, self.context)
             )
-            member = WorkerHandle(name, actor, actor.__ray_ready__.remote())
-            self._working[actor.work.remote(self.coordinator)] = member
+            worker = WorkerHandle(name=name, actor=actor, started=actor.__ray_ready__.remote())
+            self._workers[actor.work.remote(self.coordinator)] = worker
+            logger.info("starting %s", name)
 
     def poll(self) -> list[str]:
-        """Wait a moment; deal with workers that have left; return what happened, in words."""
-        ready, _ = ray.wait(list(self._working), timeout=POLL_INTERVAL)
-        news = [line for reference in ready for line in self._handle_exit(reference)]
-        absent = [member for member in self._working.values() if not _has_started(member)]
-        if self._over:  # no node came for them, and there is no work left
-            self._dismiss(absent)
-            return news
+        """Wait for `POLL_INTERVAL`, replace workers that have ended, and return new messages.
+
+        Raises:
+            UserError: A worker met a mistake of the user's, or a full disk.
+            RuntimeError: Workers cannot start.
+        """
+        ready, _ = ray.wait(list(self._workers), timeout=POLL_INTERVAL)
+        messages = [line for reference in ready for line in self._handle_exit(reference)]
+        waiting = [worker for worker in self._workers.values() if not worker.has_started()]
+        if self._finished:  # no node had room for them, and no job is left
+            self._kill(waiting)
+            return messages
         self.start_workers()
-        return news + self._room.messages([member.since for member in absent])
+        late = self._capacity.messages([worker.since for worker in waiting])
+        for line in late:
+            logger.warning("%s", line)
+        return messages + late
 
     def close(self) -> None:
-        """End all workers and the coordinator."""
-        self._dismiss(list(self._working.values()))
+        """Kill all workers and the coordinator."""
+        self._kill(list(self._workers.values()))
         ray.kill(self.coordinator)
 
     def note_progress(self, snapshot: StudySnapshot) -> None:
-        """Note that epochs are done: workers do start, whatever happened to some."""
+        """Reset the count of startup failures if an epoch was finished: workers do start."""
         if snapshot.epochs_done > self._epochs:
             self._epochs = snapshot.epochs_done
-            self._still_born.clear()
+            self._startup_failures.clear()
 
     def _handle_exit(self, reference: Any) -> list[str]:
-        """Deal with one worker that has left, or died."""
-        member = self._working.pop(reference)
+        """Handle one worker that has ended, or died."""
+        worker = self._workers.pop(reference)
         try:
-            leave: WorkerExit = ray.get(reference)
+            result: WorkerExit = ray.get(reference)
         except RayError as error:
-            return self._handle_death(member, error)
-        ray.kill(member.actor)
-        if leave.reason == "stop":
-            raise UserError(leave.message)
-        if leave.reason == "done":
-            self._over = True
+            return self._handle_death(worker, error)
+        ray.kill(worker.actor)
+        logger.info("%s ended: %s %s", worker.name, result.reason, result.message)
+        if result.reason == "stop":
+            raise UserError(result.message)
+        if result.reason == "done":
+            self._finished = True
             return []
-        # One that left its job to whoever is at it has the lease still.
-        call_actor(self.coordinator.release, member.name)
-        return [leave.message] if leave.message else []
+        # A worker that ended without finishing its job still holds the lease.
+        call_actor(self.coordinator.release, worker.name)
+        return [result.message] if result.message else []
 
-    def _handle_death(self, member: WorkerHandle, error: RayError) -> list[str]:
-        if isinstance(error, RayTaskError) and isinstance(error.cause, RayError):
-            raise error  # the coordinator's error, or Ray's: no worker is to blame
+    def _handle_death(self, worker: WorkerHandle, error: RayError) -> list[str]:
+        ruling = POLICY.worker_death(error)
+        if ruling.decision is Decision.STOP:
+            logger.error("%s failed with an error of Ray's: %s", worker.name, ruling.reason)
+            raise error
         death = WorkerDeath.from_error(error)
         lost = call_actor(
             self.coordinator.release,
-            member.name,
+            worker.name,
             is_fault=death.is_fault,
             out_of_memory=death.out_of_memory,
         )
-        ray.kill(member.actor)  # an actor that cannot be reached may come back: it must not
+        ray.kill(worker.actor)  # an actor that cannot be reached may come back: it must not
+        follows = f"{lost} is retried" if lost else "it held no job"
+        message = f"{worker.short_name} died ({death.description}); {follows}"
+        logger.warning("%s", message, extra={"run": lost or NO_RUN})
         if lost:
-            self._still_born.clear()
+            self._startup_failures.clear()
         elif death.is_fault:
-            self._still_born.append(death.raised)
-        for raised, limit in MAX_STARTUP_FAILURES.items():
-            if self._still_born.count(raised) >= limit:
-                raise RuntimeError(f"{limit} workers in a row could not start: {error}")
-        name = member.name.rpartition("/")[2]
-        return [f"{name} died ({death.description}); {lost or 'no job'} goes on anew"]
+            self._startup_failures.append(death.raised)
+        ruling = POLICY.startup(self._startup_failures)
+        if ruling.decision is Decision.STOP:
+            raise RuntimeError(f"{ruling.reason}: {error}")
+        return [message]
 
-    def _dismiss(self, members: list[WorkerHandle]) -> None:
-        for member in members:
-            ray.kill(member.actor)
-        self._working = {
-            reference: member
-            for reference, member in self._working.items()
-            if member not in members
+    def _kill(self, workers: list[WorkerHandle]) -> None:
+        for worker in workers:
+            ray.kill(worker.actor)
+        self._workers = {
+            reference: worker
+            for reference, worker in self._workers.items()
+            if worker not in workers
         }
-
-
-def _has_started(member: WorkerHandle) -> bool:
-    """Return whether a worker's process runs, or has run."""
-    return bool(ray.wait([member.started], timeout=0)[0])
 
 
 @dataclass
 class CapacityNotice:
-    """Tells how many workers have no place on any node, and when they all have one."""
+    """Report how many workers no node has room for, and when all have found room."""
 
     size: int
-    _told: int = 0
+    _reported: int = 0
 
     def messages(self, waiting: list[float]) -> list[str]:
-        """Return what is to be said now. waiting: since when each worker without a place is."""
+        """Return the new messages.
+
+        Args:
+            waiting: For each worker that has not started, when it was created (monotonic seconds).
+        """
         late = sum(time.monotonic() - since > CAPACITY_WAIT for since in waiting)
-        if late == self._told or (waiting and late < self._told):
+        if late == self._reported or (waiting and late < self._reported):
             return []
-        self._told = late
+        self._reported = late
         if not late:
             return ["all workers have room again"]
         return [
-            f"{late} of {self.size} workers wait for room: Ray has no node free for them now. "
-            "They start when one comes"
+            f"{late} of {self.size} workers wait for room: no node of Ray's is free for them. "
+            "They start when one is"
         ]
-
-
-CAPACITY_WAIT = 30.0  # seconds that a worker may wait for a place on a node before it is told

@@ -22,9 +22,8 @@ from pipelines.serve.prometheus import prometheus_text
 from pipelines.serve.requests import MEDIA_TYPE, HttpProblem, read_body
 from pipelines.serve.service import LabelledPhotograph, LabellingService
 
-GatherMetrics = Callable[
-    [], Awaitable[Mapping[str, Sequence[Metric]]]
-]  # the samples of every replica
+# Returns the Prometheus samples of every replica, by the replica's name.
+GatherMetrics = Callable[[], Awaitable[Mapping[str, Sequence[Metric]]]]
 NextHandler = Callable[[Request], Awaitable[Response]]
 
 PREDICT_PATH = "/v1/predict"
@@ -36,15 +35,15 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         400: "The file is damaged or empty.",
         401: "The token is missing or wrong.",
         413: "Too many bytes or pixels.",
-        415: "No JPEG or PNG file.",
-        503: "Too many requests wait: come again after Retry-After.",
-        504: "It took too long.",
+        415: "Not a JPEG or PNG file.",
+        503: "Too many requests are waiting: retry after the seconds in Retry-After.",
+        504: "The request exceeded its time limit.",
     }.items()
 }
 PREDICT: dict[str, Any] = {
     "responses": {
         200: {
-            "description": "A palette PNG of class ids; JSON where Accept asks for it.",
+            "description": "A palette PNG of class ids; JSON if the Accept header requests it.",
             "content": {"image/png": IMAGE, "application/json": {"schema": {"type": "object"}}},
         },
         **PROBLEMS,
@@ -57,24 +56,34 @@ logger = logging.getLogger("ray.serve")
 
 
 def create_app(service: LabellingService, token: str | None, gather: GatherMetrics) -> FastAPI:
-    """Return the application. token: what every request must bear, or None."""
+    """Return the ASGI application of one replica.
+
+    Args:
+        service: Labels the photographs.
+        token: The token that requests must carry; None to accept requests without one.
+        gather: Returns the Prometheus samples of every replica.
+    """
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(service.follow_alias()) if service.follows_alias else None
         yield
         if following is not None:
             following.cancel()
 
-    # FastAPI's pages of documentation load their scripts from elsewhere: /openapi.json alone.
+    # FastAPI's documentation pages load scripts from other servers: serve /openapi.json only.
     app = FastAPI(
-        title="faceseg", version=faceseg.__version__, docs_url=None, redoc_url=None, lifespan=life
+        title="faceseg",
+        version=faceseg.__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
     )
     _add_routes(app, service, gather)
     _add_error_handlers(app)
 
     @app.middleware("http")
-    async def watch(request: Request, call_next: NextHandler) -> Response:
+    async def handle(request: Request, call_next: NextHandler) -> Response:
         started = time.perf_counter()
         try:
             requests.check_token(request.headers.get("authorization"), token, request.url.path)
@@ -83,10 +92,9 @@ def create_app(service: LabellingService, token: str | None, gather: GatherMetri
             response = problem.response()
         except Exception:
             logger.exception("a request failed")
-            response = HttpProblem(
-                500, "this is the server's own failure; its log says more"
-            ).response()
-        path = request.url.path if "route" in request.scope else "other"  # not a stranger's words
+            response = HttpProblem(500, "the server failed; its log has the reason").response()
+        # A label per unknown path would let any client create metrics.
+        path = request.url.path if "route" in request.scope else "other"
         service.metrics.requests.labels(path, response.status_code).inc()
         if path == PREDICT_PATH:
             service.metrics.seconds.observe(time.perf_counter() - started)
@@ -102,7 +110,7 @@ def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) 
         flip: Annotated[bool, Query(description="Average with the mirrored image.")] = False,
         clean: Annotated[bool, Query(description="Remove small islands of a class.")] = False,
     ) -> Response:
-        """Label one photograph, at its own size, after its EXIF rotation."""
+        """Label one photograph at its own size, after applying its EXIF rotation."""
         settings = service.settings
         try:
             with service.admit_request():
@@ -111,33 +119,33 @@ def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) 
                     labelled = await service.label(content, flip=flip, clean=clean)
         except TimeoutError as error:
             raise HttpProblem(
-                HTTPStatus.GATEWAY_TIMEOUT, f"not done within {settings.timeout:g} s"
+                HTTPStatus.GATEWAY_TIMEOUT, f"not finished within {settings.timeout:g} s"
             ) from error
         return _prediction_response(labelled, request.headers.get("accept", ""))
 
     @app.get("/v1/model")
     async def model() -> dict[str, Any]:
-        """Say which model is served, and what its labels mean."""
+        """Return the served model and the meaning of its labels."""
         return describe(service)
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:
-        """Answer as long as the process lives."""
+        """Return 200 as long as the process runs."""
         return {"status": "alive"}
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:
-        """Answer once a model is loaded."""
+        """Return 200 once a model is loaded."""
         return {"status": "ready", "version": service.served_model.current.version}
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """Return what Prometheus gathers, of every replica."""
+        """Return the Prometheus metrics of all replicas."""
         return Response(prometheus_text(await gather()), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
-    """Give each refusal, FastAPI's own too, the one form."""
+    """Format every refusal, including FastAPI's own, as problem details."""
 
     @app.exception_handler(HttpProblem)
     async def refused(_: Request, problem: HttpProblem) -> Response:
@@ -145,17 +153,17 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> Response:
-        detail = f"{request.method} {request.url.path}: see /openapi.json for what there is"
+        detail = f"{request.method} {request.url.path} is not supported; see /openapi.json"
         return HttpProblem(error.status_code, detail, error.headers).response()
 
     @app.exception_handler(RequestValidationError)
-    async def misspelt(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
         wrong = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
         return HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, wrong).response()
 
 
 def describe(service: LabellingService) -> dict[str, Any]:
-    """Return what is known of the model in use; grid: rows and columns of the network's input."""
+    """Return the facts of the model in use; grid: rows and columns of the network's input."""
     model = service.served_model.current
     classes = model.predictor.classes
     return {

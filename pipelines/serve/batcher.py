@@ -1,8 +1,9 @@
-"""Requests that wait go through the network together.
+"""Dynamic batching of requests.
 
-Whenever the network is free it takes all that waits, up to a batch: alone when it is quiet, and
-in whole batches under load, without a time to wait for others. (`serve.batch` fills its next
-batches while one still runs, so under load they stay as small as they were on arrival.)
+Whenever the network is free, it takes all waiting requests, up to a batch. Under low load a
+request runs alone, under high load in full batches; none waits for others to arrive.
+(`serve.batch` fills its next batches while one still runs, so under load they stay as small as
+they were on arrival.)
 """
 
 import asyncio
@@ -16,10 +17,13 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Calls `work` on what waits, at most `most` items at once, one call after the other.
+    """Calls `work` on waiting items, at most `most` at once, one call at a time.
 
-    work: runs in `executor`; returns a result for each item, in order. What it raises, each
-    item's caller gets.
+    Args:
+        work: Runs in `executor`; returns one result per item, in order. An exception
+            propagates to the caller of every item in the batch.
+        most: The maximum number of items per call.
+        executor: Runs `work`.
     """
 
     def __init__(
@@ -30,7 +34,7 @@ class Batcher(Generic[Item, Result]):
         self._running: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Result:
-        """Return the result of one item. A caller that is cancelled is left out."""
+        """Return the result of one item. Cancelling the caller removes the item from the queue."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
@@ -43,7 +47,7 @@ class Batcher(Generic[Item, Result]):
             items = [item for item, _ in batch]
             try:
                 results = await loop.run_in_executor(self._executor, self._work, items)
-            except Exception as error:  # it is the callers' to handle
+            except Exception as error:  # propagates to the callers
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -1,7 +1,7 @@
-"""What a server tells Prometheus, of all its replicas at once.
+"""The Prometheus metrics of all replicas of a server.
 
-Each replica counts for itself. Whichever is asked gathers the others' samples, and names the
-replica of each in a label.
+Each replica counts its own requests. The replica that receives a scrape gathers the samples of
+all replicas and adds a label with the replica's name to each.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,31 +15,31 @@ IMAGES = (1, 2, 4, 8)
 
 
 class ReplicaMetrics:
-    """What one replica counts."""
+    """The counters of one replica."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "faceseg_requests", "Answers by path and status.", ["path", "status"],
+            "faceseg_requests", "Responses by path and status.", ["path", "status"],
             registry=self.registry,
         )  # fmt: skip
         self.seconds = Histogram(
-            "faceseg_request_seconds", "From a photograph's arrival to its answer.",
+            "faceseg_request_seconds", "From a photograph's arrival to its response.",
             buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.batch = Histogram(
-            "faceseg_batch_images", "Images that went through the network at once.",
+            "faceseg_batch_images", "Images per call of the network.",
             buckets=IMAGES, registry=self.registry,
         )  # fmt: skip
         self.waiting = Gauge(
-            "faceseg_requests_waiting", "Requests that are held.", registry=self.registry
+            "faceseg_requests_waiting", "Requests in the queue.", registry=self.registry
         )
         self.trouble = Gauge(
             "faceseg_model_trouble", "1 while the alias cannot be followed.",
             registry=self.registry,
         )  # fmt: skip
         self.changes = Counter(
-            "faceseg_models_loaded", "Models that came into use.", registry=self.registry
+            "faceseg_models_loaded", "Models that were put into use.", registry=self.registry
         )
         self.model = Gauge(
             "faceseg_model", "1 for the model in use.", ["address", "version"],
@@ -47,13 +47,13 @@ class ReplicaMetrics:
         )  # fmt: skip
 
     def set_model(self, address: str, version: str) -> None:
-        """Note that another model came into use."""
+        """Record the model that was put into use."""
         self.model.clear()
         self.model.labels(address, version).set(1)
         self.changes.inc()
 
     def samples(self) -> list[Metric]:
-        """Return all that was counted."""
+        """Return all samples of this replica."""
         return list(self.registry.collect())
 
 
@@ -66,7 +66,7 @@ class _Gathered(Collector):
 
 
 def prometheus_text(replicas: Mapping[str, Iterable[Metric]]) -> bytes:
-    """Return the samples of all replicas, by the replica's name, as Prometheus reads them."""
+    """Return the samples of all replicas, by the replica's name, in Prometheus's text format."""
     families: dict[str, Metric] = {}
     for replica, metrics in replicas.items():
         for metric in metrics:
@@ -75,7 +75,7 @@ def prometheus_text(replicas: Mapping[str, Iterable[Metric]]) -> bytes:
             )
             for sample in metric.samples:
                 if sample.name.endswith("_created"):
-                    continue  # when counting began: Prometheus's text form has no place for it
+                    continue  # the creation time: Prometheus's text format has no field for it
                 labels = {**sample.labels, "replica": replica}
                 family.add_sample(sample.name, labels, sample.value)
     registry = CollectorRegistry()

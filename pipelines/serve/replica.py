@@ -1,7 +1,7 @@
-"""The Ray Serve application: replicas that each hold the network.
+"""The Ray Serve application: replicas that each load the network.
 
-`build` is what a Serve config file names: `import_path: pipelines.serve.replica:build`, with
-`Settings` as its `args`.
+A Serve config file names `build` as `import_path: pipelines.serve.replica:build`, with the
+fields of `ServeSettings` as its `args`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSetti
 
 APPLICATION = "faceseg"
 DEPLOYMENT = "network"
-SHUTDOWN_TIMEOUT = 30.0  # seconds that requests under way have to end in, when a replica is stopped
+SHUTDOWN_TIMEOUT = 30.0  # seconds for running requests to finish when a replica stops
 
 
 @serve.ingress()
 class Replica:
-    """One process with the network: on `cpus` threads, or on a graphics card or its share."""
+    """A process that runs the network: on `cpus` threads, on a GPU or on a share of one."""
 
     def __init__(self, settings: ServeSettings) -> None:
         import cv2
@@ -51,18 +51,21 @@ class Replica:
         return create_app(self._service, self._token, self._gather)
 
     def check_health(self) -> None:
-        """RuntimeError if Serve had better start another replica in this one's place."""
+        """Raise RuntimeError if Serve should replace this replica."""
         self._service.check_health()
 
     def state(self) -> ReplicaState:
-        """Return which model is served here."""
-        models = self._service.served_model
+        """Return which model this replica serves."""
+        served = self._service.served_model
         return ReplicaState(
-            self._name, models.current.version, models.current.address, models.trouble
+            replica=self._name,
+            version=served.current.version,
+            address=served.current.address,
+            trouble=served.trouble,
         )
 
     def samples(self) -> tuple[str, list[Metric]]:
-        """Return this replica's name and all that it counted."""
+        """Return this replica's name and its Prometheus samples."""
         return self._name, self._service.metrics.samples()
 
     async def _gather(self) -> Mapping[str, Sequence[Metric]]:
@@ -73,14 +76,14 @@ class Replica:
 
 
 def build(settings: ServeSettings) -> Any:
-    """Return the application with its replicas, ready for `serve.run`."""
+    """Return the application with its replicas, for `serve.run`."""
     options: dict[str, Any] = {"num_replicas": settings.replicas}
     if settings.most_replicas > settings.replicas:
         options = {
             "autoscaling_config": AutoscalingConfig(
                 min_replicas=settings.replicas,
                 max_replicas=settings.most_replicas,
-                target_ongoing_requests=MAX_BATCH,  # a batch runs: what waits is for another replica
+                target_ongoing_requests=MAX_BATCH,  # more than one batch: scale up
                 upscale_delay_s=5,
                 downscale_delay_s=120,
                 look_back_period_s=15,
@@ -94,8 +97,7 @@ def build(settings: ServeSettings) -> Any:
             "num_gpus": settings.gpus,
             "runtime_env": {"env_vars": replica_environment(settings)},
         },
-        # Places for the questions that are answered at once (health, metrics, refusals) as well.
-        max_ongoing_requests=2 * MAX_WAITING_REQUESTS,
+        # Twice as many as may wait: health checks, metrics and refusals need no place in the queue.
         max_queued_requests=MAX_WAITING_REQUESTS,
         backpressure_config=BackpressureConfig(retry_after_s=1),
         max_constructor_retry_count=1,
@@ -109,12 +111,12 @@ def build(settings: ServeSettings) -> Any:
 
 
 def replica_environment(settings: ServeSettings) -> dict[str, str]:
-    """Return the environment variables of a replica; Ray does not hide cards from it: we do."""
+    """Return the environment variables of a replica; they hide the GPUs, which Ray does not."""
     variables = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the next look comes in seconds
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the alias is read again within seconds
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     if settings.gpus <= 0:

@@ -1,4 +1,4 @@
-"""What comes in: a body of so many bytes at most, an image of so many pixels at most."""
+"""Validation of requests: the size of the body, the image file and the token."""
 
 import hmac
 import io
@@ -14,12 +14,48 @@ from PIL import Image
 from faceseg.data.images import read_image
 from faceseg.data.problems import BadFile
 
-# Pillow warns above 89 million pixels and raises above twice as many.
+MEDIA_TYPE = "application/problem+json"
+UNAUTHENTICATED_PATHS = ("/healthz", "/readyz")  # load balancers send no token
+# Pillow warns above 89 million pixels and raises above twice that number.
 DECOMPRESSION_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
+class HttpProblem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
+    """A refused request, sent as problem details in JSON (RFC 9457).
+
+    Args:
+        status: The HTTP status.
+        detail: What was wrong with the request.
+        headers: Further headers of the response.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = HTTPStatus(status)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def response(self) -> JSONResponse:
+        """Return the HTTP response."""
+        content = {
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+        }
+        return JSONResponse(content, self.status.value, headers=self.headers, media_type=MEDIA_TYPE)
+
+
 async def read_body(headers: Mapping[str, str], chunks: AsyncIterator[bytes], most: int) -> bytes:
-    """Return the body of a request. Problem 413 as soon as it is known to be over `most` bytes."""
+    """Return the body of a request.
+
+    Args:
+        headers: The headers of the request.
+        chunks: The body as it arrives.
+        most: The maximum size in bytes.
+
+    Raises:
+        HttpProblem: 413, as soon as the size is known to exceed `most`.
+    """
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > most:
         raise _too_many_bytes(f"{int(announced):,} bytes", most)
@@ -27,14 +63,23 @@ async def read_body(headers: Mapping[str, str], chunks: AsyncIterator[bytes], mo
     async for chunk in chunks:
         body += chunk
         if len(body) > most:
-            raise _too_many_bytes("the body goes on", most)
+            raise _too_many_bytes("the body is longer", most)
     return bytes(body)
 
 
 def read_photograph(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
-    """Return the image (H, W, 3) of a JPEG or PNG file, upright, read as training images are.
+    """Decode a JPEG or PNG file as training images are decoded.
 
-    Problem 415: no such image; 413: too many pixels, told by the header; 400: it is damaged.
+    Args:
+        content: The content of the file.
+        most_pixels: The maximum number of pixels.
+
+    Returns:
+        The image (H, W, 3), uint8 RGB, upright.
+
+    Raises:
+        HttpProblem: 415 for other files; 413 for too many pixels, read from the header; 400 for
+            an empty or damaged file.
     """
     if not content:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "the body is empty; expected a JPEG or PNG file")
@@ -55,38 +100,14 @@ def _check_header(content: bytes, most_pixels: int) -> None:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
     except DECOMPRESSION_BOMBS as error:
-        raise _too_many_pixels("its header names more", most_pixels) from error
-    except Exception as error:  # whatever a header made by a stranger provokes
+        raise _too_many_pixels("the header declares more", most_pixels) from error
+    except Exception as error:  # a malicious header can raise almost anything
         raise HttpProblem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "the body is no JPEG or PNG file, or its header is broken; send the file itself",
+            "the body is not a JPEG or PNG file, or its header is broken; send the file itself",
         ) from error
     if width * height > most_pixels:
         raise _too_many_pixels(f"{width:,} x {height:,}", most_pixels)
-
-
-# --- Refusals in one form: problem details as JSON (RFC 9457).
-
-MEDIA_TYPE = "application/problem+json"
-
-
-class HttpProblem(Exception):  # noqa: N818  # the name that the RFC gives it
-    """A request that is refused: `detail` says what was wrong with it."""
-
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = HTTPStatus(status)
-        self.detail = detail
-        self.headers = dict(headers or {})
-
-    def response(self) -> JSONResponse:
-        """Return the answer to the request."""
-        content = {
-            "title": self.status.phrase,
-            "status": self.status.value,
-            "detail": self.detail,
-        }
-        return JSONResponse(content, self.status.value, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def _too_many_pixels(given: str, most_pixels: int) -> HttpProblem:
@@ -104,13 +125,17 @@ def _too_many_bytes(given: str, most: int) -> HttpProblem:
     )
 
 
-# --- The token of a request against the server's.
-
-UNAUTHENTICATED_PATHS = ("/healthz", "/readyz")  # a load balancer asks without a token
-
-
 def check_token(given: str | None, wanted: str | None, path: str) -> None:
-    """Problem 401 unless the header `Authorization` bears the token that is wanted."""
+    """Verify the token of a request.
+
+    Args:
+        given: The `Authorization` header.
+        wanted: The token of the server; None if it has none.
+        path: The path of the request; `UNAUTHENTICATED_PATHS` need no token.
+
+    Raises:
+        HttpProblem: 401, if the header does not contain the token.
+    """
     if wanted is None or path in UNAUTHENTICATED_PATHS:
         return
     scheme, _, found = (given or "").partition(" ")
@@ -119,6 +144,6 @@ def check_token(given: str | None, wanted: str | None, path: str) -> None:
     ):
         raise HttpProblem(
             HTTPStatus.UNAUTHORIZED,
-            "expected the header `Authorization: Bearer TOKEN` with the server's token",
+            "expected the header `Authorization: Bearer TOKEN` with the token of the server",
             {"WWW-Authenticate": "Bearer"},
         )

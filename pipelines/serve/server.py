@@ -1,4 +1,4 @@
-"""`faceseg serve`: a model behind HTTP until it is told to stop."""
+"""`faceseg serve`: serve a model over HTTP until interrupted."""
 
 import errno
 import logging
@@ -22,21 +22,30 @@ from pipelines.serve.settings import ServeSettings
 if TYPE_CHECKING:
     from pipelines.serve.served_model import ModelSource, ReplicaState
 
-STATE_INTERVAL = 1.0  # seconds between looks at the replicas
-STATE_TIMEOUT = 10.0  # seconds that the replicas have to say what they serve
-START_TIMEOUT = 300.0  # seconds that the first replicas have to start
+STATE_INTERVAL = 1.0  # seconds between two queries of the replicas' states
+STATE_TIMEOUT = 10.0  # seconds for the replicas to return their states
+START_TIMEOUT = 300.0  # seconds for the first replicas to start
 
 
 def serve_model(
     settings: ServeSettings, console: Console, *, host: str = "127.0.0.1", port: int = 8000
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; then let the requests under way end. UserError at the start.
+    """Serve a model until Ctrl-C or SIGTERM; then finish the running requests and stop.
 
-    settings.token_required is decided here: by the host.
+    Args:
+        settings: The settings of the replicas. `token_required` is overwritten: the token is
+            required if `host` is not a loopback address.
+        console: Receives the address and the changes of the served model.
+        host: The address to listen on.
+        port: The port to listen on.
+
+    Raises:
+        UserError: The model, the port or the resources are not available, or the token is
+            missing.
     """
     token = secrets.server_token(
         required=not secrets.is_loopback(host),
-        because=f"--host {host} lets other machines reach this server",
+        because=f"--host {host} makes this server reachable from other machines",
     )
     check_port(host, port)
     source = _check_model(settings)
@@ -45,31 +54,36 @@ def serve_model(
     )
     console.print(f"loading {settings.model} …", highlight=False)
 
-    def serve(told: Event) -> None:
-        handle = wait_until_ready(told)
+    def serve(stop: Event) -> None:
+        handle = wait_until_ready(stop)
         if handle is not None:
-            report_changes(handle, console, _usage_example(host, port, token), told)
-            console.print("stopping: requests under way are answered first", highlight=False)
+            report_changes(handle, console, _usage_example(host, port, token), stop)
+            console.print("stopping after the running requests", highlight=False)
         else:
-            console.print("stopped while it was loading", highlight=False)
+            console.print("stopped while loading", highlight=False)
 
-    # Ray's whole life is in one thread, and not in this one: here it would put in handlers that
-    # exit in the middle of its start; begun and ended in two, it waits a minute to end.
-    with stop_requested() as told, ThreadPoolExecutor(1, "ray") as thread:
+    # Ray starts and stops in one thread, which is not the main thread. In the main thread it would
+    # install signal handlers that exit in the middle of its start; started in one thread and
+    # stopped in another, it waits a minute to stop.
+    with stop_requested() as stop, ThreadPoolExecutor(1, "ray") as thread:
         try:
             try:
                 thread.submit(start_replicas, settings, host, port).result()
-            except Exception:  # a start that is broken off fails in as many ways as it has steps
-                if not told.is_set():
+            except Exception:  # an interrupted start raises a different error at each step
+                if not stop.is_set():
                     raise
-            with stop_requested(told):  # Ray's core has put in one that prints a stack first
-                thread.submit(serve, told).result()
+            with stop_requested(stop):  # replaces the handler of Ray's core, which prints a stack
+                thread.submit(serve, stop).result()
         finally:
             thread.submit(stop_replicas).result()
 
 
 def start_replicas(settings: ServeSettings, host: str, port: int) -> None:
-    """Start a Ray of our own, and on it the replicas, which load their model on their own."""
+    """Start a local Ray and the replicas, without waiting for them to load their model.
+
+    Raises:
+        UserError: The machine has too few CPUs or GPUs.
+    """
     import ray
     from ray import serve
     from ray.serve.config import HTTPOptions
@@ -86,28 +100,29 @@ def start_replicas(settings: ServeSettings, host: str, port: int) -> None:
     )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process
     _check_resources(settings, ray.cluster_resources())
-    quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+    logging_config = LoggingConfig(log_level="WARNING", enable_access_log=False)
     serve.start(
         http_options=HTTPOptions(host=host, port=port, request_timeout_s=None),
-        logging_config=quiet,
+        logging_config=logging_config,
     )
     serve.run_many(
-        [serve.RunTarget(build(settings), APPLICATION, "/", quiet)],
+        [serve.RunTarget(build(settings), APPLICATION, "/", logging_config)],
         wait_for_applications_running=False,
     )
 
 
-def wait_until_ready(told: Event) -> Any | None:
-    """Return the replicas' handle once they answer, or None if told to stop before.
+def wait_until_ready(stop: Event) -> Any | None:
+    """Return the handle of the replicas once they serve, or None if `stop` is set before.
 
-    UserError with a replica's own words if it cannot start.
+    Raises:
+        UserError: A replica failed, with its error message, or none started in time.
     """
     from ray import serve
 
     from pipelines.serve.replica import APPLICATION, DEPLOYMENT
 
     deadline = time.monotonic() + START_TIMEOUT
-    while not told.wait(0.25):
+    while not stop.wait(0.25):
         found = serve.status().applications.get(APPLICATION)
         state = found.status if found else ""
         if state == "RUNNING":
@@ -117,26 +132,26 @@ def wait_until_ready(told: Event) -> Any | None:
             raise UserError(_error_message("\n".join(reasons)))
         if time.monotonic() > deadline:
             raise UserError(
-                f"no replica was ready within {START_TIMEOUT:g} s; give fewer --replicas or more time"
+                f"no replica was ready within {START_TIMEOUT:g} s; give fewer --replicas"
             )
     return None
 
 
 def _error_message(message: str) -> str:
-    """Return the last line of the traceback in a replica's message, without the error's kind."""
+    """Return the last line of the traceback in a replica's message, without the error's class."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     named = [line for line in lines if "Error: " in line]
     return named[-1].split("Error: ", 1)[1] if named else (lines or ["the replicas failed"])[-1]
 
 
-def report_changes(handle: Any, console: Console, greeting: str, told: Event) -> None:
-    """Print the greeting, and a line whenever the replicas serve another model, until told."""
+def report_changes(handle: Any, console: Console, greeting: str, stop: Event) -> None:
+    """Print the greeting, and a line whenever the served model changes, until `stop` is set."""
     before: list[ReplicaState] = []
-    while not told.is_set():
+    while not stop.is_set():
         try:
             after = handle.broadcast("state").results(timeout_s=STATE_TIMEOUT)
-        except Exception as error:  # replicas come and go; Serve starts them again
-            lines, after = [f"the replicas do not answer: {first_line(error)}"], before
+        except Exception as error:  # Serve restarts replicas that fail
+            lines, after = [f"the replicas do not respond: {first_line(error)}"], before
         else:
             lines = describe_changes(before, after)
         if not before and after:
@@ -144,13 +159,13 @@ def report_changes(handle: Any, console: Console, greeting: str, told: Event) ->
         for line in lines:
             console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False)
         before = after
-        told.wait(STATE_INTERVAL)
+        stop.wait(STATE_INTERVAL)
 
 
 def describe_changes(
     before: Sequence["ReplicaState"], after: Sequence["ReplicaState"]
 ) -> list[str]:
-    """Return in words what has changed since the replicas were last asked."""
+    """Return a line of text for each change between two states of the replicas."""
     served = Counter(each.address for each in after)
     lines = [
         f"{address} is served by {served[address]} of {len(after)} replicas"
@@ -158,14 +173,14 @@ def describe_changes(
     ]
     for trouble in sorted({each.trouble for each in after} - {each.trouble for each in before}):
         if trouble:
-            lines.append(f"{trouble}; what is served stays")
+            lines.append(f"{trouble}; the served model stays in use")
     if any(each.trouble for each in before) and not any(each.trouble for each in after):
         lines.append("the alias can be followed again")
     return lines
 
 
 def stop_replicas() -> None:
-    """Take no more requests, let those under way end, and end Ray."""
+    """Refuse new requests, finish the running ones and stop Ray."""
     import ray
     from ray import serve
     from ray.serve.exceptions import RayServeException
@@ -176,13 +191,17 @@ def stop_replicas() -> None:
         if ray.is_initialized():
             serve.delete(APPLICATION)
     except RayServeException:
-        pass  # it had not come to that
+        pass  # Serve had not started yet
     finally:
         ray.shutdown()
 
 
 def check_port(host: str, port: int) -> None:
-    """UserError if a server cannot listen there."""
+    """Raise an error if a server cannot listen on an address.
+
+    Raises:
+        UserError: The port is in use, or the host is not one of this machine's.
+    """
     try:
         kind = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(kind) as trial:
@@ -190,14 +209,12 @@ def check_port(host: str, port: int) -> None:
             trial.bind((host, port))
     except (OSError, OverflowError) as error:
         used = getattr(error, "errno", None) == errno.EADDRINUSE
-        what = "another program has it" if used else str(error)
-        raise UserError(
-            f"{host}:{port} cannot be listened on: {what}; give another --port"
-        ) from error
+        reason = "another program uses it" if used else str(error)
+        raise UserError(f"cannot listen on {host}:{port}: {reason}; give another --port") from error
 
 
 def _check_model(settings: ServeSettings) -> "ModelSource":
-    """Return where the model is; UserError if that cannot be, before anything starts."""
+    """Return the source of the model, after checking before anything starts that it exists."""
     from pipelines.models.exported_models import is_exported
     from pipelines.serve.served_model import model_source
 
@@ -217,15 +234,15 @@ def _check_resources(settings: ServeSettings, have: dict[str, float]) -> None:
     most, cpus, gpus = settings.most_replicas, have.get("CPU", 0), have.get("GPU", 0)
     if most * settings.cpus > cpus or most * settings.gpus > gpus:
         raise UserError(
-            f"{most} replicas of {settings.cpus} CPUs and {settings.gpus:g} GPUs were asked for;"
-            f" this machine has {cpus:g} and {gpus:g}. Give fewer or smaller ones"
+            f"{most} replicas of {settings.cpus} CPUs and {settings.gpus:g} GPUs were requested;"
+            f" this machine has {cpus:g} CPUs and {gpus:g} GPUs. Give fewer or smaller replicas"
         )
 
 
 def _usage_example(host: str, port: int, token: str | None) -> str:
-    at = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    curl = ["curl", "--data-binary", "@photo.jpg", f"{at}/v1/predict", "-o", "mask.png"]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    curl = ["curl", "--data-binary", "@photo.jpg", f"{url}/v1/predict", "-o", "mask.png"]
     line = shlex.join(curl)
     if token:
         line = f'{line} -H "Authorization: Bearer ${secrets.TOKEN_VARIABLE}"'
-    return f"{at}, until Ctrl-C; for example:\n  {line}"
+    return f"{url}, until Ctrl-C; for example:\n  {line}"

@@ -1,8 +1,9 @@
-"""One replica's work: a photograph's bytes in, its labels out, many requests side by side.
+"""The work of one replica: label photographs, many requests at a time.
 
-Threads read photographs and bring them to the network's grid (h, w); they wait there as a few
-kilobytes; one thread runs the network on all that wait; threads again bring the logits to the
-photograph's own size (H, W). The labels are those of `faceseg predict`.
+A pool of threads decodes photographs and resizes them to the network's grid (h, w), where each
+takes a few kilobytes while it waits. One thread runs the network on all waiting photographs. The
+pool then resizes the logits to the photograph's own size (H, W). The labels are those of
+`faceseg predict`.
 """
 
 import asyncio
@@ -25,21 +26,28 @@ from pipelines.serve.requests import HttpProblem, read_photograph
 from pipelines.serve.served_model import LoadedModel, ModelSource, ServedModel
 from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSettings
 
-MAX_CONSECUTIVE_FAILURES = 3  # batches that fail in a row before a replica counts as broken
+MAX_CONSECUTIVE_FAILURES = 3  # failed batches in a row before a replica is unhealthy
 
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """A photograph on a model's grid, (h, w, 3), and its mirror image if that has a voice."""
+    """A photograph on a model's grid, (h, w, 3), with its mirrored image if that is averaged."""
 
     model: LoadedModel
     views: list[NDArray[np.uint8]]
     size: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelledPhotograph:
-    """The answer: a palette PNG, its size (H, W), the share of each class, and whose it is."""
+    """The result of a request.
+
+    Attributes:
+        model: The model that labelled the photograph.
+        mask: A palette PNG.
+        size: Rows and columns (H, W).
+        shares: The share of the pixels in each class.
+    """
 
     model: LoadedModel
     mask: bytes
@@ -48,7 +56,13 @@ class LabelledPhotograph:
 
 
 class LabellingService:
-    """Labels photographs with the model in use."""
+    """Labels photographs with the model in use.
+
+    Args:
+        settings: The settings of all replicas.
+        source: Where to load the model from.
+        replica: The name of this replica.
+    """
 
     def __init__(self, settings: ServeSettings, source: ModelSource, replica: str = "") -> None:
         self.settings, self.replica = settings, replica
@@ -57,18 +71,22 @@ class LabellingService:
         self.follows_alias = source.is_alias
         self.waiting_requests = 0
         self._threads = ThreadPoolExecutor(settings.cpus + 1, "photographs")
-        self._failures = 0  # batches in a row
+        self._failures = 0  # failed batches in a row
         self._network: Batcher[PreparedRequest, NDArray[np.float32]] = Batcher(
             self._through_network, MAX_BATCH, ThreadPoolExecutor(1, "network")
         )
 
     @contextmanager
     def admit_request(self) -> Iterator[None]:
-        """Hold one of the replica's places for a request. Problem 503 if there is none."""
+        """Occupy one of the replica's places for a request.
+
+        Raises:
+            HttpProblem: 503, if all places are occupied.
+        """
         if self.waiting_requests >= MAX_WAITING_REQUESTS:
             raise HttpProblem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{MAX_WAITING_REQUESTS} requests wait already; come again",
+                f"{MAX_WAITING_REQUESTS} requests are waiting already; retry later",
                 {"Retry-After": "1"},
             )
         self.waiting_requests += 1
@@ -80,7 +98,16 @@ class LabellingService:
             self.metrics.waiting.set(self.waiting_requests)
 
     async def label(self, content: bytes, *, flip: bool, clean: bool) -> LabelledPhotograph:
-        """Return the labels of a JPEG or PNG file; Problem if it is none, or too large."""
+        """Label a photograph.
+
+        Args:
+            content: The content of a JPEG or PNG file.
+            flip: Whether to average with the prediction for the mirrored image.
+            clean: Whether to remove small islands of a class.
+
+        Raises:
+            HttpProblem: The file is not a JPEG or PNG image, is damaged or too large.
+        """
         loop = asyncio.get_running_loop()
         model = self.served_model.current
         prepared = await loop.run_in_executor(self._threads, self._prepare, model, content, flip)
@@ -88,7 +115,7 @@ class LabellingService:
         return await loop.run_in_executor(self._threads, _to_label_map, prepared, logits, clean)
 
     async def follow_alias(self) -> None:
-        """Look at the alias every few seconds, for ever."""
+        """Reload the model whenever the alias moves; never returns."""
         while True:
             await asyncio.sleep(self.settings.look_every)
             await asyncio.to_thread(self.served_model.refresh)
@@ -101,7 +128,7 @@ class LabellingService:
         return PreparedRequest(model, on_grid, (image.shape[0], image.shape[1]))
 
     def check_health(self) -> None:
-        """RuntimeError if the network fails again and again: a new process may do better."""
+        """Raise RuntimeError if the network failed repeatedly, so that Serve restarts it."""
         if self._failures >= MAX_CONSECUTIVE_FAILURES:
             raise RuntimeError(f"{self._failures} batches in a row failed")
 
@@ -117,25 +144,25 @@ class LabellingService:
 
 
 def _logits(batch: Sequence[PreparedRequest]) -> list[NDArray[np.float32]]:
-    """Return logits (h, w, C) of each; those of one model go through it together."""
+    """Return logits (h, w, C) of each request; those for the same model share one call."""
     found: dict[int, NDArray[np.float32]] = {}
     for model in {id(each.model): each.model for each in batch}.values():
-        members = [at for at, each in enumerate(batch) if each.model is model]
-        views = [view for at in members for view in batch[at].views]
+        members = [index for index, each in enumerate(batch) if each.model is model]
+        views = [view for index in members for view in batch[index].views]
         logits = iter(model.predictor.logits(views))
-        for at in members:
-            found[at] = _merge_views(model, [next(logits) for _ in batch[at].views])
-    return [found[at] for at in range(len(batch))]
+        for index in members:
+            found[index] = _merge_views(model, [next(logits) for _ in batch[index].views])
+    return [found[index] for index in range(len(batch))]
 
 
 def _merge_views(model: LoadedModel, views: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the mean of an image's logits and its mirror image's, brought back onto it."""
+    """Return the mean of an image's logits and its mirrored image's, after undoing the mirror."""
     if len(views) == 1:
         return views[0]
     image, mirrored = views
     classes = model.predictor.classes
-    back = mirrored[:, ::-1][..., classes.flip_table[: len(classes)]]
-    return np.asarray(np.mean([image, back], axis=0, dtype=np.float32))
+    unmirrored = mirrored[:, ::-1][..., classes.flip_table[: len(classes)]]
+    return np.asarray(np.mean([image, unmirrored], axis=0, dtype=np.float32))
 
 
 def _to_label_map(
@@ -146,4 +173,9 @@ def _to_label_map(
     if clean:
         labels = remove_small_islands(labels)
     mask = palette_png(labels, classes)
-    return LabelledPhotograph(prepared.model, mask, prepared.size, class_shares(labels, classes))
+    return LabelledPhotograph(
+        model=prepared.model,
+        mask=mask,
+        size=prepared.size,
+        shares=class_shares(labels, classes),
+    )

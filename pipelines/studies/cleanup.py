@@ -1,5 +1,6 @@
-"""cleanup: a docstring is wanted here."""
+"""Ending a study: wait until MLflow has all records, and close runs that are still open."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,70 +14,92 @@ from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext
 from pipelines.tracking import DeliveryStatus, Sender, Status
 
+logger = logging.getLogger(__name__)
+DELIVERY_TIMEOUT = 600.0  # seconds to wait for an MLflow that accepts no record
+MESSAGE_INTERVAL = 15.0  # seconds between two messages about that
+FINAL_DRAIN_TIMEOUT = 15.0  # seconds for a stopped study to send its remaining records
+
 
 def wait_for_delivery(context: StudyContext, sender: Sender, console: Console) -> None:
-    """Wait until MLflow has all that was said. UserError, naming what waits, if it stays away."""
-    last = time.monotonic()
-    before = waiting = sender.status()
-    while waiting.records:
+    """Wait until MLflow has all records of the study.
+
+    Args:
+        context: The study.
+        sender: Sends the records.
+        console: Receives messages about the records that are still waiting or were refused.
+
+    Raises:
+        UserError: MLflow has accepted no record for DELIVERY_TIMEOUT.
+    """
+    last_progress = time.monotonic()
+    before = status = sender.status()
+    while status.records:
         if sender.drain(MESSAGE_INTERVAL):
             break
-        waiting = sender.status()
-        if waiting.records < before.records:
-            last = time.monotonic()
-        if time.monotonic() - last > DELIVERY_TIMEOUT:
+        status = sender.status()
+        if status.records < before.records:
+            last_progress = time.monotonic()
+        if time.monotonic() - last_progress > DELIVERY_TIMEOUT:
             raise UserError(
-                f"{delivery_message(waiting, context)}. Nothing is lost: start MLflow again, and the same "
-                "command sends them and goes on"
+                f"{delivery_message(status, context)}. Nothing is lost: start MLflow again, and "
+                "re-run the same command to send the records and resume"
             )
+        logger.warning("waiting for MLflow: %s", delivery_message(status, context))
         console.print(
-            f"{delivery_message(waiting, context)}; waiting for it", style="yellow", markup=False
+            f"{delivery_message(status, context)}; waiting for it", style="yellow", markup=False
         )
-        before = waiting
+        before = status
     sender.remove_empty_outboxes()
     if refused := sender.status().refused:
         console.print(
-            f"MLflow refused {refused} records for good; they lie in {context.outboxes}: "
-            "*.refused, the reasons beside them",
+            f"MLflow refused {refused} records permanently; they are stored in "
+            f"{context.outboxes} as *.refused, each with its reason",
             style="yellow",
             markup=False,
         )
 
 
-def delivery_message(waiting: DeliveryStatus, context: StudyContext) -> str:
-    """Say what waits, where, and why."""
-    where = f"{waiting.records} records of {waiting.runs} runs wait in {context.outboxes}"
-    if waiting.since is None:
-        return where
+def delivery_message(status: DeliveryStatus, context: StudyContext) -> str:
+    """Return how many records are waiting, where they are stored, and why."""
+    waiting = f"{status.records} records of {status.runs} runs are waiting in {context.outboxes}"
+    if status.since is None:
+        return waiting
     uri = redact(context.tracker.uri)
-    return f"MLflow at {uri} has not answered since {waiting.clock} ({waiting.error}); {where}"
+    return f"MLflow at {uri} has not responded since {status.clock} ({status.error}); {waiting}"
 
 
 @contextmanager
 def close_runs_on_error(context: StudyContext) -> Iterator[None]:
-    """On any error send what waits and mark what runs as stopped: nothing runs any more.
+    """On an error in the context, send the remaining records and close the study's open runs.
 
-    MLflow's own failure becomes a UserError: what was done is kept.
+    Runs are closed as KILLED after Ctrl-C or SIGTERM, and as FAILED otherwise.
+
+    Args:
+        context: The study.
+
+    Raises:
+        UserError: MLflow failed; any other error is raised unchanged.
     """
     try:
         yield
     except BaseException as error:
         status: Status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-        with suppress(MlflowException):  # it may be MLflow that failed: the first error is told
+        with suppress(MlflowException):  # if MLflow failed, only its first error is reported
             with Sender(context.outboxes, context.tracker) as sender:
                 sender.drain(FINAL_DRAIN_TIMEOUT)
             for run in running_runs(context):
+                logger.warning("closing run %s as %s", run.info.run_id, status)
                 context.tracker.end(run.info.run_id, status)
         if isinstance(error, MlflowException):
             raise UserError(
                 redact(f"MLflow at {context.tracker.uri} failed: {error}")
-                + ". What was done is kept: mend that, and the same command goes on"
+                + ". Finished work is stored: repair MLflow, and re-run the same command to resume"
             ) from error
         raise
 
 
 def fail_lost_runs(context: StudyContext) -> None:
-    """Close the runs of jobs that were told failed because their workers had died."""
+    """Close the runs of jobs that were recorded as failed because their workers died."""
     for run in running_runs(context):
         if run.info.run_id != context.study_run:
             context.tracker.set_tags(
@@ -86,15 +109,6 @@ def fail_lost_runs(context: StudyContext) -> None:
 
 
 def running_runs(context: StudyContext) -> list[Run]:
-    """Return the runs of a study that MLflow holds for running."""
+    """Return the study's runs whose status in MLflow is RUNNING."""
     runs = context.tracker.find_runs(context.experiment_id, study=context.name)
     return [run for run in runs if run.info.status == "RUNNING"]
-
-
-DELIVERY_TIMEOUT = 600.0  # seconds that a study waits at its end for an MLflow that takes nothing
-
-
-MESSAGE_INTERVAL = 15.0  # seconds between two lines that say so
-
-
-FINAL_DRAIN_TIMEOUT = 15.0  # seconds that a stopped study gives its records to arrive

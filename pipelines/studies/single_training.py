@@ -1,6 +1,6 @@
-"""`faceseg train`: one training in this process, with no Ray and no search."""
+"""One training in this process, without Ray and without a search: `faceseg train`."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,16 +11,33 @@ from pipelines.config import Experiment
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job, JobKey
-from pipelines.studies import study
+from pipelines.job.log import log_run, study_log
 from pipelines.studies.cleanup import close_runs_on_error, wait_for_delivery
+from pipelines.studies.study import check_experiment
 from pipelines.tracking import Sender, Tracker
 
-if TYPE_CHECKING:
-    from pipelines.execution.runner import JobResult
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """The result of a single training.
+
+    Attributes:
+        architecture: The network that was trained.
+        best_iou: The best `val/iou` of an epoch, in [0, 1]; None if the training failed.
+        failure: Why the training failed; empty if it succeeded.
+        run_id: The id of its MLflow run; empty if MLflow refused to create one.
+        tracking_uri: The address of MLflow.
+    """
+
+    architecture: str
+    best_iou: float | None
+    failure: str
+    run_id: str
+    tracking_uri: str
 
 
 class TerminalReporter:
-    """A job's line to a person: one bar, and a line an epoch. Nothing is pruned."""
+    """Reports a training on the console: a progress bar, and a line for each epoch."""
 
     def __init__(self, progress: Progress, epochs: int) -> None:
         self._progress = progress
@@ -28,12 +45,12 @@ class TerminalReporter:
         self._task = progress.add_task("training", total=100 * epochs, loss="", iou="")
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        """Move the bar."""
+        """Update the progress bar."""
         done = 100 * (epoch - 1) + percent
         self._progress.update(self._task, completed=done, loss=f"loss {loss:.3f}")
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
-        """Print the epoch."""
+        """Print the epoch; return True, because a single training is never pruned."""
         self._progress.console.print(
             f"epoch {epoch}/{self._epochs}  val IoU {value:.4f}  {images_per_second:.0f} images/s",
             highlight=False,
@@ -42,29 +59,58 @@ class TerminalReporter:
         return True
 
 
-def run(experiment: Experiment, architecture: str, console: Console) -> "JobResult":
-    """Train one architecture with the experiment's own settings, logged like any trial."""
+def run(experiment: Experiment, architecture: str, console: Console) -> TrainingResult:
+    """Train one architecture once with the experiment's training settings.
+
+    The training is logged in MLflow like a trial, but belongs to no study. An interrupted
+    training is resumed.
+
+    Args:
+        experiment: The experiment.
+        architecture: One of its architectures.
+        console: Receives the progress bar and a line for each epoch.
+
+    Returns:
+        The best validation IoU and the MLflow run, or the reason why the training failed.
+
+    Raises:
+        UserError: The experiment has no such architecture, cannot run, or MLflow failed.
+    """
     if architecture not in experiment.architectures:
         raise UserError(
             f"{architecture!r} is not among this experiment's architectures: "
             f"{', '.join(experiment.architectures)}"
         )
-    study.check_experiment(experiment)
+    check_experiment(experiment)
     folder, manifest = prepare(experiment, console)
-    # A framework is loaded only now: mistakes are told without it.
+    # Imported here because it loads a framework, which user errors must not wait for.
     from faceseg.backends.device import configure_device
 
-    threads = max(1, int(experiment.resources.cpus))
-    configure_device(threads, experiment.resources.gpus)
+    configure_device(_threads(experiment), experiment.resources.gpus)
+    tracker = Tracker(experiment.tracking_uri)
+    context = StudyContext(
+        experiment=experiment,
+        packs=folder,
+        manifest=manifest,
+        tracker=tracker,
+        experiment_id=tracker.experiment(experiment.name, experiment.storage / "artifacts"),
+        study_run="",
+        commit=versions.commit(),
+    )
+    with study_log(experiment.storage, context.name):
+        return _train(context, architecture, console)
+
+
+def _train(context: StudyContext, architecture: str, console: Console) -> TrainingResult:
     from pipelines.execution.runner import JobRunner
 
-    tracker = Tracker(experiment.tracking_uri)
-    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
-    context = StudyContext(
-        experiment, folder, manifest, tracker, experiment_id, "", versions.commit()
-    )
+    experiment = context.experiment
     job = Job(
-        _key(context, architecture), experiment.single, experiment.seed, 1, experiment.training
+        key=_next_key(context, architecture),
+        study=experiment.single,
+        seed=experiment.seed,
+        attempt=1,
+        settings=experiment.training,
     )
     columns = (
         TextColumn("{task.description}"),
@@ -73,22 +119,44 @@ def run(experiment: Experiment, architecture: str, console: Console) -> "JobResu
         TextColumn("{task.fields[loss]} {task.fields[iou]}"),
         TimeElapsedColumn(),
     )
-    bench = JobRunner(context, threads)
+    runner = JobRunner(context, _threads(experiment))
     with (
+        log_run(job.key.label),
         close_runs_on_error(context),
-        Sender(context.outboxes, tracker) as sender,
+        Sender(context.outboxes, context.tracker) as sender,
         Progress(*columns, console=console, transient=True) as progress,
     ):
-        result = bench.run(job, TerminalReporter(progress, experiment.training.epochs))
+        result = runner.run(job, TerminalReporter(progress, job.settings.epochs))
         wait_for_delivery(context, sender, console)
-    bench.remove_checkpoints(job)
-    return result
+    runner.remove_checkpoints(job)
+    return TrainingResult(
+        architecture=architecture,
+        best_iou=result.value,
+        failure=result.reason,
+        run_id=_run_id(context, job.key),
+        tracking_uri=experiment.tracking_uri,
+    )
 
 
-def _key(context: StudyContext, architecture: str) -> JobKey:
-    """Return the key of a training that was interrupted, or else of a new one."""
+def _threads(experiment: Experiment) -> int:
+    return max(1, int(experiment.resources.cpus))
+
+
+def _next_key(context: StudyContext, architecture: str) -> JobKey:
+    """Return the key of an interrupted training, or else a new one."""
     runs = context.tracker.find_runs(
         context.experiment_id, study=context.experiment.single, architecture=architecture
     )
     ended = [run for run in runs if "faceseg.state" in run.data.tags]
-    return JobKey("trial", architecture, len(ended))
+    return JobKey(kind="trial", architecture=architecture, number=len(ended))
+
+
+def _run_id(context: StudyContext, key: JobKey) -> str:
+    runs = context.tracker.find_runs(
+        context.experiment_id,
+        study=context.experiment.single,
+        kind=key.kind,
+        architecture=key.architecture,
+        trial=str(key.number),
+    )
+    return runs[0].info.run_id if runs else ""

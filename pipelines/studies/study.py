@@ -1,13 +1,11 @@
-"""The main job: prepare, search, finals, compare. Started again, it goes on where it was."""
+"""A whole study: prepare, search, train and test the finals, compare. A re-run resumes it."""
 
-import os
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from rich.console import Console
 
 from faceseg import backends
-from faceseg.backends import preferred
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.robustness.suites import CORRUPTION, GEOMETRY, OCCLUSION
@@ -17,35 +15,56 @@ from pipelines.compare.analysis.claims import require_known_measures
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
 from pipelines.config import Experiment
 from pipelines.data.prepare import prepare
-from pipelines.execution.assessment import mask_checksum
 from pipelines.job.context import StudyContext
+from pipelines.job.log import study_log
 from pipelines.registry import publish
 from pipelines.search.leases import study_lock
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
+from pipelines.studies.resuming import (
+    require_same_backend,
+    require_same_images,
+    require_same_masks,
+)
 from pipelines.studies.terminal import StudyDisplay
 from pipelines.tracking import Sender, Tracker
 
+logger = logging.getLogger(__name__)
+
 
 def run(experiment: Experiment, console: Console) -> Path:
-    """Do the whole job; return the folder of the comparison."""
+    """Run a study, or resume it.
+
+    Args:
+        experiment: The experiment.
+        console: Receives the progress.
+
+    Returns:
+        The folder that contains the comparison.
+
+    Raises:
+        UserError: The experiment cannot run here, another process runs the same study, or the
+            study was begun on other images, another backend or other occluders.
+    """
     check_experiment(experiment)
     from pipelines.tune_machine.machine_settings import apply_machine_settings
 
     experiment = apply_machine_settings(experiment, console)
-    with study_lock(experiment):
+    with study_lock(experiment), study_log(experiment.storage, experiment.study):
         return _run(experiment, console)
 
 
 def _run(experiment: Experiment, console: Console) -> Path:
-    if experiment.corruption_reference is not None:  # told now, not at the end
+    if experiment.corruption_reference is not None:  # reported now, not after the finals
         read_corruption_reference(Tracker(experiment.tracking_uri), experiment)
     folder, manifest = prepare(experiment, console)
     context = open_study(experiment, folder, manifest)
     results = experiment.storage / experiment.name
+    logger.info("study's run: %s, commit %s", context.study_run, context.commit)
     if is_finished(context):
+        logger.info("all trials and finals are complete")
         console.print(
-            f"study {experiment.study} is finished: every trial and final is there. "
-            f"Its table is in {results}; ask for more with --set search.trials=N"
+            f"study {experiment.study} is finished: all trials and finals are complete. "
+            f"Its table is in {results}; add trials with --set search.trials=N"
         )
         comparison.compare_study(context.tracker, experiment, results, console)
         return results
@@ -59,7 +78,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
 
 
 def search_and_finals(context: StudyContext, console: Console, sender: Sender) -> None:
-    """Run the jobs on Ray, then point the registry's aliases at the best."""
+    """Run all trials and finals on Ray, then set the registry's aliases to the best versions."""
     from pipelines.search import driver
 
     experiment, tracker = context.experiment, context.tracker
@@ -72,13 +91,19 @@ def search_and_finals(context: StudyContext, console: Console, sender: Sender) -
         winners = driver.run_jobs(context, display, sender)
     wait_for_delivery(context, sender, console)
     fail_lost_runs(context)
+    logger.info("winners: %s", winners)
     tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
     for alias, version in publish.set_aliases(context, winners).items():
         console.print(f"registered: {alias} is version {version}", highlight=False)
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Refuse what cannot work before anything is made."""
+    """Check an experiment before anything is created, except for its storage folder.
+
+    Raises:
+        UserError: Keras's backend is not installed, the class set lacks what a robustness kind
+            or a claim requires, a weights file does not exist, or the storage cannot be created.
+    """
     backends.check_backend()
     settings = experiment.robustness
     for key, suite, kinds in (
@@ -87,10 +112,10 @@ def check_experiment(experiment: Experiment) -> None:
         ("geometry", GEOMETRY, settings.geometry),
     ):
         possible = suite.kinds(experiment.data.class_set)
-        if wrong := [kind for kind in kinds if kind not in possible]:
+        if impossible := [kind for kind in kinds if kind not in possible]:
             raise UserError(
-                f"robustness.{key}: {', '.join(wrong)} cannot be drawn on this class set; "
-                f"possible are {', '.join(possible)}"
+                f"robustness.{key}: {', '.join(impossible)} cannot be drawn on this class set; "
+                f"possible kinds: {', '.join(possible)}"
             )
     require_known_measures(experiment.claims, experiment.data.class_set)
     for name, (_, options) in experiment.networks.items():
@@ -98,16 +123,28 @@ def check_experiment(experiment: Experiment) -> None:
         if weights not in (None, "none", "imagenet") and not Path(str(weights)).exists():
             raise UserError(
                 f"architectures.{name}.encoder_weights: there is no file {weights}; expected "
-                "imagenet, none or the path of MobileNetV2 weights (.h5)"
+                "imagenet, none or a file of MobileNetV2 weights (.h5)"
             )
     try:
         experiment.storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"storage {experiment.storage} cannot be made: {error}") from error
+        raise UserError(f"storage {experiment.storage} cannot be created: {error}") from error
 
 
 def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> StudyContext:
-    """Make or find the MLflow experiment and the study's run, and log what the study is."""
+    """Open the MLflow experiment and the study's run, and log the study's settings.
+
+    Args:
+        experiment: The experiment.
+        folder: The folder of the packs.
+        manifest: The packs' manifest.
+
+    Returns:
+        The context that all processes of the study share.
+
+    Raises:
+        UserError: The study was begun on other images or on another backend.
+    """
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     architectures = ", ".join(experiment.architectures)
@@ -118,7 +155,13 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
         experiment.description or f"A study of {architectures} on {experiment.data.source} images.",
     )
     context = StudyContext(
-        experiment, folder, manifest, tracker, experiment_id, run_id, versions.commit()
+        experiment=experiment,
+        packs=folder,
+        manifest=manifest,
+        tracker=tracker,
+        experiment_id=experiment_id,
+        study_run=run_id,
+        commit=versions.commit(),
     )
     require_same_images(context)
     require_same_backend(context)
@@ -134,73 +177,13 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
     return context
 
 
-def require_same_images(context: StudyContext) -> None:
-    """Refuse to go on with a study on other images than it was begun with."""
-    now = context.manifest.fingerprint
-    _require_same_tag(
-        context,
-        "data",
-        now,
-        lambda begun: (
-            f"on images with the fingerprint {begun[:12]}; those found now have "
-            f"{now[:12]}. Scores of the two cannot stand in one table: bring the old images back"
-        ),
-    )
-
-
-def require_same_backend(context: StudyContext) -> None:
-    """Refuse to go on on another of Keras's backends than the study was begun on."""
-    now = preferred()
-    _require_same_tag(
-        context,
-        "backend",
-        now,
-        lambda begun: (
-            f"on {begun}; this process runs on {now}. One seed draws other weights "
-            f"there, so the two would be trials of two studies: set KERAS_BACKEND={begun}"
-        ),
-    )
-
-
-def require_same_masks(context: StudyContext) -> None:
-    """Refuse to go on if this program draws other occluders than the one that began the study."""
-    now = mask_checksum(context, os.cpu_count() or 1)
-    _require_same_tag(
-        context,
-        "occlusion_masks",
-        now,
-        lambda begun: (
-            f"with occluders whose checksum is {begun[:12]}; this program draws "
-            f"{now[:12]}. Scores of the two cannot stand in one table: go on with the version that "
-            "began it"
-        ),
-    )
-
-
-def _require_same_tag(
-    context: StudyContext, tag: str, now: str, differently: Callable[[str], str]
-) -> None:
-    """Keep a tag of the study's run, or refuse to go on if it was begun with another value.
-
-    differently: how it was begun, how it is now, and what to do, in words.
-    """
-    begun = context.tracker.client.get_run(context.study_run).data.tags.get(f"faceseg.{tag}")
-    if begun not in (None, now):
-        context.tracker.end(context.study_run, "FAILED")
-        raise UserError(
-            f"study {context.experiment.study} was begun {differently(begun)}, or give the "
-            "experiment another name"
-        )
-    context.tracker.set_tags(context.study_run, **{tag: now})
-
-
 def budget(experiment: Experiment) -> str:
-    """Name the budget: a study that has spent it is finished."""
+    """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
     together = ", ensemble" if experiment.ensemble else ""
     return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals{together}"
 
 
 def is_finished(context: StudyContext) -> bool:
-    """Return whether the study has spent the budget now asked for."""
+    """Return whether the study has spent the experiment's present budget."""
     run = context.tracker.client.get_run(context.study_run)
     return bool(run.data.tags.get("faceseg.done") == budget(context.experiment))

@@ -1,4 +1,4 @@
-"""The study in the terminal: a live table, or plain lines where there is no terminal."""
+"""A study's progress on the console: live tables in a terminal, plain lines elsewhere."""
 
 import time
 from types import TracebackType
@@ -11,11 +11,16 @@ from rich.text import Text
 
 from pipelines.search.coordinator import RunningJob, StudySnapshot
 
-PLAIN_INTERVAL = 15.0  # seconds between two plain lines
+PLAIN_INTERVAL = 15.0  # minimum seconds between two plain lines
 
 
 class StudyDisplay:
-    """Shows snapshots. Use as a context; call it with a snapshot and what just happened."""
+    """Shows snapshots of a study. Use it as a context manager.
+
+    Args:
+        console: The console to print on.
+        seeds: The number of finals of each architecture.
+    """
 
     def __init__(self, console: Console, seeds: int) -> None:
         self.console = console
@@ -40,9 +45,9 @@ class StudyDisplay:
         if self._live:
             self._live.stop()
 
-    def __call__(self, snapshot: StudySnapshot, news: list[str]) -> None:
-        """Show a snapshot; news stay on the screen above it."""
-        for line in news:
+    def __call__(self, snapshot: StudySnapshot, messages: list[str]) -> None:
+        """Show a snapshot, and print messages, which stay on the screen above it."""
+        for line in messages:
             self.console.print(Text(line, style="yellow"))
         if self._live:
             self._live.update(self._table(snapshot))
@@ -72,7 +77,7 @@ class StudyDisplay:
                 _score(snapshot.best[name]),
                 f"{snapshot.finals[name]} of {self.seeds}",
             )
-        return Group(architectures, running, Text(self._left(snapshot)))
+        return Group(architectures, running, Text(self._times(snapshot)))
 
     def _line(self, snapshot: StudySnapshot) -> str:
         done = ", ".join(
@@ -80,18 +85,18 @@ class StudyDisplay:
             for name, counts in snapshot.counts.items()
         )
         running = ", ".join(f"{job.label} {_epoch(job)}" for job in snapshot.running)
-        return f"{done} | running: {running or 'none'} | {self._left(snapshot)}"
+        return f"{done} | running: {running or 'none'} | {self._times(snapshot)}"
 
-    def _left(self, snapshot: StudySnapshot) -> str:
-        """Estimate the time left from the epochs done since the start."""
+    def _times(self, snapshot: StudySnapshot) -> str:
+        """Return the elapsed time, and the remaining time estimated from the epochs done."""
         if self._first_done is None:
             self._first_done = snapshot.epochs_done
         done = snapshot.epochs_done - self._first_done
         elapsed = time.monotonic() - self._started
         if done < 1:
-            return f"{elapsed / 60:.1f} min gone"
-        left = elapsed / done * max(0, snapshot.epochs_all - snapshot.epochs_done)
-        return f"{elapsed / 60:.1f} min gone, about {left / 60:.0f} min left"
+            return f"{elapsed / 60:.1f} min elapsed"
+        remaining = elapsed / done * max(0, snapshot.epochs_all - snapshot.epochs_done)
+        return f"{elapsed / 60:.1f} min elapsed, about {remaining / 60:.0f} min remaining"
 
 
 def _ended(counts: dict[str, int]) -> int:

@@ -1,4 +1,7 @@
-"""MLflow: a client by ids, an outbox on disk for what runs say, and a sender between the two."""
+"""MLflow: a client that works by ids, an outbox on disk, a sender between them, system metrics.
+
+Not here: what is logged (job, execution), and the rules of the model registry (registry).
+"""
 
 from pipelines.tracking.outbox import Outbox
 from pipelines.tracking.sender import DeliveryStatus, Sender

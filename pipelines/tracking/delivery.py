@@ -1,7 +1,7 @@
-"""One record of an outbox brought to MLflow, so that bringing it twice changes nothing.
+"""Deliver one record of an outbox to MLflow. Delivering it twice changes nothing.
 
-A server may die after it has stored a record and before it says so: each kind first looks at
-what is there.
+A server may die after it has stored a record and before it confirms that. So what is stored is
+checked before a record is written.
 """
 
 import mlflow
@@ -15,14 +15,14 @@ from pipelines.tracking.tracker import Tracker
 
 
 class StoredMetrics:
-    """The points that a run has, read once a metric while one sender holds the run."""
+    """The stored points of one run. Each metric is read once, while one sender holds the run."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
         self._points: dict[str, dict[int, int]] = {}  # metric -> step -> time
 
     def points(self, run_id: str, key: str) -> dict[int, int]:
-        """Return the steps of a metric and when (ms) they were measured; the caller may add."""
+        """Return a metric's steps and their times (ms since 1970); the caller may add to them."""
         if key not in self._points:
             history = self._tracker.client.get_metric_history(run_id, key)
             self._points[key] = {each.step: each.timestamp for each in history}
@@ -30,7 +30,18 @@ class StoredMetrics:
 
 
 def deliver(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredMetrics) -> None:
-    """Tell MLflow what a record says. Raises MlflowException, or OSError for files."""
+    """Write a record to MLflow.
+
+    Args:
+        record: The record.
+        tracker: The MLflow store.
+        run_id: The record's run.
+        stored: The stored points of that run.
+
+    Raises:
+        MlflowException: MLflow does not answer, or refuses the record.
+        OSError: The record's files cannot be read.
+    """
     content = record.content
     match record.kind:
         case "open":
@@ -55,11 +66,11 @@ def deliver(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredM
         case "end":
             tracker.end(run_id, content["status"], content["at"])
         case _:
-            raise ValueError(f"{record.path} is of no known kind: {record.kind!r}")
+            raise ValueError(f"{record.path} has the unknown kind {record.kind!r}")
 
 
 def _metrics(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredMetrics) -> None:
-    """Log a step unless the run has it: an epoch trained again after a loss is the same epoch."""
+    """Log a step unless it is stored: an epoch that is trained again is the same epoch."""
     values, step, at = (record.content[key] for key in ("values", "step", "at"))
     if not values:
         return
@@ -76,17 +87,17 @@ def _metrics(record: OutboxRecord, tracker: Tracker, run_id: str, stored: Stored
 
 
 def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
-    """Make a version of the registered model, unless this run has one."""
+    """Create a version of the registered model, unless this run has one."""
     name, architecture = record.content["model"], record.content["architecture"]
     _ensure_model(client, name)
     if client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         return
-    known = client.search_logged_models(
+    existing = client.search_logged_models(
         [record.run.experiment_id], filter_string=f"source_run_id = '{run_id}'"
     )
     logged = (
-        known[0]
-        if known
+        existing[0]
+        if existing
         else client.create_logged_model(
             record.run.experiment_id,
             name=architecture,
@@ -108,7 +119,7 @@ def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
 
 
 def _ensure_model(client: MlflowClient, name: str) -> None:
-    """Make the registered model unless another process has."""
+    """Create the registered model, unless it exists."""
     try:
         client.create_registered_model(
             name, description="Face parsing: an RGB photograph in, a label map of its size out."

@@ -1,7 +1,7 @@
-"""Studies that were begun under an earlier form of their experiment's file.
+"""Continue studies that were started with an earlier version of their experiment's file.
 
-A study's name contains a hash of its settings, so a changed default in a shipped file would
-start a new study in place of the one that is half done.
+A study's name contains a hash of its settings. So a changed value in a shipped file would start a
+new study instead of resuming the unfinished one.
 """
 
 from mlflow.exceptions import MlflowException
@@ -10,20 +10,20 @@ from requests import RequestException
 from pipelines.config import Experiment
 from pipelines.tracking.tracker import Tracker
 
-# `experiments/lapa.yaml` asked for bfloat16 until 0.2.0. Cards before Ampere do it badly.
+# `experiments/lapa.yaml` required bfloat16 until 0.2.0. GPUs before Ampere are slow with it.
 EARLIER_PRECISION = {"mixed": "mixed_bfloat16"}
 
 
 def as_begun(experiment: Experiment) -> Experiment:
-    """Return the experiment with the precision under which its study was begun.
+    """Return the experiment with the precision with which its study was started.
 
     Args:
-        experiment: As its file describes it today.
+        experiment: The experiment as its file describes it now.
 
     Returns:
-        The same experiment, unless MLflow has no study of it but one that differs in the
-        earlier precision alone: then the experiment of that study. An MLflow that does not
-        answer changes nothing: the command that needs it reports that.
+        The same experiment, unless MLflow contains a study that differs from it only in the
+        earlier precision, and no study of it: then the experiment of that study. If MLflow does
+        not answer, the experiment is unchanged: the command that needs MLflow reports the error.
     """
     earlier = EARLIER_PRECISION.get(experiment.training.precision)
     local = experiment.tracking.uri is None

@@ -1,8 +1,8 @@
-"""What a run has to say to MLflow, kept on disk until it has arrived.
+"""The outbox of a run: records for MLflow, stored on disk until they are delivered.
 
-A job writes here and never waits for MLflow. Records are files with rising numbers: a record
-is there whole or not at all, and stays until a sender (`pipelines.tracking.sender`) has
-delivered it. So neither a dead server nor the job's own death loses anything.
+A job writes records and never waits for MLflow. Records are files with increasing numbers. Each
+is written atomically and removed when a sender (`pipelines.tracking.sender`) has delivered it. So
+no record is lost if the server or the job dies.
 """
 
 import json
@@ -17,14 +17,15 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from pipelines.tracking.tracker import RunIdentity, Status, finite
+from pipelines.tracking.tracker import RunIdentity, Status
+from pipelines.tracking.values import finite
 
 RECORD, FILES, UNFINISHED = ".json", ".files", ".unfinished-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OutboxRecord:
-    """One thing said of a run. `kind` is the name of the Outbox verb, `content` its arguments."""
+    """One record of a run: `kind` is the name of an Outbox method, `content` its arguments."""
 
     run: RunIdentity
     kind: str
@@ -33,52 +34,58 @@ class OutboxRecord:
 
     @property
     def files(self) -> Path:
-        """The folder of files that goes with it."""
+        """The folder of the record's files."""
         return self.path.with_suffix(FILES)
 
     def remove(self) -> None:
-        """Forget a record that has arrived."""
+        """Remove a record that is delivered."""
         self.path.unlink()
         shutil.rmtree(self.files, ignore_errors=True)
 
 
 @dataclass
 class Outbox:
-    """The outbox of one run. Any number of threads may write; one process at a time should."""
+    """The outbox of one run. Several threads may write, but only one process at a time.
+
+    The names of the methods are stored as the kinds of records: do not rename them.
+    """
 
     folder: Path
     run: RunIdentity
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def open(self, dataset: Mapping[str, Any], **tags: object) -> None:
-        """Say that an attempt begins: the run is running, on this data, with these tags."""
+        """Record that an attempt starts: the run's status, its data set and its tags."""
         self._write("open", {"dataset": dict(dataset), "tags": _texts(tags)})
 
     def metrics(
         self, values: Mapping[str, float], step: int | None = 0, at: float | None = None
     ) -> None:
-        """Say the values of a step, measured `at` (seconds since 1970; None: now).
+        """Record the values of a step.
 
-        A value that is no number is left out. step: None is the next after those that MLflow has.
+        Args:
+            values: The metrics; NaN and infinite values are left out.
+            step: The step; None: the next one after those that MLflow has stored.
+            at: When they were measured, in seconds since 1970; None: now.
         """
         stamp = time.time() if at is None else at
         self._write("metrics", {"values": finite(values), "step": step, "at": stamp})
 
     def once(self, values: Mapping[str, float], at: float) -> None:
-        """Say final values; what the run has already stays as it is."""
+        """Record final values, measured `at` (seconds since 1970); stored ones are kept."""
         self._write("once", {"values": finite(values), "at": at})
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Say parameters, nested ones under dotted names."""
+        """Record parameters, nested ones under dotted names."""
         self._write("params", {"values": dict(values)})
 
     def tags(self, **tags: object) -> None:
-        """Say tags `faceseg.<name>`."""
+        """Record tags `faceseg.<name>`."""
         self._write("tags", {"tags": _texts(tags)})
 
     @contextmanager
     def files(self) -> Iterator[Path]:
-        """Give a folder; what was written into it becomes the run's artifacts."""
+        """Yield a folder; the files written there become the run's artifacts."""
         with self._payload() as folder:
             yield folder
             self._write("files", {}, folder)
@@ -87,9 +94,13 @@ class Outbox:
     def version(
         self, model: str, architecture: str, tags: Mapping[str, str], card: str
     ) -> Iterator[Path]:
-        """Give a folder for an MLflow model, which becomes a version of registered `model`.
+        """Yield a folder for an MLflow model, which becomes a version of a registered model.
 
-        card: its description on MLflow's pages, Markdown.
+        Args:
+            model: The name of the registered model.
+            architecture: The name of the logged model.
+            tags: The tags of the version.
+            card: The description of the version in Markdown.
         """
         content = {
             **{"model": model, "architecture": architecture},
@@ -100,7 +111,7 @@ class Outbox:
             self._write("version", content, folder)
 
     def end(self, status: Status) -> None:
-        """Say that the run has ended."""
+        """Record that the run has ended."""
         self._write("end", {"status": status, "at": time.time()})
 
     @contextmanager
@@ -111,7 +122,7 @@ class Outbox:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # not there any more once it was said
+            shutil.rmtree(folder, ignore_errors=True)  # it is missing if its record was written
 
     def _write(self, kind: str, content: dict[str, Any], files: Path | None = None) -> None:
         text = json.dumps({"run": asdict(self.run), "kind": kind, "content": content}, default=str)
@@ -132,7 +143,7 @@ class Outbox:
 
 
 def record_paths(folder: Path) -> list[Path]:
-    """Return the files of the records that wait in an outbox, in their order."""
+    """Return the paths of the records that wait in an outbox, in their order."""
     try:
         return sorted(folder.glob(f"[0-9]*{RECORD}"))
     except FileNotFoundError:
@@ -140,13 +151,14 @@ def record_paths(folder: Path) -> list[Path]:
 
 
 def read_record(path: Path) -> OutboxRecord:
-    """Read a record back."""
+    """Read a record."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return OutboxRecord(RunIdentity(**stored["run"]), stored["kind"], stored["content"], path)
+    run = RunIdentity(**stored["run"])
+    return OutboxRecord(run=run, kind=stored["kind"], content=stored["content"], path=path)
 
 
 def _last(folder: Path) -> int:
-    """Return the highest number in use, by a record or by files whose record was cut off."""
+    """Return the highest number in use, by a record or by files whose record was not written."""
     return max((int(path.stem) for path in folder.glob("[0-9]*")), default=0)
 
 

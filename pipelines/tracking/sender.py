@@ -1,9 +1,11 @@
-"""Brings what outboxes hold to MLflow, in order, in a thread of its own.
+"""Deliver the records of outboxes to MLflow, in order, in a separate thread.
 
-Senders run in the driver and in every worker; whoever holds a run's lock sends for it, so a
-dead worker's records are sent by another. MLflow down is no error here: records wait.
+A sender runs in the driver and in every worker. The process that holds a run's lock sends its
+records, so those of a dead worker are sent by another process. While MLflow does not answer,
+records wait; that is no error.
 """
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -19,18 +21,28 @@ from requests import RequestException
 
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import StoredMetrics, deliver
-from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker, failure_reason
+from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker
+from pipelines.tracking.values import failure_reason
 
-PAUSE = 0.3  # seconds between two looks into the outboxes
-LONGEST_PAUSE = 10.0  # seconds between two tries while MLflow does not answer
-REFUSED = "refused"  # ending of records that MLflow will never take
-# What MLflow says of a record that it would refuse again tomorrow.
+PAUSE = 0.3  # seconds between two searches of the outboxes
+LONGEST_PAUSE = 10.0  # seconds between two attempts while MLflow does not answer
+REFUSED = "refused"  # suffix of records that MLflow refuses for good
+# MLflow's codes for requests that it would refuse again.
 PERMANENT_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryStatus:
-    """What has not arrived. `since`: when MLflow stopped answering (seconds since 1970)."""
+    """What is not delivered.
+
+    Attributes:
+        records: Waiting records.
+        runs: Runs with waiting records.
+        refused: Records that MLflow refused for good.
+        since: When MLflow stopped answering, in seconds since 1970; None: it answers.
+        error: Why it does not answer.
+    """
 
     records: int = 0
     runs: int = 0
@@ -40,12 +52,17 @@ class DeliveryStatus:
 
     @property
     def clock(self) -> str:
-        """`since` as people read it."""
+        """The time of day of `since`."""
         return datetime.fromtimestamp(self.since).strftime("%H:%M:%S") if self.since else ""
 
 
 class Sender:
-    """Sends what lies in the outboxes under `root`. Use as a context."""
+    """Send the records of all outboxes in a folder while the context is open.
+
+    Args:
+        root: The folder that contains one outbox per run.
+        tracker: The MLflow store.
+    """
 
     def __init__(self, root: Path, tracker: Tracker) -> None:
         self.root = root
@@ -74,11 +91,15 @@ class Sender:
         waiting = [len(outbox.record_paths(folder)) for folder in self._folders()]
         refused = sum(1 for _ in self.root.glob(f"*/*.{REFUSED}"))
         return DeliveryStatus(
-            sum(waiting), sum(map(bool, waiting)), refused, self._since, self._error
+            records=sum(waiting),
+            runs=sum(map(bool, waiting)),
+            refused=refused,
+            since=self._since,
+            error=self._error,
         )
 
     def drain(self, seconds: float) -> bool:
-        """Wait until nothing waits, at most so long; return whether all has arrived."""
+        """Wait at most `seconds` until no record waits; return whether all are delivered."""
         until = time.monotonic() + seconds
         while self.status().records:
             if time.monotonic() > until:
@@ -87,9 +108,9 @@ class Sender:
         return True
 
     def remove_empty_outboxes(self) -> None:
-        """Remove the folders of runs whose records have all arrived, once nobody writes more."""
+        """Remove the outboxes whose records are all delivered. No process may write to them."""
         for folder in self._folders():
-            with suppress(OSError):  # what was refused stays, and its folder
+            with suppress(OSError):  # the folders of refused records stay
                 folder.rmdir()
         for lock in self.root.glob("*.lock"):
             lock.unlink(missing_ok=True)
@@ -102,11 +123,15 @@ class Sender:
             try:
                 self._send_all()
             except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
-                # The thread must outlive whatever MLflow answers: the error is shown, and kept.
-                self._since = self._since or time.time()
+                # The thread must survive every answer of MLflow's: the error is shown and logged.
                 self._error = failure_reason(error)
+                if self._since is None:
+                    logger.warning("MLflow does not answer, records wait: %s", self._error)
+                self._since = self._since or time.time()
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
+                if self._since is not None:
+                    logger.info("MLflow answers again")
                 self._since, self._error, pause = None, "", PAUSE
 
     def _send_all(self) -> None:
@@ -127,13 +152,16 @@ class Sender:
             if self._stop.is_set():
                 return
             record = outbox.read_record(path)
+            label = {"run": record.run.name}
             if folder not in self._runs:
                 self._runs[folder] = self.tracker.find_or_make_run(record.run)
+                logger.info("MLflow run %s", self._runs[folder], extra=label)
             try:
                 deliver(record, self.tracker, self._runs[folder], stored)
             except MlflowException as error:
                 if error.error_code not in PERMANENT_ERRORS:
                     raise
+                logger.warning("MLflow refused record %s: %s", path.name, error, extra=label)
                 path.rename(path.with_suffix(f".{REFUSED}"))
                 path.with_suffix(".reason").write_text(str(error), encoding="utf-8")
             else:

@@ -1,4 +1,4 @@
-"""What the machine does while a job runs: MLflow's own measurements, through the outbox."""
+"""Log the machine's load while a job runs: MLflow's measurements, written to the outbox."""
 
 import threading
 from collections.abc import Iterator
@@ -17,12 +17,16 @@ INTERVAL = 10.0  # seconds between two samples
 
 @contextmanager
 def log_system_metrics(outbox: Outbox, interval: float = INTERVAL) -> Iterator[None]:
-    """Say CPU, memory, disk, network and GPU of this machine while something runs.
+    """Log CPU, memory, disk, network and GPU of this machine while the context is open.
 
-    MLflow's own thread talks to the server and gives up for good when that is away.
+    MLflow's own thread calls the server, and stops for good when that does not answer.
+
+    Args:
+        outbox: The outbox of the run.
+        interval: Seconds between two samples.
     """
     monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-    with suppress(Exception):  # MLflow raises whatever NVML does where there is no card
+    with suppress(Exception):  # without a GPU, MLflow raises any of NVML's errors
         monitors.append(GPUMonitor())
     stop = threading.Event()
 
@@ -33,10 +37,10 @@ def log_system_metrics(outbox: Outbox, interval: float = INTERVAL) -> Iterator[N
                 monitor.collect_metrics()
                 values |= monitor.aggregate_metrics()
                 monitor.clear_metrics()
-            with suppress(OSError):  # a full disk is told by what cannot do without it
+            with suppress(OSError):  # the code that needs the disk reports that it is full
                 outbox.metrics({f"system/{key}": values[key] for key in values}, step=None)
 
-    thread = threading.Thread(target=watch, name="machine", daemon=True)
+    thread = threading.Thread(target=watch, name="system-metrics", daemon=True)
     thread.start()
     try:
         yield

@@ -1,12 +1,11 @@
-"""MLflow, by client and by ids alone: no current run, so any process may log to any run.
+"""A client of MLflow that works by ids, without a current run: any process may log to any run.
 
-A run is found by its tags before it is made, so a job that starts again goes on in the run it
-had. The driver speaks to MLflow through this; jobs write to their outbox.
+A run is searched by its tags before it is created, so a job that is started again continues in its
+run. The driver uses this client; jobs write to their outbox.
 """
 
 import json
 import logging
-import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -23,20 +22,29 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from requests import RequestException, get
 
-from faceseg.errors import UserError, first_line
+from faceseg.errors import UserError
 from pipelines.config.secrets import redact
+from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-BATCH = 900  # MLflow takes 1,000 metrics, 100 params and 100 tags in one call
+BATCH = 900  # MLflow accepts 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
-PROBE_TIMEOUT = 5.0  # seconds that a server has to say that it is there
-# Without it the pages open on language-model tools, and runs are a click away.
+PROBE_TIMEOUT = 5.0  # seconds that a server has to answer a probe
+# Without this tag, MLflow's pages open on tools for language models instead of the runs.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunIdentity:
-    """What finds an MLflow run, or makes it: `identity` are its `faceseg.` tags."""
+    """What is needed to find or create an MLflow run. The fields are stored in outbox records.
+
+    Attributes:
+        experiment_id: The id of its MLflow experiment.
+        name: Its name.
+        identity: The `faceseg.` tags that identify it.
+        description: One sentence for its page.
+        parent: The id of its parent run; '' for none.
+    """
 
     experiment_id: str
     name: str
@@ -47,26 +55,28 @@ class RunIdentity:
 
 @dataclass(frozen=True)
 class Tracker:
-    """One MLflow store. Cheap to send to another process: it holds the address only."""
+    """One MLflow store. Only its address is sent to other processes."""
 
     uri: str
 
     @cached_property
     def client(self) -> MlflowClient:
-        """The client; the first one on a new sqlite file makes its tables."""
+        """The client; the first one on a new sqlite file creates its tables."""
         # MLflow resolves a `models:/` address in its default store, whatever the client's is.
         mlflow.set_tracking_uri(self.uri)
-        # It prints a traceback of each error of the database, which it raises as well.
+        # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def __getstate__(self) -> dict[str, str]:
-        """Travel as the address: a client and its connections stay in their process."""
+        """Return the address: a client and its connections stay in their process."""
         return {"uri": self.uri}
 
     def probe(self) -> None:
-        """Raise requests' error at once if a server is not there: MLflow's own calls would try
-        for minutes.
+        """Raise an error at once if a server does not answer: MLflow's calls retry for minutes.
+
+        Raises:
+            RequestException: The server does not answer, or answers with an error.
         """
         if not self.uri.startswith("http"):
             return
@@ -75,9 +85,14 @@ class Tracker:
             raise RequestException(f"{answer.status_code} {answer.reason}")
 
     def experiment(self, name: str, artifacts: Path) -> str:
-        """Return the id of an experiment, made if it is new.
+        """Return the id of an experiment; create it if it does not exist.
 
-        artifacts: where its files go if the store is a database; a server decides itself.
+        Args:
+            name: Its name.
+            artifacts: The folder of its files, if the store is a database; a server has its own.
+
+        Raises:
+            UserError: MLflow does not answer, or the experiment was deleted.
         """
         try:
             self.probe()
@@ -87,8 +102,8 @@ class Tracker:
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except (MlflowException, RequestException) as error:
             raise UserError(
-                f"MLflow at {redact(self.uri)} does not answer ({failure_reason(error)}): start it, or "
-                "set tracking.uri to where it is"
+                f"MLflow at {redact(self.uri)} does not answer ({failure_reason(error)}): "
+                "start it, or set tracking.uri to its address"
             ) from error
         if found.lifecycle_stage != "active":
             raise UserError(
@@ -118,14 +133,28 @@ class Tracker:
         description: str,
         parent: str = "",
     ) -> str:
-        """Return the id of the run with these `faceseg.` tags, made or set to running again."""
-        run = RunIdentity(experiment_id, name, identity, description, parent)
+        """Find or create a run, set its status to running, and return its id.
+
+        Args:
+            experiment_id: The id of its MLflow experiment.
+            name: Its name, if it is created.
+            identity: The `faceseg.` tags that identify it.
+            description: One sentence for its page, if it is created.
+            parent: The id of its parent run; '' for none.
+        """
+        run = RunIdentity(
+            experiment_id=experiment_id,
+            name=name,
+            identity=identity,
+            description=description,
+            parent=parent,
+        )
         run_id = self.find_or_make_run(run)
         self.set_running(run_id)
         return run_id
 
     def find_or_make_run(self, run: RunIdentity) -> str:
-        """Return the id of a run, in whatever state it is."""
+        """Return the id of a run, which is created if it does not exist; its status is kept."""
         if found := self.find_runs(run.experiment_id, **run.identity):
             return str(found[0].info.run_id)
         tags = {f"faceseg.{key}": value for key, value in run.identity.items()}
@@ -137,15 +166,15 @@ class Tracker:
         return str(made.info.run_id)
 
     def set_running(self, run_id: str) -> None:
-        """Say that a run goes on."""
+        """Set a run's status to running."""
         self.client.update_run(run_id, status="RUNNING")
 
     def log_metrics(
         self, run_id: str, values: Mapping[str, float], step: int = 0, at: float | None = None
     ) -> None:
-        """Log values of one step, measured at `at` (seconds since 1970); NaN ones are left out.
+        """Log the values of one step, measured `at` (seconds since 1970; None: now).
 
-        A class that occurs nowhere has no score, and a gap in its curve says so.
+        NaN is left out: a class that occurs nowhere has no score, and its curve has a gap.
         """
         stamp = int(1000 * (time.time() if at is None else at))
         points = [Metric(key, value, stamp, step) for key, value in finite(values).items()]
@@ -153,7 +182,7 @@ class Tracker:
             self.client.log_batch(run_id, metrics=points[start : start + BATCH])
 
     def log_once(self, run_id: str, values: Mapping[str, float], at: float) -> None:
-        """Log final values, measured at `at`; those that the run has already stay as they are."""
+        """Log final values, measured `at` (seconds since 1970); stored ones are kept."""
         known = self.client.get_run(run_id).data.metrics
         self.log_metrics(run_id, {key: values[key] for key in values if key not in known}, at=at)
 
@@ -169,7 +198,7 @@ class Tracker:
         self.client.log_batch(run_id, tags=entities)
 
     def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
-        """Attach the data set: its name, its digest (12 characters of it) and its profile."""
+        """Attach the data set: its name, 12 characters of its digest, and its profile."""
         source = json.dumps({"uri": str(facts.pop("source", name))})
         dataset = Dataset(name, digest[:12], "local", source, profile=json.dumps(facts))
         context = InputTag("mlflow.data.context", "training")
@@ -177,43 +206,26 @@ class Tracker:
 
     @contextmanager
     def files(self, run_id: str) -> Iterator[Path]:
-        """Give a folder; what was written into it becomes the run's artifacts."""
+        """Yield a folder; the files written there become the run's artifacts."""
         with TemporaryDirectory(prefix="faceseg-") as folder:
             yield Path(folder)
             self.client.log_artifacts(run_id, folder)
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path:
-        """Download one artifact into `folder`; UserError if the run has no such file."""
+        """Download one artifact into `folder`; return its path.
+
+        Raises:
+            UserError: The run has no such artifact.
+        """
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
-            raise UserError(f"MLflow run {run_id} holds no artifact {artifact!r}") from error
+            raise UserError(f"MLflow run {run_id} has no artifact {artifact!r}") from error
 
     def end(self, run_id: str, status: Status, at: float | None = None) -> None:
-        """Close a run, ended `at` (seconds since 1970; None: now)."""
+        """End a run with this status, `at` a time in seconds since 1970 (None: now)."""
         self.client.set_terminated(run_id, status, None if at is None else int(1000 * at))
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values that are numbers: MLflow takes no others."""
-    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested mappings under dotted names."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"
-
-
-def failure_reason(error: Exception) -> str:
-    """Say in a few words why MLflow does not answer, or takes nothing."""
-    if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
-        return "no connection"  # requests tells the whole of its own inside
-    return str(redact(first_line(error)[:200]))

@@ -1,4 +1,4 @@
-"""What is tried on a machine: how its processors are shared out, and in which numeric type."""
+"""The candidates to measure: splits of a machine's cores and GPUs, and numeric precisions."""
 
 import os
 import platform
@@ -9,13 +9,21 @@ import psutil
 
 from faceseg.training.settings import Precision
 
-MIN_WORKER_MEMORY = 1.5e9  # bytes that a worker with a framework and a network wants at the least
-BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # what a processor calls its own bfloat16 arithmetic
+MIN_WORKER_MEMORY = 1.5e9  # bytes that a worker with a framework and a network needs
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # the CPU flags of bfloat16 arithmetic
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What matters of a machine. `memory` in bytes, `bfloat16`: the processor has it."""
+    """The facts of a machine on which the candidates depend.
+
+    Attributes:
+        name: Processor, cores and GPUs in words. Stored settings are compared with it.
+        cores: Logical cores.
+        memory: Memory in bytes.
+        bfloat16: Whether the processor has bfloat16 arithmetic.
+        gpus: The number of GPUs to use.
+    """
 
     name: str
     cores: int
@@ -24,19 +32,24 @@ class Machine:
     gpus: int = 0
 
     @classmethod
-    def detect(cls, cards: int = 0) -> "Machine":
-        """Return the machine that this runs on."""
+    def detect(cls, gpus: int = 0) -> "Machine":
+        """Return this machine; `gpus` is the number of GPUs to use."""
         facts = _processor()
         cores = os.cpu_count() or 1
         name = facts.get("model name") or platform.processor() or platform.machine()
-        words = f"{name}, {cores} cores" + (f", {cards} GPU" if cards else "")
-        has = not BFLOAT16.isdisjoint(facts.get("flags", "").split())
-        return cls(words, cores, float(psutil.virtual_memory().total), has, cards)
+        words = f"{name}, {cores} cores" + (f", {gpus} GPU" if gpus else "")
+        return cls(
+            name=words,
+            cores=cores,
+            memory=float(psutil.virtual_memory().total),
+            bfloat16=not BFLOAT16.isdisjoint(facts.get("flags", "").split()),
+            gpus=gpus,
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """So many workers at once, each with this share of the machine."""
+    """A split of a machine: a number of concurrent workers, and the resources of each."""
 
     workers: int
     cpus: int
@@ -45,7 +58,7 @@ class Candidate:
 
     @property
     def description(self) -> str:
-        """Say it for people."""
+        """The candidate in words; a key of the stored speeds."""
         each = f"{self.cpus} thread{'' if self.cpus == 1 else 's'}"
         if self.gpus:
             each = f"{self.gpus:g} GPU"
@@ -54,11 +67,14 @@ class Candidate:
 
 
 def candidates(machine: Machine, precision: Precision) -> list[Candidate]:
-    """Return what is tried; the first is a thread a worker, or a card a worker.
+    """Return the candidates; the first one has one thread, or one GPU, per worker.
 
-    precision: the experiment's own, tried besides bfloat16 where the machine is made for it.
-    Float16 has no place on a processor (0.16 times float32's speed, measured), nor has XLA
-    (0.41, and half a minute of compiling for each size of batch).
+    Not among them on a processor: float16 (0.16 times the speed of float32, measured) and XLA
+    (0.41 times, plus half a minute of compilation for each batch size).
+
+    Args:
+        machine: The machine.
+        precision: The experiment's precision; bfloat16 is added if the hardware supports it.
     """
     types: list[Precision] = [precision]
     if (machine.bfloat16 or machine.gpus) and precision != "mixed_bfloat16":
@@ -70,10 +86,12 @@ def candidates(machine: Machine, precision: Precision) -> list[Candidate]:
         ]
     else:
         shares = [(machine.cores // each, each, 0.0) for each in _threads(machine.cores)]
-    fitting = [each for each in shares if each[0] * MIN_WORKER_MEMORY <= machine.memory] or shares[
-        -1:
+    fitting = [each for each in shares if each[0] * MIN_WORKER_MEMORY <= machine.memory]
+    return [
+        Candidate(workers=workers, cpus=cpus, gpus=gpus, precision=each)
+        for each in types
+        for workers, cpus, gpus in fitting or shares[-1:]
     ]
-    return [Candidate(*each, kind) for kind in types for each in fitting]
 
 
 def _threads(cores: int) -> list[int]:
@@ -83,7 +101,7 @@ def _threads(cores: int) -> list[int]:
 
 
 def _processor() -> dict[str, str]:
-    """Return what Linux tells of the first processor; nothing elsewhere."""
+    """Return Linux's facts of the first processor; empty on other systems."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:

@@ -1,4 +1,4 @@
-"""`faceseg tune-machine`: measure, print, keep; and the use of what was kept."""
+"""`faceseg tune-machine`: measure the candidates, store the fastest, and apply it to a study."""
 
 import subprocess
 from collections.abc import Sequence
@@ -18,16 +18,21 @@ from pipelines.config.sections import Section
 from pipelines.tune_machine.candidates import Machine, candidates
 from pipelines.tune_machine.measurement import CandidateSpeed, measure_candidates
 
-# --- What was measured, kept in a file that a person can read, and used where an experiment asks.
-
 SETTINGS_FILE = "machine.yaml"
-FILE_HEADER = "# How {study} trains fastest on this machine, by `faceseg tune-machine`.\n"
+FILE_HEADER = "# The fastest settings for {study} on this machine, by `faceseg tune-machine`.\n"
 
 
 class MachineSettings(Section):
-    """The fastest split of a machine at an experiment's precision, and how fast all were.
+    """The fastest split of a machine at an experiment's precision: the content of the file.
 
-    `speeds` are images a second of all workers together, by candidate and network.
+    Attributes:
+        machine: The machine in words.
+        measured: The time of the measurement, in ISO format.
+        trained: The networks, sizes and precision in words.
+        workers: Concurrent workers.
+        cpus: CPUs per worker.
+        gpus: GPUs per worker.
+        speeds: Images per second of all workers together, by candidate and network.
     """
 
     machine: str
@@ -40,21 +45,30 @@ class MachineSettings(Section):
 
     @property
     def description(self) -> str:
-        """Say it for people."""
-        what = f"{self.gpus:g} GPU" if self.gpus else f"{self.cpus} CPU"
-        return f"{self.workers} workers of {what} each"
+        """The split in words."""
+        resource = f"{self.gpus:g} GPU" if self.gpus else f"{self.cpus} CPU"
+        return f"{self.workers} workers of {resource} each"
 
 
 def choose_fastest(
     experiment: Experiment, machine: Machine, found: Sequence[CandidateSpeed]
 ) -> MachineSettings:
-    """Choose the fastest of those at the experiment's own precision: another changes scores."""
+    """Return the fastest candidate at the experiment's precision; another would change scores.
+
+    Args:
+        experiment: The experiment.
+        machine: The machine on which the candidates ran.
+        found: The measured candidates.
+
+    Raises:
+        UserError: No candidate at this precision could be measured.
+    """
     precision = experiment.training.precision
     alike = [each for each in found if each.candidate.precision == precision]
     if not alike:
         raise UserError(
-            f"nothing could be measured at {precision}: the reasons stand above. Set "
-            "training.precision to one that this machine has"
+            f"nothing could be measured at {precision}, for the reasons printed above. Set "
+            "training.precision to one that this machine supports"
         )
     best = max(alike, key=lambda each: each.ratio(alike[0]))
     return MachineSettings(
@@ -74,7 +88,10 @@ def choose_fastest(
 
 
 def describe_workload(experiment: Experiment) -> str:
-    """Name what was timed: networks, size, classes, precision. Other settings cost no time."""
+    """Return in words what was timed: networks, image size, classes and precision.
+
+    The text is stored and compared, so it must not change. Other settings do not affect the speed.
+    """
     data = experiment.data
     height, width = data.image_size
     names = ", ".join(f"{name} {options}" for name, (_, options) in experiment.networks.items())
@@ -84,7 +101,7 @@ def describe_workload(experiment: Experiment) -> str:
 
 
 def write_machine_settings(choice: MachineSettings, experiment: Experiment) -> Path:
-    """Write the choice into the experiment's storage; return the file."""
+    """Write the settings into the experiment's storage; return the file."""
     path = experiment.storage / SETTINGS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{SETTINGS_FILE}")
@@ -94,41 +111,62 @@ def write_machine_settings(choice: MachineSettings, experiment: Experiment) -> P
     return path
 
 
-def read_machine_settings(experiment: Experiment, cards: int) -> MachineSettings:
-    """Return what was chosen here for this experiment. UserError: nothing was, or elsewhere."""
+def read_machine_settings(experiment: Experiment, gpus: int) -> MachineSettings:
+    """Return the stored settings.
+
+    Args:
+        experiment: The experiment whose storage contains the file.
+        gpus: The number of GPUs of this machine that are used.
+
+    Raises:
+        UserError: There are none, or they were measured on another machine or for other networks.
+    """
     path = experiment.storage / SETTINGS_FILE
-    again = "run `faceseg tune-machine` with this experiment, or leave resources.measured out"
+    again = "run `faceseg tune-machine` with this experiment, or remove resources.measured"
     try:
         choice = MachineSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise UserError(f"resources.measured: there is no {path} yet; {again}") from error
+        raise UserError(f"resources.measured: {path} does not exist yet; {again}") from error
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"resources.measured: {path} cannot be read; {again}") from error
-    for what, then, now in (
-        ("on", choice.machine, Machine.detect(cards).name),
+    for preposition, stored, current in (
+        ("on", choice.machine, Machine.detect(gpus).name),
         ("for", choice.trained, describe_workload(experiment)),
     ):
-        if then != now:
+        if stored != current:
             raise UserError(
-                f"resources.measured: {path} was measured {what} {then}; this is {now}: {again}"
+                f"resources.measured: {path} was measured {preposition} {stored}; this is "
+                f"{current}: {again}"
             )
     return choice
 
 
 def tune_machine(experiment: Experiment, console: Console) -> MachineSettings:
-    """Time the experiment's networks on this machine, print the table and keep the choice."""
+    """Time the experiment's networks on this machine, print the table and store the fastest.
+
+    Args:
+        experiment: The experiment.
+        console: Receives the progress and the table.
+
+    Returns:
+        The stored settings.
+
+    Raises:
+        UserError: No candidate at the experiment's precision could be measured.
+    """
     machine = Machine.detect(_gpu_count(experiment))
     precision = experiment.training.precision
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         console.print(line, style="dim", markup=False, highlight=False)
 
-    found = measure_candidates(experiment, candidates(machine, precision), told)
+    found = measure_candidates(experiment, candidates(machine, precision), report)
     choice = choose_fastest(experiment, machine, found)
     console.print(_speed_table(machine, found))
     path = write_machine_settings(choice, experiment)
     console.print(
-        f"kept in {path}: {choice.description}. A study takes it with --set resources.measured=true",
+        f"stored in {path}: {choice.description}. Use it in a study with --set "
+        "resources.measured=true",
         highlight=False,
     )
     for line in _faster_precision_hint(found, precision):
@@ -137,20 +175,27 @@ def tune_machine(experiment: Experiment, console: Console) -> MachineSettings:
 
 
 def apply_machine_settings(experiment: Experiment, console: Console) -> Experiment:
-    """Return the experiment with the resources that were measured for it, if it asks for them.
+    """Return the experiment with the measured resources, if it requests them.
 
-    On a cluster the workers are as many as it holds: what was measured is one machine's.
+    On a cluster the number of workers is left unchanged, because one machine was measured.
+
+    Args:
+        experiment: The experiment.
+        console: Receives a line with the resources.
+
+    Raises:
+        UserError: There are no settings for this machine and these networks.
     """
     if not experiment.resources.measured:
         return experiment
     choice = read_machine_settings(experiment, _gpu_count(experiment))
-    here = ray_address(experiment.resources) is None
+    local = ray_address(experiment.resources) is None
     path = experiment.storage / SETTINGS_FILE
     console.print(
         f"resources: {choice.description}, as measured {choice.measured} ({path})", highlight=False
     )
     update = {
-        "workers": choice.workers if here else experiment.resources.workers,
+        "workers": choice.workers if local else experiment.resources.workers,
         "cpus": float(choice.cpus),
         "gpus": choice.gpus,
     }
@@ -160,9 +205,9 @@ def apply_machine_settings(experiment: Experiment, console: Console) -> Experime
 
 
 def _speed_table(machine: Machine, found: list[CandidateSpeed]) -> Table:
-    """Return a row a candidate: images a second of all its workers, and times the first."""
+    """Return a table with a row per candidate: images per second, and its speed-up on the first."""
     table = Table(title=machine.name, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("images a second, all workers together", no_wrap=True)
+    table.add_column("images per second, all workers together", no_wrap=True)
     for heading in (*found[0].speeds, "times the first"):
         table.add_column(heading, justify="right")
     for each in found:
@@ -172,19 +217,19 @@ def _speed_table(machine: Machine, found: list[CandidateSpeed]) -> Table:
 
 
 def _faster_precision_hint(found: list[CandidateSpeed], precision: str) -> list[str]:
-    """Say which other precision is faster, and how it is had: never without being asked for."""
+    """Return a hint if another precision is faster; it is never chosen automatically."""
     best = max((each.ratio(found[0]), each.candidate.precision) for each in found)
     own = max(each.ratio(found[0]) for each in found if each.candidate.precision == precision)
     if best[1] == precision or best[0] < 1.02 * own:
         return []
     return [
         f"{best[1]} is {best[0] / own:.2f} times as fast as {precision}, and changes scores: "
-        f"--set training.precision={best[1]}, and tune again"
+        f"--set training.precision={best[1]}, and run tune-machine again"
     ]
 
 
 def _gpu_count(experiment: Experiment) -> int:
-    """Return how many graphics cards there are, if the experiment is to be trained on any."""
+    """Return the number of GPUs of this machine; 0 if the experiment does not use them."""
     if not experiment.resources.gpus:
         return 0
     try:

@@ -1,4 +1,7 @@
-"""The candidates measured: each in fresh processes, in turns, so that a slow minute hits all."""
+"""Measure the candidates, each in new processes.
+
+The candidates take turns, so that a period in which the machine is slow affects all of them.
+"""
 
 import os
 import subprocess
@@ -17,37 +20,41 @@ from pipelines.tune_machine.candidates import Candidate
 from pipelines.tune_machine.probe import READY, ProbeTask
 
 ROUNDS = 5
-SECONDS = 2.0  # of one measurement
+SECONDS = 2.0  # duration of one measurement
 ReportLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class CandidateSpeed:
-    """A candidate's images a second of all its workers together, by network: medians of rounds."""
+    """A candidate's speed by network: images per second of all workers, median of the rounds."""
 
     candidate: Candidate
     speeds: dict[str, float]
 
     def ratio(self, other: "CandidateSpeed") -> float:
-        """Return how many times as fast as another it is, as a geometric mean over networks."""
+        """Return the speed relative to another candidate's, as a geometric mean over networks."""
         return geometric_mean(self.speeds[name] / other.speeds[name] for name in self.speeds)
 
 
 class CandidateProcesses:
-    """The processes of one candidate, all ready."""
+    """The processes of one candidate."""
 
     def __init__(self, candidate: Candidate, processes: Sequence["subprocess.Popen[str]"]) -> None:
         self.candidate = candidate
         self._processes = processes
 
     def wait_until_ready(self) -> None:
-        """Wait until all are. RuntimeError, with what it said, if one has died."""
+        """Wait until all processes are ready.
+
+        Raises:
+            RuntimeError: A process died; the message is its last line of output.
+        """
         for process in self._processes:
             if _line(process) != READY:
-                raise RuntimeError(f"{self.candidate.description}: a process said something else")
+                raise RuntimeError(f"{self.candidate.description}: unexpected output of a process")
 
     def speed(self, network: str) -> float:
-        """Let all train a network at once; return their images a second together."""
+        """Train a network in all processes at once; return their total images per second."""
         for process in self._processes:
             _input(process).write(f"{network}\n")
             _input(process).flush()
@@ -55,29 +62,38 @@ class CandidateProcesses:
 
 
 def measure_candidates(
-    experiment: Experiment, tried: Sequence[Candidate], told: ReportLine
+    experiment: Experiment, tried: Sequence[Candidate], report: ReportLine
 ) -> list[CandidateSpeed]:
-    """Return what was measured, in the order given; one that fails is told and left out.
+    """Measure the speed of the candidates.
 
-    UserError if all do.
+    Args:
+        experiment: The experiment whose networks are trained.
+        tried: The candidates.
+        report: Called with lines of progress.
+
+    Returns:
+        The speeds in the order of `tried`; candidates that fail are reported and skipped.
+
+    Raises:
+        UserError: All candidates failed.
     """
     found: dict[Candidate, dict[str, list[float]]] = {}
     with ExitStack() as stack:
         ready = []
         for candidate in tried:
-            told(f"building {candidate.description}")
+            report(f"building {candidate.description}")
             workers = stack.enter_context(_start_processes(experiment, candidate))
             try:
                 workers.wait_until_ready()
             except RuntimeError as error:
-                told(f"left out: {error}")
+                report(f"skipped: {error}")
                 continue
             ready.append(workers)
             found[candidate] = defaultdict(list)
         if not ready:
-            raise UserError("no candidate could be measured: the reasons stand above")
+            raise UserError("no candidate could be measured, for the reasons printed above")
         for turn in range(ROUNDS):
-            told(f"round {turn + 1} of {ROUNDS}")
+            report(f"round {turn + 1} of {ROUNDS}")
             for network in experiment.networks:
                 for workers in ready:
                     found[workers.candidate][network].append(workers.speed(network))
@@ -89,20 +105,20 @@ def measure_candidates(
 
 @contextmanager
 def _start_processes(experiment: Experiment, candidate: Candidate) -> Iterator[CandidateProcesses]:
-    """Start a candidate's processes; end them afterwards, whatever happens."""
+    """Start a candidate's processes; kill them at the end."""
     data = experiment.data
     task = ProbeTask(
-        experiment.networks,
-        data.image_size,
-        len(data.class_set),
-        min(experiment.search.space.batch_size.choices),
-        candidate.precision,
-        candidate.cpus,
-        candidate.gpus,
-        SECONDS,
+        networks=experiment.networks,
+        image_size=data.image_size,
+        classes=len(data.class_set),
+        batch_size=min(experiment.search.space.batch_size.choices),
+        precision=candidate.precision,
+        threads=candidate.cpus,
+        gpus=candidate.gpus,
+        seconds=SECONDS,
     )
     command = [sys.executable, "-m", "pipelines.tune_machine.probe", task.to_json()]
-    own = worker_environment(candidate.gpus) | {"OMP_NUM_THREADS": str(candidate.cpus)}
+    environment = worker_environment(candidate.gpus) | {"OMP_NUM_THREADS": str(candidate.cpus)}
     processes = [
         subprocess.Popen(  # noqa: S603
             command,
@@ -110,7 +126,7 @@ def _start_processes(experiment: Experiment, candidate: Candidate) -> Iterator[C
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **own},
+            env={**os.environ, **environment},
         )
         for _ in range(candidate.workers)
     ]
@@ -123,15 +139,16 @@ def _start_processes(experiment: Experiment, candidate: Candidate) -> Iterator[C
 
 
 def _line(process: "subprocess.Popen[str]") -> str:
-    """Read the next answer. Raises RuntimeError with the last that a dead process said."""
-    answer = process.stdout.readline() if process.stdout else ""
-    if not answer:
-        _, said = process.communicate()
-        raise RuntimeError((said.strip().splitlines() or ["it died and said nothing"])[-1][:300])
-    return answer.strip()
+    """Read the next line of output; raise RuntimeError if the process died."""
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        _, errors = process.communicate()
+        last = (errors.strip().splitlines() or ["the process died without output"])[-1]
+        raise RuntimeError(last[:300])
+    return line.strip()
 
 
 def _input(process: "subprocess.Popen[str]") -> IO[str]:
     if process.stdin is None:
-        raise ValueError("a probe is started with a pipe to its input")
+        raise ValueError("the process has no pipe to its input")
     return process.stdin

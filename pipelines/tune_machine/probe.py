@@ -1,8 +1,8 @@
-"""Times training steps in a process of its own, whenever it is asked to.
+"""A process that times training steps on request.
 
-`python -m pipelines.tune_machine.probe TASK` (a Task as JSON) builds the networks, takes their first
-steps and prints `ready`. Then, for every line on its input that names a network, it trains that
-one for the task's seconds and prints the images a second.
+`python -m pipelines.tune_machine.probe TASK` (a ProbeTask as JSON) builds the networks, runs their
+first steps and prints `ready`. Then, for each line of input that names a network, it trains that
+network for the task's seconds and prints its images per second.
 """
 
 import json
@@ -16,12 +16,23 @@ if TYPE_CHECKING:
     from faceseg.training.compiled_network import CompiledNetwork
 
 READY = "ready"
-MIN_STEPS = 3  # steps in a measurement
+MIN_STEPS = 3  # steps per measurement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProbeTask:
-    """What a probe builds: by name, an architecture and its options; shapes are (H, W)."""
+    """What a probe builds and how it runs.
+
+    Attributes:
+        networks: By name, an architecture and its options.
+        image_size: Rows and columns.
+        classes: The number of classes.
+        batch_size: Images per step.
+        precision: Keras's numeric precision.
+        threads: CPU threads.
+        gpus: The share of a GPU; 0 for the CPU.
+        seconds: The duration of a measurement.
+    """
 
     networks: dict[str, tuple[str, dict[str, Any]]]
     image_size: tuple[int, int]
@@ -33,15 +44,15 @@ class ProbeTask:
     seconds: float
 
     def to_json(self) -> str:
-        """Return the task as an argument of the probe's command."""
+        """Return the task as JSON, the argument of the probe's command."""
         return json.dumps(asdict(self))
 
 
 def main(text: str) -> None:
-    """Build, say `ready`, then answer each name with a speed."""
+    """Build the networks of a task (JSON), print `ready`, then a speed for each line of input."""
     given = json.loads(text)
     task = ProbeTask(**{**given, "image_size": tuple(given["image_size"])})
-    # A framework is loaded in this process alone: the one that asks needs none.
+    # Only this process imports a framework; the one that measures needs none.
     from faceseg.backends.device import configure_device
 
     configure_device(task.threads, task.gpus)
@@ -52,45 +63,50 @@ def main(text: str) -> None:
 
 
 def _build(task: ProbeTask, architecture: str, options: dict[str, Any]) -> "CompiledNetwork":
-    """Compile a network and take its first steps. Weights do not matter: none are fetched."""
+    """Compile a network and run its first steps. No pretrained weights are loaded."""
     from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
 
     own = {key: value for key, value in options.items() if key != "encoder_weights"}
     settings = TrainingSettings.model_validate({"precision": task.precision})
-    recipe = NetworkSpec(architecture, task.image_size, task.classes, own)
-    compiled = CompiledNetwork(recipe, settings)
+    spec = NetworkSpec(
+        architecture=architecture,
+        image_size=task.image_size,
+        num_classes=task.classes,
+        options=own,
+    )
+    compiled = CompiledNetwork(spec, settings)
     compiled.reset(settings, seed=0, total_steps=10_000)
     _speed(compiled, task, 0.0)
     return compiled
 
 
 def _speed(compiled: "CompiledNetwork", task: ProbeTask, seconds: float) -> float:
-    """Train for some seconds, and a few steps at least; return images a second."""
+    """Train for some seconds, at least a few steps; return the images per second."""
     import numpy as np
 
     from faceseg.training.steps import LossMonitor
     from faceseg.training.stopwatch import Stopwatch
 
-    draws = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     shape = (task.batch_size, *task.image_size)
-    images = draws.integers(0, 256, (*shape, 3), dtype=np.uint8)
-    labels = draws.integers(0, task.classes, shape, dtype=np.uint8)
-    started, shown = time.perf_counter(), 0
+    images = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    labels = rng.integers(0, task.classes, shape, dtype=np.uint8)
+    started, steps = time.perf_counter(), 0
 
     def batches() -> Iterator[Any]:
-        nonlocal shown
-        while shown < MIN_STEPS or time.perf_counter() - started < seconds:
-            shown += 1
+        nonlocal steps
+        while steps < MIN_STEPS or time.perf_counter() - started < seconds:
+            steps += 1
             yield images, labels
 
-    watch = LossMonitor(1, 0.0, None)
-    compiled.steps.train(batches(), Stopwatch(), watch.record_step)
-    return shown * task.batch_size / (time.perf_counter() - started)
+    monitor = LossMonitor(1, 0.0, None)
+    compiled.steps.train(batches(), Stopwatch(), monitor.record_step)
+    return steps * task.batch_size / (time.perf_counter() - started)
 
 
-def _print_line(answer: object) -> None:
-    sys.stdout.write(f"{answer}\n")
+def _print_line(value: object) -> None:
+    sys.stdout.write(f"{value}\n")
     sys.stdout.flush()
 
 

@@ -1,10 +1,10 @@
-"""Every benchmark of docs/performance.md, one after the other, each into a file of its own.
+"""Run every benchmark of docs/performance.md, one after the other.
 
-    make benchmark                                  # about 50 minutes on 2 quiet cores
+    make benchmark                                  # about 50 minutes on 2 idle cores
     .venv-peers/bin/python -m tests.benchmarks --only step latency
 
-What each prints goes to the terminal and to FOLDER/NAME.txt (results/benchmarks), with the command
-on its first line. One that fails is told at the end (exit code 1); the others run all the same.
+The output of each goes to the terminal and to FOLDER/NAME.txt (results/benchmarks), with the
+command on its first line. Failures are listed at the end (exit code 1) and do not stop the others.
 """
 
 import argparse
@@ -32,7 +32,7 @@ BENCHMARKS = {
 
 
 def run(name: str, folder: Path) -> bool:
-    """Run one; return whether it went well."""
+    """Run one benchmark; return whether it succeeded."""
     module, *options = BENCHMARKS[name]
     command = [sys.executable, "-u", "-m", f"tests.benchmarks.{module}", *options]
     shown = "$ python -m " + shlex.join(command[3:])
@@ -54,7 +54,7 @@ def run(name: str, folder: Path) -> bool:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Run all, or those that are named."""
+    """Run all benchmarks, or those that are named."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,13 +1,13 @@
-"""One network by every way to its labels, against Keras, on photographs of different sizes.
+"""Agreement with Keras of all ways to a network's labels, on photographs of different sizes.
 
     python -m tests.benchmarks.agreement PHOTOGRAPHS... --network FILE
 
-PHOTOGRAPHS: folders of JPEG and PNG files, from which 20 are taken in turns, cropped and scaled to
-20 sizes from 97 x 131 to 1201 x 1599 pixels, and stored as JPEG; every fourth lies on its side and
-says so in its EXIF. FILE becomes a version in an MLflow store of its own; then the commands of the
-README run, and servers on loopback are asked. What each says is compared, pixel by pixel at the
-photographs' own sizes, with `faceseg.load(FILE).predict(photograph)`. The table is Markdown; its
-last line is Keras against its own labels moved by one pixel: what a misplaced mask would look like.
+PHOTOGRAPHS are folders of JPEG and PNG files. 20 photographs are taken from them in turns, cropped
+and scaled to 20 sizes from 97 x 131 to 1201 x 1599 pixels, and stored as JPEG; every fourth is
+rotated and has the rotation in its EXIF. FILE becomes a version in a temporary MLflow store. Then
+the commands of the README run, and servers on loopback are used. Each result is compared, pixel by
+pixel at the photographs' own sizes, with `faceseg.load(FILE).predict(photograph)`. The table is
+Markdown. Its last line compares Keras with its own labels shifted by one pixel, as a reference.
 """
 
 import argparse
@@ -45,24 +45,34 @@ SIZES = (  # rows and columns
     *((256, 256), (271, 363), (301, 225), (333, 500), (360, 270), (427, 321), (480, 640)),
     *((512, 341), (600, 450), (683, 1024), (768, 1025), (1080, 809), (1201, 1599)),
 )
-WAIT = 600.0  # seconds for an answer on a very busy machine
-ON_ITS_SIDE = 6  # EXIF: to be turned by 90 degrees clockwise
+WAIT = 600.0  # seconds for a response on a very busy machine
+ROTATED = 6  # EXIF: rotate by 90 degrees clockwise
 ORIENTATION = 0x0112
 CHAMPION = f"models:/{NAME}@champion"
 EXPORTS = {
     "onnx": {"float32": "ONNX Runtime", "int8": "ONNX Runtime, 8 bits"},
     "litert": {"float32": "LiteRT", "float16": "LiteRT, 16 bits", "int8": "LiteRT, 8 bits"},
 }
-HEADING = ("way", "photographs", "equal pixels", "other pixels", "foreground IoU", "worst image")
+HEADING = (
+    "way",
+    "photographs",
+    "equal pixels",
+    "different pixels",
+    "foreground IoU",
+    "worst image",
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """How far label maps agree with Keras's.
+    """The agreement of label maps with Keras's.
 
-    equal: share of all pixels; other: their number; iou: over all photographs, mean over the
-    foreground classes to which Keras gives at least 16 pixels; worst: the least share of equal
-    pixels of a photograph.
+    Attributes:
+        equal: Share of all pixels.
+        other: Number of different pixels.
+        iou: IoU over all photographs, mean over the foreground classes that Keras predicts for at
+            least 16 pixels.
+        worst: The lowest share of equal pixels of a photograph.
     """
 
     way: str
@@ -78,7 +88,7 @@ class Row:
 
 
 def compared(way: str, expected: Sequence[Labels], found: Sequence[Labels], classes: int) -> Row:
-    """Compare label maps (H, W) in pairs; ValueError for another number or size of them."""
+    """Compare label maps (H, W) in pairs; ValueError if their numbers or sizes differ."""
     counts = np.zeros((classes, classes), np.int64)
     shares = []
     for ours, theirs in zip(expected, found, strict=True):
@@ -92,12 +102,12 @@ def compared(way: str, expected: Sequence[Labels], found: Sequence[Labels], clas
 
 
 def moved(labels: Labels) -> Labels:
-    """Return labels (H, W) one pixel further to the right, the first column twice."""
+    """Return labels (H, W) shifted to the right by one pixel; the first column is repeated."""
     return np.concatenate([labels[:, :1], labels[:, :-1]], axis=1)
 
 
 def write_photographs(folders: Sequence[Path], out: Path) -> list[Path]:
-    """Write one photograph of each size, of the folders in turns."""
+    """Write one photograph of each size, from the folders in turns."""
     sources = [sorted(_images(folder)) for folder in folders]
     paths = []
     for at, (rows, columns) in enumerate(SIZES):
@@ -107,7 +117,7 @@ def write_photographs(folders: Sequence[Path], out: Path) -> list[Path]:
         exif = Image.Exif()
         if at % 4 == 3:
             made = made.transpose(Image.Transpose.ROTATE_90)
-            exif[ORIENTATION] = ON_ITS_SIDE
+            exif[ORIENTATION] = ROTATED
         paths.append(out / f"{at:02}-{rows}x{columns}.jpg")
         made.save(paths[-1], quality=95, exif=exif)
     return paths
@@ -116,7 +126,7 @@ def write_photographs(folders: Sequence[Path], out: Path) -> list[Path]:
 def _images(folder: Path) -> Iterator[Path]:
     found = [path for kind in ("jpg", "jpeg", "png") for path in folder.rglob(f"*.{kind}")]
     if not found:
-        raise SystemExit(f"{folder} holds no photographs")
+        raise SystemExit(f"{folder} contains no photographs")
     return (path for path in found if not path.parent.name.startswith("labels"))
 
 
@@ -135,7 +145,7 @@ def by_mlflow(model: str, photographs: Sequence[Path], uri: str) -> list[Labels]
             inputs = [{"image": base64.b64encode(each).decode()} for each in part]
             status, answer = mlflow_scoring.post_invocation(address, {"inputs": inputs})
             if status != 200:
-                raise SystemExit(f"mlflow models serve answered {status}: {answer}")
+                raise SystemExit(f"mlflow models serve returned {status}: {answer}")
             found += [mlflow_scoring.label_map(text) for text in answer["predictions"]]
     return found
 
@@ -153,9 +163,9 @@ def by_serve(photographs: Sequence[Path], uri: str) -> list[Labels]:
 def by_exports(
     format_name: str, photographs: Path, folder: Path, uri: str
 ) -> dict[str, list[Labels]]:
-    """Export the champion, the scales of 8 bits set on the photographs; label them by each file.
+    """Export the champion with 8-bit scales from the photographs; label them with each file.
 
-    Every second photograph sets the scales: the figures of 8 bits flatter themselves a little.
+    Every second photograph is used for the scales, so the 8-bit figures are slightly too good.
     """
     ways = EXPORTS[format_name]
     words = [word for precision in ways for word in ("--precision", precision)]
@@ -164,14 +174,14 @@ def by_exports(
     found = {}
     for precision, way in ways.items():
         exported = folder / f"{format_name}-{precision}"
-        if exported.exists():  # else it does not agree, and the export says why
+        if exported.exists():  # otherwise it was refused, and the export prints the reason
             out = folder / f"masks-{exported.name}"
             found[way] = by_predict(str(exported), photographs, out, uri)
     return found
 
 
 def run_faceseg(*words: str, refused: bool = False) -> None:
-    """Run a command of the README; SystemExit if it fails. refused: it may end with 2."""
+    """Run a command of the README; SystemExit if it fails. refused: exit code 2 is accepted."""
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", *words],
         env={**os.environ, "COLUMNS": "120"},
@@ -192,7 +202,7 @@ def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
     store = ModelVersions(place)
     store.champion(store.version(network))
     folder, uri = place / "photographs", store.uri
-    with ThreadPoolExecutor() as together:  # most of it is waiting for servers to start
+    with ThreadPoolExecutor() as together:  # most of the time is the start of servers
         exports = [
             together.submit(by_exports, name, folder, place / f"exported-{name}", uri)
             for name in EXPORTS
@@ -209,13 +219,13 @@ def measured(network: Path, folders: Sequence[Path], place: Path) -> list[Row]:
     }
     for exported in exports:
         by_way |= exported.result()
-    by_way["Keras, moved by one pixel"] = [moved(labels) for labels in expected]
+    by_way["Keras, shifted by one pixel"] = [moved(labels) for labels in expected]
     classes = len(predictor.classes)
     return [compared(way, expected, labels, classes) for way, labels in by_way.items()]
 
 
 def given_photographs_and_network(description: str | None) -> argparse.Namespace:
-    """Read `photographs` and `network` off the command line."""
+    """Read `photographs` and `network` from the command line."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

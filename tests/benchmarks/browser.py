@@ -1,12 +1,12 @@
-"""An exported ONNX file in a real browser, against Keras: the JavaScript of docs/export.md, run.
+"""An exported ONNX file in a browser, compared with Keras: the JavaScript of docs/export.md.
 
     python -m tests.benchmarks.browser PHOTOGRAPHS... --network FILE
 
-Needs npm, which fetches onnxruntime-web into a temporary folder, and Chromium. PHOTOGRAPHS: as for
-`tests.benchmarks.agreement`, whose 20 sizes are taken. FILE is exported by `faceseg export`, in
-float32 and in 8 bits; a page on loopback labels each photograph twice: brought to the network's
-grid by faceseg, so that nothing but the runtime may differ, and whole, as a page would, where the
-browser decodes and shrinks it. The table is Markdown.
+It needs Chromium, and npm, which downloads onnxruntime-web into a temporary folder. PHOTOGRAPHS are
+used as in `tests.benchmarks.agreement`, in the same 20 sizes. `faceseg export` exports FILE in
+float32 and in 8 bits. A page on loopback labels each photograph twice: resized to the network's
+grid by faceseg, so that only the runtime can differ, and whole, so that the browser decodes and
+shrinks it. The table is Markdown.
 """
 
 import base64
@@ -46,7 +46,7 @@ PAGE = """<!doctype html>
 </script>
 <script type="module">
 import { labelsOf, logitsOf } from "./label.js";
-window.ask = async (path) => {
+window.label = async (path) => {
   const photograph = await createImageBitmap(await (await fetch(path)).blob());
   await logitsOf(photograph);
   const started = performance.now();
@@ -68,7 +68,7 @@ window.ask = async (path) => {
 
 
 class Answer(NamedTuple):
-    """What the page said of a picture: logits (h, w, C), labels (H, W), and how long it took."""
+    """The result of the page: logits (h, w, C), labels (H, W), and the milliseconds."""
 
     logits: NDArray[np.float32]
     labels: NDArray[np.uint8]
@@ -76,16 +76,16 @@ class Answer(NamedTuple):
 
 
 def javascript(document: Path = DOCUMENT) -> str:
-    """Return the JavaScript that a document shows."""
+    """Return the JavaScript in a document."""
     (found,) = re.findall(r"```js\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
     return str(found)
 
 
 def install(folder: Path) -> None:
-    """Fetch the runtime with npm; SystemExit if that cannot be done."""
+    """Download the runtime with npm; SystemExit if that fails."""
     npm = shutil.which("npm")
     if npm is None:
-        raise SystemExit("npm is not installed; it fetches onnxruntime-web")
+        raise SystemExit("npm is not installed; it downloads onnxruntime-web")
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
     subprocess.run([npm, "install", *options, "--prefix", str(folder), PACKAGE], check=True)
 
@@ -96,7 +96,7 @@ def served(folder: Path) -> Iterator[str]:
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     handler = functools.partial(Handler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -111,7 +111,7 @@ def served(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def opened(address: str) -> Iterator[Page]:
-    """Open the page in Chromium, once its network is loaded; print what it complains of."""
+    """Open the page in Chromium when its network is loaded; print its errors."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise SystemExit("Chromium is not installed")
@@ -120,17 +120,17 @@ def opened(address: str) -> Iterator[Page]:
             executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page()
-        page.on("pageerror", lambda each: print(each))  # noqa: PLW0108  # no builtin is taken
+        page.on("pageerror", lambda each: print(each))  # noqa: PLW0108  # the event passes an object, print needs a function
         page.on("console", lambda each: print(each.text) if each.type == "error" else None)
         page.goto(address)
-        page.wait_for_function("window.ask !== undefined", timeout=120_000)
+        page.wait_for_function("window.label !== undefined", timeout=120_000)
         yield page
         browser.close()
 
 
 def ask(page: Page, path: str) -> Answer:
-    """Let the page label a picture of its server."""
-    told: dict[str, Any] = page.evaluate("(path) => window.ask(path)", path)
+    """Label a picture of the server with the page."""
+    told: dict[str, Any] = page.evaluate("(path) => window.label(path)", path)
     logits = np.frombuffer(base64.b64decode(told["logits"]), np.float32)
     labels = np.frombuffer(base64.b64decode(told["labels"]), np.uint8)
     return Answer(
@@ -139,7 +139,7 @@ def ask(page: Page, path: str) -> Answer:
 
 
 def site(folder: Path, exported: Path) -> None:
-    """Put the page, its script and an exported model into a folder."""
+    """Write the page, its script and an exported model into a folder."""
     (folder / "index.html").write_text(PAGE, encoding="utf-8")
     (folder / "label.js").write_text(javascript(), encoding="utf-8")
     for name in ("model.onnx", "model.json"):
@@ -187,7 +187,7 @@ def measured(network: Path, photographs: Sequence[Path], folder: Path) -> Iterat
     predictor = load(network)
     for precision in PRECISIONS:
         if not (out / f"onnx-{precision}").exists():
-            continue  # the export says why: it does not agree
+            continue  # the export refused it and printed the reason
         site(folder, out / f"onnx-{precision}")
         with served(folder) as address, opened(address) as page:
             yield from lines(precision, predictor, page, folder)
@@ -201,7 +201,9 @@ def main() -> None:
         manifest = Path(folder) / "node_modules" / "onnxruntime-web" / "package.json"
         version = json.loads(manifest.read_text(encoding="utf-8"))["version"]
     print(f"onnxruntime-web {version}\n")
-    print("| file, photographs | number | equal pixels | other pixels | foreground IoU |", end="")
+    print(
+        "| file, photographs | number | equal pixels | different pixels | foreground IoU |", end=""
+    )
     print(f" worst image | largest logit difference | ms |\n|{'---|' * 8}")
     print("\n".join(found))
 

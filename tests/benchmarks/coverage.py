@@ -1,9 +1,9 @@
-"""How often the 95 % intervals hold what they should, over simulated studies; and their speed.
+"""How often the 95 % intervals contain the true value, over simulated studies; and their speed.
 
     python -m tests.benchmarks.coverage --studies 1000
 
-Studies are drawn as `simulated_studies` says. Their two networks are of equal worth: an interval
-of the difference that leaves out 0 is a false finding.
+`simulated_studies` draws the studies. Their two networks are equally good: an interval of the
+difference that excludes 0 is a false finding.
 """
 
 import argparse
@@ -42,12 +42,17 @@ SCENARIOS = (
 
 @dataclass
 class Coverage:
-    """Shares of the studies in which an interval held the truth, or a false thing was found.
+    """Shares of the studies whose interval contained the truth, or that had a false finding.
 
-    `fixed`, `fixed_difference`: of the finals as they are, one network's or two's, photographs
-    drawn anew. `whole`, `whole_difference`: the same with trainings drawn anew too; `plain`: that
-    difference by the plain hierarchical bootstrap. `supported`: the first network said to be
-    better; `different`: either; `ranked`: the signed-rank test of two finals at 5 %.
+    Attributes:
+        fixed: The interval of one network's finals, over new photographs.
+        fixed_difference: The same for the difference of two networks.
+        whole: The interval over new photographs and new trainings.
+        whole_difference: The same for the difference of two networks.
+        plain: That difference by the plain hierarchical bootstrap.
+        supported: The first network was found better.
+        different: One of the networks was found better.
+        ranked: The signed-rank test of two finals was significant at 5 %.
     """
 
     fixed: float = 0.0
@@ -76,13 +81,13 @@ def coverage(scenario: Scenario, studies: int, resamples: int = 1000, seed: int 
 def _judge(
     study: Study, expected: float, resamples: int, draws: np.random.Generator
 ) -> dict[str, bool]:
-    """Tell of one study which intervals hold the truth, and what is falsely found."""
+    """Return which intervals of one study contain the truth, and its false findings."""
     resampling = Resampling(study.photos, resamples, seed=int(draws.integers(2**32)))
-    tallies = overlap_counts(study.counts)
-    first, second = (resample_score(each, mean_iou, resampling) for each in tallies)
+    overlaps = overlap_counts(study.counts)
+    first, second = (resample_score(each, mean_iou, resampling) for each in overlaps)
     own = truth(study.skill).mean(axis=1)
     alone, apart = estimate(first), estimate_difference(first, second)
-    single = [mean_iou(tallies[network, 0].astype(float)) for network in (0, 1)]
+    single = [mean_iou(overlaps[network, 0].astype(float)) for network in (0, 1)]
     ranks = signed_rank_test(single[0], single[1], study.photos)
     low, high = plain_hierarchical(first, second, draws)
     return {
@@ -92,7 +97,7 @@ def _judge(
         "whole_difference": _holds(apart, 0.0),
         "plain": low <= 0 <= high,
         "supported": verdict(apart) == "supported",
-        "different": apart.different,
+        "different": apart.excludes_zero,
         "ranked": ranks.p_value < 0.05,
     }
 
@@ -100,12 +105,12 @@ def _judge(
 def plain_hierarchical(
     first: ResampledScore, second: ResampledScore, draws: np.random.Generator
 ) -> tuple[float, float]:
-    """Return the interval that resampling seeds with replacement would give."""
+    """Return the interval of resampling seeds with replacement."""
     means = []
     for each in (first, second):
-        seeds, resamples = each.draws.shape
+        seeds, resamples = each.resampled.shape
         times = draws.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
-        means.append((times.T * each.draws).sum(axis=0) / seeds)
+        means.append((times.T * each.resampled).sum(axis=0) / seeds)
     low, high = np.percentile(means[0] - means[1], [2.5, 97.5])
     return float(low), float(high)
 
@@ -115,7 +120,7 @@ def _holds(found: Estimate, value: float) -> bool:
 
 
 def speed(resamples: int = 10_000, images: int = 2000, classes: int = 11) -> str:
-    """Time one network of one seed, and note the memory it took beside its counts."""
+    """Time one network with one seed, and measure its memory besides the counts."""
     draws = np.random.default_rng(0)
     counts = draws.integers(0, 1000, (1, images, classes, classes))
     resampling = Resampling(tuple(map(str, range(images))), resamples)
@@ -141,7 +146,7 @@ HEADING = (
 
 
 def row(scenario: Scenario, found: Coverage) -> str:
-    """Return a line of the table; the signed-rank test only where all finals are equally good."""
+    """Return a line of the table; the signed-rank test only if all finals are equally good."""
     ranked = f"{100 * found.ranked:9.1f}" if scenario.training == 0 else ""
     return (
         f"{scenario.name:<24}{100 * found.fixed:7.1f}{100 * found.fixed_difference:7.1f}"

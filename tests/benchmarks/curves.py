@@ -1,14 +1,14 @@
-"""Full-length learning curves of many settings on drawn faces: the table that searches replay.
+"""Full-length learning curves of many settings on drawn faces, from which searches are replayed.
 
     make peers
     .venv-peers/bin/python -m tests.benchmarks.curves [FOLDER] [--networks unet] [--settings 60]
 
 Every network is trained to its full length at settings that fill the space evenly (a Sobol
-sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. The validation IoU of
-every epoch and the CPU seconds of a training are written to FOLDER/NETWORK.csv, a row a training,
-as they come: a recording that is started again goes on where it was. Small networks, 192 faces at
-32 px, 18 epochs, one thread, in torch (the networks there are ours: `torch_equality`). A
-training starts from a seed of its own, so a score carries the luck that a trial's has.
+sequence): the learning rate from 3e-4 to 3e-2, the batch size of 8, 16 or 32. FOLDER/NETWORK.csv
+gets one row for each training, with the validation IoU of every epoch and the CPU seconds; a
+recording that is started again resumes. The networks are small: 192 faces at 32 px, 18 epochs, one
+thread, in torch (`torch_equality` shows that they are those of faceseg). Each training has its own
+seed, so its score varies by chance as much as a trial's.
 """
 
 import argparse
@@ -41,7 +41,7 @@ TABLES = Path("results/benchmarks/curves")
 
 @dataclass(frozen=True)
 class Curve:
-    """A setting, the validation IoU after each of its epochs, and what the training took."""
+    """A setting, the validation IoU after each of its epochs, and the CPU seconds it took."""
 
     learning_rate: float
     batch_size: int
@@ -65,7 +65,7 @@ def settings(count: int) -> list[tuple[float, int]]:
 
 
 def read(path: Path) -> list[Curve]:
-    """Return the curves of a table; none if there is no such file."""
+    """Return the curves of a table; none if the file does not exist."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -90,9 +90,11 @@ def append(path: Path, curve: Curve) -> None:
 
 
 def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) -> None:
-    """Train every network at the settings that its table in `folder` has not yet, by turns.
+    """Train the networks in turns, at the settings that are missing in their tables in `folder`.
 
-    first: leave out the settings before; so several processes share the work, each in a folder.
+    Args:
+        first: Skip the settings before this one, so that several processes, each with its own
+            folder, can share the work.
     """
     import torch
 
@@ -104,7 +106,8 @@ def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) ->
     folder.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="faceseg-curves-"))
     atexit.register(shutil.rmtree, place)
-    pack, _ = build_pack(DrawnFaces(FACES, 128, 0.7, 0), place, LAPA, SIZE, "stop")
+    faces = DrawnFaces(counts=FACES, size=128, difficulty=0.7, seed=0)
+    pack, _ = build_pack(faces, place, LAPA, SIZE, "stop")
     for number, (rate, size) in enumerate(settings(count)):
         for name in networks:
             table = folder / f"{name}.csv"
@@ -119,8 +122,8 @@ def record(folder: Path, networks: Iterable[str], count: int, first: int = 0) ->
 def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterator[float]:
     """Train, and yield the validation IoU after each epoch.
 
-    The network, the loss, AdamW, the schedule and the augmentation are the product's; torch
-    needs no tracing, which here would take longer than the training.
+    The network, the loss, AdamW, the schedule and the augmentation are those of faceseg. It runs in
+    torch, which needs no tracing; here tracing would take longer than the training.
     """
     import torch
 
@@ -170,7 +173,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=TABLES)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["unet"])
     parser.add_argument("--settings", type=int, default=60)
-    parser.add_argument("--first", type=int, default=0, help="leave out the settings before")
+    parser.add_argument("--first", type=int, default=0, help="skip the settings before this one")
     given = parser.parse_args(None if arguments is None else list(arguments))
     record(given.folder, given.networks, given.settings, given.first)
 

@@ -1,4 +1,4 @@
-"""Contenders for the test of the contest: processes import them by name."""
+"""Contenders for the test of interleaved_timing; processes import them by name."""
 
 import time
 
@@ -6,7 +6,7 @@ from tests.benchmarks.interleaved_timing import Work
 
 
 def sleeper(seconds: float, images: int) -> Work:
-    """Return work that is nothing but waiting."""
+    """Return work that only waits."""
 
     def work() -> int:
         time.sleep(seconds)
@@ -16,5 +16,5 @@ def sleeper(seconds: float, images: int) -> Work:
 
 
 def broken() -> Work:
-    """Fail as a missing library would."""
+    """Fail like a missing library."""
     raise RuntimeError("no such runtime\nand more")

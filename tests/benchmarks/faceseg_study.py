@@ -1,7 +1,7 @@
-"""A study on our coordinator and warm workers whose trials do what a benchmark says.
+"""A study on faceseg's coordinator and warm workers, with a benchmark's trials.
 
-Beside the pruning, the asking and the storing nothing is left of the product: no MLflow, no
-occlusion, no checkpoint that outlives a trial. Workers get this module by value.
+Only sampling, pruning, reporting and storing are those of faceseg: there is no MLflow, no occlusion
+and no permanent checkpoint. Workers receive this module by value.
 """
 
 import time
@@ -32,32 +32,32 @@ class Result:
 
 
 class BenchmarkRunner:
-    """Trials of a benchmark's function; the final of the winner is over at once."""
+    """A runner of a benchmark's function; the final of the winner ends at once."""
 
     def __init__(self, trainable: Any) -> None:
         self.trainable = trainable
 
-    def warm(self) -> tuple[str, ...]:
-        """Compile nothing ahead."""
+    def compiled_networks(self) -> tuple[str, ...]:
+        """Return no names: nothing is compiled."""
         return ()
 
-    def do(self, job: Job, line: Reporter) -> Result:
-        """Do one."""
+    def run(self, job: Job, reporter: Reporter) -> Result:
+        """Run one job."""
         if job.key.kind == "final":
             return Result(1.0)
         pruned = False
 
         def report(epoch: int, value: float) -> bool:
             nonlocal pruned
-            pruned = not line.report(job.key, epoch, value, 1.0)
+            pruned = not reporter.report(job.key, epoch, value, 1.0)
             return not pruned
 
         settings = job.settings.model_dump(include={"learning_rate", "batch_size"})
         value = self.trainable(settings, report)
         return Result(value, pruned)
 
-    def forget(self, job: Job) -> None:
-        """Leave nothing behind: there is nothing."""
+    def remove_checkpoints(self, job: Job) -> None:
+        """Do nothing: there are no checkpoints."""
 
 
 def run(study: Any, folder: Path, slots: int) -> list[float]:
@@ -66,7 +66,7 @@ def run(study: Any, folder: Path, slots: int) -> list[float]:
     trainable = study.trainable(threads=1, keeps=True)
 
     class BenchmarkWorker(Worker):
-        def make_bench(self) -> Any:
+        def make_runner(self) -> Any:
             return BenchmarkRunner(trainable)
 
     worker_pool.Worker = BenchmarkWorker  # type: ignore[misc]
@@ -89,11 +89,19 @@ def run(study: Any, folder: Path, slots: int) -> list[float]:
             "storage": folder,
         }
     )
-    tracker = Tracker("http://127.0.0.1:9")  # nobody is there, and nothing is said
-    context = StudyContext(experiment, folder, Manifest.model_construct(), tracker, "0", "run", "-")
+    tracker = Tracker("http://127.0.0.1:9")  # no server listens there, and nothing is logged
+    context = StudyContext(
+        experiment=experiment,
+        packs=folder,
+        manifest=Manifest.model_construct(),
+        tracker=tracker,
+        experiment_id="0",
+        study_run="run",
+        commit="-",
+    )
     ends: list[float] = []
 
-    def watch(snapshot: StudySnapshot, news: list[str]) -> None:
+    def watch(snapshot: StudySnapshot, messages: list[str]) -> None:
         ended = sum(snapshot.counts["unet"].get(state, 0) for state in ENDED)
         ends.extend([time.perf_counter() - began] * (ended - len(ends)))
 

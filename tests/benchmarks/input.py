@@ -1,12 +1,12 @@
-"""Images a second from disk to batches of 256 px: the notebook's way and ours, on one core.
+"""Images a second from disk to batches of 256 px: the notebook and faceseg, on one core.
 
     python -m tests.benchmarks.input [--images 96] [--rounds 7]
-    python -m tests.benchmarks.input --parts     # what our augmentation of an image is made of
+    python -m tests.benchmarks.input --parts     # the parts of the augmentation of an image
 
-The notebook decodes every image anew in each epoch: cv2 in a `numpy_function` of `tf.data`, one at
-a time, pixels as floats in [0, 1], labels one-hot; here written anew from its description, with
-and without the augmentation that its report tells of (rotation, zoom, translation, flip). Ours
-reads a pack and augments: the same affine map, photometrics too, uint8 all the way. Faces are
+The notebook of the reference study decodes every image in each epoch: cv2 in a `numpy_function` of
+`tf.data`, one at a time, pixels as floats in [0, 1], labels one-hot. It is rewritten here from its
+description, with and without the augmentation in its report (rotation, zoom, translation, flip).
+faceseg reads a pack and augments: the same affine map and photometric changes, in uint8. Faces are
 drawn at 512 px and stored as JPEG and PNG; all processes are bound to the same core.
 """
 
@@ -27,11 +27,11 @@ from tests.benchmarks.machine import described
 
 SIZE, GRID, BATCH, CLASSES = 512, 256, 8, 11
 RUNS = 400  # of each part
-ROTATION, ZOOM, SHIFT = 10.0, 0.1, 0.1  # the report's: degrees, shares
+ROTATION, ZOOM, SHIFT = 10.0, 0.1, 0.1  # from the report: degrees, shares
 
 
 def make_files(folder: Path, images: int) -> None:
-    """Draw faces and store them as LaPa does: images/*.jpg and labels/*.png; and pack them."""
+    """Draw faces, store them in LaPa's layout (images/*.jpg, labels/*.png), and pack them."""
     from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.lapa import LapaFolder
@@ -41,7 +41,7 @@ def make_files(folder: Path, images: int) -> None:
         place = folder / "LaPa" / split
         for name in ("images", "labels"):
             (place / name).mkdir(parents=True)
-        faces = DrawnFaces({split: count}, SIZE, 1.0, 0).items(split)
+        faces = DrawnFaces(counts={split: count}, size=SIZE).items(split)
         for number, item in enumerate(faces):
             image, labels = item.read()
             stem = f"{split}{number:05}_0"
@@ -85,7 +85,7 @@ def notebook(folder: Path, augmented: bool) -> Work:
 
 
 def _augmented(image: Any, mask: Any, draws: np.random.Generator) -> Any:
-    """Return both turned, zoomed, shifted and perhaps flipped alike."""
+    """Return both rotated, zoomed, shifted and possibly flipped in the same way."""
     turn = cv2.getRotationMatrix2D(
         (GRID / 2, GRID / 2), draws.uniform(-ROTATION, ROTATION), 1 + draws.uniform(-ZOOM, ZOOM)
     )
@@ -149,16 +149,16 @@ def parts() -> Iterator[tuple[str, float]]:
     size = (GRID, GRID)
     whole: dict[str, Callable[[int], Any]] = {
         "together": lambda i: augmentation.augment(image, labels, settings, LAPA, (0, 1, i)),
-        "the draw": lambda i: augmentation.sample_transform(settings, (0, 1, i)),
-        "a flip, of half of the images": lambda i: augmentation.flip(image, labels, LAPA),
-        "the map": lambda i: augmentation.affine_matrix(changes[i], GRID, GRID),
+        "random numbers": lambda i: augmentation.sample_transform(settings, (0, 1, i)),
+        "flipping half of the images": lambda i: augmentation.flip(image, labels, LAPA),
+        "affine map": lambda i: augmentation.affine_matrix(changes[i], GRID, GRID),
         "to four channels": lambda i: cv2.cvtColor(image, cv2.COLOR_RGB2RGBA),
         "and back": lambda i: cv2.cvtColor(four, cv2.COLOR_RGBA2RGB),
-        "the image warped, four channels": lambda i: cv2.warpAffine(
+        "warping the image, four channels": lambda i: cv2.warpAffine(
             four, places[i], size, **reflected
         ),
         "(three channels)": lambda i: cv2.warpAffine(image, places[i], size, **reflected),
-        "the labels warped": lambda i: cv2.warpAffine(
+        "warping the labels": lambda i: cv2.warpAffine(
             labels, places[i], size, flags=cv2.INTER_NEAREST, borderValue=255
         ),
         "light and contrast": lambda i: augmentation.apply_transform(
@@ -176,7 +176,7 @@ def parts() -> Iterator[tuple[str, float]]:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Draw the faces, let the pipelines run by turns, print the table."""
+    """Draw the faces, run the pipelines in turns, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -199,8 +199,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
             for name, made_by, options in (
                 ("the notebook, augmented", "notebook", {"augmented": True}),
                 ("the notebook, not augmented", "notebook", {"augmented": False}),
-                ("ours, augmented", "ours", {"augmented": True}),
-                ("ours, not augmented", "ours", {"augmented": False}),
+                ("faceseg, augmented", "ours", {"augmented": True}),
+                ("faceseg, not augmented", "ours", {"augmented": False}),
                 ("its augmentation alone", "cost_of_augmentation", {}),
             )
         ]

@@ -1,9 +1,9 @@
-"""Contenders that do the same work, each in a process of its own, timed by turns.
+"""Contenders that do the same work, each in a process of its own, timed in turns.
 
-What is shared with others gets faster and slower by the minute. So contenders take turns, in
-an order that is reversed every round, one at work and the others waiting; quoted are medians over
-the rounds, and the median of each round's ratio to the first contender. Beside the speed stands
-that by the processor's time, which others on the machine change much less.
+The speed of a shared machine changes by the minute. Contenders therefore take turns, in an order
+that is reversed every round, while the others wait. The reported figures are medians over the
+rounds, and the median of each round's ratio to the first contender. The table also has the speed by
+CPU time, which other processes on the machine change much less.
 """
 
 import multiprocessing
@@ -25,11 +25,11 @@ Work = Callable[[], int]
 
 @dataclass(frozen=True)
 class Workload:
-    """Who takes part: `made_by` names a function ("module:function") that prepares the work.
+    """A contender; `made_by` names a function ("module:function") that prepares the work.
 
     It is called with `options` in the contender's process and returns the work: a function that
-    does a turn and returns how many images it was. `cores` binds the process to the first
-    of the machine's; None leaves it alone.
+    does a turn and returns its number of images. `cores` binds the process to the first cores of
+    the machine; None does not bind it.
     """
 
     name: str
@@ -41,7 +41,10 @@ class Workload:
 
 @dataclass
 class TimingResult:
-    """Images a second of each round, and of processor time; `absent` says why there are none."""
+    """Images a second, and images a CPU second, of each round.
+
+    `absent` is the reason if the contender could not start.
+    """
 
     contender: Workload
     speeds: list[float] = field(default_factory=list)
@@ -53,15 +56,15 @@ class TimingResult:
         return median(own / other for own, other in zip(self.speeds, first.speeds, strict=True))
 
     def cpu_ratio(self, first: "TimingResult") -> float:
-        """Return the same of the speeds by processor time."""
+        """Return the same for the speeds by CPU time."""
         pairs = zip(self.cpu_speeds, first.cpu_speeds, strict=True)
         return median(own / other for own, other in pairs)
 
 
 def time_in_turns(contenders: Iterable[Workload], rounds: int = 7) -> list[TimingResult]:
-    """Let all take their turns; the first turn of each is for warming up and does not count.
+    """Run all contenders in turns; the first turn of each is a warm-up and does not count.
 
-    One that cannot start (a library is missing, a compiler fails) is absent, with the reason.
+    A contender that cannot start (missing library, failing compiler) is absent, with the reason.
     """
     scores = [TimingResult(each) for each in contenders]
     with _processes(scores) as (taking_part, lines):
@@ -78,7 +81,7 @@ def time_in_turns(contenders: Iterable[Workload], rounds: int = 7) -> list[Timin
 
 @contextmanager
 def _processes(scores: list[TimingResult]) -> Any:
-    """Start every contender, one after the other; give those that did, and the lines to them."""
+    """Start the contenders one after the other; yield those that started, and their connections."""
     spawn = multiprocessing.get_context("spawn")
     processes, lines = [], {}
     try:
@@ -101,7 +104,7 @@ def _processes(scores: list[TimingResult]) -> Any:
 
 
 def _answer(line: Connection) -> str:
-    """Return why a contender did not get ready, '' if it did."""
+    """Return why a contender did not become ready; '' if it did."""
     if not line.poll(READY):
         return f"not ready after {READY:.0f} s"
     try:
@@ -111,7 +114,7 @@ def _answer(line: Connection) -> str:
 
 
 def _run_workload(contender: Workload, line: Connection) -> None:
-    """Be a contender's process."""
+    """Run in the process of a contender."""
     if contender.cores is not None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: contender.cores])
     module, function = contender.made_by.split(":")
@@ -130,9 +133,10 @@ def _run_workload(contender: Workload, line: Connection) -> None:
 
 
 def table(scores: list[TimingResult], *, milliseconds: bool = False) -> str:
-    """Return a line a contender: median, least and most of the rounds, how many times the first.
+    """Return a line for each contender: median, minimum and maximum of the rounds, and ratios.
 
-    milliseconds: show the time of an image; ratios are of speeds all the same.
+    Args:
+        milliseconds: Show the time of an image; ratios remain those of speeds.
     """
     width = max(len(score.contender.name) for score in scores)
     unit = "ms an image" if milliseconds else "images a second"

@@ -1,12 +1,12 @@
-"""How long one photograph takes: `model.predict`, every export and OpenVINO, one thread.
+"""The time for one photograph: `model.predict`, every export and OpenVINO, on one thread.
 
     make peers && .venv-peers/bin/python -m tests.benchmarks.latency [--network FILE.keras]
 
-Three tables, each contender by turns in a process bound to one core: the network alone at batch 1;
-a photograph of 512 px from its pixels to labels of its own size (resizing, network, logits brought
-back, argmax); and the network in batches of 16. Without `--network` the U-Net at 256 px is
-trained for a few dozen steps on drawn faces first: 8-bit scales need a network that has learnt
-something. An export that does not agree with Keras within the product's bounds is marked.
+Three tables, with each contender in a process bound to one core: the network at batch 1; a
+photograph of 512 px from its pixels to labels at its own size (resizing, network, resizing of the
+logits, argmax); and the network in batches of 16. Without `--network` the U-Net at 256 px is first
+trained for a few dozen steps on drawn faces, because 8-bit scales need a trained network. An export
+that does not agree with Keras within faceseg's limits is marked.
 """
 
 import argparse
@@ -38,9 +38,15 @@ def train(folder: Path, size: int, steps: int) -> Path:
 
     settings = TrainingSettings(learning_rate=3e-3, batch_size=8)
     options = {"batch_norm_momentum": 0.9}
-    compiled = CompiledNetwork(NetworkSpec("unet", (size, size), len(LAPA), options), settings)
+    compiled = CompiledNetwork(
+        NetworkSpec(
+            architecture="unet", image_size=(size, size), num_classes=len(LAPA), options=options
+        ),
+        settings,
+    )
     compiled.reset(settings, seed=0, total_steps=steps)
-    faces = DrawnFaces({"train": 8 * steps}, size, 0.7, 0).items("train")
+    drawn = DrawnFaces(counts={"train": 8 * steps}, size=size, difficulty=0.7)
+    faces = drawn.items("train")
     for step in range(steps):
         pairs = [item.read() for item in faces[8 * step : 8 * step + 8]]
         images = np.stack([resize_image(image, (size, size)) for image, _ in pairs])
@@ -51,7 +57,7 @@ def train(folder: Path, size: int, steps: int) -> Path:
 
 
 def export(network: Path, folder: Path) -> dict[str, str]:
-    """Make every export in `folder`; return the files by name, and note who does not agree."""
+    """Write every export into `folder`; return the files by name, and print each agreement."""
     import faceseg
     from pipelines.export.sample_images import draw_sample_images
     from pipelines.export.verification import export_and_verify
@@ -65,7 +71,7 @@ def export(network: Path, folder: Path) -> dict[str, str]:
             place = folder / kind.name
             place.mkdir()
             made = export_and_verify(predictor, samples, kind, place, {})
-            verdict = "refused by the product" if made.refused else "kept"
+            verdict = "refused by faceseg" if made.refused else "kept"
             print(f"{kind.name}: {made.agreement.pixels:.2%} of the pixels, {verdict}", flush=True)
             files[kind.name + (" (refused)" if made.refused else "")] = str(place / each.file)
     return files
@@ -73,15 +79,13 @@ def export(network: Path, folder: Path) -> dict[str, str]:
 
 def opened(name: str, file: str) -> Any:
     """Return a network whose `predict_on_batch` takes uint8 (N, h, w, 3), on one thread."""
-    from pipelines.models import exported_models, runtimes
+    from pipelines.models.exported_models import open_network
 
-    runtimes.threads = lambda: 1
     if name in OPENVINO:
         return OpenVinoNetwork(file, name.removeprefix("OpenVINO "))
     if name not in KERAS:
-        return exported_models.open_network(
-            name.partition("-")[0].replace("saved", "saved-model"), Path(file)
-        )
+        format_name = name.partition("-")[0].replace("saved", "saved-model")
+        return open_network(format_name, Path(file), threads=1)
     import faceseg
     from faceseg.backends.device import configure_device
 
@@ -91,7 +95,7 @@ def opened(name: str, file: str) -> Any:
 
 
 class KerasNetwork:
-    """A Keras model by another of its doors."""
+    """A Keras model, called in another way."""
 
     def __init__(self, model: Any, door: str) -> None:
         self.model, self.door, self.input_shape = model, door, model.input_shape
@@ -141,13 +145,13 @@ def network_alone(name: str, file: str, images: int) -> Work:
 
 
 def whole(name: str, file: str) -> Work:
-    """Return predictions of a photograph, to labels of its own size."""
+    """Return predictions of a photograph, to labels at its own size."""
     from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.inference.predictor import Predictor
 
     predictor = Predictor(opened(name, file), LAPA)
-    photograph, _ = DrawnFaces({"test": 1}, PHOTOGRAPH, 1.0, 0).items("test")[0].read()
+    photograph, _ = DrawnFaces(counts={"test": 1}, size=PHOTOGRAPH).items("test")[0].read()
 
     def work() -> int:
         for _ in range(CALLS):
@@ -158,7 +162,7 @@ def whole(name: str, file: str) -> Work:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Train or take the network, export it, print three tables."""
+    """Train or read the network, export it, print three tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -170,7 +174,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     print(described("tensorflow", "keras", "onnxruntime", "ai-edge-litert", "openvino"), flush=True)
     with TemporaryDirectory(prefix="faceseg-latency-") as place:
         folder = Path(place)
-        # In a process of its own: a training's gigabytes would stay until the end.
+        # In a process of its own: otherwise the training's memory would be kept until the end.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
             network = (
                 given.network or alone.submit(train, folder, given.image_size, given.steps).result()

@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on, in a line: figures mean nothing without it."""
+"""The machine of a benchmark in one line, which is printed with its figures."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ def described(*packages: str) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name, with what it has for bfloat16."""
+    """Return the processor's name and its support for bfloat16."""
     information = Path("/proc/cpuinfo")
     if not information.exists():
         return platform.processor() or platform.machine()

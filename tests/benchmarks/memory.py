@@ -1,17 +1,17 @@
-"""What a worker holds in memory over many trials, and what a second one on the same images adds.
+"""The memory of a worker over many trials, and the additional memory of a second one.
 
     python -m tests.benchmarks.memory [TRIALS]
 
-First TRIALS (50) real trials in this process, one after the other as in a worker: the quickstart's
+First, TRIALS (50) trials run in this process, one after the other as in a worker: the quickstart's
 three networks in turn, one epoch on a few drawn faces, evaluated, occluded and logged. It prints
-the memory that is this process's own (USS) after every fifth, and the median slope (Theil-Sen) over
-all trials after the first FIRST, by when every network is compiled.
+the private memory of this process (USS) after every fifth, and the median slope (Theil-Sen) over
+all trials after the first FIRST, when every network is compiled.
 
-Then two processes map one pack of 512 images at 256 px and read all of it: what of the files each
-has in memory (RSS), and its share of it (PSS: a page that two hold counts half for each).
+Then two processes map one pack of 512 images at 256 px and read all of it. It prints how much of
+the files each has in memory (RSS), and its share of it (PSS: a page of two processes counts half).
 
 Measured on 2 CPU cores: 1,142 MiB after 10 trials, 1,168 after 50, 0.32 MiB a trial. The pack's
-128 MiB were in both processes, 64 the share of each.
+128 MiB were in the memory of both processes, with a share of 64 for each.
 """
 
 import logging
@@ -54,18 +54,18 @@ PACKED, SIDE = 512, 256
 
 
 class NullReporter:
-    """A job's line to nobody."""
+    """A reporter that discards everything."""
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        """Say nothing."""
+        """Discard the progress."""
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
-        """Let it go on."""
+        """Continue the job."""
         return True
 
 
 def main(trials: int) -> None:
-    """Do both parts and print."""
+    """Run both parts and print."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="faceseg-") as folder:
         _pages(Path(folder) / "pack", console)
@@ -74,18 +74,18 @@ def main(trials: int) -> None:
 
 def _trials(folder: Path, trials: int, console: Console) -> None:
     experiment = load_experiment(QUICKSTART, (*FEW, f"storage={folder}"))
-    bench = _bench(experiment)
+    runner = _make_runner(experiment)
     names = list(experiment.architectures)
     own, started = [], time.perf_counter()
-    with Sender(bench.context.outboxes, bench.context.tracker) as sender:
+    with Sender(runner.context.outboxes, runner.context.tracker) as sender:
         for number in range(trials):
-            key = JobKey("trial", names[number % len(names)], number)
+            key = JobKey(kind="trial", architecture=names[number % len(names)], number=number)
             settings = experiment.training.model_copy(
                 update={"batch_size": (8, 16)[number // len(names) % 2]}
             )
-            job = Job(key, experiment.study, number, 1, settings)
-            bench.run(job, NullReporter())
-            bench.remove_checkpoints(job)
+            job = Job(key=key, study=experiment.study, seed=number, attempt=1, settings=settings)
+            runner.run(job, NullReporter())
+            runner.remove_checkpoints(job)
             sender.drain(60)
             own.append(psutil.Process().memory_full_info().uss / MIB)
             if (number + 1) % 5 == 0:
@@ -99,8 +99,8 @@ def _trials(folder: Path, trials: int, console: Console) -> None:
     )
 
 
-def _bench(experiment: Experiment) -> "JobRunner":
-    """Return a worker's bench, with one thread."""
+def _make_runner(experiment: Experiment) -> "JobRunner":
+    """Return a worker's runner, with one thread."""
     packs, manifest = prepare(experiment, Console(quiet=True))
     from faceseg.backends.device import configure_device
 
@@ -109,12 +109,20 @@ def _bench(experiment: Experiment) -> "JobRunner":
 
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
-    context = StudyContext(experiment, packs, manifest, tracker, experiment_id, "", "benchmark")
+    context = StudyContext(
+        experiment=experiment,
+        packs=packs,
+        manifest=manifest,
+        tracker=tracker,
+        experiment_id=experiment_id,
+        study_run="",
+        commit="benchmark",
+    )
     return JobRunner(context, 1)
 
 
 def _pages(folder: Path, console: Console) -> None:
-    """Let two processes read one pack; print what of it each has in memory."""
+    """Let two processes read one pack; print how much of it each has in memory."""
     draws = np.random.default_rng(0)
     folder.mkdir()
     with SplitWriter(folder / "train", (SIDE, SIDE), originals=False) as writer:
@@ -136,7 +144,7 @@ def _pages(folder: Path, console: Console) -> None:
         for reader in readers:
             resident, share = _mapped(reader.pid, folder)
             console.print(
-                f"  {resident:.0f} MiB of it in memory, {share:.0f} MiB its share", highlight=False
+                f"  {resident:.0f} MiB of it in memory, a share of {share:.0f} MiB", highlight=False
             )
     finally:
         for reader in readers:
@@ -144,14 +152,14 @@ def _pages(folder: Path, console: Console) -> None:
 
 
 def _mapped(pid: int, folder: Path) -> tuple[float, float]:
-    """Return what a process has in memory of the files in a folder, and its share, in MiB."""
+    """Return a process's memory for the files in a folder, and its share of it, in MiB."""
     maps = psutil.Process(pid).memory_maps(grouped=False)
     own = [each for each in maps if each.path.startswith(str(folder))]
     return sum(each.rss for each in own) / MIB, sum(each.pss for each in own) / MIB
 
 
 def _read(folder: Path) -> None:
-    """Read every pixel of a pack, say so, and wait."""
+    """Read every pixel of a pack, signal it, and wait."""
     split = Split(folder, "train")
     sum(int(np.asarray(part).sum(dtype=np.int64)) for part in (split.images, split.labels))
     sys.stdout.write("read\n")

@@ -1,16 +1,16 @@
-"""A study on our machinery, on Ray Tune and with plain Optuna: overhead, and time at equal work.
+"""A study on faceseg, on Ray Tune and with plain Optuna: overhead, and time for equal work.
 
     python -m tests.benchmarks.orchestrators nothing [--trials 60] [--rounds 3]
     python -m tests.benchmarks.orchestrators faces [--trials 12] [--epochs 6] [--rounds 1]
 
-`nothing`: trials that report three values, 2 at once, with TPE and a pruner of successive halving
-(Ray Tune: OptunaSearch and ASHA, function trainables; Optuna: one process, sqlite, one trial
-after the other). Told are the seconds a trial from the tenth part on, when all workers are up, and
-of the whole study.
-`faces`: small trainings, nothing pruned, so all do the same work. Ours: two workers of one thread.
-Optuna: one process with two threads, once with a new network a trial as its tutorials have
-it, once with our compiled network kept. Ray Tune: a process a trial, two at once.
-Every study runs in a process of its own, by turns.
+`nothing`: trials that report three values, two at a time, with TPE and a pruner of successive
+halving (Ray Tune: OptunaSearch and ASHA, function trainables; Optuna: one process, sqlite, one
+trial after the other). The table has the seconds of a trial from the tenth part on, when all
+workers have started, and the seconds of the whole study. `faces`: small trainings without pruning,
+so that all do the same work. faceseg: two workers of one thread. Optuna: one process with two
+threads, once with a new network for each trial as in its tutorials, and once with one compiled
+network of faceseg. Ray Tune: a process for each trial, two at a time. Every study runs in a process
+of its own; the contenders take turns.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SLOTS = 2
 
 @dataclass(frozen=True)
 class Study:
-    """What is to be done: `trials` of `work` ("nothing" or "faces"), with a pack for the latter."""
+    """The task: `trials` of `work` ("nothing" or "faces"), with a pack for the latter."""
 
     work: str
     trials: int
@@ -46,11 +46,11 @@ class Study:
         return nothing if self.work == "nothing" else Faces(self.pack, self.epochs, threads, keeps)
 
 
-Ends = list[float]  # when each trial ended, seconds since the study began
+Ends = list[float]  # when each trial ended, in seconds since the start of the study
 
 
 def ours(study: Study, folder: Path) -> Ends:
-    """Run it on coordinator and warm workers."""
+    """Run it on the coordinator and warm workers of faceseg."""
     import ray
 
     from tests.benchmarks import faceseg_study
@@ -60,7 +60,7 @@ def ours(study: Study, folder: Path) -> Ends:
 
 
 def ray_tune(study: Study, folder: Path) -> Ends:
-    """Run it on Ray Tune: function trainables, OptunaSearch, ASHA where trials may be pruned."""
+    """Run it on Ray Tune: function trainables, OptunaSearch, ASHA if trials may be pruned."""
     import optuna
     import ray
     from ray import tune
@@ -145,7 +145,7 @@ def optuna_alone(study: Study, folder: Path, keeps: bool = False) -> Ends:
 
 
 def optuna_keeping(study: Study, folder: Path) -> Ends:
-    """Run it in this process with the compiled network kept from trial to trial."""
+    """Run it in this process with one compiled network for all trials."""
     return optuna_alone(study, folder, keeps=True)
 
 
@@ -153,7 +153,7 @@ ALL: dict[str, Callable[[Study, Path], Ends]] = {
     "ours": ours,
     "Ray Tune": ray_tune,
     "Optuna, one process": optuna_alone,
-    "Optuna, our network kept": optuna_keeping,
+    "Optuna, one network kept": optuna_keeping,
 }
 
 
@@ -174,21 +174,21 @@ def timed(name: str, study: Study) -> Ends:
 
 
 def _alone(name: str, study: Study, folder: Path, line: Any) -> None:
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray Tune's own tables are not ours
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # hide Ray Tune's own tables
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    # Ray would give its workers the lowest rank, and whoever else is at work all there is.
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # so Ray spells it
+    # By default Ray starts its workers at the lowest priority.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # the spelling of Ray
     line.send(sorted(ALL[name](study, folder)))
 
 
 def steady(ends: Ends) -> float:
-    """Return the seconds a trial from the first tenth of the trials on."""
+    """Return the seconds of a trial, without the first tenth of the trials."""
     first = max(1, len(ends) // 10)
     return (ends[-1] - ends[first - 1]) / (len(ends) - first)
 
 
 def row(name: str, runs: list[Ends], firsts: list[Ends]) -> str:
-    """Return a line of the table: medians over the rounds, and each round's ratio to ours."""
+    """Return a line of the table: medians over the rounds, and ratios to faceseg in each round."""
     whole = [ends[-1] for ends in runs]
     rates = [steady(ends) for ends in runs]
     ratios = [ends[-1] / ours[-1] for ends, ours in zip(runs, firsts, strict=True)]
@@ -200,13 +200,13 @@ def row(name: str, runs: list[Ends], firsts: list[Ends]) -> str:
 
 
 HEADING = (
-    f"{'':<26}{'trials':>7}{'study, s':>10}{'to ours':>9}{'s a trial':>13}{'to ours':>9}\n"
+    f"{'':<26}{'trials':>7}{'study, s':>10}{'relative':>9}{'s a trial':>13}{'relative':>9}\n"
     f"{'':<26}{'':>7}{'':>10}{'':>9}{'once running':>13}"
 )
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Run all by turns; print the table."""
+    """Run all in turns; print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -225,7 +225,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
             given.epochs or (3 if idle else 6),
             Path(place) if idle else make_pack(Path(place)),
         )
-        names = [name for name in given.only if not (idle and name == "Optuna, our network kept")]
+        names = [name for name in given.only if not (idle and name == "Optuna, one network kept")]
         runs: dict[str, list[Ends]] = {name: [] for name in names}
         rounds = given.rounds or (3 if idle else 1)
         for number in range(rounds):

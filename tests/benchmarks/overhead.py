@@ -1,15 +1,16 @@
-"""What a trial costs beside its training: a study of trials that do nothing, on the real machinery.
+"""The cost of a trial besides its training: a study of empty trials on faceseg's own machinery.
 
     python -m tests.benchmarks.overhead [TRIALS] [WORKERS]
 
-Three architectures of TRIALS (100) trials of three epochs each, on WORKERS (2) warm workers of a
-Ray of its own, with Optuna on sqlite and the sampler and pruner of every study. Only the training
-is left out. It prints, for each tenth of the trials, the seconds and the coordinator's CPU seconds
-a trial took, and the memory of driver and coordinator: flat columns mean that the thousandth trial
-costs what the first does.
+Three architectures with TRIALS (100) trials of three epochs each, on WORKERS (2) warm workers of a
+separate Ray, with Optuna on sqlite and the sampler and pruner of every study. Only the training is
+left out. For each tenth of the trials it prints the seconds and the coordinator's CPU seconds of a
+trial, and the memory of driver and coordinator. Constant columns mean that the thousandth trial
+costs as much as the first.
 
-Measured on 2 CPU cores, 1,002 trials on 64 workers: 0.05 to 0.08 s a trial once all were up, nearly
-all of it the coordinator's CPU, with no trend; driver 282 MB, coordinator 195 to 200 MB.
+Measured on 2 CPU cores, 1,002 trials on 64 workers: 0.05 to 0.08 s a trial after all had started,
+nearly all of it the coordinator's CPU time, with no trend; driver 282 MB, coordinator 195 to 200
+MB.
 """
 
 import itertools
@@ -40,32 +41,32 @@ PARTS = 10
 
 
 class Result:
-    """How a trial that did nothing ended."""
+    """The result of an empty trial."""
 
     def __init__(self, value: float, pruned: bool) -> None:
         self.value, self.pruned, self.reason = value, pruned, ""
 
 
 class NoOpRunner:
-    """A bench whose trials report three values, the better the nearer a rate is to 0.003."""
+    """A runner whose trials report three values, higher for a rate near 0.003."""
 
-    def warm(self) -> tuple[str, ...]:
-        """Compile nothing."""
+    def compiled_networks(self) -> tuple[str, ...]:
+        """Return no names: nothing is compiled."""
         return ()
 
-    def do(self, job: Job, line: Reporter) -> Result:
+    def run(self, job: Job, reporter: Reporter) -> Result:
         value = 1 / (1 + abs(job.settings.learning_rate / 0.003 - 1))
         for epoch in range(1, EPOCHS + 1):
-            if not line.report(job.key, epoch, value * epoch / EPOCHS, 100.0):
+            if not reporter.report(job.key, epoch, value * epoch / EPOCHS, 100.0):
                 return Result(value, pruned=True)
         return Result(value, pruned=False)
 
-    def forget(self, job: Job) -> None:
+    def remove_checkpoints(self, job: Job) -> None:
         pass
 
 
 class IdleWorker(Worker):
-    """Our worker with that bench."""
+    """A worker with that runner."""
 
     def make_runner(self) -> Any:
         return NoOpRunner()
@@ -73,7 +74,7 @@ class IdleWorker(Worker):
 
 @dataclass
 class ResourceSample:
-    """The study at one moment."""
+    """The state of the study at one moment."""
 
     ended: int
     clock: float
@@ -84,13 +85,13 @@ class ResourceSample:
 
 @dataclass
 class ResourceMonitor:
-    """Notes time and memory whenever another part of the trials has ended."""
+    """Samples time and memory whenever another part of the trials has ended."""
 
     trials: int
-    marks: list[ResourceSample] = field(default_factory=list)
+    samples: list[ResourceSample] = field(default_factory=list)
     coordinator: psutil.Process | None = None
 
-    def __call__(self, snapshot: StudySnapshot, news: list[str]) -> None:
+    def __call__(self, snapshot: StudySnapshot, messages: list[str]) -> None:
         if self.coordinator is None:
             self.coordinator = _coordinator()
         ended = sum(
@@ -98,12 +99,12 @@ class ResourceMonitor:
             for counts in snapshot.counts.values()
             for state in ("complete", "pruned", "fail")
         )
-        last = self.marks[-1].ended if self.marks else -1
+        last = self.samples[-1].ended if self.samples else -1
         part = max(1, self.trials // PARTS)
         if ended // part > last // part or (ended == self.trials and last < ended):
-            self.marks.append(self._mark(ended))
+            self.samples.append(self._sample(ended))
 
-    def _mark(self, ended: int) -> ResourceSample:
+    def _sample(self, ended: int) -> ResourceSample:
         process = self.coordinator
         if process is None:
             raise RuntimeError("there is no coordinator")
@@ -127,11 +128,11 @@ def main() -> None:
         watch = run(folder, trials, workers)
     finally:
         shutil.rmtree(folder)
-    Console().print(table(watch.marks))
+    Console().print(table(watch.samples))
 
 
 def run(folder: Path, trials: int, workers: int) -> ResourceMonitor:
-    """Run one study of nothing in `folder`."""
+    """Run one study of empty trials in `folder`."""
     experiment = Experiment.model_validate(
         {
             "name": "overhead",
@@ -142,8 +143,16 @@ def run(folder: Path, trials: int, workers: int) -> ResourceMonitor:
             "storage": folder,
         }
     )
-    tracker = Tracker("http://127.0.0.1:9")  # nobody is there, and nothing is said
-    context = StudyContext(experiment, folder, Manifest.model_construct(), tracker, "0", "run", "-")
+    tracker = Tracker("http://127.0.0.1:9")  # no server listens there, and nothing is logged
+    context = StudyContext(
+        experiment=experiment,
+        packs=folder,
+        manifest=Manifest.model_construct(),
+        tracker=tracker,
+        experiment_id="0",
+        study_run="run",
+        commit="-",
+    )
     watch = ResourceMonitor(3 * trials)
     ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
@@ -153,10 +162,10 @@ def run(folder: Path, trials: int, workers: int) -> ResourceMonitor:
     return watch
 
 
-def table(marks: list[ResourceSample]) -> Table:
-    """Return the marks as a table, a row for each part."""
+def table(samples: list[ResourceSample]) -> Table:
+    """Return the samples as a table, a row for each part."""
     made = Table("trials", "s a trial", "coordinator CPU s a trial", "driver MB", "coordinator MB")
-    for before, after in itertools.pairwise(marks):
+    for before, after in itertools.pairwise(samples):
         count = after.ended - before.ended
         made.add_row(
             f"{before.ended} to {after.ended}",
@@ -169,7 +178,7 @@ def table(marks: list[ResourceSample]) -> Table:
 
 
 def _coordinator() -> psutil.Process:
-    """Return the process of the coordinator: Ray names its actors' processes."""
+    """Return the process of the coordinator: Ray names the processes of its actors."""
     for process in psutil.Process().children(recursive=True):
         if process.name().startswith("ray::Coord") or "ray::Coordinator" in " ".join(
             process.cmdline()

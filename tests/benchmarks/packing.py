@@ -1,11 +1,11 @@
-"""Packing many images: images a second on one core and on all, and the memory it takes.
+"""Packing many images: images a second on one core and on all, and the memory it needs.
 
     python -m tests.benchmarks.packing [--images 20000] [--size 256] [--grid 128]
 
-The images are stored first, as LaPa's are (JPEG and PNG): some drawn faces, each many times with
-its pixels moved and its light changed, so that no two are alike and none costs much. Nine in
-ten are to train on. Every packing runs in a process of its own and tells, for each tenth, its
-images a second and the memory that is its own (not the files' pages in the system's cache).
+The images are stored first, in LaPa's formats (JPEG and PNG): a few drawn faces, each many times
+with shifted pixels and changed light, so that no two are equal and their creation is cheap. Nine in
+ten are for training. Every packing runs in a process of its own and reports, for each tenth, the
+images a second and its private memory (without the files' pages in the system's cache).
 """
 
 import argparse
@@ -54,7 +54,7 @@ def make_images(folder: Path, count: int, size: int) -> None:
 
 
 def pack(images: Path, into: Path, grid: int, threads: int, line: Any) -> None:
-    """Pack, and send a mark at every tenth."""
+    """Pack, and send a sample at every tenth."""
     from faceseg.data.classes import LAPA
     from faceseg.data.lapa import LapaFolder
     from faceseg.data.pack import build_pack
@@ -82,8 +82,8 @@ def pack(images: Path, into: Path, grid: int, threads: int, line: Any) -> None:
     line.send(marks)
 
 
-def marks_of(images: Path, grid: int, threads: int) -> list[Mark]:
-    """Pack in a process of its own; return its marks."""
+def samples_of(images: Path, grid: int, threads: int) -> list[Mark]:
+    """Pack in a process of its own; return its samples."""
     spawn = multiprocessing.get_context("spawn")
     mine, theirs = spawn.Pipe()
     into = images.parent / "packs"
@@ -99,7 +99,7 @@ def marks_of(images: Path, grid: int, threads: int) -> list[Mark]:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Store the images, pack them by turns, print the table."""
+    """Store the images, pack them in turns, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -112,9 +112,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
         images = Path(place) / "images"
         make_images(images, given.images, given.size)
         print(f"{given.images} images of {given.size} px to a grid of {given.grid} px")
-        print(f"{'threads':>8}{'images':>9}{'a second':>17}{'a CPU second':>14}{'MiB held':>10}")
+        print(f"{'threads':>8}{'images':>9}{'a second':>17}{'a CPU second':>14}{'MiB':>10}")
         for threads in (1, os.cpu_count() or 1):
-            marks = marks_of(images, given.grid, threads)
+            marks = samples_of(images, given.grid, threads)
             for before, after in itertools.pairwise(marks):
                 done, seconds, spent = (after[each] - before[each] for each in range(3))
                 print(

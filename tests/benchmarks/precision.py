@@ -1,10 +1,10 @@
-"""Whether bfloat16 costs anything in score: the same trainings in both numeric types.
+"""Whether bfloat16 lowers scores: the same trainings in both numeric types.
 
     python -m tests.benchmarks.precision [--seeds 6] [--epochs 12]
 
-The quickstart's U-Net on drawn faces at 64 px. A seed decides the first weights, the order of
-the images and the augmentation, so a seed is a pair; told is the mean difference of the best
-validation IoU with its 95 % interval (Student's t over the pairs).
+The quickstart's U-Net on drawn faces at 64 px. The seed determines the initial weights, the order
+of the images and the augmentation, so the trainings of a seed are a pair. It prints the mean
+difference of the best validation IoU with its 95 % interval (Student's t over the pairs).
 """
 
 import argparse
@@ -37,13 +37,16 @@ def scores(folder: Path, seeds: int, epochs: int) -> dict[str, list[float]]:
         given = TrainingSettings.model_validate(
             {"epochs": epochs, "learning_rate": 5e-3, "precision": precision}
         )
-        network = CompiledNetwork(NetworkSpec("unet", SIZE, CLASSES, OPTIONS), given)
+        network = CompiledNetwork(
+            NetworkSpec(architecture="unet", image_size=SIZE, num_classes=CLASSES, options=OPTIONS),
+            given,
+        )
         found[precision] = []
         for seed in range(seeds):
             began = time.perf_counter()
             with TemporaryDirectory(dir=folder) as place:
                 outcome = train(
-                    network, given, material, seed=seed, folder=Path(place), report=lambda _: True
+                    network, given, material, seed=seed, folder=Path(place), on_epoch=lambda _: True
                 )
             found[precision].append(outcome.best_iou)
             took = time.perf_counter() - began

@@ -1,17 +1,16 @@
-"""Training steps that a search spends to come within 1 % of the best of a full-length random one.
+"""Training steps of a search until it is within 1 % of the best of a full-length random search.
 
     python -m tests.benchmarks.search_economy [--tables FOLDER] [--trials 20] [--seeds 10]
 
-Nothing is trained: recorded learning curves (FOLDER/unet.csv, made by curves.py) are replayed
-through the product's own sampler and pruner, as two workers would tell them. A setting gets the
-curve of the nearest recorded one: of the same batch size, by the logarithm of the learning rate;
-so the luck of a training is that of a real one, and the same setting has it twice.
+Nothing is trained: recorded learning curves (FOLDER/unet.csv, from curves.py) are replayed through
+faceseg's sampler and pruner, as two workers would report them. A setting gets the curve of the
+nearest recorded one: of the same batch size, by the logarithm of the learning rate. The random
+variation of a training is therefore that of a real one; the same setting always has the same curve.
 
-For every seed: full-length random search draws TRIALS settings and trains each to its end; its
-best is the mark, its steps are the whole. A strategy then searches on, for as many trials as it
-takes, until a trial has come to its end within 1 % of the mark. Counted are the optimiser steps of
-all trials until then, finished or not, as a share of the whole; a strategy that does not get there
-in four times the budget is counted as the budget it spent.
+For every seed, full-length random search draws TRIALS settings and trains each to its end: its best
+is the goal, its steps are 100 %. A strategy then searches until a trial has ended within 1 % of the
+goal. The optimiser steps of all trials until then, complete or not, are counted as a share. A
+strategy that does not reach the goal with four times the budget is counted with the steps it used.
 """
 
 import argparse
@@ -33,13 +32,13 @@ from pipelines.search import sampling
 from tests.benchmarks.curves import BATCH_SIZES, EPOCHS, HIGH, LOW, TABLES, Curve, read
 
 WITHIN = 0.99
-MOST = 4  # times the budget of trials, then a strategy is given up
+MOST = 4  # times the budget of trials; after them a strategy is stopped
 WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A name, what it changes of `search` in an experiment, and a pruner that none can name."""
+    """A name, its changes to `search`, and a pruner that `search` does not offer."""
 
     name: str
     search: dict[str, Any] = field(default_factory=dict)
@@ -47,13 +46,13 @@ class Strategy:
 
 
 def strategies() -> list[Strategy]:
-    """Return those that are compared; the first is what an experiment has unless it says more."""
+    """Return the strategies; the first is the default of an experiment."""
     made = [Strategy("the defaults")]
     for sampler in ("random", "tpe"):
         made.append(Strategy(f"{sampler}, no pruning", {"sampler": sampler, "pruner": "none"}))
         for grace, share in itertools.product((1, 2, 3), (50, 25)):
             pruner = optuna.pruners.PercentilePruner(share, 5, n_warmup_steps=grace - 1)
-            name = f"{sampler}, best {share} % go on, grace {grace}"
+            name = f"{sampler}, best {share} % continue, grace {grace}"
             made.append(Strategy(name, {"sampler": sampler}, pruner))
         for pruner, grace, factor in itertools.product(
             ("hyperband", "halving"), (1, 2, 3), (2, 3, 4)
@@ -69,7 +68,7 @@ def strategies() -> list[Strategy]:
 
 
 class Table:
-    """Recorded curves, asked by setting."""
+    """Recorded curves, by setting."""
 
     def __init__(self, curves: Sequence[Curve]) -> None:
         if not curves:
@@ -104,7 +103,7 @@ def experiment(search: dict[str, Any], trials: int, seed: int) -> Experiment:
 
 
 def full_search_target(table: Table, trials: int, seed: int) -> tuple[float, int]:
-    """Return the best of full-length random search, and the steps it takes."""
+    """Return the best of full-length random search, and its steps."""
     draws = np.random.default_rng([seed, 1])
     best, steps = 0.0, 0
     for _ in range(trials):
@@ -119,8 +118,8 @@ def steps_to_target(
 ) -> tuple[int, bool]:
     """Return the steps until a trial ends at `goal` or better, and whether one did.
 
-    Two workers take trials as they become free; an epoch lasts as long as it has images, which
-    is the same for all, so the two report by turns.
+    Two workers take trials as they become free. An epoch has the same images for all, so the two
+    report in turns.
     """
     steps, asked = 0, 0
     free = [(0.0, number) for number in range(WORKERS)]
@@ -152,11 +151,11 @@ def steps_to_target(
 
 
 def share(table: Table, each: Strategy, trials: int, seed: int) -> tuple[float, bool]:
-    """Return the steps spent, as a share of full-length random search's; whether it got there."""
+    """Return the steps as a share of full-length random search; whether it reached the goal."""
     best, whole = full_search_target(table, trials, seed)
     given = experiment(each.search, trials, seed)
     study = optuna.create_study(
-        study_name=f"replay {seed}",  # Hyperband deals its brackets out by the name
+        study_name=f"replay {seed}",  # Hyperband assigns brackets by the name
         direction="maximize",
         pruner=each.pruner or sampling.make_pruner(given),
     )
@@ -181,7 +180,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         f"{given.network}: {len(curves)} recorded settings of {EPOCHS} epochs,"
         f" {given.trials} random trials, {given.seeds} seeds\n"
         f"{'steps to 99 % of the best of full-length random search':<56}"
-        f"{'median':>8}{'least':>8}{'most':>8}{'arrived':>9}"
+        f"{'median':>8}{'least':>8}{'most':>8}{'reached':>9}"
     )
     for each in strategies():
         found = [share(table, each, given.trials, seed) for seed in range(given.seeds)]

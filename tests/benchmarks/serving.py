@@ -1,15 +1,14 @@
-"""`faceseg serve` under load, a champion exchanged in the middle, beside the bare model.
+"""`faceseg serve` under load with a change of champion, compared with the model alone.
 
     python -m tests.benchmarks.serving PHOTOGRAPHS [--clients 32] [--seconds 60] [--network FILE]
         [--replicas 1]
 
 PHOTOGRAPHS: a folder of JPEG and PNG files, which are sent at their own and at half, twice and
-three times their size. Before and after the load come bodies that must be refused, and how
-long that takes. Two versions of one network lie in an MLflow store of its own; the alias
-moves to the second at half time. The bare model labels the same files in one process with as many
-threads, one by one and in batches: decoding, network, own-size labels and PNG, without HTTP.
-Beside the speed stands the CPU time, of all processes of the server, which others on the machine
-do not change.
+three times their size. Before and after the load, bodies are sent that must be rejected, and their
+times are measured. A temporary MLflow store has two versions of one network; the alias moves to the
+second at half time. The model alone labels the same files in one process with as many threads, one
+by one and in batches: decoding, network, own-size labels and PNG, without HTTP. The table also has
+the CPU time of all processes of the server, which other processes on the machine do not change.
 """
 
 import argparse
@@ -46,7 +45,7 @@ SERVE = [sys.executable, "-m", "pipelines", "serve"]
 
 @dataclass(frozen=True)
 class Answer:
-    """When a request was sent and answered (seconds), with what, and by which model."""
+    """The times (seconds) of a request and its response, the status, and the model."""
 
     sent: float
     done: float
@@ -55,7 +54,7 @@ class Answer:
 
 
 def photographs(folder: Path) -> list[bytes]:
-    """Return JPEG files of mixed sizes, made of a folder's."""
+    """Return JPEG files of mixed sizes, made from the files of a folder."""
     found = sorted(path for kind in ("jpg", "jpeg", "png") for path in folder.rglob(f"*.{kind}"))
     chosen = random.Random(0).sample(found, min(MOST_FILES, len(found)))  # noqa: S311
     return [_scaled(path, SCALES[at % len(SCALES)]) for at, path in enumerate(chosen)]
@@ -70,7 +69,7 @@ def _scaled(path: Path, scale: float) -> bytes:
 
 
 def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Answer]:
-    """Let clients ask one request after the other; return all answers."""
+    """Let clients send requests, each one after the other; return all responses."""
     answers: list[Answer] = []
     end = time.monotonic() + seconds
 
@@ -94,9 +93,9 @@ def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Answ
 
 
 def refusals(at: str) -> dict[str, tuple[int, float]]:
-    """Send bodies that must be refused; return each one's status and seconds.
+    """Send bodies that must be rejected; return the status and seconds of each.
 
-    SystemExit for another status than it should have.
+    SystemExit if a status differs from the expected one.
     """
     found = {}
     with httpx.Client(timeout=60, trust_env=False) as client:
@@ -110,14 +109,14 @@ def refusals(at: str) -> dict[str, tuple[int, float]]:
 
 
 def replicas_of(at: str) -> set[str]:
-    """Return the replicas that answered something, by the server's metrics."""
+    """Return the replicas that have handled requests, by the server's metrics."""
     told = httpx.get(f"{at}/metrics", trust_env=False).text
     return set(re.findall(r'faceseg_requests_total\{.*replica="([^"]+)"', told))
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast photographs were labelled, and how much CPU time each took."""
+    """Photographs a second, and the CPU time of each."""
 
     per_second: float
     cpu_ms: float
@@ -127,7 +126,7 @@ class Speed:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process and all that it started have used."""
+    """Return the CPU time of a process and of all that it started."""
     process = psutil.Process(pid)
     times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
     return sum(each.user + each.system for each in times)
@@ -186,14 +185,14 @@ def _wait(at: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def table(answers: list[Answer], used: float, speeds: dict[str, Speed]) -> str:
-    """Return what came out, in words and figures."""
+    """Return the results as text."""
     good = [each for each in answers if each.status == "200"]
     waits = np.array([each.done - each.sent for each in good]) * 1000
     span = max(each.done for each in answers) - min(each.sent for each in answers)
     p50, p99 = np.percentile(waits, [50, 99])
     rows = [
-        ("answers by status", ", ".join(f"{k}: {v}" for k, v in _counts(answers, "status"))),
-        ("answers by model", ", ".join(f"{k}: {v}" for k, v in _counts(good, "model"))),
+        ("responses by status", ", ".join(f"{k}: {v}" for k, v in _counts(answers, "status"))),
+        ("responses by model", ", ".join(f"{k}: {v}" for k, v in _counts(good, "model"))),
         ("failed requests", f"{len(answers) - len(good)}"),
         ("p50, p99", f"{p50:.0f} ms, {p99:.0f} ms"),
         ("served", str(Speed(len(good) / span, used / len(good) * 1000))),
@@ -236,7 +235,7 @@ def main() -> None:
             after = refusals(at)
             replicas = len(replicas_of(at))
         speeds = {
-            f"bare model, batch of {batch}": bare(network, files, batch, given.cpus)
+            f"model alone, batch of {batch}": bare(network, files, batch, given.cpus)
             for batch in (1, 8)
         }
     print(f"{replicas} replicas\n{table(answers, used, speeds)}")

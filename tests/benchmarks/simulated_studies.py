@@ -1,10 +1,10 @@
-"""Simulated studies of two networks of equal worth, and the truth that intervals should hold.
+"""Simulated studies of two equally good networks, and the true value that intervals should contain.
 
 Both networks are trained with some seeds and tested on the same photographs of one to six images.
-A pixel's chance of an error is the product of its class's own, of how hard its photograph is, of
-how hard this network finds that photograph, of the image and seed, and of how well the seed's
-training went. All factors have the mean 1, so that the expected confusion matrix follows by
-arithmetic.
+The probability of an error of a pixel is a product of five factors: its class, the difficulty of
+its photograph, the difficulty of the photograph for this network, the image and seed, and the
+success of the seed's training. All factors have the mean 1, so the expected confusion matrix can be
+computed.
 
 Shapes: S seeds, N images, C classes.
 """
@@ -15,7 +15,8 @@ import numpy as np
 
 from faceseg.statistics import mean_iou, overlap_counts
 
-# Background, skin, left eye, right eye: pixels an image, chance of an error, what it is taken for.
+# Background, skin, left eye, right eye: pixels of an image, probability of an error, class it is
+# confused with.
 PIXELS = np.array([40_000, 15_000, 120, 120])
 ERRORS = np.array([0.01, 0.06, 0.20, 0.20])
 TAKEN_FOR = np.array([1, 0, 1, 1])
@@ -25,10 +26,12 @@ MOST_IMAGES = 6  # of one photograph
 
 @dataclass(frozen=True)
 class Scenario:
-    """What studies are like. `training` is the standard deviation of a seed's log error rate.
+    """The parameters of studies.
 
-    `taste`: how differently two networks find a photograph, 0 to 1. `luck`: how differently two
-    seeds find an image, 0 to 1.
+    Attributes:
+        training: Standard deviation of a seed's log error rate.
+        taste: How differently two networks handle a photograph, 0 to 1.
+        luck: How differently two seeds handle an image, 0 to 1.
     """
 
     name: str
@@ -78,13 +81,13 @@ def expected_iou(scenario: Scenario, trainings: int = 200_000) -> float:
 def _skill(
     scenario: Scenario, draws: np.random.Generator, shape: int | tuple[int, ...]
 ) -> np.ndarray:
-    """Draw the factor on the error rate that a training ends with; its mean is 1."""
+    """Draw the factor on the error rate of a training; its mean is 1."""
     noise = scenario.training * draws.standard_normal(shape)
     return np.exp(noise - scenario.training**2 / 2)
 
 
 def _factor(draws: np.random.Generator, top: float, shape: int | tuple[int, ...]) -> np.ndarray:
-    """Draw factors between 0 and `top` whose mean is 1, most of them below."""
+    """Draw factors between 0 and `top` with the mean 1, most of them below it."""
     return top * draws.beta(2, 2 * (top - 1), shape)
 
 

@@ -1,14 +1,14 @@
-"""Images a second of a training step on a CPU: our U-Net here and in torch, at each numeric type.
+"""Images a second of a training step on a CPU: the U-Net in faceseg and torch, by numeric type.
 
     make peers && .venv-peers/bin/python -m tests.benchmarks.step [--compiled] [--rounds 7]
 
-Forward, loss, backward, clipping and AdamW at 256 px and batch 8, all cores; uint8 goes in. First
-it is shown that torch's network is ours (`torch_equality`). In torch it pads as torch does (the
-faster form) and counts no confusion matrix, which ours does in the step. Also timed:
-segmentation_models_pytorch's U-Net on MobileNetV2, another network: its GMACs stand beside it.
-`--compiled` adds torch.compile, which takes minutes to compile on a CPU. All contenders are in
-memory together, ours at 2 GB each and torch's at 1; `--only bfloat16` leaves out those without the
-word, but never the first.
+Forward pass, loss, backward pass, clipping and AdamW at 256 px and batch 8 with uint8 input, on all
+cores. First it verifies that torch's network is the same (`torch_equality`). The torch network pads
+as usual in torch (the faster form) and counts no confusion matrix, which the step of faceseg does.
+segmentation_models_pytorch's U-Net on MobileNetV2 is timed too; it is a different network, whose
+GMACs are printed. `--compiled` adds torch.compile, which compiles for minutes on a CPU. All
+contenders are in memory together, those of faceseg with 2 GB each and those of torch with 1 GB;
+`--only bfloat16` leaves out the names without that word, except the first.
 """
 
 import argparse
@@ -35,9 +35,9 @@ def material(size: int, batch: int) -> tuple[Any, Any]:
 def ours(
     *, name: str, size: int, batch: int, steps: int, precision: str, rewrite: bool = False
 ) -> Work:
-    """Return `steps` steps of the product's own compiled training.
+    """Return `steps` steps of faceseg's compiled training.
 
-    `rewrite` lets TensorFlow's graph rewriting put bfloat16 where oneDNN has it, in place of
+    `rewrite` lets TensorFlow's graph rewriting use bfloat16 where oneDNN supports it, instead of
     Keras's policy.
     """
     from faceseg.backends.device import configure_device
@@ -51,7 +51,9 @@ def ours(
 
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     settings = TrainingSettings.model_validate({"batch_size": batch, "precision": precision})
-    compiled = CompiledNetwork(NetworkSpec(name, (size, size), CLASSES), settings)
+    compiled = CompiledNetwork(
+        NetworkSpec(architecture=name, image_size=(size, size), num_classes=CLASSES), settings
+    )
     compiled.reset(settings, seed=0, total_steps=10_000)
     images, labels = material(size, batch)
 
@@ -95,7 +97,7 @@ def in_torch(
 
 
 def other_unet() -> Any:
-    """Return segmentation_models_pytorch's U-Net on MobileNetV2, with our way in and out."""
+    """Return segmentation_models_pytorch's U-Net on MobileNetV2, with the same input and output."""
     _import_torchvision()
     import segmentation_models_pytorch
     from torch import nn
@@ -114,11 +116,11 @@ def other_unet() -> Any:
 
 
 def _import_torchvision() -> None:
-    """Import torchvision, which smp wants, beside a torch that has no CUDA.
+    """Import torchvision, which smp requires, beside a torch without CUDA.
 
-    The wheel for both holds operators that need CUDA's libraries. Without them the import stops
-    at the two that it describes unasked; declared here first, it goes through. A network calls
-    none of them.
+    The wheel for both has operators that need CUDA's libraries. Without them the import fails at
+    the two operators that it describes on import; if they are declared first, it succeeds. The
+    networks use none of them.
     """
     import torch
 
@@ -132,11 +134,11 @@ def _import_torchvision() -> None:
             library.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
         import torchvision
 
-        torchvision.operators = library  # it forgets them when it is collected
+        torchvision.operators = library  # the declarations end when it is collected
 
 
 def gmacs(name: str, size: int) -> float:
-    """Return the thousand million multiply-accumulates of one image, as torch counts them."""
+    """Return the billion multiply-accumulates of one image, as counted by torch."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -149,15 +151,15 @@ def gmacs(name: str, size: int) -> float:
 
 
 def contenders(name: str, size: int, batch: int, steps: int, compiled: bool) -> list[Workload]:
-    """Return all that take part, ours in float32 first."""
+    """Return all contenders, faceseg in float32 first."""
     here, given = "tests.benchmarks.step", {"size": size, "batch": batch, "steps": steps}
     mine = {"name": name, **given}
     half = {**mine, "precision": "bfloat16"}
     whole = {**mine, "precision": "float32"}
     found = [
-        ("ours, float32", "ours", whole),
-        ("ours, bfloat16 by Keras", "ours", {**mine, "precision": "mixed_bfloat16"}),
-        ("ours, bfloat16 by oneDNN", "ours", {**whole, "rewrite": True}),
+        ("faceseg, float32", "ours", whole),
+        ("faceseg, bfloat16 by Keras", "ours", {**mine, "precision": "mixed_bfloat16"}),
+        ("faceseg, bfloat16 by oneDNN", "ours", {**whole, "rewrite": True}),
         ("torch, float32", "in_torch", {**whole, "channels_last": False}),
         ("torch, float32, channels last", "in_torch", whole),
         ("torch, bfloat16, channels last", "in_torch", half),
@@ -173,7 +175,7 @@ def contenders(name: str, size: int, batch: int, steps: int, compiled: bool) -> 
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Show that the networks are equal, time them, print the table."""
+    """Verify that the networks are equal, time them, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The table of agreement, by hand: a mask that is one pixel off its place is seen."""
+"""The table of agreement, worked by hand: a mask that is shifted by one pixel is detected."""
 
 from pathlib import Path
 
@@ -19,9 +19,9 @@ def test_equal_maps_agree_wholly():
     assert (row.photographs, row.equal, row.other, row.iou, row.worst) == (2, 1.0, 0, 1.0, 1.0)
 
 
-def test_a_shift_of_one_pixel_is_seen():
+def test_a_shift_of_one_pixel_is_detected():
     row = compared("a way", [LABELS, LABELS], [LABELS, moved(LABELS)], 3)
-    assert row.other == 8  # the first column of the class, and the one behind its last
+    assert row.other == 8  # the first column of the class, and the one after its last
     assert row.equal == 1 - 8 / 96
     assert row.iou == 36 / 44  # of 40 pixels 36 are hit, 4 missed, 4 too many
     assert row.worst == 40 / 48

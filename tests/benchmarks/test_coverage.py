@@ -1,11 +1,11 @@
-"""The benchmark of the intervals in small: they hold the truth, the plain bootstrap does not."""
+"""The benchmark of the intervals at small size: they contain the truth as often as they should."""
 
 import pytest
 
 from tests.benchmarks.coverage import HEADING, SCENARIOS, coverage, row
 from tests.benchmarks.simulated_studies import Scenario
 
-# Of 250 studies 95 % are held to within 1.4 %: three times that on either side.
+# The standard error of 95 % of 250 studies is 1.4 %; the limits are three times that.
 LEAST, MOST = 0.908, 0.992
 
 

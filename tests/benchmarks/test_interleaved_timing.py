@@ -1,4 +1,4 @@
-"""The contest: everybody has the same number of turns, and who cannot start is told."""
+"""All contenders have the same number of turns, and one that cannot start is reported."""
 
 from tests.benchmarks.interleaved_timing import TimingResult, Workload, table, time_in_turns
 

@@ -38,7 +38,7 @@ def test_the_nearest_curve_is_that_of_the_same_batch_size():
     assert found.curve({"learning_rate": 3.1e-3, "batch_size": 8}).learning_rate == 1e-3
 
 
-def test_a_mark_counts_the_steps_of_every_trial():
+def test_the_goal_counts_the_steps_of_every_trial():
     same = Table([Curve(1e-3, size, 1.0, RISING) for size in BATCH_SIZES])
     best, steps = full_search_target(same, trials=1, seed=0)
     assert best == max(RISING)
@@ -47,8 +47,8 @@ def test_a_mark_counts_the_steps_of_every_trial():
 
 @pytest.mark.parametrize("pruner", ["none", "halving", "hyperband"])
 def test_where_all_settings_are_alike_the_first_trial_is_enough(pruner):
-    # One batch size: every trial has 18 x 24 steps. Full-length search does four; two workers have
-    # each done one, but for the second's last epoch, when the first ends.
+    # One batch size: every trial has 18 x 24 steps. Full-length search runs four trials. When the
+    # first of two workers ends its trial, the second lacks only its last epoch.
     one = Table([Curve(1e-3, size, 1.0, RISING) for size in BATCH_SIZES])
     one.by_size = {size: [Curve(1e-3, 8, 1.0, RISING)] for size in BATCH_SIZES}
     found, arrived = share(one, Strategy("", {"pruner": pruner}), trials=4, seed=0)

@@ -1,6 +1,7 @@
-"""The benchmark of many writers, in small: nothing is lost, and nothing arrives twice.
+"""The benchmark of many writers at small size: nothing is lost, and nothing is duplicated.
 
-On the sqlite file, which bears writers worst; the command has the servers too, and takes minutes.
+It uses the sqlite file, the slowest store for many writers; the command has the servers too, and
+takes minutes.
 """
 
 from pathlib import Path
@@ -20,6 +21,6 @@ def test_every_point_of_many_writers_arrives_once(tmp_path: Path):
         found = measure(uri, load, tmp_path)
     assert (found.lost, found.doubled, found.wrong) == (0, 0, 0)
     assert len(found.said) == 4 * 5
-    # A step said twice would be sent again; each was sent once.
+    # A duplicated step would have been sent again; each was sent once.
     assert len(found.called) == 4 * 5
     assert len(found.row(store)) <= max(map(len, HEADING.splitlines()))

@@ -1,4 +1,4 @@
-"""MobileNetV2 in plain torch, and what the networks on it are made of.
+"""MobileNetV2 in plain torch, and the building blocks of the networks on it.
 
 Shapes: B images, H rows, W columns.
 """
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-EPSILON = 1e-3  # BatchNorm's, everywhere in ours
-# (filters, stride) of MobileNetV2's 17 blocks, and at which of them a new size begins.
+EPSILON = 1e-3  # of every BatchNorm in faceseg
+# (filters, stride) of MobileNetV2's 17 blocks, and the blocks with which a new size begins.
 BLOCKS = (
     *((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1)),
     *((64, 2), (64, 1), (64, 1), (64, 1), (96, 1), (96, 1), (96, 1)),
     *((160, 2), (160, 1), (160, 1), (320, 1)),
 )
-LAST = "block_16"  # its projection is taken as it is, before a BatchNorm
+LAST = "block_16"  # its projection is used without a BatchNorm
 
 
 def scaled(filters: int, factor: float) -> int:
@@ -25,17 +25,17 @@ def scaled(filters: int, factor: float) -> int:
 
 
 class Strided(nn.Conv2d):
-    """A 3x3 convolution of stride 2 that pads below and to the right, as Keras does."""
+    """A 3x3 convolution of stride 2 that pads below and to the right, as in Keras."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, H, W) halved."""
+        """Return maps of half the size (B, H, W)."""
         return super().forward(functional.pad(maps, (0, 1, 0, 1)))
 
 
 class Net(nn.Module):
-    """What the three share: layers by their Keras names, and the image's way in.
+    """The base of the three networks: layers by their Keras names, and the input.
 
-    `layer` is a flat table, so a state dictionary reads like Keras's list of layers.
+    `layer` is a flat table, so a state dictionary looks like Keras's list of layers.
     """
 
     def __init__(self, momentum: float, own_padding: bool) -> None:
@@ -73,37 +73,37 @@ class Net(nn.Module):
         self.layer[name] = nn.BatchNorm2d(filters, eps=EPSILON, momentum=1 - self.momentum)
 
     def rectified(self, name: str, inputs: int, filters: int, kernel: int = 3) -> int:
-        """Add a convolution and its BatchNorm; return the channels that come out."""
+        """Add a convolution and its BatchNorm; return the number of output channels."""
         self.conv(f"{name}_conv", inputs, filters, kernel)
         self.norm(f"{name}_bn", filters)
         return filters
 
     def doubled(self, name: str, inputs: int, filters: int) -> int:
-        """Add a 2x2 transposed convolution and its BatchNorm; return the channels."""
+        """Add a 2x2 transposed convolution and its BatchNorm; return the number of channels."""
         self.layer[f"{name}_up"] = nn.ConvTranspose2d(inputs, filters, 2, 2, bias=False)
         self.norm(f"{name}_up_bn", filters)
         return filters
 
     def through(self, name: str, maps: Tensor) -> Tensor:
-        """Return ReLU(BatchNorm(convolution)) of what `rectified` added."""
+        """Return ReLU(BatchNorm(convolution)) with the layers of `rectified`."""
         maps = self.layer[f"{name}_bn"](self.layer[f"{name}_conv"](maps))
         return functional.relu(maps, inplace=True)
 
     def up(self, name: str, maps: Tensor) -> Tensor:
-        """Return maps twice as large, of what `doubled` added."""
+        """Return maps of twice the size, with the layers of `doubled`."""
         maps = self.layer[f"{name}_up_bn"](self.layer[f"{name}_up"](maps))
         return functional.relu(maps, inplace=True)
 
     def seen(self, images: Tensor) -> Tensor:
         """Return RGB (B, H, W, 3) of 0 to 255 as (B, 3, H, W) in [-1, 1].
 
-        Channels-last in memory, as it came: a network in torch's own layout copies it.
+        The memory layout stays channels-last; a network in torch's own layout copies it.
         """
         return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
 
 
 class Encoder(Net):
-    """MobileNetV2 at an output stride of 8 or 32, its layers named as Keras names them."""
+    """MobileNetV2 at an output stride of 8 or 32, with the layer names of Keras."""
 
     def __init__(
         self, alpha: float, momentum: float, own_padding: bool, output_stride: int = 32

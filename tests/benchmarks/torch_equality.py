@@ -1,11 +1,10 @@
-"""Whether the networks in torch are ours: parameters, logits and training loss side by side.
+"""Compare the networks in torch with those of faceseg: parameters, logits and training loss.
 
     python -m tests.benchmarks.torch_equality [--image-size 64] [--gpu]
 
-Each network is built twice and given the same random weights, those of BatchNorm too; then the
-number of parameters, the logits of a random batch and the training loss of one are compared. It
-ends with 1 where they differ by more than rounding. KERAS_BACKEND may be any; TensorFlow is not
-needed.
+Each network is built twice with the same random weights, including those of BatchNorm. The number
+of parameters, the logits of a random batch and the training loss of one step are compared. The exit
+code is 1 if they differ by more than rounding. KERAS_BACKEND may be any; TensorFlow is not needed.
 """
 
 import argparse
@@ -22,11 +21,14 @@ from faceseg.training.losses import CrossEntropyDice
 from tests.benchmarks.torch_networks import NAMES, build, copy_weights, parameters
 from tests.benchmarks.torch_training import IGNORE, loss_of
 
-ROUNDING = 1e-4  # of the largest logit: float32 through some sixty layers
+ROUNDING = 1e-4  # relative to the largest logit: float32 through some sixty layers
 
 
 def randomise(keras_model: Any, seed: int = 0) -> None:
-    """Draw what a fresh network has all alike: BatchNorm's four vectors, and the biases."""
+    """Draw the values that are constant in a new network.
+
+    These are BatchNorm's four vectors, and the biases.
+    """
     draws = np.random.default_rng(seed)
     for layer in keras_model.layers:
         weights = layer.get_weights()
@@ -40,10 +42,11 @@ def randomise(keras_model: Any, seed: int = 0) -> None:
 
 
 def differences(name: str, size: int, device: str = "cpu", **options: Any) -> dict[str, float]:
-    """Build `name` in both, compare; return parameters and the relative differences.
+    """Build `name` in both and compare; return parameters and relative differences.
 
-    {"parameters": of ours, "parameters apart", "logits", "training loss"}: the largest
-    difference of logits by their largest value, and that of the losses by ours.
+    {"parameters": those of faceseg, "parameters apart", "logits", "training loss"}: the largest
+    difference of logits relative to their largest value, and that of the losses relative to
+    faceseg's.
     """
     random.seed(0)
     ours = networks.build(name, (size, size, 3), 11, **options)
@@ -73,7 +76,7 @@ def differences(name: str, size: int, device: str = "cpu", **options: Any) -> di
 
 
 def is_equal(name: str, size: int, device: str = "cpu") -> bool:
-    """Say whether torch's network `name` is ours, and print by how much they differ."""
+    """Return whether torch's network `name` equals faceseg's; print the differences."""
     torch.backends.cudnn.allow_tf32 = False
     found = differences(name, size, device)
     equal = found["parameters apart"] == 0
@@ -93,7 +96,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--image-size", type=int, default=64)
-    parser.add_argument("--gpu", action="store_true", help="torch on the card, without TF32")
+    parser.add_argument("--gpu", action="store_true", help="torch on the GPU, without TF32")
     given = parser.parse_args(None if arguments is None else list(arguments))
     device = "cuda" if given.gpu else "cpu"
     equal = [is_equal(name, given.image_size, device) for name in NAMES]

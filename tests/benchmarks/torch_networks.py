@@ -1,12 +1,12 @@
-"""Our U-Net, PSPNet and SegNet written in plain torch: the peer at an equal network.
+"""The U-Net, PSPNet and SegNet of faceseg in plain torch: peers with an equal network.
 
-Every layer bears the name of its Keras twin, so weights move over by name;
-`tests.benchmarks.torch_equality` shows that the functions are equal. Neither TensorFlow nor Keras
-is needed here.
+Every layer has the name of its Keras counterpart, so weights are copied by name;
+`tests.benchmarks.torch_equality` verifies that the functions are equal. Neither TensorFlow nor
+Keras is needed here.
 
-Keras pads a strided 3x3 convolution below and to the right alone, which torch cannot say in its
-convolution: with `own_padding` the network pads all around as torch's users do. It is then
-another function of equal cost, and faster by the copy that is saved: the form to time.
+Keras pads a strided 3x3 convolution below and to the right only, which torch's convolution does not
+support. With `own_padding` the network pads on all sides as usual in torch. This is another
+function of equal cost, and it is faster because it saves a copy: it is the form that is timed.
 
 Shapes: B images, H rows, W columns, C classes.
 """
@@ -28,7 +28,7 @@ BINS = (1, 2, 3, 6)
 
 
 class Decoded(Net):
-    """A network whose last step goes from half to full resolution, as our U-Net's."""
+    """A network whose last step goes from half to full resolution, as in the U-Net."""
 
     def full_resolution(self, inputs: int, width: float, classes: int) -> None:
         """Add that step."""
@@ -71,7 +71,7 @@ class UNet(Decoded):
 
 
 class PSPNet(Net):
-    """`faceseg.networks.pspnet`, with its auxiliary head while it trains."""
+    """`faceseg.networks.pspnet`, with its auxiliary head during training."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class PSPNet(Net):
         self.conv("auxiliary_classes", early, classes, 1, bias=True)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return [logits], while training [logits, auxiliary logits], each (B, C, H, W)."""
+        """Return [logits], in training [logits, auxiliary logits], each (B, C, H, W)."""
         size = (images.shape[1], images.shape[2])
         found = self.encoder(self.seen(images))
         maps = found["block_16_project"]
@@ -166,8 +166,9 @@ def build(
 ) -> Net:
     """Build the network `name`; options are those of `faceseg.networks.build`.
 
-    Any image size that 32 divides goes in. Called with uint8 or float RGB (B, H, W, 3) it gives
-    a list of float32 logits (B, C, H, W): one, and the auxiliary head's while PSPNet trains.
+    The image size must be a multiple of 32. The network maps uint8 or float RGB (B, H, W, 3) to a
+    list of float32 logits (B, C, H, W): one, and those of the auxiliary head during the training of
+    PSPNet.
     """
     momentum = batch_norm_momentum
     if name == "unet":
@@ -187,12 +188,14 @@ def build(
 
 
 def copy_weights(keras_model: Any, torch_model: Net) -> None:
-    """Give `torch_model` the weights of a Keras model, layer by layer, by name.
+    """Copy the weights of a Keras model into `torch_model`, layer by layer, by name.
 
-    PSPNet's auxiliary head is copied where the Keras model has one (the training form).
-    Raises ValueError if a layer of either has no twin.
+    PSPNet's auxiliary head is copied if the Keras model has one (the training form).
+
+    Raises:
+        ValueError: A layer of one model has no counterpart in the other.
     """
-    theirs = {layer.name: layer for layer in keras_model.layers if layer.for_seed}
+    theirs = {layer.name: layer for layer in keras_model.layers if layer.weights}
     for path, module in torch_model.named_modules():
         name = path.rpartition(".")[2]
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
@@ -221,7 +224,7 @@ def _copy_layer(module: nn.Module, weights: list[Any]) -> None:
 
 
 def parameters(model: Net) -> int:
-    """Return the number of parameters, BatchNorm's moving statistics included."""
+    """Return the number of parameters, including BatchNorm's moving statistics."""
     return sum(
         tensor.numel()
         for name, tensor in model.state_dict().items()

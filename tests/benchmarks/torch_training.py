@@ -1,4 +1,4 @@
-"""A training step in torch that does what ours does: same loss, same optimiser, same clipping.
+"""A training step in torch equal to that of faceseg: same loss, same optimiser, same clipping.
 
     network = torch_networks.build("unet", own_padding=True).to("cuda")
     step = training_step(network, adamw(network), precision="bfloat16", compiled="default")
@@ -22,7 +22,7 @@ Step = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return `faceseg.training.losses.CrossEntropyDice` of logits (B, C, H, W) and labels (B, H, W)."""
+    """Return the loss `CrossEntropyDice` of logits (B, C, H, W) and labels (B, H, W)."""
     labels = labels.long()
     scored = labels != IGNORE
     log_probability = functional.log_softmax(logits.float(), dim=1)
@@ -37,7 +37,7 @@ def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def adamw(model: nn.Module, rate: float = 1e-3, decay: float = 1e-4) -> torch.optim.Optimizer:
-    """Return AdamW with decay on kernels alone, fused, as our optimiser has it."""
+    """Return fused AdamW with weight decay for kernels only, as in faceseg."""
     kernels = [each for each in model.parameters() if each.ndim > 1]
     others = [each for each in model.parameters() if each.ndim <= 1]
     groups = [
@@ -58,8 +58,8 @@ def training_step(
     """Return step(images (B, H, W, 3) uint8, labels (B, H, W) uint8) -> the loss, a tensor.
 
     `precision` is "float32", or "bfloat16" or "float16" by autocast (float16 scales its loss);
-    `compiled` is a mode of torch.compile ("default", "max-autotune") for network and loss. The
-    loss stays on the device: read it to wait for the step. Gradients are clipped as ours are.
+    `compiled` is a mode of torch.compile ("default", "max-autotune") for network and loss. The loss
+    stays on the device: read it to wait for the step. Gradients are clipped as in faceseg.
     """
     model.train()
     if channels_last:

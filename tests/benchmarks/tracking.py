@@ -1,11 +1,11 @@
-"""Many processes log at once: what a trainer pays for it, when it arrives, and that all does.
+"""Many processes log at once: the cost for a trainer, the delay, and the completeness.
 
     python -m tests.benchmarks.tracking --writers 16 --epochs 20 --metrics 60
 
-Every writer is a process as pipelines' workers are: it says an epoch to its outbox, and a sender
-in it brings what lies there to MLflow. Three stores: a server on PostgreSQL (with
+Every writer is a process like a worker of a study: it writes each epoch to its outbox, and a sender
+in it delivers the outbox to MLflow. There are three stores: a server on PostgreSQL (with
 authentication), a server on sqlite, and the sqlite file itself. Afterwards every curve is read
-back: a point that is lost or doubled ends it with exit code 1.
+back: if a point is lost or duplicated, the exit code is 1.
 """
 
 import argparse
@@ -24,13 +24,13 @@ import numpy as np
 
 from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
 
-PATIENCE = 600.0  # seconds until everything must have arrived
+ARRIVAL_TIMEOUT = 600.0  # seconds until every record must have arrived
 STORES = ("server on PostgreSQL", "server on sqlite", "sqlite file")
 
 
 @dataclass(frozen=True)
 class Load:
-    """Who says how much: every writer `metrics` values, `epochs` times, `pause` seconds apart."""
+    """The load: every writer logs `metrics` values `epochs` times, `pause` seconds apart."""
 
     writers: int
     epochs: int
@@ -38,14 +38,14 @@ class Load:
     pause: float
 
     def values(self, writer: int, epoch: int) -> dict[str, float]:
-        """Return what a writer says of an epoch; no two values of a run are alike."""
+        """Return the values of an epoch of a writer; all values of a run are different."""
         first = (writer * self.epochs + epoch) * self.metrics
         return {f"val/metric_{each:02}": float(first + each) for each in range(self.metrics)}
 
 
 @dataclass(frozen=True)
 class Store:
-    """What is written to, and the folder of the outboxes that all writers share."""
+    """The MLflow store, and the folder of the outboxes that all writers share."""
 
     uri: str
     experiment_id: str
@@ -54,7 +54,7 @@ class Store:
 
 @dataclass
 class Measured:
-    """Seconds of each record and each call, and what was found at the end."""
+    """Seconds of each record and each call, and the completeness at the end."""
 
     said: list[float] = field(default_factory=list)
     called: list[float] = field(default_factory=list)
@@ -71,25 +71,25 @@ class Measured:
             f"{store:<22}{said.mean():>7.1f}{np.percentile(said, 95):>7.1f}"
             f"{called.mean():>9.0f}{np.percentile(called, 95):>7.0f}"
             f"{np.mean(self.arrived):>9.2f}{np.percentile(self.arrived, 95):>7.2f}"
-            f"{self.whole:>8.1f}{self.lost:>6}{self.doubled:>9}"
+            f"{self.whole:>8.1f}{self.lost:>6}{self.doubled:>11}"
         )
 
 
 HEADING = f"""\
 {"":<22}{"trainer, ms":>14}{"log_batch, ms":>16}{"arrived, s":>16}{"all, s":>8}
 {"":<22}{"mean":>7}{"p95":>7}{"mean":>9}{"p95":>7}{"mean":>9}{"p95":>7}{"":>8}\
-{"lost":>6}{"doubled":>9}"""
+{"lost":>6}{"duplicated":>11}"""
 
 
 class TimedTracker(Tracker):
-    """A tracker that notes how long each call took, and how old its points were when stored."""
+    """A tracker that measures the time of each call, and the age of its points when stored."""
 
     calls: list[tuple[float, float]]
 
     def log_metrics(
         self, run_id: str, values: Mapping[str, float], step: int = 0, at: float | None = None
     ) -> None:
-        """Log, and note."""
+        """Log, and measure."""
         before = time.time()
         super().log_metrics(run_id, values, step, at)
         after = time.time()
@@ -97,7 +97,7 @@ class TimedTracker(Tracker):
 
 
 def measure(uri: str, load: Load, folder: Path) -> Measured:
-    """Let all writers loose on a store at once; read back what it then holds."""
+    """Run all writers on a store at once; read back its contents."""
     tracker = Tracker(uri)
     store = Store(uri, tracker.experiment("benchmark", folder / "artifacts"), folder)
     spawn = multiprocessing.get_context("spawn")
@@ -109,17 +109,17 @@ def measure(uri: str, load: Load, folder: Path) -> Measured:
     for each in writers:
         each.start()
     try:
-        gate.wait(PATIENCE)
+        gate.wait(ARRIVAL_TIMEOUT)
         began = time.monotonic()
         found = Measured()
         for _ in writers:
-            said, calls = queue.get(timeout=PATIENCE)
+            said, calls = queue.get(timeout=ARRIVAL_TIMEOUT)
             found.said += said
             found.called += [called for called, _ in calls]
             found.arrived += [arrived for _, arrived in calls]
         found.whole = time.monotonic() - began
         for each in writers:
-            each.join(PATIENCE)
+            each.join(ARRIVAL_TIMEOUT)
     finally:
         for each in writers:
             each.kill()
@@ -129,9 +129,14 @@ def measure(uri: str, load: Load, folder: Path) -> Measured:
 
 
 def _write(store: Store, load: Load, number: int, gate: Any, queue: Any) -> None:
-    """Be one writer, until all that anyone said has arrived."""
+    """Run one writer until the records of all writers have arrived."""
     outboxes = store.folder / "outbox"
-    run = RunIdentity(store.experiment_id, f"writer-{number}", {"writer": str(number)}, "A writer.")
+    run = RunIdentity(
+        experiment_id=store.experiment_id,
+        name=f"writer-{number}",
+        identity={"writer": str(number)},
+        description="A writer.",
+    )
     outbox = Outbox(outboxes / f"{number:02}", run)
     tracker = TimedTracker(store.uri)
     object.__setattr__(tracker, "calls", [])
@@ -143,7 +148,7 @@ def _write(store: Store, load: Load, number: int, gate: Any, queue: Any) -> None
             outbox.metrics(load.values(number, epoch), epoch)
             said.append(time.perf_counter() - before)
             time.sleep(load.pause)
-        sender.drain(PATIENCE)
+        sender.drain(ARRIVAL_TIMEOUT)
     queue.put((said, tracker.calls))
 
 
@@ -168,7 +173,7 @@ def _read_back(tracker: Tracker, experiment_id: str, load: Load, found: Measured
 
 @contextmanager
 def opened(store: str, folder: Path) -> Iterator[str]:
-    """Give the address of a fresh store, its servers running."""
+    """Yield the address of a new store, with its servers running."""
     from tests.infra import mlflow_server, postgres
 
     file = f"sqlite:///{folder / 'mlflow.db'}"

@@ -1,4 +1,4 @@
-"""Does a study that was disturbed hold all that it should, once? Faults come back as sentences."""
+"""Check that a disturbed study has stored everything once. Faults are returned as sentences."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,16 +17,19 @@ FILES = (
     *("experiment.yaml", "figures/predictions.png"),
 )
 FINAL_FILES = (*FILES, "panel.npz")
-# What a table tells of the machine, of the day and of the length of names.
+# Columns that depend on the machine, on the day or on the length of names.
 VARYING_COLUMNS = ("latency_", "memory_", "model_size", "train_seconds", "search_seconds", "commit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyAudit:
-    """The books of one finished study.
+    """The checks of one finished study.
 
-    database, artifacts: where MLflow keeps them. view: what comes before the paths that the study
-    itself knows, if it ran in another place.
+    Attributes:
+        experiment: The study's experiment.
+        database: MLflow's database.
+        artifacts: The folder of MLflow's artifacts.
+        view: The prefix of the experiment's paths, if the study ran in another namespace.
     """
 
     experiment: Experiment
@@ -36,31 +39,31 @@ class StudyAudit:
 
     @property
     def storage(self) -> Path:
-        """The study's storage, as seen from here."""
+        """The study's storage, as a path of this process."""
         return self.view / self.experiment.storage.relative_to("/")
 
     def faults(self) -> list[str]:
-        """Return everything that is not as it should be."""
+        """Return the faults of all checks."""
         return [*self.trials(), *self.runs(), *self.curves(), *self.files(), *self.registry()]
 
     def trials(self) -> list[str]:
-        """Optuna: every number of the budget once, and ended well."""
-        known = self._known()
+        """Check Optuna's trials: each number of the budget once, and complete."""
+        trials = self._stored_trials()
         faults = [
             f"{each.name} is {each.state} {each.attributes.get('reason', '')}"
-            for each in known
+            for each in trials
             if each.state != "COMPLETE"
         ]
         for architecture in self.experiment.architectures:
-            mine = f"{self.experiment.study}/{architecture}/"
+            prefix = f"{self.experiment.study}/{architecture}/"
             for kind, wanted in (
                 ("search", self.experiment.search.trials),
                 ("finals-", self.experiment.finals.seeds),
             ):
-                found = [each for each in known if each.study.startswith(mine + kind)]
+                found = [each for each in trials if each.study.startswith(prefix + kind)]
                 numbers = sorted(each.number for each in found)
                 if numbers != list(range(wanted)):
-                    faults.append(f"{mine}{kind}: the trials {numbers}, not {wanted}")
+                    faults.append(f"{prefix}{kind}: the trials {numbers}, not {wanted}")
         return faults
 
     def jobs(self) -> list[stored_study.StoredRun]:
@@ -68,14 +71,16 @@ class StudyAudit:
         return [run for run in self._all() if run.job[0] in ("trial", "final")]
 
     def runs(self) -> list[str]:
-        """MLflow: one run a job and one for the study, and all of them finished."""
+        """Check MLflow's runs: one per job and one for the study, all finished."""
         found = self._all()
         count = Counter(run.job for run in found)
         budget = {("study", "-", "-"): 1}
         for name in self.experiment.architectures:
             kinds = (("trial", self.experiment.search.trials), ("final", self._finals))
             budget |= {
-                (kind, name, str(number)): 1 for kind, many in kinds for number in range(many)
+                (kind, name, str(number)): 1
+                for kind, count_of_kind in kinds
+                for number in range(count_of_kind)
             }
         faults = [
             f"{'/'.join(job)}: {count[job]} runs, not {budget.get(job, 0)}"
@@ -86,9 +91,9 @@ class StudyAudit:
         return faults
 
     def curves(self) -> list[str]:
-        """Every curve of every job: each step exactly once, and what Optuna was told."""
+        """Check the curves of every job: each step once, with the values that Optuna has."""
         faults = []
-        told = {each.name: each.reported for each in self._known()}
+        reported = {each.name: each.reported for each in self._stored_trials()}
         for run in self.jobs():
             epochs = list(range(1, self._epochs(run) + 1))
             for key, curve in run.curves.items():
@@ -102,14 +107,14 @@ class StudyAudit:
                 if steps != epochs:
                     faults.append(f"{run.name}: {key} has the steps {steps}, not 1 to {epochs[-1]}")
             kind, architecture, number = run.job
-            place = "search" if kind == "trial" else f"finals-{run.tags.get('faceseg.winner')}"
-            name = f"{self.experiment.study}/{architecture}/{place}/{number}"
-            if told.get(name) != dict(run.curves.get("val/iou", [])):
-                faults.append(f"{run.name}: Optuna was told {told.get(name)}")
+            store = "search" if kind == "trial" else f"finals-{run.tags.get('faceseg.winner')}"
+            name = f"{self.experiment.study}/{architecture}/{store}/{number}"
+            if reported.get(name) != dict(run.curves.get("val/iou", [])):
+                faults.append(f"{run.name}: Optuna has {reported.get(name)}")
         return faults
 
     def files(self) -> list[str]:
-        """Every job's artifacts are there, and whole."""
+        """Check every job's artifacts: they exist and can be read."""
         faults = []
         for run in self.jobs():
             for name in FINAL_FILES if run.job[0] == "final" else FILES:
@@ -121,7 +126,7 @@ class StudyAudit:
         return faults
 
     def registry(self) -> list[str]:
-        """One version a final; the aliases stand on finals of their architecture."""
+        """Check the registry: one version per final, each alias on the right architecture."""
         model = self.experiment.tracking.registered_model
         versions = stored_study.versions(self.database, model)
         finals = {run.run_id: run for run in self.jobs() if run.job[0] == "final"}
@@ -135,20 +140,20 @@ class StudyAudit:
         for alias, version in aliases.items():
             architecture = finals[versions[version]].job[1]
             if alias.startswith("best-") and alias != f"best-{architecture}":
-                faults.append(f"alias {alias} stands on a version of {architecture}")
+                faults.append(f"alias {alias} is on a version of {architecture}")
         return faults
 
     def attempts(self) -> dict[str, int]:
-        """Return how often each job was begun."""
+        """Return how many attempts each job had."""
         return {run.name: run.attempts for run in self.jobs()}
 
     def epochs(self) -> int:
-        """Return how many epochs the whole study has."""
+        """Return the number of epochs of the whole study."""
         return sum(self._epochs(run) for run in self.jobs())
 
     @property
     def table(self) -> Path:
-        """The comparison's table."""
+        """The path of the comparison's table."""
         return self.storage / self.experiment.name / "comparison.csv"
 
     @property
@@ -158,16 +163,18 @@ class StudyAudit:
     def _all(self) -> list[stored_study.StoredRun]:
         return stored_study.runs(self.database, self.experiment.name)
 
-    def _known(self) -> list[stored_study.StoredTrial]:
+    def _stored_trials(self) -> list[stored_study.StoredTrial]:
         return stored_study.trials(self.storage / "optuna.db")
 
     def _epochs(self, run: stored_study.StoredRun) -> int:
-        usual = self.experiment.training.epochs
-        return self.experiment.finals.epochs or usual if run.job[0] == "final" else usual
+        trial_epochs = self.experiment.training.epochs
+        return (
+            self.experiment.finals.epochs or trial_epochs if run.job[0] == "final" else trial_epochs
+        )
 
 
 def unreadable_arrays(path: Path) -> list[str]:
-    """Read all arrays of a file; say so if that fails."""
+    """Read all arrays of a file; return a fault if that fails."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             for name in arrays.files:
@@ -178,7 +185,7 @@ def unreadable_arrays(path: Path) -> list[str]:
 
 
 def differences(table: Path, other: Path) -> list[str]:
-    """Compare two tables, row by row, of the architectures that both have."""
+    """Return the differences of two tables in the rows of architectures that both contain."""
     one, two = (pd.read_csv(path).set_index("architecture") for path in (table, other))
     common = one.index.intersection(two.index)
     if common.empty:

@@ -1,4 +1,4 @@
-"""The lab: a Ray cluster and an MLflow server that run, and the studies that are done there."""
+"""The test cluster: a running Ray cluster and MLflow server, and the studies that run there."""
 
 import signal
 import time
@@ -15,12 +15,12 @@ from .audit import StudyAudit
 from .event_log import EventLog
 from .study_process import StudyProcess, experiment_content
 
-MAX_KILLS_OF_SMALL_STUDY = 9  # kills that a study of one architecture is long enough for
+MAX_KILLS_OF_SMALL_STUDY = 9  # the most kills for which a study of one architecture is long enough
 
 
 @dataclass(frozen=True)
 class ChaosOptions:
-    """What was asked for on pytest's command line."""
+    """The options of pytest's command line: kills, their seed, and seconds of the outage."""
 
     kills: int
     seed: int
@@ -31,45 +31,57 @@ class ChaosOptions:
         return self.kills <= MAX_KILLS_OF_SMALL_STUDY
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChaosCluster:
-    """Where studies are done. database, artifacts: where the server keeps things."""
+    """The cluster, the MLflow server, and the server's database and artifacts."""
 
     nodes: RayNodes
     server: MlflowServer
     database: Path
     artifacts: Path
 
-    def study(self, name: str, folder: Path, diary: EventLog, small: bool) -> StudyProcess:
-        """Make a study, not begun yet."""
+    def study(self, name: str, folder: Path, event_log: EventLog, small: bool) -> StudyProcess:
+        """Return a study that has not been started."""
         overrides = (
             f"storage={folder / 'results'}",
             f"tracking.uri={self.server.uri}",
             f"resources.address={self.nodes.address}",
         )
         environment = {**self.nodes.client, "RAY_ADDRESS": ""}
-        return StudyProcess(folder, experiment_content(name, small), diary, overrides, environment)
+        return StudyProcess(
+            folder=folder,
+            content=experiment_content(name, small),
+            event_log=event_log,
+            overrides=overrides,
+            environment=environment,
+        )
 
     def audit(self, study: StudyProcess) -> StudyAudit:
-        """Open the books of a study."""
-        return StudyAudit(study.experiment, self.database, self.artifacts)
+        """Return the audit of a study."""
+        return StudyAudit(
+            experiment=study.experiment, database=self.database, artifacts=self.artifacts
+        )
 
     def workers(self) -> list[psutil.Process]:
-        """Return the processes of the product's workers."""
+        """Return the processes of faceseg's workers."""
         return find_by_title([node.pid for node in self.nodes.running], "ray::Worker")
 
     def coordinators(self) -> list[psutil.Process]:
-        """Return the processes of the product's coordinators: one, as a rule."""
+        """Return the processes of faceseg's coordinators; usually there is one."""
         assert self.nodes.head
         return find_by_title([self.nodes.head.pid], "ray::Coordinator")
 
-    def kill_node(self, number: int, seconds: float, diary: EventLog) -> None:
-        """Kill -9 a node's raylet, see that its workers die of it, and start a node again."""
+    def kill_node(self, number: int, seconds: float, event_log: EventLog) -> None:
+        """Kill a node's raylet, wait until its workers have died, and start a new node."""
         node = self.nodes.running[number]
         (raylet,) = find_by_title([node.pid], "raylet")
         workers = find_by_title([node.pid], "ray::")
         raylet.send_signal(signal.SIGKILL)
-        took = wait_until("a dead node's workers die", lambda: not any(map(is_running, workers)))
-        diary.record(f"node {number}: its {len(workers)} processes were gone after {took:.1f} s")
+        seconds_taken = wait_until(
+            "a dead node's workers die", lambda: not any(map(is_running, workers))
+        )
+        event_log.record(
+            f"node {number}: its {len(workers)} processes had ended after {seconds_taken:.1f} s"
+        )
         time.sleep(seconds)
         self.nodes.replace(number)

@@ -1,7 +1,7 @@
-"""Watches checkpoints from outside: how many epochs were trained more than once?
+"""Count the epochs that were trained more than once, by watching the checkpoints.
 
-An epoch that is trained again after a loss is stored as the epoch it is, once, so databases do
-not show it. Checkpoints do: their history grows by one an epoch.
+An epoch that is trained again after a loss is stored once, so the databases do not contain it. The
+history in a checkpoint grows by one item per epoch, so it shows repeated epochs.
 """
 
 import json
@@ -12,20 +12,19 @@ from typing import Self
 
 import numpy as np
 
-POLL_INTERVAL = 0.1  # seconds between two looks; an epoch takes longer
+POLL_INTERVAL = 0.1  # seconds between two polls; an epoch takes longer
 
 
 class CheckpointWatcher:
-    """Follows every `latest.npz` under a folder. Use as a context."""
+    """Watch every `latest.npz` below a folder while the context is open."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.epochs_by_job: dict[
-            str, list[int]
-        ] = {}  # job -> the epochs of its checkpoint, as they came
+        # By job: the epochs of its checkpoints, in the order in which they were written.
+        self.epochs_by_job: dict[str, list[int]] = {}
         self._stamps: dict[str, int] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="checkpoint-watcher", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,9 +45,9 @@ class CheckpointWatcher:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_INTERVAL):
             for path in self.root.glob("*/*/latest.npz"):
-                self._look(path)
+                self._read(path)
 
-    def _look(self, path: Path) -> None:
+    def _read(self, path: Path) -> None:
         job = f"{path.parent.parent.name}/{path.parent.name}"
         try:
             stamp = path.stat().st_mtime_ns

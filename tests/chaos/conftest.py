@@ -1,7 +1,7 @@
-"""The lab of the chaos tests: a Ray cluster of three nodes and an MLflow server, for all tests.
+"""Fixtures of the chaos tests: a Ray cluster of three nodes and an MLflow server, for all tests.
 
-`python -m pytest tests/chaos` is the short form. The long one:
-`python -m pytest tests/chaos --kills 20 --seed 1 --outage 60`.
+`python -m pytest tests/chaos` runs them for a small study, and
+`python -m pytest tests/chaos --kills 20 --seed 1 --outage 60` for a larger one.
 """
 
 import shutil
@@ -21,71 +21,77 @@ from .study_process import StudyProcess
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
-    group.addoption("--kills", type=int, default=3, help="how often something is killed")
-    group.addoption("--seed", type=int, default=1, help="of what is killed when")
-    group.addoption("--outage", type=float, default=10, help="seconds without MLflow's server")
+    group.addoption("--kills", type=int, default=3, help="how many processes to kill")
+    group.addoption("--seed", type=int, default=1, help="seed of the schedule of kills")
+    group.addoption(
+        "--outage", type=float, default=10, help="seconds for which MLflow's server is stopped"
+    )
 
 
 @pytest.fixture(scope="session")
-def wishes(request: pytest.FixtureRequest) -> ChaosOptions:
-    """The options; their defaults where the whole suite is run, which reads them too late."""
+def options(request: pytest.FixtureRequest) -> ChaosOptions:
+    """The options; the defaults if all tests are run, since pytest then reads this file late."""
     option = request.config.getoption
     return ChaosOptions(option("--kills", 3), option("--seed", 1), option("--outage", 10.0))
 
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """A folder with a short path: Ray's sockets are in it."""
+    """A folder with a short path, because it contains Ray's sockets."""
     folder = Path(mkdtemp(prefix="chaos-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def lab(short_folder: Path) -> Iterator[ChaosCluster]:
+def cluster(short_folder: Path) -> Iterator[ChaosCluster]:
     """The cluster and the server, both running."""
     folder = short_folder / "mlflow"
     folder.mkdir()
     database = folder / "mlflow.db"
     with (
         mlflow_server.running(folder, f"sqlite:///{database}") as server,
-        ray_nodes.running(short_folder, {}) as cluster,
+        ray_nodes.running(short_folder, {}) as nodes,
     ):
-        yield ChaosCluster(cluster, server, database, folder / "artifacts")
+        yield ChaosCluster(
+            nodes=nodes, server=server, database=database, artifacts=folder / "artifacts"
+        )
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> EventLog:
-    return EventLog(tmp_path / "diary.log")
+def event_log(tmp_path: Path) -> EventLog:
+    return EventLog(tmp_path / "events.log")
 
 
 @pytest.fixture
 def study(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    lab: ChaosCluster,
-    diary: EventLog,
-    wishes: ChaosOptions,
+    cluster: ChaosCluster,
+    event_log: EventLog,
+    options: ChaosOptions,
 ) -> Iterator[StudyProcess]:
-    """A study with the name of the test's file."""
-    made = lab.study(request.path.stem.removeprefix("test_"), tmp_path, diary, wishes.small)
-    yield made
-    made.stop()
+    """A study named after the test's file."""
+    process = cluster.study(
+        request.path.stem.removeprefix("test_"), tmp_path, event_log, options.small
+    )
+    yield process
+    process.stop()
 
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, lab: ChaosCluster, wishes: ChaosOptions
+    tmp_path_factory: pytest.TempPathFactory, cluster: ChaosCluster, options: ChaosOptions
 ) -> StudyAudit:
-    """The books of a study that nothing was done to: what all others must come to."""
+    """The audit of a study without faults; the results of all others must equal it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    study = lab.study("undisturbed", folder, EventLog(folder / "diary.log"), wishes.small)
+    study = cluster.study("undisturbed", folder, EventLog(folder / "events.log"), options.small)
     study.start()
     try:
         assert study.wait(900) == 0, study.output
     finally:
         study.stop()
-    audit = lab.audit(study)
+    audit = cluster.audit(study)
     assert audit.faults() == []
     assert set(audit.attempts().values()) == {1}
     return audit

@@ -1,4 +1,4 @@
-"""What is done to a study while it runs: kills, in a mix that a seed decides."""
+"""Kill processes of a running study, in an order that a seed determines."""
 
 import signal
 import time
@@ -11,73 +11,74 @@ from .event_log import EventLog
 from .study_process import StudyProcess
 
 KINDS = ("driver", "worker", "coordinator", "node", "server")
-SHORT_SCHEDULE = (
-    "driver",
-    "node",
-    "server",
-)  # three kills: what no other test kills in a true study
-MAX_WORKER_KILLS_PER_EPOCH = 2  # workers in a row that a job may lose before an epoch
-PROGRESS_TIMEOUT = 240  # seconds in which a study must get on after a kill
+SHORT_SCHEDULE = ("driver", "node", "server")  # what no other test kills in a real study
+MAX_WORKER_KILLS_PER_EPOCH = 2  # of a job's workers in a row, without a new epoch
+PROGRESS_TIMEOUT = 240  # seconds in which a study must make progress after a kill
 
 
 def fault_schedule(kills: int, seed: int) -> list[str]:
-    """Return what is killed when: every kind as often as any other, in a drawn order."""
+    """Return the kinds to kill, in random order; every kind is killed equally often."""
     kinds = SHORT_SCHEDULE if kills <= len(SHORT_SCHEDULE) else KINDS
-    mix = [kinds[number % len(kinds)] for number in range(kills)]
-    return [str(kind) for kind in np.random.default_rng(seed).permutation(mix)]
+    balanced = [kinds[number % len(kinds)] for number in range(kills)]
+    return [str(kind) for kind in np.random.default_rng(seed).permutation(balanced)]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FaultInjector:
-    """Kills one thing at a time, with what it takes to go on."""
+    """Kill one process or node at a time, and restart it where the study needs that.
+
+    Attributes:
+        epochs_at_last_kill: The epochs that were reported at the last kill.
+        worker_kills: By job: its epochs at its worker's last kill, and kills since the last epoch.
+    """
 
     cluster: ChaosCluster
     study: StudyProcess
     event_log: EventLog
     rng: np.random.Generator
-    epochs_at_last_kill: int = 0  # epochs, at the last kill
-    worker_kills: dict[str, tuple[int, int]] = field(default_factory=dict)  # job: its epochs, kills
+    epochs_at_last_kill: int = 0
+    worker_kills: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def inject(self, kind: str) -> None:
-        """Kill -9 one thing of a kind."""
-        going = self.study.running_jobs()
+        """Kill one process or node of a kind with SIGKILL."""
+        running = self.study.running_jobs()
         self.epochs_at_last_kill = self.study.epochs()
         self.event_log.record(
-            f"KILL {kind}; {self.epochs_at_last_kill} epochs told, going: {going}"
+            f"KILL {kind}; {self.epochs_at_last_kill} epochs reported, running: {running}"
         )
-        for job, epochs in going.items() if kind == "worker" else ():
+        for job, epochs in running.items() if kind == "worker" else ():
             at, kills = self.worker_kills.get(job, (epochs, 0))
             self.worker_kills[job] = (epochs, kills + 1 if at == epochs else 1)
         getattr(self, f"_{kind}")()
 
     def await_progress(self) -> None:
-        """Wait until the study gets on, and a little while more.
+        """Wait until the study has made progress, and up to 1.5 s more.
 
-        A job whose worker dies three times in a row before an epoch is done is given up, and
-        rightly so: one that may have lost two is left alone until it has told an epoch.
+        A job whose worker dies three times in a row before an epoch is done is recorded as failed.
+        So a job that may have lost two workers is not disturbed until it has reported an epoch.
         """
         until = time.monotonic() + PROGRESS_TIMEOUT
-        while not self._has_moved():
+        while not self._has_progressed():
             assert time.monotonic() < until, (
                 f"no progress after {self.epochs_at_last_kill}: {self.study.running_jobs()}"
             )
             time.sleep(0.2)
         time.sleep(self.rng.uniform(0, 1.5))
 
-    def _has_moved(self) -> bool:
-        assert self.study.is_running(), f"the driver ended by itself: {self.study.output[-2000:]}"
-        going = self.study.running_jobs()
-        struck = [
+    def _has_progressed(self) -> bool:
+        assert self.study.is_running(), f"the driver ended: {self.study.output[-2000:]}"
+        running = self.study.running_jobs()
+        fragile = [
             job
             for job, (epochs, kills) in self.worker_kills.items()
-            if kills >= MAX_WORKER_KILLS_PER_EPOCH and going.get(job) == epochs
+            if kills >= MAX_WORKER_KILLS_PER_EPOCH and running.get(job) == epochs
         ]
-        return bool(going) and not struck and self.study.epochs() > self.epochs_at_last_kill
+        return bool(running) and not fragile and self.study.epochs() > self.epochs_at_last_kill
 
     def _driver(self) -> None:
         self.study.kill()
         time.sleep(self.rng.uniform(0, 2))
-        self.cluster.server.wait()  # a driver begins by asking for its study's run
+        self.cluster.server.wait()  # a driver begins by searching its study's run
         self.study.start()
 
     def _worker(self) -> None:
@@ -98,4 +99,4 @@ class FaultInjector:
     def _server(self) -> None:
         self.cluster.server.stop()
         time.sleep(self.rng.uniform(0, 3))
-        self.cluster.server.launch()  # it takes some seconds more, in which other things are killed
+        self.cluster.server.launch()  # while it starts, other processes are killed

@@ -1,8 +1,8 @@
-"""A file system of 64 MiB that anybody may make: a tmpfs in a user namespace of its own.
+"""A file system of 64 MiB that needs no privileges: a tmpfs in a separate user namespace.
 
-What is mounted there is seen by the processes put in there, by others under `view`, and is gone
-with the process that holds it. FACESEG_SMALL_DISK may name a folder on a small file system
-instead, for machines that allow no such namespaces.
+Processes inside the namespace use it under its own path, others under `view`. It is removed with
+the process that holds the namespace. On machines that do not allow such namespaces,
+FACESEG_SMALL_DISK may contain a folder on a small file system.
 """
 
 import os
@@ -22,7 +22,13 @@ FILLER = "filler"
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """folder: its place; view: before it, for who is outside; enter: puts a command inside."""
+    """A small file system.
+
+    Attributes:
+        folder: Its path inside the namespace.
+        view: The prefix of its path outside the namespace.
+        enter: The words that run a command inside the namespace.
+    """
 
     folder: Path
     view: Path
@@ -30,17 +36,17 @@ class SmallDisk:
 
     @property
     def host_path(self) -> Path:
-        """Return the folder as it is seen from here. sqlite does not see it: it reads links."""
+        """The path outside the namespace. sqlite cannot use it, because it resolves links."""
         return self.view / self.folder.relative_to("/")
 
     def copy(self, root: Path) -> Path:
-        """Copy what is there to the same path under `root`, filler left out; return the folder."""
-        place = root / self.folder.relative_to("/")
-        shutil.copytree(self.host_path, place, ignore=shutil.ignore_patterns(FILLER))
-        return place
+        """Copy the files except the filler to the same path below `root`; return the folder."""
+        target = root / self.folder.relative_to("/")
+        shutil.copytree(self.host_path, target, ignore=shutil.ignore_patterns(FILLER))
+        return target
 
     def fill(self) -> None:
-        """Leave no byte free."""
+        """Fill the file system completely."""
         with (self.host_path / FILLER).open("ab", buffering=0) as stream:
             for size in (1 << 20, 1 << 12, 1):
                 try:
@@ -50,15 +56,15 @@ class SmallDisk:
                     continue
 
     def make_room(self) -> None:
-        """Take back what `fill` took."""
+        """Remove the filler."""
         (self.host_path / FILLER).unlink()
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Mount a small file system at `folder`; the test is skipped where that is not allowed."""
-    if given := os.environ.get("FACESEG_SMALL_DISK"):
-        yield SmallDisk(Path(given), Path("/"), ())
+    """Mount a small file system at `folder`; skip the test where that is not allowed."""
+    if folder_given := os.environ.get("FACESEG_SMALL_DISK"):
+        yield SmallDisk(Path(folder_given), Path("/"), ())
         return
     folder.mkdir()
     script = f'mount -t tmpfs -o size={SIZE} tmpfs "$1" && touch "$1/mounted" && exec sleep 7200'
@@ -69,7 +75,7 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
         while not (disk.host_path / "mounted").exists():
             if holder.poll() is not None:
                 pytest.skip(
-                    "this machine lets nobody mount a small file system (unshare -rm): "
+                    "mounting a small file system is not allowed here (unshare -rm): "
                     "set FACESEG_SMALL_DISK to a folder on one"
                 )
             time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""What a study left behind, read from the databases themselves and not through the product.
+"""The stored results of a study, read directly from the databases of Optuna and MLflow.
 
-Optuna's and MLflow's sqlite files are opened for reading only, also while others write.
+The sqlite files are opened read-only, also while other processes write to them.
 """
 
 import sqlite3
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Point = tuple[int, float]  # step, value
-LOCK_TIMEOUT = 30.0  # seconds for a writer to end, or to clear up after one that was killed
+LOCK_TIMEOUT = 30.0  # seconds for a writer to end, or to roll back the journal of a killed one
 FINISHED_STATES = ("COMPLETE", "PRUNED", "FAIL")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredTrial:
-    """One trial of Optuna's: `study` is its study's full name."""
+    """A trial in Optuna's database. `study` is the full name of its Optuna study."""
 
     study: str
     number: int
@@ -30,9 +30,9 @@ class StoredTrial:
         return f"{self.study}/{self.number}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredRun:
-    """One run of MLflow's, with every point of its curves in the order of their steps."""
+    """A run in MLflow's database, with all points of its curves in the order of their steps."""
 
     run_id: str
     name: str
@@ -43,7 +43,7 @@ class StoredRun:
 
     @property
     def job(self) -> tuple[str, ...]:
-        """Return what a job is known by: kind, architecture, number."""
+        """The identity of the job: kind, architecture, number."""
         return tuple(
             self.tags.get(f"faceseg.{key}", "-") for key in ("kind", "architecture", "trial")
         )
@@ -53,17 +53,17 @@ class StoredRun:
         return int(self.tags.get("faceseg.attempt", 1))
 
     def file(self, name: str, root: Path) -> Path:
-        """Return an artifact's place. root: where MLflow keeps the artifacts."""
+        """Return the path of an artifact. `root` is the folder of MLflow's artifacts."""
         _, _, inside = self.artifacts.partition(":/")
         served = self.artifacts.startswith("mlflow-artifacts:")
         return root / (inside if served else f"{self.run_id}/artifacts") / name
 
 
 def query_sqlite(database: Path, query: str, *values: str) -> list[tuple[object, ...]]:
-    """Ask a sqlite file; nothing while it is not there or holds no tables yet.
+    """Query a sqlite file; return no rows while the file or its tables do not exist.
 
-    A process that was killed while it wrote leaves a journal, which the next that writes rolls
-    back; until then nobody who only reads gets in ("attempt to write a readonly database").
+    A process that is killed while it writes leaves a journal, which the next writer rolls back.
+    Until then, readers get the error "attempt to write a readonly database".
     """
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
@@ -97,13 +97,19 @@ def trials(database: Path) -> list[StoredTrial]:
         "select trial_id, study_name, number, state from trials join studies using (study_id)",
     )
     return [
-        StoredTrial(str(study), int(str(number)), str(state), reported[owner], attributes[owner])
+        StoredTrial(
+            study=str(study),
+            number=int(str(number)),
+            state=str(state),
+            reported=reported[owner],
+            attributes=attributes[owner],
+        )
         for owner, study, number, state in rows
     ]
 
 
 def runs(database: Path, experiment: str) -> list[StoredRun]:
-    """Return all runs of an MLflow experiment, those that were deleted left out."""
+    """Return all runs of an MLflow experiment except deleted ones."""
     tags: dict[object, dict[str, str]] = defaultdict(dict)
     for owner, key, value in query_sqlite(database, "select run_uuid, key, value from tags"):
         tags[owner][str(key)] = str(value)
@@ -120,13 +126,20 @@ def runs(database: Path, experiment: str) -> list[StoredRun]:
         experiment,
     )
     return [
-        StoredRun(str(owner), str(name), str(status), tags[owner], dict(curves[owner]), str(uri))
+        StoredRun(
+            run_id=str(owner),
+            name=str(name),
+            status=str(status),
+            tags=tags[owner],
+            curves=dict(curves[owner]),
+            artifacts=str(uri),
+        )
         for owner, name, status, uri in rows
     ]
 
 
 def versions(database: Path, model: str) -> dict[str, str]:
-    """Return the versions of a registered model, each with its run."""
+    """Return the run of each version of a registered model."""
     rows = query_sqlite(
         database, "select version, run_id from model_versions where name = ?", model
     )
@@ -134,7 +147,7 @@ def versions(database: Path, model: str) -> dict[str, str]:
 
 
 def aliases(database: Path, model: str) -> dict[str, str]:
-    """Return the aliases of a registered model, each with its version."""
+    """Return the version of each alias of a registered model."""
     rows = query_sqlite(
         database, "select alias, version from registered_model_aliases where name = ?", model
     )
@@ -144,7 +157,7 @@ def aliases(database: Path, model: str) -> dict[str, str]:
 def metric_points(
     database: Path, experiment: str, metric: str
 ) -> dict[tuple[str, int], tuple[float, float]]:
-    """Return by run and step when (seconds since 1970) and with what value it was measured."""
+    """Return by run and step the time (seconds since 1970) and the value of a metric."""
     rows = query_sqlite(
         database,
         "select runs.name, step, timestamp, value from metrics join runs using (run_uuid)"

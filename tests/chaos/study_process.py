@@ -1,4 +1,4 @@
-"""One study: its experiment, and the command that is given again until it is done."""
+"""A study as a process: its experiment, and the command that is re-run until it is finished."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from .event_log import EventLog
 
 NETWORK = {"width": 0.1, "batch_norm_momentum": 0.5}
 ENCODER_NETWORK = {**NETWORK, "alpha": 0.35, "encoder_weights": "none"}
-# Random search without pruning: the trials are the same in whatever order they are done.
+# Random search without pruning: the trials are the same in whatever order they are run.
 CONTENT: dict[str, Any] = {
     "seed": 3,
     "data": {
@@ -40,9 +40,9 @@ CONTENT: dict[str, Any] = {
 
 
 def experiment_content(name: str, small: bool) -> dict[str, Any]:
-    """Return an experiment: of one architecture, which compiles in 10 s, or of all three.
+    """Return an experiment: one architecture, which compiles in 10 s, or all three.
 
-    Its trials are the same under every name; MLflow keeps the runs of each name apart.
+    Its trials are the same under every name; MLflow stores each name as a separate experiment.
     """
     networks = {"segnet": NETWORK}
     if not small:
@@ -60,16 +60,20 @@ def experiment_content(name: str, small: bool) -> dict[str, Any]:
     }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class StudyProcess:
-    """`faceseg study` in a folder of its own, as a process at a time."""
+    """`faceseg study` in its own folder, as one process after the other.
+
+    Attributes:
+        prefix: Words before the command, which run it elsewhere.
+    """
 
     folder: Path
     content: dict[str, Any]
-    diary: EventLog
+    event_log: EventLog
     overrides: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    prefix: tuple[str, ...] = ()  # what runs the command, in another place
+    prefix: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
     _logs: list[Path] = field(default_factory=list)
 
@@ -87,42 +91,42 @@ class StudyProcess:
 
     @property
     def database(self) -> Path:
-        """Optuna's."""
+        """The path of Optuna's database."""
         return self.experiment.storage / "optuna.db"
 
     @property
     def output(self) -> str:
-        """What the last process said."""
+        """The output of the last process."""
         return self._logs[-1].read_text(encoding="utf-8", errors="replace") if self._logs else ""
 
     def start(self) -> None:
-        """Give the command."""
+        """Start the command."""
         self._logs.append(self.folder / f"driver-{len(self._logs) + 1}.log")
         self._process = self._start(self._logs[-1])
-        self.diary.record(f"driver {len(self._logs)} started, process {self._process.pid}")
+        self.event_log.record(f"driver {len(self._logs)} started, process {self._process.pid}")
 
     def run_second_driver(self) -> tuple[int, str]:
-        """Give the same command while one runs; return how it ended and what it said."""
-        log = self.folder / "beside.log"
+        """Run the same command while one runs; return its exit code and its output."""
+        log = self.folder / "second-driver.log"
         process = self._start(log)
         try:
             return process.wait(timeout=90), log.read_text(encoding="utf-8")
         finally:
             kill_process_tree(process)
 
-    def send(self, what: signal.Signals) -> None:
-        """Send the driver a signal: to that process alone."""
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the driver's process alone."""
         (driver,) = self.drivers()
-        driver.send_signal(what)
+        driver.send_signal(number)
 
     def kill(self) -> None:
-        """Kill -9 the driver."""
+        """Kill the driver with SIGKILL."""
         assert self._process
         self.send(signal.SIGKILL)
         self._process.wait(timeout=60)
 
     def drivers(self) -> list[psutil.Process]:
-        """Return the command's own process: one that runs, or none."""
+        """Return the running process of the command, or an empty list."""
         assert self._process
         return [
             each
@@ -137,24 +141,26 @@ class StudyProcess:
         return self._process is not None and self._process.poll() is None
 
     def wait(self, seconds: float) -> int:
-        """Wait for the end; return the exit code."""
+        """Wait for the study's end; return the exit code."""
         assert self._process
-        took = wait_until("the study ends", lambda: not self.is_running(), seconds)
+        seconds_taken = wait_until("the study ends", lambda: not self.is_running(), seconds)
         code = self._process.wait()
-        self.diary.record(f"driver {len(self._logs)} ended with {code} after {took:.1f} s more")
-        self.diary.record("it said: " + " | ".join(self.output.strip().splitlines()[-4:]))
+        self.event_log.record(
+            f"driver {len(self._logs)} ended with {code} after {seconds_taken:.1f} s more"
+        )
+        self.event_log.record("its output: " + " | ".join(self.output.strip().splitlines()[-4:]))
         return code
 
     def stop(self) -> None:
-        """Kill all that is left of the command."""
+        """Kill all processes of the command."""
         kill_process_tree(self._process)
 
     def epochs(self) -> int:
-        """Return how many epochs Optuna has heard of."""
+        """Return how many epochs were reported to Optuna."""
         return sum(len(each.reported) for each in stored_study.trials(self.database))
 
     def running_jobs(self) -> dict[str, int]:
-        """Return the jobs that have begun and not ended: how many epochs each has told."""
+        """Return the running jobs, each with the number of its reported epochs."""
         known = stored_study.trials(self.database)
         return {each.name: len(each.reported) for each in known if each.state == "RUNNING"}
 

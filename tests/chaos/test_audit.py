@@ -1,4 +1,4 @@
-"""The audit finds what it is there to find: faults put into a copy of clean books."""
+"""The audit finds faults that are put into a copy of a clean study."""
 
 import shutil
 import sqlite3
@@ -19,7 +19,7 @@ FAULTS = {
     "has steps twice": "insert into metrics select key, value, timestamp + 1, run_uuid, step, 0"
     " from metrics where key = 'val/dice' and step = 3 and run_uuid = :run",
     "has the steps": "delete from metrics where key = 'val/iou' and step = 2 and run_uuid = :run",
-    "Optuna was told": "update metrics set value = 0.9"
+    "Optuna has": "update metrics set value = 0.9"
     " where key = 'val/iou' and step = 2 and run_uuid = :run",
     "is RUNNING": "update runs set status = 'RUNNING' where run_uuid = :run",
     "0 runs, not 1": "update runs set lifecycle_stage = 'deleted' where run_uuid = :run",
@@ -68,7 +68,7 @@ def test_a_missing_and_a_damaged_file_are_found(undisturbed: StudyAudit, tmp_pat
     assert f"{damaged} cannot be read" in faults
 
 
-def test_another_score_is_a_difference(undisturbed: StudyAudit, tmp_path: Path):
+def test_a_changed_score_is_a_difference(undisturbed: StudyAudit, tmp_path: Path):
     text = undisturbed.table.read_text(encoding="utf-8")
     lines = text.splitlines()
     names, cells = lines[0].split(","), lines[1].split(",")
@@ -91,8 +91,8 @@ time.sleep(60)
 """
 
 
-def test_a_writer_that_was_killed_keeps_the_books_closed_until_the_next_clears_up(tmp_path: Path):
-    database = tmp_path / "books.db"
+def test_a_query_waits_until_the_journal_of_a_killed_writer_is_rolled_back(tmp_path: Path):
+    database = tmp_path / "database.db"
     with closing(sqlite3.connect(database)) as maker:
         maker.execute("create table rows (number integer, content text)")
         maker.executemany("insert into rows values (?, ?)", [(n, "x" * 500) for n in range(5000)])
@@ -102,13 +102,13 @@ def test_a_writer_that_was_killed_keeps_the_books_closed_until_the_next_clears_u
         assert killed.stdout
         assert killed.stdout.readline() == "writing\n"
         killed.kill()
-    assert database.with_name("books.db-journal").exists()
+    assert database.with_name("database.db-journal").exists()
 
-    def clear_up() -> None:
-        with closing(sqlite3.connect(database)) as next_one:
-            next_one.execute("select count(*) from rows").fetchall()
+    def roll_back() -> None:
+        with closing(sqlite3.connect(database)) as writer:
+            writer.execute("select count(*) from rows").fetchall()
 
-    later = threading.Timer(0.5, clear_up)
+    later = threading.Timer(0.5, roll_back)
     later.start()
     assert stored_study.query_sqlite(database, "select count(*), min(content) from rows") == [
         (5000, "x" * 500)

@@ -1,4 +1,4 @@
-"""A storage that fills: a clear word, nothing half-written, and on it goes when there is room."""
+"""A full storage stops the study with a clear message and no damage; a re-run resumes it."""
 
 import json
 from collections.abc import Iterator
@@ -20,34 +20,40 @@ pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.
 
 @pytest.fixture
 def disk(short_folder: Path) -> Iterator[SmallDisk]:
-    with small_disk(short_folder / "disk") as made:
-        yield made
+    with small_disk(short_folder / "disk") as mounted:
+        yield mounted
 
 
 def test_a_full_disk(
-    disk: SmallDisk, undisturbed: StudyAudit, tmp_path: Path, diary: EventLog, wishes: ChaosOptions
+    disk: SmallDisk,
+    undisturbed: StudyAudit,
+    tmp_path: Path,
+    event_log: EventLog,
+    options: ChaosOptions,
 ):
-    """Ray runs within the namespace, and MLflow and Optuna are files on the disk that fills."""
+    """Ray runs inside the namespace; MLflow and Optuna are files on the disk that is filled."""
     overrides = (f"storage={disk.folder / 'results'}", "resources.workers=1")
-    outside = {"RAY_ADDRESS": ""}
+    environment = {"RAY_ADDRESS": ""}
     study = StudyProcess(
-        tmp_path,
-        experiment_content("full-disk", wishes.small),
-        diary,
-        overrides,
-        outside,
-        disk.enter,
+        folder=tmp_path,
+        content=experiment_content("full-disk", options.small),
+        event_log=event_log,
+        overrides=overrides,
+        environment=environment,
+        prefix=disk.enter,
     )
-    seen = disk.host_path / "results"
+    results = disk.host_path / "results"
     try:
         study.start()
-        wait_until("an epoch is kept", lambda: any(seen.glob("checkpoints/*/*/latest.npz")), 240)
+        wait_until(
+            "a checkpoint is written", lambda: any(results.glob("checkpoints/*/*/latest.npz")), 240
+        )
         disk.fill()
-        diary.record("disk full")
+        event_log.record("disk full")
         assert study.wait(180) == 2, study.output
         assert "Traceback" not in study.output
         assert "No space left" in study.output or "disk is full" in study.output
-        assert halves(disk.copy(tmp_path / "full") / "results") == []
+        assert damaged(disk.copy(tmp_path / "full") / "results") == []
         disk.make_room()
         study.start()
         assert study.wait(900) == 0, study.output
@@ -55,25 +61,28 @@ def test_a_full_disk(
         study.stop()
     copied = disk.copy(tmp_path / "after") / "results"
     audit = StudyAudit(
-        study.experiment, copied / "mlflow.db", copied / "artifacts", tmp_path / "after"
+        experiment=study.experiment,
+        database=copied / "mlflow.db",
+        artifacts=copied / "artifacts",
+        view=tmp_path / "after",
     )
     assert audit.faults() == []
     assert differences(audit.table, undisturbed.table) == []
 
 
-def halves(left: Path) -> list[str]:
-    """Return what is not whole: checkpoints, records on their way to MLflow, databases."""
+def damaged(storage: Path) -> list[str]:
+    """Return the damaged files: checkpoints, records that wait for MLflow, databases."""
     faults = [
-        fault for path in left.glob("checkpoints/**/*.npz") for fault in unreadable_arrays(path)
+        fault for path in storage.glob("checkpoints/**/*.npz") for fault in unreadable_arrays(path)
     ]
-    for record in left.glob("outbox/**/[0-9]*.json"):
+    for record in storage.glob("outbox/**/[0-9]*.json"):
         try:
             json.loads(record.read_text(encoding="utf-8"))
         except ValueError as error:
             faults.append(f"{record}: {error}")
     for folder in ("checkpoints", "outbox"):
-        faults += [f"{path} was left" for path in left.glob(f"{folder}/**/.*")]
+        faults += [f"{path} remains" for path in storage.glob(f"{folder}/**/.*")]
     for name in ("optuna.db", "mlflow.db"):
-        said = stored_study.query_sqlite(left / name, "pragma integrity_check")
-        faults += [] if said == [("ok",)] else [f"{name}: {said}"]
+        result = stored_study.query_sqlite(storage / name, "pragma integrity_check")
+        faults += [] if result == [("ok",)] else [f"{name}: {result}"]
     return faults

@@ -1,4 +1,4 @@
-"""Random kill -9 over one study: it ends, and nobody could tell from what it left."""
+"""A study whose processes are killed at random ends with the same results as an undisturbed one."""
 
 import numpy as np
 import pytest
@@ -14,29 +14,29 @@ pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.
 
 
 def test_kills(
-    lab: ChaosCluster,
+    cluster: ChaosCluster,
     undisturbed: StudyAudit,
     study: StudyProcess,
-    diary: EventLog,
-    wishes: ChaosOptions,
+    event_log: EventLog,
+    options: ChaosOptions,
 ):
-    chance = np.random.default_rng(wishes.seed)
-    mischief = FaultInjector(lab, study, diary, chance)
-    with CheckpointWatcher(study.experiment.storage / "checkpoints") as witness:
+    rng = np.random.default_rng(options.seed)
+    injector = FaultInjector(cluster=cluster, study=study, event_log=event_log, rng=rng)
+    with CheckpointWatcher(study.experiment.storage / "checkpoints") as watcher:
         study.start()
-        for kind in fault_schedule(wishes.kills, wishes.seed):
-            mischief.await_progress()
-            mischief.inject(kind)
-        lab.server.wait()
+        for kind in fault_schedule(options.kills, options.seed):
+            injector.await_progress()
+            injector.inject(kind)
+        cluster.server.wait()
         assert study.wait(900) == 0, study.output
-    audit = lab.audit(study)
+    audit = cluster.audit(study)
     assert audit.faults() == []
     assert differences(audit.table, undisturbed.table) == []
     attempts = audit.attempts()
-    again = sum(attempts.values()) - len(attempts)
-    diary.record(
-        f"{again} further attempts, {witness.repeated_epochs()} whole epochs trained again, "
+    further = sum(attempts.values()) - len(attempts)
+    event_log.record(
+        f"{further} further attempts, {watcher.repeated_epochs()} whole epochs trained again, "
         f"{audit.epochs()} epochs in all; attempts: {attempts}"
     )
-    # An attempt loses at most the epoch that it was in.
-    assert witness.repeated_epochs() + again < 0.1 * audit.epochs()
+    # An attempt loses at most the epoch that it was training.
+    assert watcher.repeated_epochs() + further < 0.1 * audit.epochs()

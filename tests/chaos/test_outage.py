@@ -1,4 +1,4 @@
-"""MLflow's server away in the middle of a study: nobody notices but the clock."""
+"""An outage of MLflow's server does not disturb a running study."""
 
 import math
 import statistics
@@ -18,37 +18,37 @@ pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.
 
 
 def test_outage(
-    lab: ChaosCluster,
+    cluster: ChaosCluster,
     undisturbed: StudyAudit,
     study: StudyProcess,
-    diary: EventLog,
-    wishes: ChaosOptions,
+    event_log: EventLog,
+    options: ChaosOptions,
 ):
     study.start()
-    wait_until("two epochs are told", lambda: study.epochs() >= 2, 240)
-    begun, told = time.time(), study.epochs()
-    lab.server.stop()
-    time.sleep(wishes.outage)
-    during = study.epochs() - told
-    lab.server.start()
-    back = time.time()
+    wait_until("two epochs are reported", lambda: study.epochs() >= 2, 240)
+    stopped, epochs = time.time(), study.epochs()
+    cluster.server.stop()
+    time.sleep(options.outage)
+    during = study.epochs() - epochs
+    cluster.server.start()
+    restarted = time.time()
     assert study.wait(900) == 0, study.output
-    assert during > 0, "training did not go on"
-    audit = lab.audit(study)
+    assert during > 0, "training did not continue"
+    audit = cluster.audit(study)
     assert audit.faults() == []
     assert set(audit.attempts().values()) == {1}
     assert differences(audit.table, undisturbed.table) == []
-    # The same epochs of the undisturbed study are the peer: they were trained on the same machine.
+    # The reference is the same epochs of the undisturbed study, trained on the same machine.
     name, metric = undisturbed.experiment.name, "epoch_seconds"
-    before = stored_study.metric_points(lab.database, name, metric)
+    before = stored_study.metric_points(cluster.database, name, metric)
     ratios = [
         seconds / before[epoch][1]
         for epoch, (at, seconds) in stored_study.metric_points(
-            lab.database, "outage", metric
+            cluster.database, "outage", metric
         ).items()
-        if begun < at < back and epoch[1] > 1  # a first epoch compiles
+        if stopped < at < restarted and epoch[1] > 1  # the first epoch includes compiling
     ]
-    diary.record(
-        f"server away for {back - begun:.0f} s; {len(ratios)} epochs in it took "
+    event_log.record(
+        f"server stopped for {restarted - stopped:.0f} s; {len(ratios)} epochs meanwhile took "
         f"{statistics.median(ratios or [math.nan]):.3f} times as long as undisturbed ones (median)"
     )

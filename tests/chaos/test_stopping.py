@@ -1,4 +1,4 @@
-"""A driver that is asked to stop, and a second driver for the same study."""
+"""A driver that is interrupted, and a second driver of the same study."""
 
 import signal
 
@@ -14,30 +14,30 @@ from .study_process import StudyProcess
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def test_a_second_driver_is_refused_and_a_stopped_one_goes_on(
-    lab: ChaosCluster, undisturbed: StudyAudit, study: StudyProcess
+def test_a_second_driver_is_refused_and_an_interrupted_study_is_resumed(
+    cluster: ChaosCluster, undisturbed: StudyAudit, study: StudyProcess
 ):
     study.start()
     await_epochs(study, 2)
-    code, said = study.run_second_driver()
-    assert code == 2, said
-    assert "Traceback" not in said
+    code, output = study.run_second_driver()
+    assert code == 2, output
+    assert "Traceback" not in output
     assert study.is_running()
-    for asked in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM):
         await_epochs(study, study.epochs() + 2)
-        study.send(asked)
+        study.send(number)
         assert study.wait(90) == 130, study.output
-        assert "the same command goes on" in study.output
+        assert "re-run the same command to resume" in study.output
         assert "Traceback" not in study.output
-        runs = stored_study.runs(lab.database, study.experiment.name)
+        runs = stored_study.runs(cluster.database, study.experiment.name)
         assert [run.name for run in runs if run.status == "RUNNING"] == []
         study.start()
     assert study.wait(900) == 0, study.output
-    audit = lab.audit(study)
+    audit = cluster.audit(study)
     assert audit.faults() == []
     assert max(audit.attempts().values()) <= 3
     assert differences(audit.table, undisturbed.table) == []
 
 
 def await_epochs(study: StudyProcess, epochs: int) -> None:
-    wait_until(f"{epochs} epochs are told", lambda: study.epochs() >= epochs, 240)
+    wait_until(f"{epochs} epochs are reported", lambda: study.epochs() >= epochs, 240)

@@ -1,7 +1,7 @@
-"""The command line run as people run it, and one tiny study that many tests look at.
+"""The command line in a subprocess, and one tiny study that many tests read.
 
-Three architectures at 32 px, two trials and a final each, a variant of one, and the ensemble; one
-worker. What it scores is of no interest; what it leaves behind is.
+The study has three architectures at 32 px with two trials and one final each, a variant, the
+ensemble, and one worker. Its scores do not matter; the runs and files that it writes do.
 """
 
 import os
@@ -17,7 +17,7 @@ import pytest
 from mlflow.entities import Run
 
 from pipelines.config import Experiment, load
-from pipelines.search.coordinator import open_storage
+from pipelines.search.database import open_storage
 from pipelines.tracking import Tracker
 
 TINY = """
@@ -57,7 +57,7 @@ Curve = list[tuple[int, float]]
 
 @pytest.fixture(scope="session")
 def faceseg() -> Faceseg:
-    """Run `faceseg ARGUMENTS` in a folder; return how it ended and what it said."""
+    """Run `faceseg ARGUMENTS` in a folder; return its exit code and output."""
 
     def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [Path(sys.executable).with_name("faceseg"), *arguments]
@@ -77,7 +77,7 @@ def faceseg() -> Faceseg:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that the study is run in, with its experiment."""
+    """The working directory of the study, with its experiment."""
     before = mlflow.get_tracking_uri()
     made = tmp_path_factory.mktemp("tiny")
     (made / "tiny.yaml").write_text(TINY, encoding="utf-8")
@@ -86,8 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def said(folder: Path, faceseg: Faceseg) -> str:
-    """Run the study; return what it said."""
+def study_output(folder: Path, faceseg: Faceseg) -> str:
+    """Run the study; return its output."""
     done = faceseg(folder, "study", "tiny.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -96,27 +96,29 @@ def said(folder: Path, faceseg: Faceseg) -> str:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What a study left: its MLflow runs, their points and files, and Optuna's trials."""
+    """The results of a study: MLflow's runs, their metrics and files, and Optuna's trials."""
 
     experiment: Experiment
     tracker: Tracker
 
     def runs(self, **tags: str) -> list[Run]:
         """Find the study's runs by their tags."""
-        made = self.tracker.client.get_experiment_by_name(self.experiment.name).experiment_id
-        return self.tracker.find_runs(made, study=self.experiment.study, **tags)
+        experiment_id = self.tracker.client.get_experiment_by_name(
+            self.experiment.name
+        ).experiment_id
+        return self.tracker.find_runs(experiment_id, study=self.experiment.study, **tags)
 
     def jobs(self) -> list[Run]:
         """Return the runs of all trials and finals."""
         return [*self.runs(kind="trial"), *self.finals()]
 
     def finals(self) -> list[Run]:
-        """Return the runs of the finals: the ensemble was not trained."""
+        """Return the runs of the finals, without the ensemble, which is not trained."""
         found = self.runs(kind="final")
         return [run for run in found if run.data.tags["faceseg.architecture"] != "ensemble"]
 
     def points(self, run: Run) -> dict[str, Curve]:
-        """Return every point of a run: by metric, the steps and values."""
+        """Return the steps and values of each metric of a run."""
         history = self.tracker.client.get_metric_history
         return {
             key: [(each.step, each.value) for each in history(run.info.run_id, key)]
@@ -143,7 +145,7 @@ class StudyResults:
 
 @pytest.fixture(scope="session")
 def open_store(folder: Path) -> Callable[..., StudyResults]:
-    """Open what the tiny experiment left in a storage."""
+    """Open the results of the tiny experiment in a storage folder."""
 
     def opener(storage: Path, *overrides: str) -> StudyResults:
         found = load(folder / "tiny.yaml", (*overrides, f"storage={storage}"))
@@ -153,6 +155,6 @@ def open_store(folder: Path) -> Callable[..., StudyResults]:
 
 
 @pytest.fixture(scope="session")
-def store(said: str, folder: Path, open_store: Callable[..., StudyResults]) -> StudyResults:
-    """What the study left."""
+def store(study_output: str, folder: Path, open_store: Callable[..., StudyResults]) -> StudyResults:
+    """The results of the study."""
     return open_store(folder / "results")

@@ -23,7 +23,7 @@ from PIL import Image
 
 from faceseg.backends import preferred
 from pipelines.config import load
-from tests.chaos import books
+from tests.chaos import stored_study
 
 pytestmark = [
     pytest.mark.ray,
@@ -43,7 +43,7 @@ ADDRESSES = [
     ("logged_models", "artifact_location"),
     ("model_versions", "storage_location"),
 ]
-# Loads the champion in a process that knows MLflow only, and labels the image of `argv[1]`.
+# Loads the champion with MLflow alone, and labels the image `argv[1]`.
 PREDICT = f"""
 import base64, pathlib, sys
 import mlflow, pandas
@@ -72,7 +72,7 @@ def unpack(name: str, folder: Path) -> Path:
 def trial(storage: Path, number: int) -> list[list[tuple[object, ...]]]:
     """Return all rows of Optuna's database that belong to one of SegNet's trials."""
     database = storage / "optuna.db"
-    ((trial_id, *_),) = books.read(
+    ((trial_id, *_),) = stored_study.query_sqlite(
         database,
         "select trial_id from trials join studies using (study_id)"
         " where study_name = ? and number = ?",
@@ -80,14 +80,18 @@ def trial(storage: Path, number: int) -> list[list[tuple[object, ...]]]:
         str(number),
     )
     return [
-        books.read(database, f"select * from {table} where trial_id = ?", str(trial_id))  # noqa: S608
+        stored_study.query_sqlite(
+            database,
+            f"select * from {table} where trial_id = ?",  # noqa: S608
+            str(trial_id),
+        )
         for table in ("trials", "trial_values", "trial_params", "trial_intermediate_values")
     ]
 
 
 def moments(storage: Path, run: str) -> dict[int, tuple[float, float]]:
     """Return when each epoch of a run ended, in seconds since 1970, and its `val/iou`."""
-    found = books.moments(storage / "mlflow.db", "earlier", "val/iou")
+    found = stored_study.metric_points(storage / "mlflow.db", "earlier", "val/iou")
     return {step: moment for (name, step), moment in found.items() if name == run}
 
 
@@ -112,7 +116,7 @@ def test_a_killed_study_resumes(faceseg: Any, tmp_path: Path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    runs = {run.name: run for run in books.runs(storage / "mlflow.db", "earlier")}
+    runs = {run.name: run for run in stored_study.runs(storage / "mlflow.db", "earlier")}
     assert {run.status for run in runs.values()} == {"FINISHED"}
     jobs = [
         f"{network}-{job}"
@@ -142,7 +146,7 @@ def test_a_killed_study_resumes(faceseg: Any, tmp_path: Path):
 
 def test_a_finished_study_is_compared_again(faceseg: Any, tmp_path: Path):
     storage = unpack("finished", tmp_path)
-    before = books.runs(storage / "mlflow.db", "earlier")
+    before = stored_study.runs(storage / "mlflow.db", "earlier")
     table = storage / "earlier" / "comparison.csv"
 
     done = faceseg(tmp_path, "study", "earlier.yaml")
@@ -152,7 +156,7 @@ def test_a_finished_study_is_compared_again(faceseg: Any, tmp_path: Path):
     assert (storage / "earlier" / "comparison.html").is_file()
     written = table.read_bytes()
     assert written.count(b"\n") == 3  # the header and two networks
-    after = books.runs(storage / "mlflow.db", "earlier")
+    after = stored_study.runs(storage / "mlflow.db", "earlier")
     assert [(run.name, run.attempts, run.curves) for run in after] == [
         (run.name, run.attempts, run.curves) for run in before
     ]

@@ -1,4 +1,4 @@
-"""What MLflow holds of a study: its runs, their curves and their files."""
+"""A study in MLflow: its runs, their curves and their files."""
 
 from collections import Counter
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_the_runs_are_a_study_with_its_trials_and_finals(store: Any):
     assert len({run.data.tags["faceseg.seed"] for run in store.runs(kind="final")}) == 1
 
 
-def test_every_run_says_what_it_is_and_of_what(store: Any):
+def test_the_tags_of_every_run_identify_it(store: Any):
     (study,) = store.runs(kind="study")
     for run in store.jobs():
         tags = run.data.tags
@@ -76,7 +76,7 @@ def test_every_run_says_what_it_is_and_of_what(store: Any):
         assert (data.dataset.name, data.dataset.digest) == ("drawn", tags["faceseg.data"][:12])
 
 
-def test_every_run_has_a_point_an_epoch_and_no_step_twice(store: Any):
+def test_every_run_has_one_point_per_epoch_and_no_step_twice(store: Any):
     for run in store.jobs():
         found = store.points(run)
         epochs = list(range(1, int(run.data.metrics["epochs"]) + 1))
@@ -91,7 +91,7 @@ def test_every_run_has_a_point_an_epoch_and_no_step_twice(store: Any):
         assert {"skin", "hair"} <= by_class <= set(LAPA.names)
 
 
-def test_a_variant_is_trained_at_the_settings_that_won(store: Any):
+def test_a_variant_is_trained_at_the_best_settings(store: Any):
     (final,) = store.runs(kind="final", architecture="segnet")
     for run in store.runs(architecture="segnet-narrow"):
         assert run.data.tags["faceseg.variant_of"] == "segnet"
@@ -113,14 +113,14 @@ def test_the_ensemble_is_tested_like_a_final(store: Any):
     assert store.files(ensemble) >= {"confusion.npz", "occlusion.csv", "panel.npz"}
 
 
-def test_finals_alone_are_corrupted_and_moved(store: Any):
+def test_only_finals_are_tested_under_corruption_and_geometry(store: Any):
     for run in store.runs(kind="final"):
         found = store.points(run)
         assert [step for step, _ in found["corruption/grey/iou"]] == [0, 100, 200, 300, 400, 500]
         assert [step for step, _ in found["geometry/resolution/iou"]] == [
             *(100, 150, 200, 300, 400, 600),
         ]
-        if "test/precision" in run.data.metrics:  # else it finds no foreground to agree upon
+        if "test/precision" in run.data.metrics:  # otherwise it predicts no foreground
             assert "geometry/flip/iou_agreement" in found
         assert store.files(run) >= {"corruption.csv", "geometry.csv"}
     for run in store.runs(kind="trial"):
@@ -136,7 +136,7 @@ def test_every_run_ends_with_its_occlusion_curves(store: Any):
             assert square == [0, 5, 10, 20, 35, 50]
             band = [step for step, _ in found[f"occlusion/eye_band/iou{suffix}"]]
             assert len(band) == 4
-        # Who is no better than the mean label map retains nothing: there is no such metric.
+        # A network that is not better than the mean label map has no retention.
         assert 0 < run.data.metrics.get("occlusion/retention", 1) < 2
 
 
@@ -148,7 +148,7 @@ def test_only_finals_are_tested_and_measured(store: Any):
         assert not [name for name in run.data.metrics if name.startswith(("test/", "latency/"))]
 
 
-def test_every_run_keeps_its_files(store: Any, tmp_path: Path):
+def test_every_run_has_its_files(store: Any, tmp_path: Path):
     for run in store.jobs():
         run_id = run.info.run_id
         assert store.files(run) >= FILES
@@ -170,14 +170,14 @@ def test_every_run_keeps_its_files(store: Any, tmp_path: Path):
                 assert counts.shape == (3 if final else 2, 11, 11)
 
 
-def test_the_stored_experiment_runs_it_again(store: Any, tmp_path: Path):
+def test_the_stored_experiment_has_the_same_study(store: Any, tmp_path: Path):
     (study,) = store.runs(kind="study")
     again = load(store.tracker.fetch(study.info.run_id, "experiment.yaml", tmp_path))
     assert again.study == store.experiment.study
     assert store.files(study) >= {"experiment.yaml", "manifest.json"}
 
 
-def test_optuna_and_mlflow_tell_the_same(store: Any):
+def test_optuna_and_mlflow_agree(store: Any):
     for architecture in ARCHITECTURES:
         trials = store.optuna_trials(architecture)
         assert len(trials) == 2

@@ -1,4 +1,4 @@
-"""`faceseg study` from an experiment's file to the table, and the same command again."""
+"""`faceseg study` from an experiment's file to the comparison, and the same command again."""
 
 import re
 import shutil
@@ -17,20 +17,20 @@ ARCHITECTURES = ("unet", "pspnet", "segnet")
 TABLES = ("comparison.csv", "comparison.md", "comparison.html")
 
 
-def test_it_prints_the_table_and_where_all_is(said: str, store: Any):
-    assert store.experiment.study in said
-    assert all(name in said for name in ARCHITECTURES)
-    assert "report: results/tiny/comparison.html" in said
-    assert re.search(r"^curves: \S*faceseg ui tiny.yaml$", said, re.MULTILINE)
+def test_it_prints_the_table_and_the_paths_of_the_results(study_output: str, store: Any):
+    assert store.experiment.study in study_output
+    assert all(name in study_output for name in ARCHITECTURES)
+    assert "report: results/tiny/comparison.html" in study_output
+    assert re.search(r"^curves: \S*faceseg ui tiny.yaml$", study_output, re.MULTILINE)
 
 
-def test_it_leaves_nothing_but_the_results(folder: Path, store: Any):
+def test_it_writes_only_the_results(folder: Path, store: Any):
     assert {path.name for path in folder.iterdir()} == {"tiny.yaml", "results"}
     checkpoints = store.experiment.storage / "checkpoints"
     assert [path for path in checkpoints.rglob("*") if path.is_file()] == []
 
 
-def test_finals_retrain_their_winners(store: Any):
+def test_finals_retrain_the_best_settings(store: Any):
     for architecture in ARCHITECTURES:
         trials = store.optuna_trials(architecture)
         complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
@@ -40,7 +40,7 @@ def test_finals_retrain_their_winners(store: Any):
         assert int(final.data.params["batch_size"]) == best.params["batch_size"]
 
 
-def test_each_final_is_a_version_and_the_aliases_stand(store: Any):
+def test_each_final_is_a_version_and_the_aliases_are_set(store: Any):
     client = store.tracker.client
     versions = {
         each.run_id: str(each.version) for each in client.search_model_versions("name = 'faceseg'")
@@ -59,18 +59,17 @@ def test_the_comparison_is_in_the_results_and_on_the_study(store: Any, tmp_path:
     (study,) = store.runs(kind="study")
     results = store.experiment.storage / "tiny"
     for name in TABLES:
-        there = store.tracker.fetch(study.info.run_id, name, tmp_path)
-        assert there.read_bytes() == (results / name).read_bytes()
+        stored = store.tracker.fetch(study.info.run_id, name, tmp_path)
+        assert stored.read_bytes() == (results / name).read_bytes()
     table = pd.read_csv(results / "comparison.csv")
     trials = dict(zip(table.architecture, table.trials, strict=True))
-    named = dict.fromkeys(ARCHITECTURES, 2)
-    assert trials == {**named, "segnet-narrow": 1, "ensemble": 0}
+    assert trials == {**dict.fromkeys(ARCHITECTURES, 2), "segnet-narrow": 1, "ensemble": 0}
     for row in table.itertuples():
         (final,) = store.runs(kind="final", architecture=row.architecture)
         assert row.iou == pytest.approx(final.data.metrics["test/iou"])
 
 
-def test_the_same_command_again_says_so_and_adds_nothing(store: Any, folder: Path, faceseg: Any):
+def test_the_same_command_again_adds_nothing(store: Any, folder: Path, faceseg: Any):
     before = {run.info.run_id: store.points(run) for run in store.runs()}
     done = faceseg(folder, "study", "tiny.yaml")
     assert done.returncode == 0, done.stderr
@@ -95,7 +94,7 @@ def test_compare_rebuilds_the_table_from_mlflow_alone(store: Any, folder: Path, 
 def test_the_same_seed_elsewhere_gives_the_same_trials_and_scores(
     store: Any, open_store: Any, folder: Path, faceseg: Any, tmp_path: Path
 ):
-    """One architecture of the three, in another storage: no trial hangs on another's."""
+    """One of the three architectures in another storage; its trials do not depend on the others."""
     alone = ("architectures.unet=null", "architectures.pspnet=null", "ensemble=false")
     overrides = [f"--set={each}" for each in (*alone, f"storage={tmp_path}")]
     done = faceseg(folder, "study", "tiny.yaml", *overrides)

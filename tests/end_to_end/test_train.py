@@ -1,4 +1,4 @@
-"""`faceseg train`: one training in the terminal, logged like a trial and part of no study."""
+"""`faceseg train`: one training, logged like a trial but in no study."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,15 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_a_training_is_logged_and_said(folder: Path, faceseg: Any, open_store: Any, tmp_path: Path):
+def test_a_training_is_logged_and_printed(
+    folder: Path, faceseg: Any, open_store: Any, tmp_path: Path
+):
     done = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", f"storage={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "epoch 1/2  val IoU 0." in done.stdout
     assert "epoch 2/2  val IoU 0." in done.stdout
     store = open_store(tmp_path)
-    assert store.runs() == []  # none of the study's
+    assert store.runs() == []  # the training belongs to no study
     client = store.tracker.client
     (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert f"best val IoU {run.data.metrics['best/val_iou']:.4f}; " in done.stdout

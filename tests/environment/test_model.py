@@ -1,6 +1,6 @@
-"""The registered model in a new environment, made from its own requirements and nothing else.
+"""The registered model in a new environment that contains only the model's own requirements.
 
-Not part of `make test`: it installs TensorFlow once more, from the package index, in minutes.
+Not part of `make test`: it installs TensorFlow from the package index, which takes minutes.
 `python -m pytest tests/environment`
 """
 
@@ -21,8 +21,8 @@ import mlflow, pandas
 from PIL import Image
 
 model = mlflow.pyfunc.load_model(sys.argv[1])
-(answer,) = model.predict(pandas.DataFrame([model.input_example]))
-labels = Image.open(io.BytesIO(base64.b64decode(answer)))
+(result,) = model.predict(pandas.DataFrame([model.input_example]))
+labels = Image.open(io.BytesIO(base64.b64decode(result)))
 print("labels", labels.mode, labels.size)
 """
 
@@ -33,9 +33,9 @@ def test_the_model_predicts_in_an_environment_of_its_own_requirements(tmp_path: 
     network = build_unet(input_shape=(64, 64, 3), num_classes=len(LAPA), **options)
     save_network(network, tmp_path / "best.keras", LAPA, {})
     publish.write_model(tmp_path / "model", tmp_path / "best.keras", "# a card")
-    made = tmp_path / "environment"
-    python = made / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", made], check=True)
+    environment = tmp_path / "environment"
+    python = environment / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--requirement"]
     subprocess.run([*install, tmp_path / "model" / "requirements.txt"], check=True)
     packages = subprocess.run(

@@ -1,4 +1,4 @@
-"""A real PostgreSQL with the product's databases, and a real MLflow server with users."""
+"""Fixtures: a PostgreSQL server with the project's databases, and an MLflow server with users."""
 
 import os
 import secrets
@@ -39,10 +39,10 @@ tracking:
   database: ${FACESEG_TEST_OPTUNA}
 storage: ${FACESEG_TEST_STORAGE}
 """
-RunFaceseg = Callable[..., subprocess.CompletedProcess[str]]
-StartFaceseg = Callable[..., subprocess.Popen[str]]
-# Where a job is looked at and not the study, this stands in the place of the nodes' `faceseg`
-# for the experiments whose names begin with `stub`.
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+StartCommand = Callable[..., subprocess.Popen[str]]
+# Tests of jobs rather than studies use this script as the nodes' `faceseg`, for experiments whose
+# names begin with `stub`.
 STUB_FACESEG_SCRIPT = f"""#!/bin/sh
 case "$2" in
   stub-list.yaml) find . -type f | sort; echo "commit $FACESEG_COMMIT"; exit 3 ;;
@@ -54,14 +54,14 @@ esac
 
 @pytest.fixture(scope="session")
 def empty_postgres() -> Iterator[Postgres]:
-    """A server without databases."""
+    """Return a server without databases."""
     with running() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def made(empty_postgres: Postgres) -> str:
-    """What infra/databases.py says when it is run on an empty server."""
+    """Return the output of infra/databases.py on an empty server."""
     done = subprocess.run(
         [sys.executable, REPOSITORY / "infra" / "databases.py"],
         env={**os.environ, **empty_postgres.environment},
@@ -75,7 +75,7 @@ def made(empty_postgres: Postgres) -> str:
 
 @pytest.fixture(scope="session")
 def postgres(empty_postgres: Postgres, made: str) -> Postgres:
-    """A server with the databases `mlflow` and `optuna`, as infra/databases.py makes them."""
+    """Return a server with the databases `mlflow` and `optuna`, created by infra/databases.py."""
     return empty_postgres
 
 
@@ -83,7 +83,7 @@ def postgres(empty_postgres: Postgres, made: str) -> Postgres:
 def mlflow_server(
     postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MlflowServer]:
-    """An MLflow server on PostgreSQL, with authentication, started as infra/compose.yaml does."""
+    """Return an MLflow server on PostgreSQL with users, started as in infra/compose.yaml."""
     with servers.running(
         tmp_path_factory.mktemp("server"),
         "postgresql+psycopg:///mlflow",
@@ -95,43 +95,43 @@ def mlflow_server(
 
 @pytest.fixture
 def signed_in(mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowServer:
-    """The server, with its first user's name and password in this test's environment."""
+    """Return the server; this test's environment has its first user's name and password."""
     for name, value in mlflow_server.credentials.items():
         monkeypatch.setenv(name, value)
     return mlflow_server
 
 
 @pytest.fixture(scope="session")
-def place() -> Iterator[Path]:
-    """A folder with a short name, for Ray's sockets."""
+def short_folder() -> Iterator[Path]:
+    """Return a folder with a short path, for Ray's sockets."""
     with tempfile.TemporaryDirectory(prefix="fs-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def secret() -> str:
-    """What stands in an address that only nodes know."""
+    """Return the password in an address that only the nodes have."""
     return "geheim-" + secrets.token_hex(8)
 
 
 @pytest.fixture(scope="session")
 def logins(
-    place: Path, postgres: Postgres, mlflow_server: MlflowServer, secret: str
+    short_folder: Path, postgres: Postgres, mlflow_server: MlflowServer, secret: str
 ) -> dict[str, str]:
-    """What nodes know, and the machine that submits does not."""
+    """Return the environment of the nodes, which the submitting machine does not have."""
     return {
         **mlflow_server.credentials,
         "PGPASSWORD": PASSWORD,
         "FACESEG_TEST_MLFLOW": mlflow_server.uri,
         "FACESEG_TEST_OPTUNA": f"postgresql+psycopg://faceseg@127.0.0.1:{postgres.port}/optuna",
-        "FACESEG_TEST_STORAGE": str(place / "shared"),
-        "FACESEG_TEST_SECRET": f"http://me:{secret}@127.0.0.1:1",  # nothing listens there
+        "FACESEG_TEST_STORAGE": str(short_folder / "shared"),
+        "FACESEG_TEST_SECRET": f"http://me:{secret}@127.0.0.1:1",  # no server listens there
     }
 
 
 @pytest.fixture
 def node(logins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All that a node knows, in this test's own environment."""
+    """Set the environment of a node in this test's process."""
     for name, value in logins.items():
         monkeypatch.setenv(name, value)
     before = mlflow.get_tracking_uri()
@@ -140,20 +140,20 @@ def node(logins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 @pytest.fixture(scope="session")
-def cluster(place: Path, logins: dict[str, str]) -> Iterator[RayNodes]:
-    """A head and two nodes that want a token."""
-    (place / "bin").mkdir()
-    stand_in = place / "bin" / "faceseg"
+def cluster(short_folder: Path, logins: dict[str, str]) -> Iterator[RayNodes]:
+    """Return a head and two nodes that require a token."""
+    (short_folder / "bin").mkdir()
+    stand_in = short_folder / "bin" / "faceseg"
     stand_in.write_text(STUB_FACESEG_SCRIPT, encoding="utf-8")
     stand_in.chmod(0o755)
-    with ray_nodes.running(place, logins) as nodes:
+    with ray_nodes.running(short_folder, logins) as nodes:
         yield nodes
 
 
 @pytest.fixture(scope="session")
-def work(place: Path) -> Path:
-    """The folder that studies are submitted from: experiments, and a gigabyte of data."""
-    folder = place / "work"
+def work_folder(short_folder: Path) -> Path:
+    """Return the folder from which studies are submitted: experiments, and a gigabyte of data."""
+    folder = short_folder / "work"
     (folder / "data").mkdir(parents=True)
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     for name in ("stub-list", "stub-wait"):
@@ -166,7 +166,7 @@ def work(place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def begin(cluster: RayNodes, work: Path) -> StartFaceseg:
+def start_command(cluster: RayNodes, work_folder: Path) -> StartCommand:
     """Start a command of this environment in the working directory, as a client of the cluster."""
     ours = ("RAY_", "MLFLOW_", "PG", "FACESEG_")
     known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -174,7 +174,7 @@ def begin(cluster: RayNodes, work: Path) -> StartFaceseg:
     def start(*words: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [BIN / words[0], *words[1:]],
-            cwd=work,
+            cwd=work_folder,
             env={**known, "COLUMNS": "200", "TERM": "dumb", **cluster.client, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -185,11 +185,11 @@ def begin(cluster: RayNodes, work: Path) -> StartFaceseg:
 
 
 @pytest.fixture(scope="session")
-def say(begin: StartFaceseg) -> RunFaceseg:
+def run_command(start_command: StartCommand) -> RunCommand:
     """Run such a command to its end."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        with begin(*words, **environment) as process:
+        with start_command(*words, **environment) as process:
             out, err = process.communicate(timeout=800)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 

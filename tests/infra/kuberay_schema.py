@@ -1,8 +1,8 @@
-"""Which fields KubeRay's ray.io/v1 knows, as a JSON schema that refuses all others.
+"""The fields of KubeRay's ray.io/v1, as a JSON schema that rejects all others.
 
-Written after the field reference of KubeRay 1.6 (docs/reference/api.md there), for the parts
-that infra/kuberay uses. The manifests themselves are too big to carry: with every pod field in
-them they are more than a megabyte. `template` is looked at by the tests of pods.
+It follows the field reference of KubeRay 1.6 (docs/reference/api.md there), for the parts that
+infra/kuberay uses. KubeRay's own schemas are not included: with every field of a pod they are
+larger than a megabyte. The tests of pods check `template`.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ OBJECT = {"type": "object"}
 
 
 def strict_object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    """Return the schema of an object with these fields and no others."""
+    """Return the schema of an object with exactly these fields."""
     return {
         "type": "object",
         "properties": properties,

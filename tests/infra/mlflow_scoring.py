@@ -1,4 +1,4 @@
-"""`mlflow models serve` and `mlflow models predict` on a model, as MLflow documents them."""
+"""`mlflow models serve` and `mlflow models predict` on a model, as documented by MLflow."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.infra.processes import free_port, is_listening, wait_until
 
-START_TIMEOUT = 600.0  # seconds for a server to come up on a very busy machine
+START_TIMEOUT = 600.0  # seconds for a server to start on a very busy machine
 
 
 def command(*words: object) -> list[str]:
@@ -30,9 +30,9 @@ def command(*words: object) -> list[str]:
 
 @contextmanager
 def scoring_server(model: object, variables: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run `mlflow models serve`; yield its address once it answers."""
+    """Run `mlflow models serve`; yield its address when it is ready."""
     port = free_port()
-    own = Path(sys.executable).parent  # MLflow starts uvicorn by its name
+    own = Path(sys.executable).parent  # MLflow starts uvicorn by name
     path = f"{own}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, **(variables or {})}
     with subprocess.Popen(
@@ -55,7 +55,7 @@ def scoring_server(model: object, variables: Mapping[str, str] | None = None) ->
 
 
 def post_invocation(address: str, content: Mapping[str, object]) -> tuple[int, dict[str, Any]]:
-    """Ask a model's server; return status and answer."""
+    """Send a request to a model server; return the status and the response."""
     request = urllib.request.Request(
         f"{address}/invocations",
         json.dumps(content).encode(),
@@ -69,5 +69,5 @@ def post_invocation(address: str, content: Mapping[str, object]) -> tuple[int, d
 
 
 def label_map(text: object) -> NDArray[np.uint8]:
-    """Return the labels (H, W) that an answer names."""
+    """Return the labels (H, W) in a response."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(str(text)))))

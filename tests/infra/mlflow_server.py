@@ -1,4 +1,4 @@
-"""A real MLflow server for tests, started with the words that infra/compose.yaml starts it with."""
+"""An MLflow server for tests, started with the options in infra/compose.yaml."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.infra.processes import free_port, kill_process_tree
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = REPOSITORY / "infra" / "compose.yaml"
 AUTHENTICATION = REPOSITORY / "infra" / "mlflow-auth.ini"
-ADMIN, PASSWORD = "admin", "a-password-for-tests"  # MLflow wants twelve characters
+ADMIN, PASSWORD = "admin", "a-password-for-tests"  # MLflow requires twelve characters
 
 
 def options() -> dict[str, str]:
@@ -30,10 +30,12 @@ def options() -> dict[str, str]:
 
 
 class MlflowServer:
-    """`mlflow server` on a free port of this machine; `stop` and `start` keep what it stores.
+    """`mlflow server` on a free port of this machine; `stop` and `start` keep its data.
 
-    store: the address of its database. environment: what it needs beside, such as PGPASSWORD.
-    auth: the file of `--app-name basic-auth`; None: everybody may do everything.
+    Attributes:
+        store: The address of its database.
+        environment: Additional environment variables, such as PGPASSWORD.
+        auth: The file of `--app-name basic-auth`; None: every client has all permissions.
     """
 
     def __init__(
@@ -72,32 +74,32 @@ class MlflowServer:
 
     @property
     def uri(self) -> str:
-        """Its address."""
+        """The address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Its process; the workers are children of it."""
+        """The process of the server; the workers are its children."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def credentials(self) -> dict[str, str]:
-        """The environment of a client that may do everything."""
+        """The environment of a client with all permissions."""
         return {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": PASSWORD}
 
     @property
     def log(self) -> Path:
-        """What it says."""
+        """The output of the server."""
         return self.folder / "mlflow-server.log"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it responds."""
         self.launch()
         self.wait()
 
     def wait(self, seconds: float = 120) -> None:
-        """Wait until it answers."""
+        """Wait until the server responds."""
         deadline = time.monotonic() + seconds
         while not self.is_healthy():
             process = self._process
@@ -107,7 +109,7 @@ class MlflowServer:
             time.sleep(0.2)
 
     def launch(self) -> None:
-        """Start it and do not wait."""
+        """Start the server without waiting."""
         words = [f"--{name}={value}" for name, value in self._options.items()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -120,7 +122,7 @@ class MlflowServer:
             )
 
     def is_healthy(self) -> bool:
-        """Return whether it says that it is well."""
+        """Return whether the health check succeeds."""
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
                 return bool(answer.status == 200)
@@ -128,7 +130,7 @@ class MlflowServer:
             return False
 
     def stop(self) -> None:
-        """Kill -9 it and its workers."""
+        """Kill the server and its workers with -9."""
         kill_process_tree(self._process)
         self._process = None
 
@@ -141,7 +143,7 @@ def running(
     auth: Path | None = None,
     workers: int = 1,
 ) -> Iterator[MlflowServer]:
-    """A server for as long as the context lasts."""
+    """Run a server while the context is open."""
     server = MlflowServer(folder, store, environment, auth, workers)
     try:
         server.start()

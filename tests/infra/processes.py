@@ -1,4 +1,4 @@
-"""Processes that a test starts, and how they end: by their ids, whatever became of the test."""
+"""Processes that a test starts; they are ended by their ids, also when the test fails."""
 
 import os
 import signal
@@ -14,20 +14,23 @@ import psutil
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def loopback_address(number: int) -> str:
-    """Return one of this process's own addresses: two test runs at once do not meet."""
+    """Return one of this process's own loopback addresses.
+
+    Parallel test runs have different addresses.
+    """
     pid = os.getpid()
     return f"127.{1 + pid // 250 % 99}.{pid % 250}.{number}"
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Return whether something takes connections there."""
+    """Return whether a server accepts connections at this address."""
     with suppress(OSError):
         socket.create_connection((host, port), timeout=1).close()
         return True
@@ -35,7 +38,7 @@ def is_listening(host: str, port: int) -> bool:
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
-    """Return what lives of a process, its descendants and its session; itself last."""
+    """Return the running processes of a process: its descendants and its session, itself last."""
     found = []
     for each in psutil.process_iter():
         with suppress(ProcessLookupError, PermissionError):
@@ -59,7 +62,7 @@ def find_by_title(pids: Iterable[int], title: str) -> list[psutil.Process]:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Return whether a process runs: a dead one that nobody has asked about yet does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -67,7 +70,7 @@ def is_running(process: psutil.Process) -> bool:
 
 
 def kill_process_tree(process: subprocess.Popen[Any] | None) -> None:
-    """Kill -9 a process with all its descendants, and whatever else is in its session."""
+    """Kill a process, all its descendants and the rest of its session with -9."""
     if process is None:
         return
     for each in process_tree(process.pid):
@@ -79,7 +82,10 @@ def kill_process_tree(process: subprocess.Popen[Any] | None) -> None:
 def wait_until(
     what: str, is_so: Callable[[], Any], seconds: float = 180, pause: float = 0.1
 ) -> float:
-    """Wait until something is so; return how long it took. AssertionError names what never was."""
+    """Wait for a condition; return the seconds it took.
+
+    After `seconds` it raises AssertionError with `what`.
+    """
     begun = time.monotonic()
     while not is_so():
         waited = time.monotonic() - begun

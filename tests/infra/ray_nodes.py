@@ -1,6 +1,6 @@
 """Ray's head and nodes on this machine, started by the commands of infra/ray-cluster.yaml.
 
-Each node has a loopback address of its own, so that Ray takes them for machines.
+Each node has a loopback address of its own, so that Ray treats it as a separate machine.
 """
 
 import os
@@ -24,17 +24,19 @@ from tests.infra.processes import (
     wait_until,
 )
 
-MEMORY = 80_000_000  # bytes of the object store; Ray takes no less
+MEMORY = 80_000_000  # bytes of the object store, the minimum that Ray accepts
 BIN = Path(sys.executable).parent
 
 
 class RayNodes:
     """A cluster whose nodes read their secrets from a file, as those of `ray up` do.
 
-    The head has no CPU to give: it holds jobs, coordinators and drivers; each node has one.
-    folder: short, since Ray puts sockets into it and their paths end at 107 characters. Programs
-    in its folder `bin` come first on every node's PATH.
-    logins: what beside Ray's token stands in the file of secrets.
+    The head has no CPUs: it runs jobs, coordinators and drivers. Each node has one CPU.
+
+    Attributes:
+        folder: A short path, because the paths of Ray's sockets end at 107 characters. Programs in
+            its folder `bin` come first on every node's PATH.
+        logins: The variables in the file of secrets besides Ray's token.
     """
 
     def __init__(self, folder: Path, logins: Mapping[str, str], nodes: int = 2) -> None:
@@ -44,7 +46,7 @@ class RayNodes:
         self.port = free_port()
         self.dashboard = f"http://127.0.0.1:{free_port()}"
         self.head: subprocess.Popen[bytes] | None = None
-        self.running: list[subprocess.Popen[bytes]] = []  # the nodes beside the head
+        self.running: list[subprocess.Popen[bytes]] = []  # the nodes without the head
         self._started = 0
         place = folder / "faceseg-secrets"
         place.mkdir()
@@ -57,7 +59,7 @@ class RayNodes:
 
     @property
     def address(self) -> str:
-        """What the driver of a study finds Ray by."""
+        """The address of Ray for the driver of a study."""
         return f"{loopback_address(1)}:{self.port}"
 
     @property
@@ -66,14 +68,14 @@ class RayNodes:
         return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token}
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return all that the cluster tells of its jobs."""
+        """Return the cluster's description of its jobs."""
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = requests.get(f"{self.dashboard}/api/jobs/", headers=headers, timeout=30)
         answer.raise_for_status()
         return list(answer.json())
 
     def start(self) -> None:
-        """Start the head, then the nodes, and wait until all run and jobs are taken."""
+        """Start the head and the nodes; wait until all run and jobs are accepted."""
         command = self._launch["head_start_ray_commands"][-1]
         command = command.replace("--autoscaling-config=~/ray_bootstrap_config.yaml", "")
         command = command.replace("--port=6379", f"--port={self.port}")
@@ -81,20 +83,22 @@ class RayNodes:
         ports = f"--dashboard-port={dashboard} --ray-client-server-port={free_port()}"
         ports += f" --dashboard-agent-listen-port={agent}"
         self.head = self._start(command, loopback_address(1), f"--num-cpus=0 {ports}")
-        wait_until("Ray's head answers", lambda: is_listening(loopback_address(1), self.port))
+        wait_until("Ray's head responds", lambda: is_listening(loopback_address(1), self.port))
         self.running = [self._start_node(number) for number in range(self.nodes)]
         wait_until("Ray's nodes run", self._all_nodes_alive)
-        wait_until("the dashboard answers", lambda: is_listening("127.0.0.1", int(dashboard)))
-        wait_until("the head's agent takes jobs", lambda: is_listening(loopback_address(1), agent))
+        wait_until("the dashboard responds", lambda: is_listening("127.0.0.1", int(dashboard)))
+        wait_until(
+            "the head's agent accepts jobs", lambda: is_listening(loopback_address(1), agent)
+        )
 
     def replace(self, number: int) -> None:
-        """Kill -9 what is left of a node and start another with the same address."""
+        """Kill the rest of a node with -9 and start another with the same address."""
         kill_process_tree(self.running[number])
         self.running[number] = self._start_node(number)
         wait_until("the node runs again", self._all_nodes_alive)
 
     def stop(self) -> None:
-        """Kill -9 all nodes and everything that they started."""
+        """Kill all nodes and their processes with -9."""
         for process in (*self.running, self.head):
             kill_process_tree(process)
 
@@ -112,7 +116,9 @@ class RayNodes:
         names = [name for name in os.environ if name.startswith(("RAY_", "MLFLOW_", "PG"))]
         environment = {name: os.environ[name] for name in os.environ if name not in names}
         environment |= {"HOME": str(self.folder), "RAY_HEAD_IP": loopback_address(1)}
-        environment["RAY_worker_niceness"] = "0"  # tests run beside these nodes, and wait for them
+        environment["RAY_worker_niceness"] = (
+            "0"  # tests run in parallel with these nodes and wait for them
+        )
         environment["PATH"] = f"{self.folder / 'bin'}:{BIN}:{environment['PATH']}"
         with Path(f"{temporary}.log").open("ab") as log:
             return subprocess.Popen(
@@ -125,14 +131,14 @@ class RayNodes:
             )
 
     def _all_nodes_alive(self) -> bool:
-        """Return whether every node says that it has started."""
+        """Return whether every node has logged that it has started."""
         logs = [self.folder / f"{number}.log" for number in range(2, self._started + 1)]
         return all("--block" in log.read_text(encoding="utf-8", errors="replace") for log in logs)
 
 
 @contextmanager
 def running(folder: Path, logins: Mapping[str, str], nodes: int = 2) -> Iterator[RayNodes]:
-    """A head and its nodes, for as long as the context lasts."""
+    """Run a head and its nodes while the context is open."""
     cluster = RayNodes(folder, logins, nodes)
     try:
         cluster.start()

@@ -1,4 +1,4 @@
-"""What one command makes on an empty PostgreSQL, and that Optuna and MLflow can work there."""
+"""The databases that one command creates on an empty PostgreSQL; Optuna and MLflow use them."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from pipelines.search.coordinator import open_storage
+from pipelines.search.database import open_storage
 from pipelines.tracking import Tracker
 from tests.infra.mlflow_server import REPOSITORY
 from tests.infra.postgres import PASSWORD, Postgres
@@ -29,7 +29,7 @@ def test_both_databases_have_their_tables(postgres: Postgres):
 
 
 def test_it_says_what_it_made_without_the_password(made: str):
-    assert "holds mlflow and optuna, up to date" in made
+    assert "databases mlflow and optuna are up to date" in made
     assert PASSWORD not in made
 
 

@@ -1,4 +1,4 @@
-"""The way to the check on a card: wheels in pieces, and what is said where something is missing."""
+"""The programs of the GPU check: wheels in pieces, and errors where something is missing."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def test_wheels_in_pieces_are_joined_and_installed_for_the_run_alone(tmp_path: P
     whole.unlink()
     (folder / f"{whole.name}.00").write_bytes(content[:200])
     (folder / f"{whole.name}.01").write_bytes(content[200:])
-    # In place of the check itself: what the check would find.
+    # A stand-in for the check: it prints the packages that the check would find.
     python = program(
         tmp_path / "python",
         f'if [[ $2 == pip ]]; then exec {sys.executable} "$@"; fi\n'
@@ -57,19 +57,19 @@ def test_wheels_in_pieces_are_joined_and_installed_for_the_run_alone(tmp_path: P
     done = run(CHECK, "--wheels", folder, "--out", "somewhere", PYTHON=str(python))
     assert done.returncode == 0, done.stderr
     assert done.stdout == "from the pieces ['--out', 'somewhere']\n"
-    assert run(sys.executable, "-c", "import tiny").returncode == 1  # gone with the run
+    assert run(sys.executable, "-c", "import tiny").returncode == 1  # removed at the end
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     done = run(CHECK, "--wheels", tmp_path / "none")
     assert done.returncode == 2
-    assert "make it with infra/gpu-wheels" in done.stderr
+    assert "create it with infra/gpu-wheels" in done.stderr
 
 
-def test_without_a_card_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_gpu_it_prints_what_to_do(tmp_path: Path) -> None:
     done = run(CHECK, "--out", tmp_path, PYTHON=sys.executable)
     assert done.returncode == 2
-    assert "on a machine without a card give --cpu" in done.stderr
+    assert "on a machine without a GPU use --cpu" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -96,7 +96,7 @@ def test_wheels_are_those_of_the_lock_less_what_is_there_and_cut_to_size(tmp_pat
     assert sizes == {"large.whl.00": 60_000_000, "large.whl.01": 1_000_000, "small.whl": 1000}
 
 
-def test_it_says_how_it_is_called() -> None:
+def test_it_prints_its_usage() -> None:
     done = run(WHEELS)
     assert done.returncode == 2
     assert "infra/gpu-wheels FOLDER PYTHON_VERSION" in done.stderr

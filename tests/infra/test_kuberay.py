@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: fields that KubeRay knows, and what the product needs of a pod."""
+"""The Kubernetes manifests: KubeRay's fields only, and the pods' requirements."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The other files of infra/: Ray's own cluster file, Compose and the image."""
+"""The other files of infra/: Ray's cluster file, Compose and the image."""
 
 import copy
 import os
@@ -46,16 +46,16 @@ def test_each_file_opens_with_what_to_edit(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_no_secret_stands_in_a_file(path: Path):
+def test_no_file_contains_a_secret(path: Path):
     text = path.read_text(encoding="utf-8")
-    # NAME=value, NAME: value: what follows a secret's name is empty, a variable or a stand-in.
+    # NAME=value, NAME: value: after a secret's name comes nothing, a variable or a placeholder.
     for name, value in re.findall(r"(\w*(?:PASSWORD|TOKEN|SECRET_KEY))\s*[:=]\s*(\S+)", text):
         assert value.startswith(("$", "…", "<", "valueFrom", "'", '"$')), f"{name}: {value}"
     assert not re.search(r"://[^/\s:@]+:[^/\s@$]+@", text)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_image_says_its_version(path: Path):
+def test_every_image_has_a_version(path: Path):
     text = path.read_text(encoding="utf-8")
     images = re.findall(r"^\s*-?\s*(?:image|head_image|FROM):?\s+(\S+)", text, re.MULTILINE)
     for image in images:
@@ -79,7 +79,7 @@ def test_rays_dashboard_is_open_to_the_head_alone(launch: dict[str, Any]):
 
 
 @pytest.mark.parametrize("option", ["head", "worker"])
-def test_ray_knows_the_options_it_is_started_with(launch: dict[str, Any], option: str):
+def test_ray_has_the_options_it_is_started_with(launch: dict[str, Any], option: str):
     command = launch[f"{option}_start_ray_commands"][-1].rpartition("ray start")[2]
     known = subprocess.run(
         [Path(sys.executable).with_name("ray"), "start", "--help"],
@@ -91,7 +91,7 @@ def test_ray_knows_the_options_it_is_started_with(launch: dict[str, Any], option
         assert word.partition("=")[0] in known
 
 
-def test_composes_ports_are_open_to_this_machine_unless_told_otherwise(compose: dict[str, Any]):
+def test_composes_ports_listen_on_loopback_by_default(compose: dict[str, Any]):
     published = [port for service in compose.values() for port in service.get("ports", ())]
     assert len(published) == 2
     assert all(port.startswith("${BIND:-127.0.0.1}:") for port in published)
@@ -121,7 +121,7 @@ def test_composes_files_are_in_the_image(compose: dict[str, Any]):
     assert (INFRA / build["context"] / build["dockerfile"]).is_file()
 
 
-def test_what_the_image_copies_is_there_and_is_sent_to_the_builder():
+def test_files_copied_into_the_image_exist_and_are_sent_to_the_builder():
     text = (INFRA / "Containerfile").read_text(encoding="utf-8")
     locks = re.findall(r"LOCK=(\S+)", text)
     copied = [

@@ -1,4 +1,4 @@
-"""MLflow's server as infra/ sets it up: who may do what, and whom it answers."""
+"""MLflow's server as set up in infra/: permissions and host names."""
 
 import json
 import urllib.error
@@ -27,7 +27,7 @@ def status(server: MlflowServer, path: str, **headers: str) -> int:
         return error.code
 
 
-def test_who_signs_in_can_log_and_store_files(signed_in: MlflowServer, tmp_path: Path):
+def test_a_signed_in_user_can_log_and_store_files(signed_in: MlflowServer, tmp_path: Path):
     tracker = Tracker(signed_in.uri)
     experiment = tracker.experiment("signed-in", tmp_path)
     run = tracker.open_run(experiment, "a run", {"trial": "0"}, "A run.")
@@ -37,11 +37,11 @@ def test_who_signs_in_can_log_and_store_files(signed_in: MlflowServer, tmp_path:
     assert tracker.client.get_run(run).data.metrics == {"val/iou": 0.5}
     fetched = tracker.fetch(run, "history.csv", tmp_path)
     assert fetched.read_text(encoding="utf-8") == "epoch,loss\n0,1.5\n"
-    assert (signed_in.folder / "artifacts").is_dir()  # the server's, not the client's, disk
+    assert (signed_in.folder / "artifacts").is_dir()  # the disk of the server, not of the client
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
-def test_who_does_not_is_refused(
+def test_other_users_are_rejected(
     mlflow_server: MlflowServer, password: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
@@ -54,12 +54,12 @@ def test_who_does_not_is_refused(
     assert refused.value.error_code == "UNAUTHENTICATED"
 
 
-def test_only_known_names_of_the_host_are_answered(mlflow_server: MlflowServer):
+def test_only_allowed_host_names_are_accepted(mlflow_server: MlflowServer):
     assert status(mlflow_server, SEARCH, Host="elsewhere.example") == 403
     assert status(mlflow_server, SEARCH, Host=f"localhost:{mlflow_server.port}") == 401
 
 
-def test_its_health_is_told_to_everyone(mlflow_server: MlflowServer):
+def test_the_health_check_needs_no_login(mlflow_server: MlflowServer):
     assert status(mlflow_server, "/health") == 200
 
 

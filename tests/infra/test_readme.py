@@ -1,4 +1,4 @@
-"""What infra/README.md tells people to type, and the errors that it explains, are real."""
+"""The commands in infra/README.md work, and the errors that it explains exist."""
 
 import ast
 import re
@@ -64,7 +64,7 @@ def test_every_file_it_names_exists(path: str):
     assert (REPOSITORY / path).exists() or path == "infra/.env"
 
 
-def test_compose_wants_the_secrets_that_it_tells_to_make():
+def test_compose_requires_the_secrets_that_it_creates():
     told = set(re.findall(r"\b(POSTGRES_PASSWORD|MLFLOW_\w+?(?:_PASSWORD|_KEY))\b", TEXT))
     compose = (REPOSITORY / "infra" / "compose.yaml").read_text(encoding="utf-8")
     wanted = set(re.findall(r"\$\{(\w+):\?", compose))
@@ -74,7 +74,7 @@ def test_compose_wants_the_secrets_that_it_tells_to_make():
 
 @cache
 def messages_in(folder: Path) -> list[str]:
-    """Return every text in a folder's modules, the variable parts of f-strings as `…`."""
+    """Return every text in a folder's modules, with `…` for the variable parts of f-strings."""
     found = []
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -87,8 +87,8 @@ def messages_in(folder: Path) -> list[str]:
 
 
 def rows() -> list[tuple[str, str]]:
-    """Return each error text of the table, and whose it is."""
-    table = TEXT.partition("## From error to remedy")[2]
+    """Return each error text of the table, and the program that prints it."""
+    table = TEXT.partition("## Errors and remedies")[2]
     told = []
     for first in re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE):
         whose = re.search(r"\((\w+)\)$", first)
@@ -97,7 +97,7 @@ def rows() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("text", "whose"), rows(), ids=lambda value: value[:40])
-def test_every_error_it_explains_is_said(text: str, whose: str):
+def test_every_error_it_explains_exists(text: str, whose: str):
     parts = [re.escape(part.strip()) for part in text.split("…") if part.strip()]
     wanted = re.compile(".*".join(parts), re.DOTALL)
     assert any(wanted.search(each) for each in messages_in(MESSAGE_SOURCES[whose]))

@@ -1,7 +1,7 @@
-"""Jobs on a real Ray cluster with token authentication, sent and followed by the command line.
+"""Jobs on a Ray cluster with token authentication, submitted and followed by the command line.
 
-The nodes' `faceseg` is the real one; for experiments whose names begin with `stub` a shell script
-stands in its place, where what is looked at is the job and not the study.
+The nodes' `faceseg` is the real one, except for experiments whose names begin with `stub`: there a
+shell script replaces it, because the test concerns the job and not the study.
 """
 
 import json
@@ -19,127 +19,155 @@ from tests.infra.processes import wait_until
 from tests.infra.ray_nodes import RayNodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
-Say = Callable[..., subprocess.CompletedProcess[str]]
-Begin = Callable[..., subprocess.Popen[str]]
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+StartCommand = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def to(cluster: RayNodes) -> tuple[str, ...]:
-    """The options that every submission here has."""
+def submit_options(cluster: RayNodes) -> tuple[str, ...]:
+    """Return the options of every submission in this module."""
     return ("--address", cluster.dashboard)
 
 
-def name_in(said: str) -> str:
-    """Return the name of the job that a submission printed."""
-    return next(line.split()[1] for line in said.splitlines() if line.startswith("job "))
+def job_name(output: str) -> str:
+    """Return the name of the job in the output of a submission."""
+    return next(line.split()[1] for line in output.splitlines() if line.startswith("job "))
 
 
-def test_source_travels_data_does_not_and_the_exit_code_comes_back(say: Say, to: tuple[str, ...]):
-    done = say("faceseg", "submit", "stub-list.yaml", *to, FACESEG_COMMIT="abc123")
+def test_source_is_uploaded_without_data_and_the_exit_code_is_returned(
+    run_command: RunCommand, submit_options: tuple[str, ...]
+):
+    done = run_command(
+        "faceseg", "submit", "stub-list.yaml", *submit_options, FACESEG_COMMIT="abc123"
+    )
     assert done.returncode == 3, done.stderr
     listed = [line for line in done.stdout.splitlines() if line.startswith("./")]
     assert listed == ["./notes.md", "./stub-list.yaml", "./stub-wait.yaml", "./tiny.yaml"]
     assert "commit abc123" in done.stdout
 
 
-def test_a_users_mistake_is_told_and_exits_with_2(say: Say, to: tuple[str, ...]):
+def test_a_users_mistake_is_printed_and_exits_with_2(
+    run_command: RunCommand, submit_options: tuple[str, ...]
+):
     faces = ("--set", "data.source=directory", "--set", "data.path=/no/faces")
-    done = say("faceseg", "submit", "tiny.yaml", *to, *faces)
+    done = run_command("faceseg", "submit", "tiny.yaml", *submit_options, *faces)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "error: " in done.stdout
     assert "/no/faces" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_plain_job_must_name_a_storage_and_have_its_senders_versions(say: Say, cluster: RayNodes):
+def test_a_plain_job_must_name_a_storage_and_have_its_senders_versions(
+    run_command: RunCommand, cluster: RayNodes
+):
     other = json.dumps({"excludes": ["data"], "env_vars": {"FACESEG_VERSIONS": '{"ray": "2.9.3"}'}})
     submit = ("ray", "job", "submit", "--address", cluster.dashboard, "--working-dir", ".")
-    done = say(*submit, "--runtime-env-json", other, "--", "faceseg", "study", "tiny.yaml")
+    done = run_command(*submit, "--runtime-env-json", other, "--", "faceseg", "study", "tiny.yaml")
     assert done.returncode != 0
-    assert "the cluster runs other versions than the machine that sent this job" in done.stdout
+    assert "differ from those of the machine that submitted the job" in done.stdout
     relative = ("--", "faceseg", "study", "tiny.yaml", "--set", "storage=results")
     same = json.dumps({"excludes": ["data"]})
-    done = say(*submit, "--runtime-env-json", same, *relative)
+    done = run_command(*submit, "--runtime-env-json", same, *relative)
     assert done.returncode != 0
     assert "storage: results is relative" in done.stdout
 
 
 def test_ctrl_c_ends_the_following_and_not_the_job(
-    say: Say, begin: Begin, to: tuple[str, ...], work: Path, node: None
+    run_command: RunCommand,
+    start_command: StartCommand,
+    submit_options: tuple[str, ...],
+    work_folder: Path,
+    node: None,
 ):
-    with begin("faceseg", "submit", "stub-wait.yaml", *to) as process:
-        said = ""
-        while "waiting\n" not in said:
+    with start_command("faceseg", "submit", "stub-wait.yaml", *submit_options) as process:
+        output = ""
+        while "waiting\n" not in output:
             line = process.stdout.readline()
-            assert line, said + process.stderr.read()
-            said += line
+            assert line, output + process.stderr.read()
+            output += line
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    name = name_in(said)
+    name = job_name(output)
     assert process.returncode == 130
-    assert f"no longer followed; job {name} goes on" in err
-    assert f"faceseg jobs --address {to[1]} --logs {name}" in err
-    assert "the same command goes on" not in err
+    assert f"no longer following; job {name} continues" in err
+    assert f"faceseg jobs --address {submit_options[1]} --logs {name}" in err
+    assert "re-run the same command" not in err
     assert "Traceback" not in err
-    study = load(work / "stub-wait.yaml").study
-    (line,) = (line for line in say("faceseg", "jobs", *to).stdout.splitlines() if name in line)
+    study = load(work_folder / "stub-wait.yaml").study
+    (line,) = (
+        line
+        for line in run_command("faceseg", "jobs", *submit_options).stdout.splitlines()
+        if name in line
+    )
     assert line.split()[:3] == [name, "RUNNING", study]
-    stopped = say("faceseg", "jobs", *to, "--stop", name)
+    stopped = run_command("faceseg", "jobs", *submit_options, "--stop", name)
     assert stopped.returncode == 0
     assert f"{name}: STOPPED" in stopped.stdout
-    followed = say("faceseg", "jobs", *to, "--logs", name)
+    followed = run_command("faceseg", "jobs", *submit_options, "--logs", name)
     assert followed.returncode == 130
-    assert "closing" in followed.stdout.splitlines()  # it was asked, and given the time
-    assert "was stopped; the same study submitted again goes on" in followed.stderr
+    assert "closing" in followed.stdout.splitlines()  # it got SIGTERM, and the time to handle it
+    assert "was stopped; submit the same study again to resume" in followed.stderr
 
 
-def test_a_wrong_token_is_refused_in_a_clear_line(say: Say, to: tuple[str, ...], cluster: RayNodes):
+def test_a_wrong_token_is_rejected_with_a_clear_error(
+    run_command: RunCommand, submit_options: tuple[str, ...], cluster: RayNodes
+):
     wrong = "wrong-" + secrets.token_hex(16)
-    for verb in (("submit", "stub-list.yaml", *to), ("jobs", *to)):
-        done = say("faceseg", *verb, RAY_AUTH_TOKEN=wrong)
+    for verb in (("submit", "stub-list.yaml", *submit_options), ("jobs", *submit_options)):
+        done = run_command("faceseg", *verb, RAY_AUTH_TOKEN=wrong)
         assert done.returncode == 2
-        said = f"error: {cluster.dashboard} does not know the token that was sent. Export RAY_AUTH"
-        assert done.stderr.startswith(said)
+        output = f"error: {cluster.dashboard} refused the token. Export RAY_AUTH"
+        assert done.stderr.startswith(output)
         assert len(done.stderr.splitlines()) == 1
         assert wrong not in done.stdout + done.stderr
-    done = say("faceseg", "jobs", *to, RAY_AUTH_TOKEN="", HOME="/nowhere")
+    done = run_command("faceseg", "jobs", *submit_options, RAY_AUTH_TOKEN="", HOME="/nowhere")
     assert done.returncode == 2
-    assert "wants a token, and none was sent" in done.stderr
+    assert "requires a token, and none was sent" in done.stderr
     nowhere = {"RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": "/no/token"}
-    done = say("faceseg", "jobs", *to, **nowhere)
+    done = run_command("faceseg", "jobs", *submit_options, **nowhere)
     assert done.returncode == 2
-    assert "there is no token in RAY_AUTH_TOKEN_PATH=/no/token" in done.stderr
+    assert "the token file RAY_AUTH_TOKEN_PATH=/no/token cannot be opened" in done.stderr
 
 
-def test_a_nodes_secret_and_the_token_are_nowhere_in_a_jobs_facts(
-    say: Say, to: tuple[str, ...], cluster: RayNodes, work: Path, secret: str
+def test_a_nodes_secret_and_the_token_are_not_in_a_jobs_description(
+    run_command: RunCommand,
+    submit_options: tuple[str, ...],
+    cluster: RayNodes,
+    work_folder: Path,
+    secret: str,
 ):
-    file = work / "secret.yaml"
+    file = work_folder / "secret.yaml"
     uri = "${FACESEG_TEST_SECRET}"
     file.write_text(f"base: tiny.yaml\ntracking: {{uri: '{uri}'}}\n", encoding="utf-8")
-    done = say("faceseg", "submit", "secret.yaml", *to, MLFLOW_TRACKING_PASSWORD=secret)
-    assert done.returncode == 2, done.stdout  # nothing listens at the address that nodes know
+    done = run_command(
+        "faceseg", "submit", "secret.yaml", *submit_options, MLFLOW_TRACKING_PASSWORD=secret
+    )
+    assert done.returncode == 2, done.stdout  # no server listens at the address that the nodes have
     told = done.stdout + done.stderr + json.dumps(cluster.jobs())
-    assert "http://me:***@127.0.0.1:1" in done.stdout  # it was filled in, on the cluster
+    assert "http://me:***@127.0.0.1:1" in done.stdout  # the cluster filled it in
     assert secret not in told
     assert cluster.token not in told
 
 
 def test_stopping_a_study_closes_its_runs(
-    say: Say, to: tuple[str, ...], place: Path, work: Path, node: None
+    run_command: RunCommand,
+    submit_options: tuple[str, ...],
+    short_folder: Path,
+    work_folder: Path,
+    node: None,
 ):
     longer = ("name=longer", "training.epochs=400", "search.trials=9")
     sets = [word for each in longer for word in ("--set", each)]
-    done = say("faceseg", "submit", "tiny.yaml", *to, *sets, "--detach")
+    done = run_command("faceseg", "submit", "tiny.yaml", *submit_options, *sets, "--detach")
     assert done.returncode == 0, done.stderr
-    experiment = load(work / "tiny.yaml", longer)
-    kept = place / "shared" / "checkpoints" / experiment.study
+    experiment = load(work_folder / "tiny.yaml", longer)
+    kept = short_folder / "shared" / "checkpoints" / experiment.study
     wait_until("a checkpoint is kept", lambda: any(each.is_file() for each in kept.rglob("*")), 300)
-    stopped = say("faceseg", "jobs", *to, "--stop", name_in(done.stdout))
-    assert f"{name_in(done.stdout)}: STOPPED" in stopped.stdout, stopped.stderr
-    said = say("faceseg", "jobs", *to, "--logs", name_in(done.stdout)).stdout
-    assert "stopped; the same command goes on from here" in said
+    stopped = run_command("faceseg", "jobs", *submit_options, "--stop", job_name(done.stdout))
+    assert f"{job_name(done.stdout)}: STOPPED" in stopped.stdout, stopped.stderr
+    output = run_command("faceseg", "jobs", *submit_options, "--logs", job_name(done.stdout)).stdout
+    assert "stopped; re-run the same command to resume" in output
     tracker = Tracker(experiment.tracking_uri)
     made = tracker.client.get_experiment_by_name("longer").experiment_id
     runs = tracker.find_runs(made, study=experiment.study)
-    assert {run.info.status for run in runs} == {"KILLED"}, said
+    assert {run.info.status for run in runs} == {"KILLED"}, output

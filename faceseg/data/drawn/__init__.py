@@ -1,4 +1,7 @@
-"""Drawn faces: pictures with exact labels, made from a seed; the data that needs no download."""
+"""Drawn faces: synthetic pictures with exact labels, made from a seed without any download.
+
+Not in here: the occluders of the robustness protocol (`faceseg.robustness.occlusion`).
+"""
 
 from faceseg.data.drawn.factors import Factors
 from faceseg.data.drawn.painting import DrawnFace, contact_sheet, draw_face, factors_of

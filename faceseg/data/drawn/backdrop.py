@@ -1,4 +1,4 @@
-"""What is behind the person: six kinds of place, and sometimes somebody else."""
+"""The background behind the person: six kinds of place, and sometimes a bystander."""
 
 from collections.abc import Callable
 
@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 
 from faceseg.data.drawn import materials
-from faceseg.data.drawn.canvas import Canvas, Field
+from faceseg.data.drawn.canvas import Canvas
 from faceseg.data.drawn.factors import Factors
 from faceseg.data.drawn.geometry import Points, ellipse
-from faceseg.data.drawn.materials import Colour, mix, rgb, skin_colour
+from faceseg.data.drawn.materials import Colour, Field, mix, rgb, skin_colour
 
-COARSE = 96  # places are painted on a grid this fine, then enlarged: they are out of focus
+COARSE = 96  # cells a side of the backdrop, which is then enlarged: it is out of focus anyway
 
 
 def paint_backdrop(canvas: Canvas, factors: Factors, rng: np.random.Generator) -> None:
-    """Paint the whole canvas; every cell stays background."""
+    """Paint the backdrop on the whole canvas; the label of every cell stays background."""
     scene = factors.scene
     place = np.empty((COARSE, COARSE, 3), np.float32)
     first, second, third = (rgb(*colour) for colour in scene.backdrop_colours)
@@ -37,7 +37,7 @@ Palette = tuple[Colour, Colour, Colour]
 
 
 def _studio(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """A plain sheet, brighter behind the head."""
+    """Paint a plain sheet that is brighter behind the head."""
     down, across = np.mgrid[0:COARSE, 0:COARSE] / COARSE
     middle = rng.uniform(0.2, 0.8, 2)
     distance = (across - middle[0]) ** 2 + (down - middle[1]) ** 2
@@ -46,13 +46,13 @@ def _studio(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 
 
 def _clouds(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """Lumps of two colours: sky, stone, crowd, anything out of focus."""
+    """Paint lumps of two colours, as a sky, stone or a crowd out of focus."""
     share = np.clip(materials.clouds(rng, COARSE, 3, 5) * 0.35 + 0.5, 0, 1)[..., None]
     place[:] = palette[0] + (palette[1] - palette[0]) * share
 
 
 def _lights(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """A dark street with lamps as discs."""
+    """Paint a dark street with lamps as discs."""
     place *= np.float32(rng.uniform(0.2, 0.5))
     for _ in range(int(rng.integers(8, 26))):
         colour = palette[int(rng.integers(3))] * 0.5 + 110
@@ -62,7 +62,7 @@ def _lights(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 
 
 def _foliage(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """Leaves: many small strokes of near colours, with sky between."""
+    """Paint leaves: many small patches of similar colours, with sky between."""
     leaf = mix(palette[0], rgb(70, 110, 40), 0.7)
     patches = materials.clouds(rng, COARSE, 16, 3)[..., None]
     place[:] = leaf * np.clip(0.85 + 0.4 * patches, 0.15, 2)
@@ -71,7 +71,7 @@ def _foliage(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 
 
 def _wall(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """Rows of bricks, tiles, boards or wallpaper stripes."""
+    """Paint rows of bricks, tiles, boards or wallpaper stripes."""
     high = int(rng.integers(5, 16))
     wide = high * int(rng.choice([1, 2, 40]))
     joint = mix(palette[1], rgb(190, 185, 175), 0.5)
@@ -87,7 +87,7 @@ def _wall(place: Field, palette: Palette, rng: np.random.Generator) -> None:
 
 
 def _room(place: Field, palette: Palette, rng: np.random.Generator) -> None:
-    """A wall with windows, shelves, pictures: upright boxes of many colours."""
+    """Paint upright boxes of many colours: windows, shelves and pictures on a wall."""
     for _ in range(int(rng.integers(4, 14))):
         colour = palette[int(rng.integers(3))] * float(rng.uniform(0.4, 1.4))
         left, top = rng.uniform(-0.2, 0.9, 2) * COARSE
@@ -107,7 +107,7 @@ BACKDROP_PAINTERS: dict[str, Callable[[Field, Palette, np.random.Generator], Non
 
 
 def _paint_bystander(place: Field, factors: Factors, rng: np.random.Generator) -> None:
-    """Another head at an edge of the picture, smaller: a face, but not the one to parse."""
+    """Paint a smaller head at an edge of the picture: a face that must not be parsed."""
     side = 1 if rng.uniform() < 0.5 else -1
     middle = np.array([0.5 + side * rng.uniform(0.34, 0.46), rng.uniform(0.2, 0.6)]) * COARSE
     radius = factors.pose.face_scale * COARSE * float(rng.uniform(0.45, 0.8))
@@ -135,7 +135,7 @@ def _paint_bystander(place: Field, factors: Factors, rng: np.random.Generator) -
 
 
 def _blend(place: Field, outline: Points, colour: Colour, opacity: float) -> None:
-    """Paint an outline (in coarse cells) on the place."""
+    """Paint an outline, given in coarse cells, on the backdrop."""
     mask = np.zeros((COARSE, COARSE), np.uint8)
     cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]

@@ -1,4 +1,4 @@
-"""What the camera does to a picture: tones, focus, motion, noise, compression."""
+"""The camera's effects on a picture: tone curve, defocus, motion, noise and compression."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,16 @@ BORDER = cv2.BORDER_REFLECT_101
 def apply_camera(
     picture: NDArray[np.float32], camera: Camera, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Return the photograph, uint8 RGB (H, W, 3), of a picture in 0 to 255, same shape."""
+    """Return the photograph of a painted picture.
+
+    Args:
+        picture: Float RGB (H, W, 3), 0 to 255.
+        camera: The settings of the camera.
+        rng: The random stream for noise and the direction of motion.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
     side = picture.shape[1]
     blurred = _focus(picture, camera, side, rng)
     gains = np.array(camera.white_balance, np.float32) * np.float32(2**camera.exposure)
@@ -47,12 +56,12 @@ def _focus(
 
 
 def _tones(picture: NDArray[np.float32], gamma: float) -> NDArray[np.float32]:
-    """Apply the tone curve: a power, with highlights rolled off instead of cut."""
+    """Apply the tone curve: a power, with highlights rolled off instead of clipped."""
     level = np.arange(1024, dtype=np.float32) / 512  # up to twice white
     curve = np.where(level < 0.8, level, 0.8 + 0.2 * np.tanh((level - 0.8) / 0.2))
     table = (255 * curve ** np.float32(gamma)).astype(np.float32)
-    place = np.clip(picture * np.float32(512 / 255), 0, 1023).astype(np.uint16)
-    toned: NDArray[np.float32] = table[place]
+    index = np.clip(picture * np.float32(512 / 255), 0, 1023).astype(np.uint16)
+    toned: NDArray[np.float32] = table[index]
     return toned
 
 

@@ -1,8 +1,8 @@
-"""One canvas for colour and labels: what is painted is what is labelled.
+"""One canvas for colour and labels, so that the labels match the painted picture exactly.
 
-Both lie on the same grid, `SCALE` times finer than the picture, and an outline covers the
-same cells of both (those whose centre it holds). A picture's pixel is the mean of its cells;
-its label the class of most of them. `SCALE` is odd, so that two classes never tie.
+Colour and labels share one grid, `SCALE` times finer than the picture. An outline covers the
+same cells of both: those whose centre is inside it. A pixel's colour is the mean of its cells
+and its label the most frequent class among them. `SCALE` is odd, so that two classes never tie.
 
 Shapes: S cells a side; colour (3, S, S) float32 in 0 to 255, channels first since that is
 faster to blend in NumPy; labels (S, S) uint8; textures (S, S) float32, gains about 1.
@@ -15,21 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.drawn.geometry import Points
-from faceseg.data.drawn.materials import Colour
-
-Field = NDArray[np.float32]
+from faceseg.data.drawn.materials import Colour, Field
 
 SCALE = 3
 SHIFT = 8  # fillPoly takes fixed-point corners: 8 binary digits
-# fillPoly grows an outline by half a cell, less at its foot. Of its antialiased mask, drawn
-# DROP cells lower, the cells at INSIDE or above are those whose centre the outline holds, but
-# for some at the very edge: areas come out right to 3 %, places to a fifth of a cell.
+# fillPoly grows an outline by half a cell, less at its lower edge. Draw its antialiased mask DROP
+# cells lower: the cells at INSIDE or above are then those whose centre is inside the outline,
+# except some at the very edge. Areas are exact to 3 %, positions to a fifth of a cell.
 INSIDE, DROP = 240, 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The part of a canvas that an outline touches. `mask`: 0 to 1, shape of the part."""
+    """The part of a canvas that contains an outline. `mask` has its shape, 0 to 1."""
 
     rows: slice
     columns: slice
@@ -37,17 +35,20 @@ class Patch:
 
 
 class Canvas:
-    """A picture in the making and its labels."""
+    """The colours and labels of a picture that is being painted."""
 
     def __init__(self, size: int) -> None:
-        """Make a black canvas for a picture of `size` pixels a side, all background."""
+        """Create a black canvas, all background, for a picture of `size` pixels a side."""
         self.size = size
         self.side = size * SCALE
         self.colour: Field = np.zeros((3, self.side, self.side), np.float32)
         self.labels: NDArray[np.uint8] = np.zeros((self.side, self.side), np.uint8)
 
     def patch(self, outline: Points, margin: int = 0) -> Patch | None:
-        """Return the cells inside `outline`, with `margin` cells around; None if off canvas."""
+        """Return the part of the canvas around `outline`, with a margin of `margin` cells.
+
+        The result is None if the outline is outside the canvas.
+        """
         low, high = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
         left, top = (max(0, int(each) - 1 - margin) for each in low)
         right, bottom = (min(self.side, int(each) + 3 + margin) for each in high)
@@ -67,11 +68,16 @@ class Canvas:
         texture: Field | None = None,
         inside: Points | None = None,
     ) -> None:
-        """Paint `outline` in `colour` times `texture`.
+        """Paint the inside of an outline.
 
-        The cells inside become `label` unless it is None, whatever the opacity. `softness`
-        is the standard deviation, in cells, of the colour's edge; the label's stays sharp.
-        `inside`: paint only where this outline holds as well.
+        Args:
+            outline: Corners (N, 2) in cells.
+            colour: The colour, which is multiplied by `texture`.
+            label: The new label of the cells inside, whatever the opacity. None keeps the labels.
+            opacity: The share of the new colour, 0 to 1.
+            softness: Standard deviation of the colour's edge, in cells. The label's edge is sharp.
+            texture: Gains (S, S).
+            inside: A second outline; only cells that are inside both are painted.
         """
         patch = self.patch(outline, margin=int(2 * softness))
         if patch is None:
@@ -99,10 +105,16 @@ class Canvas:
         inside: Points | None = None,
         shift: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """Multiply the colour inside `outline` by `gain`: a shadow, a highlight, a blush.
+        """Multiply the colour inside an outline, for a shadow, a highlight or a blush.
 
-        `shift`: how far right and down of the outline, in cells; where a shadow falls.
-        The labels stay; `softness` and `inside` as in `fill`.
+        The labels do not change.
+
+        Args:
+            outline: Corners (N, 2) in cells.
+            gain: The factor, for all channels or for each.
+            softness: As in `fill`.
+            inside: As in `fill`.
+            shift: Offset (right, down) of the tinted area from the outline, in cells.
         """
         patch = self.patch(outline + np.array(shift), margin=int(2 * softness))
         if patch is None:
@@ -121,7 +133,7 @@ class Canvas:
         return np.asarray(cv2.merge(planes), np.float32)
 
     def label_map(self) -> NDArray[np.uint8]:
-        """Return the labels, shape (size, size): for each pixel the class of most of its cells."""
+        """Return the labels (size, size): the most frequent class among each pixel's cells."""
         cells = [self.labels[row::SCALE, column::SCALE] for row, column in np.ndindex(SCALE, SCALE)]
         result = cells[0].copy()
         mixed = np.zeros(result.shape, bool)
@@ -129,8 +141,8 @@ class Canvas:
             mixed |= each != result
         votes = np.stack([each[mixed] for each in cells], axis=1)  # (mixed pixels, cells)
         width = int(self.labels.max()) + 1
-        place = votes + width * np.arange(len(votes))[:, None]
-        counts = np.bincount(place.ravel(), minlength=width * len(votes))
+        index = votes + width * np.arange(len(votes))[:, None]
+        counts = np.bincount(index.ravel(), minlength=width * len(votes))
         result[mixed] = counts.reshape(-1, width).argmax(axis=1)
         return result
 
@@ -140,7 +152,7 @@ class Canvas:
 
 
 def _cells_inside(outline: Points, shape: tuple[int, ...]) -> Field:
-    """Return 1 in the cells of `shape` whose centre lies inside the outline, else 0."""
+    """Return a mask of `shape`: 1 in the cells whose centre is inside the outline, else 0."""
     mask = np.zeros(shape, np.uint8)
     corners = np.round((outline + np.array([0, DROP])) * (1 << SHIFT)).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, SHIFT)
@@ -148,5 +160,5 @@ def _cells_inside(outline: Points, shape: tuple[int, ...]) -> Field:
 
 
 def _soft(mask: Field, softness: float) -> Field:
-    """Return the mask blurred by `softness` cells."""
+    """Return the mask, blurred by a Gaussian of `softness` cells."""
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), softness), np.float32)

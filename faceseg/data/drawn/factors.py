@@ -1,8 +1,8 @@
-"""The factors of variation of a drawn face: all that tells one picture from another.
+"""The factors of variation of a drawn face: all meaningful differences between pictures.
 
-What is not a factor (the wobble of an outline, the grain of a texture) is drawn from a
-second stream and carries no meaning. Lengths are in units of half the width of the face
-unless said otherwise; x runs right in the image, y down, z towards the viewer.
+Details without meaning (the wobble of an outline, the grain of a texture) come from a
+second random stream. Lengths are in units of half the width of the face unless stated
+otherwise; x points right in the image, y down, z towards the viewer.
 """
 
 from dataclasses import asdict, dataclass
@@ -10,25 +10,25 @@ from dataclasses import asdict, dataclass
 Rgb = tuple[float, float, float]  # 0 to 255 each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pose:
-    """Where the head is, how large, and which way it looks."""
+    """Position, size and direction of the head."""
 
     yaw_degrees: float
-    """Turn about the vertical; positive looks to the right of the image. Within 50."""
+    """Rotation about the vertical; positive looks right in the image. Within 50."""
     pitch_degrees: float
-    """Nod; positive looks down. Within 25."""
+    """Rotation about the horizontal; positive looks down. Within 25."""
     roll_degrees: float
-    """Tilt in the image plane; positive is clockwise. Within 35."""
+    """Rotation in the image plane; positive is clockwise. Within 35."""
     face_scale: float
     """Half the width of the face, as a share of the image's side."""
     shift_x: float
     """Offset of the face from the middle of the image, as a share of its side."""
     shift_y: float
-    """The same, downwards."""
+    """The same for the downward offset."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """Shape and skin of the face."""
 
@@ -37,29 +37,29 @@ class Person:
     skin_warmth: float
     """-1 cool (pink) to 1 warm (yellow) undertone."""
     age: float
-    """0 no wrinkles, 1 deep ones."""
+    """0 no wrinkles, 1 deep wrinkles."""
     jaw: float
-    """0 a pointed jaw, 1 a square one."""
+    """0 a pointed jaw, 1 a square jaw."""
     face_length: float
-    """Height of the face over its usual height, about 1."""
+    """Height of the face relative to the usual height, about 1."""
     beard: str
-    """One of `BEARDS`. Facial hair is skin, as in LaPa."""
+    """One of `BEARDS`. Facial hair is labelled skin, as in LaPa."""
     makeup: float
-    """0 none, 1 strong: lips, lids, cheeks."""
+    """0 none, 1 strong; on lips, lids and cheeks."""
     freckles: float
     """0 none, 1 many."""
     brow_thickness: float
-    """Of the eyebrow at its thickest."""
+    """Greatest thickness of an eyebrow."""
     brow_arch: float
     """Height of the eyebrow's bend over the straight line between its ends."""
     brow_contrast: float
-    """0.3 hardly darker than the skin, 1 in full colour."""
+    """0.3 barely darker than the skin, 1 in full colour."""
     eye_spacing: float
     """From the middle of the face to the middle of an eye."""
     eye_width: float
     """Half the length of an eye."""
     eye_tilt: float
-    """How much higher the outer corner of an eye is than the inner one."""
+    """Height of the outer corner of an eye above the inner corner."""
     iris: Rgb
     """Colour of the iris."""
     nose_width: float
@@ -69,62 +69,62 @@ class Person:
     mouth_width: float
     """Half the width of the mouth at rest."""
     lip_fullness: float
-    """Thickness of the lips over the usual, about 1."""
+    """Thickness of the lips relative to the usual thickness, about 1."""
     lip_contrast: float
-    """0 lips almost of the skin's colour, 1 well apart from it."""
+    """0 lips almost the colour of the skin, 1 clearly different from it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hair:
     """The hair of the head."""
 
     hair_style: str
     """One of `HAIR_STYLES`."""
     hair_colour: str
-    """Name of the colour, a key of `colours.HAIR`, or "skin" for hair that blends with it."""
+    """A key of `materials.HAIR_COLOURS`, or "skin" for hair of about the skin's colour."""
     hair_rgb: Rgb
-    """The colour itself."""
+    """The RGB value of the colour."""
     hair_length: float
-    """How far below the line of the eyes the hair falls (long and bob styles)."""
+    """Length of the hair below the line of the eyes (long and bob styles)."""
     hair_volume: float
-    """How far the hair stands off the skull."""
+    """Distance of the hair's surface from the skull."""
     hair_wave: float
-    """0 straight, 1 wavy outline and strands."""
+    """0 straight, 1 wavy; for the outline and the strands."""
     hairline: float
     """Height of the hairline above the line of the eyes."""
     fringe: str
     """One of `FRINGES`."""
     fringe_depth: float
-    """0 ends at the hairline, 1 reaches the brows."""
+    """0 a fringe that ends at the hairline, 1 one that reaches the brows."""
     parting: float
-    """Where the hair parts, -1 left to 1 right in the image."""
+    """Position of the parting, -1 left to 1 right in the image."""
     loose_strands: int
-    """Single strands that fall over the face; they are hair."""
+    """Number of single strands across the face; they are labelled hair."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Expression:
-    """What the face does."""
+    """The expression of the face."""
 
     left_eye_open: float
-    """0 closed, 1 open, for the eye left in the image."""
+    """0 closed, 1 open; the eye on the left of the image."""
     right_eye_open: float
-    """The same for the eye right in the image."""
+    """The same for the eye on the right of the image."""
     gaze_x: float
     """-1 looks left in the image, 1 right."""
     gaze_y: float
     """-1 looks up, 1 down."""
     brow_raise: float
-    """Lift of the brows; negative is a frown."""
+    """Lift of the brows; negative for a frown."""
     mouth_open: float
-    """Gap between the lips; 0 is a closed mouth, which has no inner-mouth pixels."""
+    """Gap between the lips; at 0 the mouth is closed and has no inner-mouth pixels."""
     smile: float
     """Lift of the corners of the mouth, -1 to 1."""
     teeth: bool
     """Whether an open mouth shows the upper teeth."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Light:
     """The light on the person."""
 
@@ -133,16 +133,16 @@ class Light:
     light_elevation: float
     """Degrees above the horizon."""
     light_contrast: float
-    """0 flat, 1 the unlit side is black."""
+    """0 flat light, 1 a black unlit side."""
     light_warmth: float
     """-1 blue to 1 orange."""
     shine: float
     """0 matte skin, 1 strong highlights."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is around the face: all of it is background."""
+    """The surroundings of the face; all of them are labelled background."""
 
     backdrop: str
     """One of `BACKDROPS`."""
@@ -151,31 +151,31 @@ class Scene:
     backdrop_blur: float
     """0 sharp, 1 far out of focus."""
     bystander: bool
-    """Whether another person, out of focus, stands behind: background too."""
+    """Whether a second person is behind, out of focus; labelled background too."""
     clothes: str
     """One of `CLOTHES`."""
     clothes_rgb: Rgb
     """Colour of the clothes."""
     occluder: str
-    """One of `OCCLUDERS`: what lies in front of the face."""
+    """One of `OCCLUDERS`, the object in front of the face."""
     occluder_rgb: Rgb
-    """Colour of the occluder (a hand has the skin's)."""
+    """Colour of the occluder (a hand has the skin's colour)."""
     occluder_place: str
-    """Where a hand or an object is held, one of `PLACES`."""
+    """Position of a hand or an object, one of `PLACES`."""
     occluder_size: float
-    """Its size over the usual, about 1."""
+    """Size of the occluder relative to its usual size, about 1."""
     occluder_angle: float
-    """Degrees from upright (hands and objects)."""
+    """Angle from upright in degrees (hands and objects)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
-    """What the camera does to the picture; the labels do not change."""
+    """The camera's effects on the picture; they do not change the labels."""
 
     exposure: float
-    """Stops brighter (positive) or darker."""
+    """In stops; positive is brighter."""
     gamma: float
-    """Tone curve: above 1 darkens the middle tones."""
+    """Exponent of the tone curve; above 1 darkens the middle tones."""
     white_balance: Rgb
     """Gain of red, green and blue."""
     blur: float
@@ -190,9 +190,9 @@ class Camera:
     """Whether the picture is black and white."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Factors:
-    """One face, in full."""
+    """All factors of one face."""
 
     pose: Pose
     person: Person
@@ -203,7 +203,7 @@ class Factors:
     camera: Camera
 
     def as_dict(self) -> dict[str, object]:
-        """Return all factors in one flat JSON-able dict; their names differ across groups."""
+        """Return all factors in one flat, JSON-able dict; names are unique across groups."""
         return {name: value for group in asdict(self).values() for name, value in group.items()}
 
 

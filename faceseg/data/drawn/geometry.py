@@ -1,9 +1,9 @@
-"""Curves, outlines, and the head they are laid on.
+"""Curves, outlines, and the solid model of the head that they are projected from.
 
-A head is a solid in its own frame (x right in the image, y down, z towards the viewer;
-the origin midway between the eyes; 1 = half the width of the face): one upper half of an
-ellipsoid for the skull, one flattened lower half for jaw and chin. It is turned, tilted
-and projected with weak perspective, so that features shorten and hide as they should.
+A head is a solid in its own coordinates (x right in the image, y down, z towards the viewer;
+the origin midway between the eyes; 1 = half the width of the face). Its skull is the upper
+half of an ellipsoid; its jaw and chin are a flattened lower half. The head is rotated and
+projected with weak perspective, so that features are foreshortened and hidden correctly.
 
 Shapes: N points; outlines are (N, 2) in canvas pixels, x then y, closed.
 """
@@ -18,7 +18,7 @@ from faceseg.data.drawn.factors import Factors
 
 Points = NDArray[np.float64]
 
-PIVOT = np.array([0.0, 0.5, -0.3])  # the head turns about the top of the neck
+PIVOT = np.array([0.0, 0.5, -0.3])  # centre of the head's rotation, the top of the neck
 CROWN, CHIN = -1.62, 1.5  # y of the highest and the lowest point
 WIDEST = -0.1  # y where the face is widest
 
@@ -40,7 +40,7 @@ def smooth(points: Points, samples: int = 48, closed: bool = True) -> Points:
 
 
 def ribbon(path: Points, widths: Points | float) -> Points:
-    """Return the outline of a stroke along `path` (N, 2) with full `widths` (N,) or one."""
+    """Return the outline of a stroke along `path` (N, 2) of full `widths` (N,) or one width."""
     along = np.gradient(path, axis=0)
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / length[:, None]
@@ -49,7 +49,7 @@ def ribbon(path: Points, widths: Points | float) -> Points:
 
 
 def ellipse(centre: Points, radii: tuple[float, float], turn: float = 0.0) -> Points:
-    """Return an ellipse of 28 points; `turn` in radians."""
+    """Return an ellipse of 28 points, rotated by `turn` radians."""
     angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     across, down = radii[0] * np.cos(angle), radii[1] * np.sin(angle)
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -57,7 +57,7 @@ def ellipse(centre: Points, radii: tuple[float, float], turn: float = 0.0) -> Po
 
 
 def capsule(start: Points, stop: Points, radii: tuple[float, float]) -> Points:
-    """Return the outline of a finger: two discs, at `start` and `stop`, and what is between."""
+    """Return the outline of two discs, at `start` and `stop`, and of the area between them."""
     along = np.arctan2(stop[1] - start[1], stop[0] - start[0])
     half = np.linspace(-np.pi / 2, np.pi / 2, 9) + along
     ring = np.stack([np.cos(half), np.sin(half)], axis=1)
@@ -65,18 +65,25 @@ def capsule(start: Points, stop: Points, radii: tuple[float, float]) -> Points:
 
 
 def hull(points: Points) -> Points:
-    """Return the convex outline of `points`, with corners rounded."""
+    """Return the convex outline of `points` with rounded corners."""
     found = cv2.convexHull(points.astype(np.float32))
     corners = np.asarray(found, dtype=np.float64).reshape(-1, 2)
     ring = np.concatenate([corners, corners[:1]])
-    walked = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
-    even = np.linspace(0, walked[-1], 40, endpoint=False)
-    spaced = np.stack([np.interp(even, walked, ring[:, axis]) for axis in (0, 1)], axis=1)
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
+    even = np.linspace(0, length[-1], 40, endpoint=False)
+    spaced = np.stack([np.interp(even, length, ring[:, axis]) for axis in (0, 1)], axis=1)
     return smooth(spaced, 120)
 
 
 def wobble(outline: Points, rng: np.random.Generator, size: float, waves: int) -> Points:
-    """Return the outline pushed in and out by `size` (a share of its radius), in bumps."""
+    """Return the outline with random waves.
+
+    Args:
+        outline: Corners (N, 2).
+        rng: The random stream for the phases.
+        size: Height of the waves, as a share of the outline's radius.
+        waves: The number of the shortest waves around the outline.
+    """
     count = max(len(outline), 6 * waves)
     dense = smooth(outline, count) if count > len(outline) else outline
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
@@ -88,9 +95,19 @@ def wobble(outline: Points, rng: np.random.Generator, size: float, waves: int) -
     return moved
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Head:
-    """A posed head. `unit`: canvas pixels of half the face's width."""
+    """A posed head.
+
+    Attributes:
+        unit: Half the width of the face, in canvas pixels.
+        centre: The head's origin on the canvas (x, y).
+        rotation: The rotation (3, 3) by yaw and pitch.
+        yaw: Radians.
+        roll: Radians.
+        jaw: The factor `Person.jaw`.
+        length: The factor `Person.face_length`.
+    """
 
     unit: float
     centre: Points
@@ -101,7 +118,7 @@ class Head:
     length: float
 
     def project(self, points: Points) -> Points:
-        """Return the canvas pixels (N, 2) of points (N, 3) in the head's frame."""
+        """Return the canvas pixels (N, 2) of points (N, 3) in the head's coordinates."""
         turned = (points - PIVOT) @ self.rotation.T + PIVOT
         flat: Points = turned[:, :2] * [1.0, self.length] / (1 - 0.06 * turned[:, 2:])
         return flat @ rotation_matrix(self.roll).T * self.unit + self.centre
@@ -109,17 +126,20 @@ class Head:
     def place(
         self, points: Points | list[tuple[float, float]], lift: Points | float = 0.0
     ) -> Points:
-        """Return the pixels of points (N, 2) on the face, lifted off it by `lift`."""
+        """Return the canvas pixels (N, 2) of points (N, 2) on the face, `lift` in front of it."""
         flat = np.asarray(points, dtype=np.float64)
         width, depth = self._section(flat[:, 1])
         inside = np.clip(1 - (flat[:, 0] / np.maximum(width, 1e-6)) ** 2, 0, 1)
         return self.project(np.column_stack([flat, depth * np.sqrt(inside) + lift]))
 
     def around(self, levels: Points, degrees: Points, swell: Points | float = 0.0) -> Points:
-        """Return the pixels (N, 2) of points on the head's surface, or `swell` outside it.
+        """Return the canvas pixels (N, 2) of points on the head's surface.
 
-        `levels` (N,) are heights; `degrees` (N,) the way round from the front, positive to
-        the right of the image (180 is the back).
+        Args:
+            levels: Heights (N,).
+            degrees: Angles (N,) from the front, positive to the right of the image; 180 is
+                the back.
+            swell: Distance of the points outside the surface, (N,) or one for all.
         """
         angle = np.deg2rad(degrees)
         width, depth = self._section(levels)
@@ -132,9 +152,12 @@ class Head:
         )
 
     def shell(self, levels: Points, reach: Points | float, swell: float = 0.0) -> Points:
-        """Return the pixels of a part of the surface, to be made an outline by `hull`.
+        """Return canvas pixels that cover a part of the surface; `hull` makes them an outline.
 
-        Each of the `levels` (N,) goes `reach` degrees round to either side of the front.
+        Args:
+            levels: Heights (N,).
+            reach: The largest angle from the front to either side in degrees, (N,) or one.
+            swell: As in `around`.
         """
         share = np.tile(np.linspace(-1, 1, 25), len(levels))
         degrees = np.repeat(np.broadcast_to(np.asarray(reach, float), levels.shape), 25)
@@ -151,13 +174,13 @@ class Head:
 
 
 def rotation_matrix(angle: float) -> NDArray[np.float64]:
-    """Return the 2x2 rotation by `angle` radians, clockwise on a canvas whose y runs down."""
+    """Return the rotation (2, 2) by `angle` radians, clockwise on a canvas whose y points down."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def pose_head(factors: Factors, side: int) -> Head:
-    """Return the head of `factors` on a canvas of `side` pixels."""
+    """Return the head with the pose and shape of `factors` on a canvas of `side` pixels."""
     pose = factors.pose
     yaw, pitch = np.deg2rad(pose.yaw_degrees), np.deg2rad(pose.pitch_degrees)
     about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])

@@ -1,109 +1,109 @@
-"""The hair of the head, in the order it is seen: behind the neck, on the skull, before the face."""
+"""The hair of the head, from back to front: behind the neck, on the skull, beside the face."""
 
 import numpy as np
 
 from faceseg.data.drawn import materials
-from faceseg.data.drawn.canvas import Field
 from faceseg.data.drawn.geometry import CROWN, Points, hull, ribbon, rotation_matrix, smooth, wobble
-from faceseg.data.drawn.materials import Colour, mix, rgb
+from faceseg.data.drawn.materials import Colour, Field, mix, rgb
 from faceseg.data.drawn.portrait import Portrait
 
 HAIR = 10
 FALLING = ("bob", "long")
-HANGS_FROM = 0.4  # below this height hair hangs down and no longer follows the head's tilt
+HANGS_FROM = 0.4  # below this height hair hangs down and no longer rolls with the head
 
 
-def hair_texture(sitting: Portrait) -> Field:
-    """Return light times the strands or curls of this hair, with a band of sheen."""
-    hair, rng, side = sitting.factors.hair, sitting.rng, sitting.canvas.side
-    crown = sitting.head.project(np.array([[0.35 * hair.parting, CROWN - 0.12, 0.0]]))[0]
+def hair_texture(portrait: Portrait) -> Field:
+    """Return the texture (S, S) of this hair: its strands or curls times the light."""
+    hair, rng, side = portrait.factors.hair, portrait.rng, portrait.canvas.side
+    crown = portrait.head.project(np.array([[0.35 * hair.parting, CROWN - 0.12, 0.0]]))[0]
     if hair.hair_style in ("curly", "buzz"):
         pattern = materials.curls(rng, side, 72 if hair.hair_style == "curly" else 120)
     else:
-        pattern = materials.strands(rng, side, crown, sitting.unit, hair.hair_wave)
+        pattern = materials.strands(rng, side, crown, portrait.unit, hair.hair_wave)
     bright = 1 + 0.24 * pattern
-    texture: Field = np.clip(bright, 0.35, 1.9) * (0.2 + 0.8 * sitting.light)
+    texture: Field = np.clip(bright, 0.35, 1.9) * (0.2 + 0.8 * portrait.light)
     return texture.astype(np.float32)
 
 
-def hair_colour(sitting: Portrait) -> Colour:
-    """Return the hair's colour in this light; a shaven head shows skin through."""
-    colour = rgb(*sitting.factors.hair.hair_rgb)
-    if sitting.factors.hair.hair_style == "buzz":
-        colour = mix(colour, sitting.skin, 0.3)
-    return sitting.lit(colour)
+def hair_colour(portrait: Portrait) -> Colour:
+    """Return the hair's colour in this light; through a buzz cut the skin is visible."""
+    colour = rgb(*portrait.factors.hair.hair_rgb)
+    if portrait.factors.hair.hair_style == "buzz":
+        colour = mix(colour, portrait.skin, 0.3)
+    return portrait.lit(colour)
 
 
-def _fill(sitting: Portrait, outline: Points, texture: Field, gain: float = 1.0) -> None:
-    sitting.canvas.fill(
+def _fill(portrait: Portrait, outline: Points, texture: Field, gain: float = 1.0) -> None:
+    portrait.canvas.fill(
         outline,
-        hair_colour(sitting) * np.float32(gain),
+        hair_colour(portrait) * np.float32(gain),
         label=HAIR,
-        softness=0.012 * sitting.unit,
+        softness=0.012 * portrait.unit,
         texture=texture,
     )
 
 
-def _hang(sitting: Portrait, points: list[tuple[float, float, float]]) -> Points:
-    """Return the cells of points that follow the head above, and gravity below."""
+def _hang(portrait: Portrait, points: list[tuple[float, float, float]]) -> Points:
+    """Return the cells of points that move with the head above `HANGS_FROM` and hang below it."""
     table = np.array(points)
-    held = table.copy()
-    held[:, 1] = np.minimum(table[:, 1], HANGS_FROM)
+    fixed = table.copy()
+    fixed[:, 1] = np.minimum(table[:, 1], HANGS_FROM)
     drop = np.maximum(table[:, 1] - HANGS_FROM, 0)[:, None]
-    fall = np.array([0.0, 1.0]) @ rotation_matrix(0.35 * sitting.head.roll).T
-    return sitting.head.project(held) + drop * fall * sitting.unit
+    fall = np.array([0.0, 1.0]) @ rotation_matrix(0.35 * portrait.head.roll).T
+    return portrait.head.project(fixed) + drop * fall * portrait.unit
 
 
-def paint_back_hair(sitting: Portrait, texture: Field) -> None:
-    """What hangs behind the neck, a bun, or the mass of an afro."""
-    hair, rng = sitting.factors.hair, sitting.rng
-    stand = hair.hair_volume
+def paint_back_hair(portrait: Portrait, texture: Field) -> None:
+    """Paint the hair behind the head: long hair, a bun, or the mass of an afro."""
+    hair, rng = portrait.factors.hair, portrait.rng
+    volume = hair.hair_volume
     if hair.hair_style == "curly":
-        mass = hull(sitting.head.shell(np.linspace(-1.6, 0.35, 9), 180.0, 0.12 + 1.5 * stand))
-        _fill(sitting, wobble(mass, rng, 0.03, 22), texture, 0.85)
+        mass = hull(portrait.head.shell(np.linspace(-1.6, 0.35, 9), 180.0, 0.12 + 1.5 * volume))
+        _fill(portrait, wobble(mass, rng, 0.03, 22), texture, 0.85)
     elif hair.hair_style == "tied":
-        spot = sitting.head.project(np.array([[0.0, CROWN + 0.05, -0.35]]))[0]
+        spot = portrait.head.project(np.array([[0.0, CROWN + 0.05, -0.35]]))[0]
         angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        knot = spot + np.stack([0.42 * np.cos(angle), 0.36 * np.sin(angle)], 1) * sitting.unit
-        _fill(sitting, wobble(knot, rng, 0.04, 7), texture, 0.9)
+        knot = spot + np.stack([0.42 * np.cos(angle), 0.36 * np.sin(angle)], 1) * portrait.unit
+        _fill(portrait, wobble(knot, rng, 0.04, 7), texture, 0.9)
     elif hair.hair_style in FALLING:
         low, flare = hair.hair_length, float(rng.uniform(-0.1, 0.22))
         right = [
-            (0.85 + stand, -0.9, -0.3),
-            (1.02 + stand, -0.1, -0.4),
-            (1.05 + stand + 0.5 * flare, 0.45 * low, -0.45),
-            (0.98 + stand + flare, 0.8 * low, -0.45),
-            (0.7 + stand, low, -0.45),
+            (0.85 + volume, -0.9, -0.3),
+            (1.02 + volume, -0.1, -0.4),
+            (1.05 + volume + 0.5 * flare, 0.45 * low, -0.45),
+            (0.98 + volume + flare, 0.8 * low, -0.45),
+            (0.7 + volume, low, -0.45),
         ]
         left = [(-x, y, z) for x, y, z in reversed(right)]
-        outline = smooth(_hang(sitting, [*right, (0.0, low + 0.08, -0.5), *left]), 90)
-        _fill(sitting, wobble(outline, rng, 0.012 + 0.03 * hair.hair_wave, 12), texture, 0.72)
+        outline = smooth(_hang(portrait, [*right, (0.0, low + 0.08, -0.5), *left]), 90)
+        _fill(portrait, wobble(outline, rng, 0.012 + 0.03 * hair.hair_wave, 12), texture, 0.72)
 
 
-def paint_cap(sitting: Portrait, texture: Field) -> None:
-    """The hair on the skull; the face is painted over it up to the hairline."""
-    hair, style = sitting.factors.hair, sitting.factors.hair.hair_style
-    stand = {"buzz": 0.015, "tied": 0.07, "curly": 0.10 + hair.hair_volume}.get(
+def paint_cap(portrait: Portrait, texture: Field) -> None:
+    """Paint the hair on the skull; the face is painted over it up to the hairline."""
+    hair, style = portrait.factors.hair, portrait.factors.hair.hair_style
+    volume = {"buzz": 0.015, "tied": 0.07, "curly": 0.10 + hair.hair_volume}.get(
         style, hair.hair_volume
     )
-    sides = {"buzz": 0.01, "short": 0.05, "tied": 0.03}.get(style, 0.8 * stand)
-    top = sitting.head.shell(np.linspace(CROWN, -0.7, 7), 180.0, stand)
-    side = sitting.head.shell(np.linspace(-0.6, 0.2, 5), 180.0, sides)
+    sides = {"buzz": 0.01, "short": 0.05, "tied": 0.03}.get(style, 0.8 * volume)
+    top = portrait.head.shell(np.linspace(CROWN, -0.7, 7), 180.0, volume)
+    side = portrait.head.shell(np.linspace(-0.6, 0.2, 5), 180.0, sides)
     outline = hull(np.concatenate([top, side]))
     rough = {"buzz": 0.0, "curly": 0.03, "tied": 0.006}.get(style, 0.012 + 0.02 * hair.hair_wave)
     waves = 20 if style == "curly" else 9
-    _fill(sitting, wobble(outline, sitting.rng, rough, waves), texture)
+    _fill(portrait, wobble(outline, portrait.rng, rough, waves), texture)
 
 
-def paint_locks(sitting: Portrait, texture: Field, near: bool) -> None:
-    """Hair that falls beside the face, before ears and shoulders.
+def paint_locks(portrait: Portrait, texture: Field, near: bool) -> None:
+    """Paint the hair beside the face, in front of ears and shoulders.
 
-    The far one (`near` False) goes before the face is painted, the near one after.
+    On a turned head the lock on the far side (`near` False) must be painted before the face,
+    the other one after it.
     """
-    hair, rng = sitting.factors.hair, sitting.rng
-    turned = float(np.sin(sitting.head.yaw))
+    hair, rng = portrait.factors.hair, portrait.rng
+    turned = float(np.sin(portrait.head.yaw))
     for side in (-1, 1):
-        tuck, stand = float(rng.uniform(0.78, 1.04)), hair.hair_volume
+        tuck, volume = float(rng.uniform(0.78, 1.04)), hair.hair_volume
         flow = rng.normal(size=4) * 0.05 * (0.4 + hair.hair_wave)
         far = side * turned > 0.2
         if hair.hair_style not in FALLING or near is far:
@@ -111,28 +111,28 @@ def paint_locks(sitting: Portrait, texture: Field, near: bool) -> None:
         low, back = hair.hair_length * float(0.75 + 0.2 * abs(flow[0])), -0.25 if far else 0.05
         shape = [
             (0.45, -1.2, 0.35),
-            (0.8 + 0.5 * stand, -1.0, 0.1),
-            (1.04 + stand, -0.1, back - 0.1),
-            (1.06 + stand + flow[0], 0.5 * low, back - 0.1),
-            (0.95 + stand + flow[1], low, back),
+            (0.8 + 0.5 * volume, -1.0, 0.1),
+            (1.04 + volume, -0.1, back - 0.1),
+            (1.06 + volume + flow[0], 0.5 * low, back - 0.1),
+            (0.95 + volume + flow[1], low, back),
             (0.9 * tuck + flow[2], 0.9 * low, back + 0.1),
             (0.98 * tuck + flow[3], 0.45, back + 0.1),
             (0.96 * tuck, -0.3, back + 0.25),
             (0.72, -0.85, 0.45),
         ]
-        outline = smooth(_hang(sitting, [(side * x, y, z) for x, y, z in shape]), 60)
-        sitting.canvas.tint(outline, 0.7, 0.05 * sitting.unit)
-        _fill(sitting, outline, texture)
+        outline = smooth(_hang(portrait, [(side * x, y, z) for x, y, z in shape]), 60)
+        portrait.canvas.tint(outline, 0.7, 0.05 * portrait.unit)
+        _fill(portrait, outline, texture)
 
 
-def paint_strands(sitting: Portrait, texture: Field) -> None:
-    """Single strands across the face: hair, one by one."""
-    rng, unit = sitting.rng, sitting.unit
-    if sitting.factors.hair.hair_style in ("bald", "buzz", "curly"):
+def paint_strands(portrait: Portrait, texture: Field) -> None:
+    """Paint single strands of hair across the face."""
+    rng, unit = portrait.rng, portrait.unit
+    if portrait.factors.hair.hair_style in ("bald", "buzz", "curly"):
         return
-    for _ in range(sitting.factors.hair.loose_strands):
+    for _ in range(portrait.factors.hair.loose_strands):
         x, low, drift = rng.uniform(-0.85, 0.85), rng.uniform(-0.4, 0.7), rng.normal() * 0.16
         path = [(0.8 * x, -1.2), (x - 0.5 * drift, -0.75), (x, 0.6 * low - 0.3), (x + drift, low)]
-        line = smooth(sitting.on_face(path, lift=0.08), 24, closed=False)
+        line = smooth(portrait.on_face(path, lift=0.08), 24, closed=False)
         taper = rng.uniform(0.035, 0.07) * unit * np.linspace(1.0, 0.4, 24)
-        _fill(sitting, ribbon(line, taper), texture)
+        _fill(portrait, ribbon(line, taper), texture)

@@ -1,4 +1,4 @@
-"""Colours of skin, hair, eyes and lips, as RGB in 0 to 255."""
+"""Colours (RGB, 0 to 255) and textures of skin, hair, eyes, lips and cloth."""
 
 import cv2
 import numpy as np
@@ -8,6 +8,7 @@ from faceseg.data.drawn.factors import Person, Rgb
 from faceseg.data.drawn.geometry import Points
 
 Colour = NDArray[np.float32]  # shape (3,)
+Field = NDArray[np.float32]  # shape (S, S), S cells a side
 
 SKIN_TONES = (  # from the lightest to the darkest
     (244, 214, 194),
@@ -17,7 +18,7 @@ SKIN_TONES = (  # from the lightest to the darkest
     (120, 78, 54),
     (78, 52, 41),
 )
-HAIR_COLOURS: dict[str, tuple[float, Rgb]] = {  # share of the people, colour
+HAIR_COLOURS: dict[str, tuple[float, Rgb]] = {  # share of the people, and the colour
     "black": (0.28, (28, 23, 22)),
     "dark brown": (0.20, (58, 39, 28)),
     "brown": (0.14, (104, 70, 44)),
@@ -57,7 +58,7 @@ def skin_colour(person: Person) -> Colour:
 
 
 def lip_colour(person: Person) -> Colour:
-    """Return the colour of the lips: redder and darker than the skin, or made up."""
+    """Return the colour of the lips: redder and darker than the skin, or that of lipstick."""
     skin = skin_colour(person)
     natural = skin * rgb(0.93, 0.66, 0.68)
     if person.skin_tone > 0.7:  # dark skin: lips are more purple, and less red
@@ -66,21 +67,26 @@ def lip_colour(person: Person) -> Colour:
     return mix(lips, rgb(176, 30, 52), 0.75 * max(0.0, person.makeup - 0.25))
 
 
-# --- Textures: gains about 1 for every cell of a canvas, grown from small noise.
+# --- Textures: noise of mean 0 for every cell of a canvas.
 #
-# Noise is drawn on grids of a fixed size and enlarged, so the same seed gives the same
-# texture at any size of the picture. Shape of a texture: (S, S) float32, S cells a side.
-
-Field = NDArray[np.float32]
+# Noise is sampled on grids of a fixed size and enlarged, so that the same seed gives the same
+# texture at any size of the picture.
 
 
 def enlarge(field: Field, side: int) -> Field:
-    """Return a square field enlarged to `side` cells, bilinear."""
+    """Return a square field, enlarged bilinearly to `side` cells."""
     return np.asarray(cv2.resize(field, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def clouds(rng: np.random.Generator, side: int, cells: int = 4, octaves: int = 4) -> Field:
-    """Return cloudy noise of mean 0 and deviation about 1, the coarsest lump 1/`cells` wide."""
+    """Return cloudy noise of mean 0 and deviation about 1.
+
+    Args:
+        rng: The random stream.
+        side: Cells a side of the result.
+        cells: Lumps a side at the coarsest octave.
+        octaves: The number of octaves.
+    """
     total = np.zeros((cells, cells), np.float32)
     for octave in range(octaves):
         grid = cells * 2**octave
@@ -95,9 +101,14 @@ def grain(rng: np.random.Generator, side: int, cells: int = 96) -> Field:
 
 
 def strands(rng: np.random.Generator, side: int, crown: Points, unit: float, wave: float) -> Field:
-    """Return strands that run outwards from the `crown` (cell x, y), mean 0, deviation about 1.
+    """Return strands that radiate from the crown of the head, mean 0, deviation about 1.
 
-    `unit` is half a face's width in cells; `wave` 0 to 1 bends the strands.
+    Args:
+        rng: The random stream.
+        side: Cells a side of the result.
+        crown: The crown's position (x, y) in cells.
+        unit: Half the width of the face in cells.
+        wave: 0 for straight strands, 1 for wavy ones.
     """
     half = side // 2
     across, down = np.meshgrid(

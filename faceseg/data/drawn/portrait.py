@@ -1,64 +1,20 @@
-"""What every painter needs: the canvas, the head, the factors, the light, the chance."""
+"""A portrait, the input of every painter: canvas, head, factors, light, skin and random stream."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.drawn.canvas import Canvas, Field
+from faceseg.data.drawn.canvas import Canvas
 from faceseg.data.drawn.factors import Factors, Light
 from faceseg.data.drawn.geometry import Head, Points, pose_head, rotation_matrix
-from faceseg.data.drawn.materials import Colour, enlarge, rgb, skin_colour
-from faceseg.data.drawn.materials import Field as Field_materials
-
-
-@dataclass(frozen=True, eq=False)
-class Portrait:
-    """One face being painted. `rng` gives the details that are no factor."""
-
-    canvas: Canvas
-    head: Head
-    factors: Factors
-    light: Field
-    skin: Colour
-    rng: np.random.Generator
-
-    def on_face(self, points: list[tuple[float, float]] | Points, lift: float = 0.0) -> Points:
-        """Return the canvas outline of points on the face."""
-        return self.head.place(points, lift)
-
-    def lit(self, colour: Colour) -> Colour:
-        """Return the colour as it looks under this light's hue."""
-        return colour * light_colour(self.factors.light)
-
-    @property
-    def unit(self) -> float:
-        """Half the width of the face in cells."""
-        return self.head.unit
-
-
-def blank_portrait(factors: Factors, size: int, rng: np.random.Generator) -> Portrait:
-    """Return a sitting on an empty canvas for a picture of `size` pixels a side."""
-    canvas = Canvas(size)
-    head = pose_head(factors, canvas.side)
-    return Portrait(
-        canvas=canvas,
-        head=head,
-        factors=factors,
-        light=light_field(head, factors.light, canvas.side),
-        skin=skin_colour(factors.person),
-        rng=rng,
-    )
-
-
-# --- The light that falls on a head: one gain for every cell, from the shape of the head.
-#
-# The head is lit as an ellipsoid (Lambert), with the relief of a face laid on it: sockets
-# lie in shadow, cheeks and chin catch light. Computed on a coarse grid and enlarged.
+from faceseg.data.drawn.materials import Colour, Field, enlarge, rgb, skin_colour
 
 GRID = 48  # cells a side of the coarse grid
 
-RELIEF = (  # x, y on the face, extent across and down, gain of light
+# The head is lit as an ellipsoid (Lambert). The relief of the face is added on a coarse grid,
+# which is then enlarged: eye sockets are darker, cheeks and chin brighter.
+RELIEF = (  # x, y on the face, extent across and down, gain of the light
     (-0.45, -0.10, 0.24, 0.13, -0.20),
     (0.45, -0.10, 0.24, 0.13, -0.20),
     (-0.52, 0.38, 0.26, 0.20, 0.09),
@@ -85,8 +41,8 @@ def light_colour(light: Light) -> Colour:
     return 1 + np.float32(0.09 * light.light_warmth) * rgb(1.0, 0.15, -1.1)
 
 
-def light_field(head: Head, light: Light, side: int) -> Field_materials:
-    """Return the gain of light on every cell, shape (side, side), about 1 in the middle."""
+def light_field(head: Head, light: Light, side: int) -> Field:
+    """Return the gain of the light on every cell, (side, side), about 1 in the middle."""
     place = (np.arange(GRID) + 0.5) * side / GRID
     across, down = np.meshgrid(place, place)
     middle = head.project(np.array([[0.0, 0.1, 0.1]]))[0]
@@ -105,7 +61,10 @@ def light_field(head: Head, light: Light, side: int) -> Field_materials:
 
 
 def _relief(head: Head, offset: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Return the gain of the face's relief on the coarse grid, from offsets to its middle."""
+    """Return the gain of the face's relief on the coarse grid.
+
+    `offset` (GRID, GRID, 2) are the offsets of its cells from the middle of the face.
+    """
     middle = head.project(np.array([[0.0, 0.1, 0.1]]))[0]
     gain = np.ones(offset.shape[:2])
     spots = np.array(RELIEF)
@@ -115,3 +74,51 @@ def _relief(head: Head, offset: NDArray[np.float64], side: int) -> NDArray[np.fl
         distance = (upright[..., 0] / wide) ** 2 + (upright[..., 1] / high) ** 2
         gain += strength * np.exp(-0.5 * distance)
     return gain
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Portrait:
+    """One face that is being painted.
+
+    Attributes:
+        canvas: The canvas to paint on.
+        head: The posed head.
+        factors: The factors of variation.
+        light: The gain of the light on every cell, (S, S).
+        skin: The skin's colour under white light.
+        rng: The random stream for details that are not factors.
+    """
+
+    canvas: Canvas
+    head: Head
+    factors: Factors
+    light: Field
+    skin: Colour
+    rng: np.random.Generator
+
+    def on_face(self, points: list[tuple[float, float]] | Points, lift: float = 0.0) -> Points:
+        """Return the canvas cells (N, 2) of points (N, 2) on the face."""
+        return self.head.place(points, lift)
+
+    def lit(self, colour: Colour) -> Colour:
+        """Return the colour under the hue of the light."""
+        return colour * light_colour(self.factors.light)
+
+    @property
+    def unit(self) -> float:
+        """Half the width of the face in cells."""
+        return self.head.unit
+
+
+def blank_portrait(factors: Factors, size: int, rng: np.random.Generator) -> Portrait:
+    """Return a portrait with an empty canvas for a picture of `size` pixels a side."""
+    canvas = Canvas(size)
+    head = pose_head(factors, canvas.side)
+    return Portrait(
+        canvas=canvas,
+        head=head,
+        factors=factors,
+        light=light_field(head, factors.light, canvas.side),
+        skin=skin_colour(factors.person),
+        rng=rng,
+    )

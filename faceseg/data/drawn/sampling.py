@@ -1,7 +1,7 @@
-"""Draws the factors of a face from a stream, more varied the greater the difficulty.
+"""Sampling of a face's factors from a random stream. A higher difficulty gives more variation.
 
-Every factor takes its numbers whatever the difficulty, so one seed at two difficulties is
-one person: the harder picture is posed, lit, covered and photographed more extremely.
+Every factor consumes the same random numbers at any difficulty, so one seed at two difficulties
+is one person. The harder picture has a more extreme pose, light, occlusion and camera.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ from faceseg.data.drawn.factors import (
     Scene,
 )
 
-HARDEST = 1.5  # the greatest difficulty
+HARDEST = 1.5  # the maximum of the difficulty
 
 STYLE_SHARES = {
     "bald": 0.05,
@@ -35,7 +35,7 @@ STYLE_SHARES = {
 }
 FRINGE_SHARES = {"none": 0.34, "straight": 0.16, "side": 0.24, "curtain": 0.13, "spiky": 0.13}
 BEARD_SHARES = {"none": 0.66, "stubble": 0.16, "moustache": 0.06, "full": 0.12}
-OCCLUDER_SHARES = {  # at difficulty 1; they grow with it, "none" takes the rest
+OCCLUDER_SHARES = {  # at difficulty 1; they are proportional to it, and "none" gets the rest
     "glasses": 0.13,
     "sunglasses": 0.06,
     "hand": 0.08,
@@ -46,7 +46,12 @@ OCCLUDER_SHARES = {  # at difficulty 1; they grow with it, "none" takes the rest
 
 
 def sample_factors(rng: np.random.Generator, difficulty: float) -> Factors:
-    """Return the factors of one face; `difficulty` from 0 (a passport) to 1.5 (the wild)."""
+    """Sample the factors of one face.
+
+    Args:
+        rng: The random stream.
+        difficulty: From 0 (a passport photograph) to 1.5 (harder than LaPa).
+    """
     person = _person(rng)
     return Factors(
         pose=_pose(rng, difficulty),
@@ -64,22 +69,22 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _normal(rng: np.random.Generator, middle: float, spread: float, reach: float = 2.5) -> float:
-    """Return a normal number, no further than `reach` spreads from the middle."""
+    """Sample a normal distribution, clipped at `reach` standard deviations from its middle."""
     return middle + spread * float(np.clip(rng.normal(), -reach, reach))
 
 
 def _pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
-    """Return a key of `shares`, as often as its share says; "none" takes what they leave."""
-    ticket = float(rng.uniform())
+    """Sample a key of `shares` with its share as the probability; "none" gets the remainder."""
+    remaining = float(rng.uniform())
     for name, share in shares.items():
-        ticket -= share
-        if ticket < 0:
+        remaining -= share
+        if remaining < 0:
             return name
     return "none"
 
 
 def _any_rgb(rng: np.random.Generator, low: float = 0, high: float = 255) -> Rgb:
-    """Return a colour, seldom a garish one: its channels are drawn towards their mean."""
+    """Sample a colour; its channels are moved towards their mean, so it is rarely garish."""
     channels = rng.uniform(low, high, 3)
     red, green, blue = channels.mean() + (channels - channels.mean()) * rng.uniform(0.1, 1)
     return (float(red), float(green), float(blue))

@@ -1,4 +1,4 @@
-"""Drawn faces as a source of data: splits, items, and an identity for the cache."""
+"""Drawn faces as a source of labelled images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from faceseg.data.source import Facts
 from faceseg.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawnItem:
-    """One face yet to be drawn, named by (seed, split, index)."""
+    """One face, which is drawn when it is read. Its key is (seed, split, index)."""
 
     seed: int
     split: str
@@ -24,16 +24,16 @@ class DrawnItem:
 
     @property
     def id(self) -> str:
-        """The stem under which the face is known, such as `train-000012`."""
+        """The name of the face in its split, such as `train-000012`."""
         return f"{self.split}-{self.index:06d}"
 
     def read(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Draw the face: uint8 RGB (size, size, 3) and its labels, uint8 (size, size)."""
+        """Draw the face; return uint8 RGB (size, size, 3) and labels, uint8 (size, size)."""
         face = draw_face((self.seed, self.split, self.index), self.size, self.difficulty)
         return face.image, face.labels
 
     def facts(self, labels: NDArray[np.uint8]) -> Facts:
-        """Return the factors that scores are sliced by."""
+        """Return the factors by which scores are sliced."""
         factors = factors_of((self.seed, self.split, self.index), self.difficulty)
         return {
             "yaw_degrees": factors.pose.yaw_degrees,
@@ -46,11 +46,19 @@ class DrawnItem:
         return factors_of((self.seed, self.split, self.index), self.difficulty).as_dict()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawnFaces:
-    """A data set of drawn faces. No face is in two splits: the split is part of its key.
+    """A data set of drawn faces. No face is in two splits, because the split is part of its key.
 
-    Raises UserError where a count is negative or there is no face at all.
+    Attributes:
+        counts: The number of faces in each split.
+        size: Pixels a side.
+        difficulty: From 0 to 1.5; see `draw_face`.
+        seed: The seed of all faces.
+
+    Raises:
+        UserError: A count is negative, there is no face at all, or the size or the difficulty
+            is out of range.
     """
 
     counts: Mapping[str, int] = field(
@@ -61,14 +69,14 @@ class DrawnFaces:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse counts that make no data set, and a difficulty or size out of range."""
+        """Check the counts, the size and the difficulty."""
         if not self.counts or min(self.counts.values()) < 0 or not sum(self.counts.values()):
             raise UserError(
                 f"drawn faces need a count for each split, 0 or more, some above 0; "
                 f"got {dict(self.counts)}"
             )
         check_size(self.size)
-        factors_of(self.seed, self.difficulty)  # refuses a difficulty out of range at once
+        factors_of(self.seed, self.difficulty)  # raises if the difficulty is out of range
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -76,16 +84,23 @@ class DrawnFaces:
         return tuple(self.counts)
 
     def items(self, split: str) -> list[DrawnItem]:
-        """Return the items of a split; nothing is drawn before an item is read."""
+        """Return the items of a split. A face is drawn only when its item is read."""
         if split not in self.counts:
             raise UserError(f"drawn faces have the splits {', '.join(self.counts)}; got '{split}'")
         count = self.counts[split]
         return [
-            DrawnItem(self.seed, split, index, self.size, self.difficulty) for index in range(count)
+            DrawnItem(
+                seed=self.seed,
+                split=split,
+                index=index,
+                size=self.size,
+                difficulty=self.difficulty,
+            )
+            for index in range(count)
         ]
 
     def identity(self) -> dict[str, JsonValue]:
-        """Return what the faces depend on, JSON-able: equal identities draw equal data."""
+        """Return the settings that determine the faces, JSON-able; equal ones give equal faces."""
         counts: dict[str, JsonValue] = {**self.counts}
         return {
             "source": "drawn",

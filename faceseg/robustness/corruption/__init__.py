@@ -1,4 +1,8 @@
-"""Corruptions `cor-v1`: noise, blur, light and lossy storage, the same whatever the worker."""
+"""The corruption protocol `cor-v1`: noise, blur, light and lossy storage, equal on every worker.
+
+`kinds` is the registry of kinds and severities. Not in here: scores and labels; a corruption
+does not change the labels.
+"""
 
 from faceseg.robustness.corruption.kinds import (
     KINDS,

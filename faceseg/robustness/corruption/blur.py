@@ -1,4 +1,4 @@
-"""Blurs: out of focus, moved, softened. Borders are mirrored."""
+"""Gaussian, defocus and motion blur, with mirrored borders."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _SIGMAS = (1.0, 2.0, 3.0, 4.0, 6.0)
 _DISCS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))  # radius, softness of its edge
 _STROKES = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))  # radius, sigma
 
-_CUT = 4  # deviations after which a Gaussian ends
-_UNIT = 2**28  # kernels are whole numbers that sum up to this
+_CUT = 4  # standard deviations at which a Gaussian is cut off
+_UNIT = 2**28  # the sum of a kernel, whose weights are whole numbers
 
 
 def gaussian_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
@@ -33,10 +33,10 @@ def defocus_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverit
 
 
 def motion_blur(image: Image, generator: np.random.Generator) -> ImageAtSeverity:
-    """Blur along a line of up to 45 degrees: a trail that fades out.
+    """Blur along a line of at most 45 degrees with a trail that fades out.
 
-    The trail of the source (that of ImageMagick) begins at each point and so displaces the
-    picture against its labels. Ours has its centre there.
+    The trail of the source (ImageMagick's) starts at each point, which displaces the picture
+    relative to its labels. Here it is centred at the point.
     """
     scale, angle = size_ratio(image), math.radians(float(generator.uniform(-45, 45)))
     kernels = [_stroke(radius * scale, sigma * scale, angle) for radius, sigma in _STROKES]
@@ -50,7 +50,7 @@ def _gaussian(sigma: float) -> Kernel:
 
 
 def _disc(radius: float, softness: float) -> Kernel:
-    # The source draws discs of up to 8 pixels on a grid of 17, with a softer edge from there.
+    # The source draws discs of up to 8 pixels on a grid of 17, and larger ones with a softer edge.
     reach = 8 if radius <= 8 else math.ceil(radius)
     width = 3 if radius <= 8 else 5
     places = np.arange(-reach, reach + 1)
@@ -72,12 +72,12 @@ def _stroke(radius: float, sigma: float, angle: float) -> Kernel:
 
 
 def _convolved(image: Image, kernels: Sequence[Kernel]) -> ImageAtSeverity:
-    """Return the image (H, W, 3) under each kernel (odd, odd), the same on every machine.
+    """Return the image (H, W, 3) convolved with each kernel (odd, odd), equal on every machine.
 
-    Kernels are scaled to a sum of 1; the source's discs of 8 and 10 pixels have 1 % more, and
-    brighten. Pixels and kernels are whole numbers, so that the sums are; the Fourier transform
-    in double precision is off by far less than a half (by 0.00003 at 2,000 x 1,500 pixels),
-    and rounding makes it exact.
+    Kernels are scaled to a sum of 1; the source's discs of 8 and 10 pixels have a sum 1 % larger
+    and brighten the picture. Pixels and kernels are whole numbers, and so are the sums. The error
+    of the Fourier transform in double precision is far below one half (0.00003 at 2,000 x 1,500
+    pixels), so rounding makes the result exact.
     """
     wide = max(len(kernel) for kernel in kernels) // 2
     height, width = image.shape[:2]
@@ -86,7 +86,7 @@ def _convolved(image: Image, kernels: Sequence[Kernel]) -> ImageAtSeverity:
     planes = np.moveaxis(np.asarray(border, np.float64), 2, 0)
     spectrum = fft.rfft2(planes, size)
 
-    def worsened(severity: int) -> Image:
+    def corrupted(severity: int) -> Image:
         kernel = _whole(kernels[severity - 1])
         reach = len(kernel) // 2
         both = fft.irfft2(spectrum * fft.rfft2(kernel, size), size)
@@ -95,11 +95,11 @@ def _convolved(image: Image, kernels: Sequence[Kernel]) -> ImageAtSeverity:
         rounded = (sums + _UNIT // 2) // _UNIT
         return np.ascontiguousarray(np.moveaxis(rounded.astype(np.uint8), 0, 2))
 
-    return worsened
+    return corrupted
 
 
 def _whole(kernel: Kernel) -> Kernel:
-    """Bring a kernel to whole numbers of sum _UNIT; what rounding leaves goes to the largest."""
+    """Scale a kernel to whole numbers of sum _UNIT; the largest weight gets the rounding error."""
     whole: Kernel = np.rint(kernel / kernel.sum() * _UNIT)
     whole.flat[whole.argmax()] += _UNIT - whole.sum()
     return whole

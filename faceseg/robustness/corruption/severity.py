@@ -1,4 +1,4 @@
-"""What a corruption comes to: an image for each severity, from one draw."""
+"""The result type of a corruption: a function from the severity to the image."""
 
 import math
 from collections.abc import Callable
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
-ImageAtSeverity = Callable[[int], Image]  # the image at a severity from 1 to 5, made anew
+ImageAtSeverity = Callable[[int], Image]  # returns a new image at a severity from 1 to 5
 
-REFERENCE_SIDE = 224  # pixels of the pictures that the constants are for
+REFERENCE_SIDE = 224  # side in pixels of the pictures for which the constants were chosen
 
 
 def size_ratio(image: Image) -> float:
-    """Return by how much lengths in this image (H, W, 3) exceed those in one of SIDE pixels."""
+    """Return the side of an image (H, W, 3), the root of its pixels, over REFERENCE_SIDE."""
     height, width = image.shape[:2]
     return math.sqrt(height * width) / REFERENCE_SIDE

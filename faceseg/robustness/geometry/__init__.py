@@ -1,4 +1,8 @@
-"""Geometry `geo-v1`: less detail, nearer and further, rolled, mirrored, shifted."""
+"""The geometry protocol `geo-v1`: resolution, framing, roll, flip and shift.
+
+`kinds` is the registry of kinds and severities. Not in here: scores; a `View` in
+`faceseg.robustness.suites` combines a moved image with the labels to score it by.
+"""
 
 from faceseg.robustness.geometry.kinds import (
     CONSISTENCY,

@@ -1,13 +1,13 @@
 """The kinds of geo-v1 and their severities.
 
-- `resolution`: by how much detail is reduced (1 is full detail).
-- `framing`: the size of the face in the frame, as a multiple of what it was, about its middle.
-- `roll`: degrees, about the middle of the face; to which side is drawn for each image.
-- `flip`: left to right; one severity.
-- `shift`: by whole pixels, a share of the width and of the height; the diagonal is drawn.
+- `resolution`: the factor by which detail is reduced (1 is full detail).
+- `framing`: the factor of the face's size in the frame.
+- `roll`: degrees; the direction is random for each image.
+- `flip`: left to right, with one severity.
+- `shift`: a share of the width and of the height, in whole pixels; the diagonal is random.
 
-Frames turn and scale about the middle of the face, so that it stays in the picture, and about
-the picture's middle where there is no face.
+Rotation and scaling are about the middle of the face, so that it stays in the picture, or about
+the middle of the picture if there is no face.
 """
 
 import numpy as np
@@ -35,14 +35,14 @@ _SEVERITIES = {
     "flip": (1.0,),
     "shift": (0.01, 0.02, 0.04, 0.08),
 }
-_FULL = ("resolution", "framing")  # kinds of a factor, which changes nothing at 1
+_FACTORS = ("resolution", "framing")  # their severity is a factor, which is neutral at 1
 
 KINDS = tuple(_SEVERITIES)
-CONSISTENCY = ("flip", "shift")  # a good network's prediction moves with the picture
+CONSISTENCY = ("flip", "shift")  # kinds under which predictions should move with the picture
 
 
 def severities(kind: str) -> tuple[float, ...]:
-    """Return the severities of a kind; UserError if there is no such kind."""
+    """Return the severities of a kind; raise UserError for an unknown kind."""
     if kind not in _SEVERITIES:
         raise UserError(f"There is no geometry kind {kind!r}: expected one of {', '.join(KINDS)}.")
     return _SEVERITIES[kind]
@@ -50,13 +50,22 @@ def severities(kind: str) -> tuple[float, ...]:
 
 def neutral(kind: str) -> float:
     """Return the severity at which a kind changes nothing."""
-    return 1.0 if kind in _FULL else 0.0
+    return 1.0 if kind in _FACTORS else 0.0
 
 
 def moves_for(labels: Labels, image_id: str, kind: str, classes: ClassSet) -> list[Move]:
-    """Return the moves of a kind for the image with these labels (H, W), one a severity.
+    """Return the moves of a kind for one image, one for each severity.
 
     The same arguments give the same moves anywhere, in any order.
+
+    Args:
+        labels: The labels (H, W) of the image.
+        image_id: The id of the image, a part of the key of its random numbers.
+        kind: One of `KINDS`.
+        classes: The class set of the labels.
+
+    Raises:
+        UserError: The kind is unknown.
     """
     size = (labels.shape[0], labels.shape[1])
     steps = severities(kind)
@@ -78,7 +87,7 @@ def moves_for(labels: Labels, image_id: str, kind: str, classes: ClassSet) -> li
 
 
 def _middle(labels: Labels, classes: ClassSet) -> tuple[float, float]:
-    """Return the centre (x, y) of the face's pixels, or the picture's where there are none."""
+    """Return the centre (x, y) of the face's pixels, or of the picture if there are none."""
     rows, columns = np.nonzero(np.isin(labels, classes.face))
     if len(rows) == 0:
         return (labels.shape[1] - 1) / 2, (labels.shape[0] - 1) / 2

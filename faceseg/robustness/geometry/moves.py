@@ -1,4 +1,4 @@
-"""A move: what is done to an image, and to labels so that they stay on it."""
+"""Moves: geometric changes of an image, and of its labels so that they stay aligned."""
 
 import math
 from collections.abc import Callable
@@ -15,14 +15,16 @@ from faceseg.data.images import resize_image, resize_labels
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
+FULL_DETAIL_SIDE = 256  # side in pixels of a picture that has full detail
+
 
 @dataclass(frozen=True)
 class Move:
     """A geometric change that keeps the size (H, W).
 
-    `image` moves an image (H, W, 3), `labels` a label map (H, W) by the nearest pixel. What
-    comes in over the border was never photographed: the border's colours run on there, so that
-    no edge and no second face appears, and its labels are 255, so that nothing is scored.
+    `image` moves an image (H, W, 3), `labels` a label map (H, W) by the nearest pixel. The
+    source has no pixels beyond its border. There the image repeats the border's colours, so
+    that no edge and no second face appears, and the labels are 255, so that nothing is scored.
     """
 
     image: Callable[[Image], Image]
@@ -30,22 +32,20 @@ class Move:
 
 
 def unchanged_labels(labels: Labels) -> Labels:
-    """Return labels as they are: those of an image that has lost detail only."""
+    """Return the labels themselves, for an image that has only lost detail."""
     return labels
 
 
-# --- How near the camera was, and how much detail it saw.
-
-FULL_DETAIL_SIDE = 256  # pixels of the picture whose detail is taken as full
+# --- Resolution and framing.
 
 
 def less_detail(size: tuple[int, int], factor: float) -> Move:
-    """Shrink and enlarge again: what is left is the detail of `SIDE / factor` pixels a side.
+    """Return a move that reduces the detail to `FULL_DETAIL_SIDE / factor` pixels a side.
 
-    Detail is counted against one side for all, not against each image's own: the network sees
-    a photograph of 1,000 pixels at its grid, and would not notice a loss of half of them. The
-    side of an image that is no square is the square root of its pixels. An image with less
-    detail already stays as it is.
+    The image is shrunk and enlarged again. Detail is relative to a fixed side, not to each
+    image's own: a network resizes a photograph of 1,000 pixels to its input size, so a loss of
+    half of its pixels would have no effect. The side of an image is the square root of its
+    number of pixels. An image that has less detail already stays as it is.
     """
     height, width = size
     share = FULL_DETAIL_SIDE / factor / math.sqrt(height * width)
@@ -56,7 +56,7 @@ def less_detail(size: tuple[int, int], factor: float) -> Move:
 
 
 def zoomed_out(size: tuple[int, int], centre: tuple[float, float], scale: float) -> Move:
-    """Shrink the picture within its frame, scale below 1; the point (x, y) stays in place."""
+    """Return a move that shrinks the picture by `scale` below 1, about the fixed point (x, y)."""
     height, width = size
     small = (max(1, round(height * scale)), max(1, round(width * scale)))
     left = round((width - small[1]) * _part(centre[0], width))
@@ -76,7 +76,7 @@ def zoomed_out(size: tuple[int, int], centre: tuple[float, float], scale: float)
 
 
 def zoomed_in(size: tuple[int, int], centre: tuple[float, float], scale: float) -> Move:
-    """Enlarge a part of the picture to its size, scale above 1; the point (x, y) stays in place."""
+    """Return a move that enlarges a part by `scale` above 1, about the fixed point (x, y)."""
     height, width = size
     part = (max(1, round(height / scale)), max(1, round(width / scale)))
     left = round((width - part[1]) * _part(centre[0], width))
@@ -89,17 +89,17 @@ def zoomed_in(size: tuple[int, int], centre: tuple[float, float], scale: float) 
 
 
 def _part(place: float, length: int) -> float:
-    """Return how far along its axis a pixel's centre lies, from 0 to 1."""
+    """Return the relative position of a pixel's centre on its axis, 0 to 1."""
     return (place + 0.5) / length
 
 
-# --- Rolled heads, mirror images, and pictures taken a little to the side.
+# --- Roll, flip and shift.
 
 
 def rolled(size: tuple[int, int], centre: tuple[float, float], degrees: float) -> Move:
-    """Turn the picture about a point (x, y), counter-clockwise for degrees above 0.
+    """Return a rotation about a point (x, y), counter-clockwise for positive degrees.
 
-    Parts keep their classes: the left eye is the one that was left in the image.
+    Parts keep their classes: the left eye is the one that was on the left before.
     """
     height, width = size
     matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
@@ -124,7 +124,7 @@ def rolled(size: tuple[int, int], centre: tuple[float, float], degrees: float) -
 
 
 def mirrored(classes: ClassSet) -> Move:
-    """Mirror the picture left to right; left and right classes change places."""
+    """Return a horizontal flip, which exchanges left and right classes."""
     return Move(
         lambda image: np.asarray(cv2.flip(image, 1), np.uint8),
         lambda labels: flip(labels, labels, classes)[1],
@@ -132,7 +132,7 @@ def mirrored(classes: ClassSet) -> Move:
 
 
 def shifted(size: tuple[int, int], across: int, down: int) -> Move:
-    """Shift the picture by whole pixels, to the right and down for numbers above 0."""
+    """Return a shift by whole pixels, to the right and down for positive numbers."""
     height, width = size
     from_rows, from_columns = np.arange(height) - down, np.arange(width) - across
     rows, columns = np.clip(from_rows, 0, height - 1), np.clip(from_columns, 0, width - 1)

@@ -1,4 +1,8 @@
-"""Occlusion protocol `occ-v1`: occluders drawn without assets, the same on every machine."""
+"""The occlusion protocol `occ-v1`: occluders drawn without assets, equal on every machine.
+
+`kinds` is the registry of kinds and severities. Not in here: scores, and the occluders in
+pictures of drawn faces (`faceseg.data.drawn`).
+"""
 
 from faceseg.robustness.occlusion.kinds import (
     KINDS,

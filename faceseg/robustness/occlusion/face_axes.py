@@ -1,4 +1,4 @@
-"""The face's own axes, read off its labels: where the eyes are and how the head is tilted."""
+"""The face's own axes: the positions of the eyes and the roll of the head, from the labels."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,24 @@ from faceseg.robustness.occlusion.occluder import Mask, OccluderInput, mask_of_i
 
 Floats = NDArray[np.float64]
 
-# Where the eyes are in a face box of width and height 1, when no label says so.
+# Position of the eyes in a face's bounding box of width and height 1, if no pixel is labelled eye.
 _EYE_HEIGHT = 0.38
 _EYE_DISTANCE = 0.42
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FaceAxes:
-    """Axes with the origin between the eyes.
+    """Axes with the origin between the eyes. Lengths are in pixels.
 
-    `left` and `right` are the eyes (x, y), left in the image first; `along` points from
-    one to the other, `down` from the eyes to the mouth, both of length 1. `width` is the
-    face's extent along, `above` and `below` how far it goes up and down from the origin,
-    `middle` its middle along; all in pixels, width and below at least 1.
+    Attributes:
+        left: The eye (x, y) on the left of the image.
+        right: The other eye.
+        along: The unit vector from the left eye to the right one.
+        down: The unit vector from the eyes to the mouth.
+        width: The extent of the face along `along`, at least 1.
+        middle: The middle of this extent, relative to the origin.
+        above: The extent of the face above the origin.
+        below: The extent of the face below the origin, at least 1.
     """
 
     left: Floats
@@ -41,27 +46,28 @@ class FaceAxes:
 
     @property
     def distance(self) -> float:
-        """From eye to eye, in pixels."""
+        """The distance between the eyes in pixels."""
         return float(np.hypot(*(self.right - self.left)))
 
-    def points(self, places: Floats) -> Floats:
-        """Turn places (K, 2), along and down in pixels from the origin, into points (x, y)."""
-        return self.origin + places[:, :1] * self.along + places[:, 1:] * self.down
+    def points(self, positions: Floats) -> Floats:
+        """Return the points (x, y) of positions (K, 2): pixels along and down from the origin."""
+        return self.origin + positions[:, :1] * self.along + positions[:, 1:] * self.down
 
 
-def face_axes_of(scene: OccluderInput) -> FaceAxes:
-    """Read the axes off the labels.
+def face_axes_of(source: OccluderInput) -> FaceAxes:
+    """Compute the axes of a face from its labels.
 
-    Without eye pixels the eyes are taken level, at their usual places in the face's box;
-    with one eye, the other at its usual distance, level, towards the box's middle.
+    Without eye pixels, the eyes are assumed level, at their usual positions in the face's
+    bounding box. With one eye, the other is assumed level with it, at the usual distance
+    towards the middle of the box.
     """
-    left, right = _eyes(scene)
+    left, right = _eyes(source)
     step = right - left
     along = step / np.hypot(*step)
     down = np.array([-along[1], along[0]])
-    rows, columns = np.nonzero(scene.face)
+    rows, columns = np.nonzero(source.face)
     offsets = np.stack([columns, rows], axis=1) - (left + right) / 2
-    # 1 % on each side is left out: a stray pixel must not widen the face.
+    # Without 1 % on each side, so that a stray pixel does not widen the face.
     first, last = np.percentile(offsets @ along, [1, 99])
     above, below = np.percentile(offsets @ down, [1, 99.5])
     return FaceAxes(
@@ -76,30 +82,30 @@ def face_axes_of(scene: OccluderInput) -> FaceAxes:
     )
 
 
-def _eyes(scene: OccluderInput) -> tuple[Floats, Floats]:
-    """Return the two eyes (x, y), left in the image first."""
-    box = scene.box
+def _eyes(source: OccluderInput) -> tuple[Floats, Floats]:
+    """Return the two eyes (x, y), the one on the left of the image first."""
+    box = source.box
     usual = box.width * _EYE_DISTANCE
     middle = np.array([box.left + box.width / 2, box.top + box.height * _EYE_HEIGHT])
-    found = _eye_centres(scene)
+    found = _eye_centres(source)
     if len(found) == 2 and np.hypot(*(found[1] - found[0])) > 0.15 * box.width:
         first, second = sorted(found, key=lambda point: float(point[0]))
         return first, second
     half = np.array([usual / 2, 0.0])
     if not found:
         return middle - half, middle + half
-    seen = found[0]
-    if seen[0] < middle[0]:
-        return seen, seen + 2 * half
-    return seen - 2 * half, seen
+    eye = found[0]
+    if eye[0] < middle[0]:
+        return eye, eye + 2 * half
+    return eye - 2 * half, eye
 
 
-def _eye_centres(scene: OccluderInput) -> list[Floats]:
-    """Return the centres of up to two eyes: one a class, or two parts of a single class."""
-    ids = scene.classes.eyes
+def _eye_centres(source: OccluderInput) -> list[Floats]:
+    """Return the centres of up to two eyes: one for each class, or two of a single class."""
+    ids = source.classes.eyes
     if len(ids) == 1:
-        return _largest_parts(mask_of_ids(scene.labels, ids), limit=2)
-    return [part for each in ids for part in _largest_parts(scene.labels == each, limit=1)][:2]
+        return _largest_parts(mask_of_ids(source.labels, ids), limit=2)
+    return [part for each in ids for part in _largest_parts(source.labels == each, limit=1)][:2]
 
 
 def _largest_parts(mask: Mask, limit: int) -> list[Floats]:

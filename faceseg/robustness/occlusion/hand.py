@@ -1,7 +1,7 @@
-"""A hand of the face's own skin colour, reaching in from below or from a side.
+"""A hand in the face's own skin colour, which comes in from below or from a side.
 
-Every part of it (arm, palm, fingers, thumb) is convex and holds one anchor in the forearm,
-so that the hand scales nested: a higher severity is the same hand, nearer and further in.
+Every part (arm, palm, fingers, thumb) is convex and contains one anchor in the forearm, so that
+scales are nested: a higher severity is the same hand, larger and further in.
 """
 
 import math
@@ -21,8 +21,8 @@ from faceseg.robustness.occlusion.occluder import (
 )
 from faceseg.robustness.occlusion.star_shapes import DIRECTIONS, Floats, convex_reach, star_growth
 
-# In hand lengths, wrist to middle fingertip; forward from the wrist, sideways to the thumb's
-# side. A finger: knuckle forward, sideways; tip forward, sideways; radius.
+# Unit: the length of the hand from the wrist to the tip of the middle finger. Coordinates are
+# forward from the wrist and sideways towards the thumb. A finger: knuckle, tip, radius.
 _FINGERS = (
     ((0.50, 0.165), (0.91, 0.24), 0.052),
     ((0.53, 0.057), (1.00, 0.08), 0.054),
@@ -40,13 +40,13 @@ _PALM = (
     (0.15, -0.19),
     (0.02, -0.14),
 )
-_ELBOW = 1.3  # how far the anchor is behind the wrist
+_ELBOW = 1.3  # distance of the anchor behind the wrist
 _ARM = 0.15  # half the forearm's width
 
 
-def hand(scene: OccluderInput) -> Occluder:
-    """Draw an open hand pointing into the face, left or right, its fingers more or less spread."""
-    generator, box = scene.generator, scene.box
+def hand(source: OccluderInput) -> Occluder:
+    """Draw an open left or right hand that points into the face, with randomly spread fingers."""
+    generator, box = source.generator, source.box
     length = 0.95 * math.sqrt(box.height * box.width)
     turn = math.radians(float(generator.uniform(-75, 75)))  # from upright
     forward = np.array([math.sin(turn), -math.cos(turn)])
@@ -60,16 +60,16 @@ def hand(scene: OccluderInput) -> Occluder:
         moved = part + np.array([_ELBOW, 0.0])
         points = (moved[:, :1] * forward + moved[:, 1:] * sideways) * length
         reach = np.maximum(reach, convex_reach(points))
-    growth = star_growth(scene.labels.shape, (float(anchor[0]), float(anchor[1])), reach)
-    skin = scene.colour_of((scene.classes.skin,), otherwise=(200, 160, 135))
+    growth = star_growth(source.labels.shape, (float(anchor[0]), float(anchor[1])), reach)
+    skin = source.colour_of((source.classes.skin,), otherwise=(200, 160, 135))
     skin = skin * float(generator.uniform(0.98, 1.10))
-    return Occluder(growth, _skin_paint(skin, 0.05 * length, scene))
+    return Occluder(growth, _skin_paint(skin, 0.05 * length, source))
 
 
 def _parts(spread: float) -> list[Floats]:
     """Return the convex outlines (K, 2) of arm, palm and fingers, forward and sideways.
 
-    All hold the anchor, `_ELBOW` behind the wrist, inside.
+    All of them contain the anchor, `_ELBOW` behind the wrist.
     """
     anchor = (-_ELBOW, 0.0)
     arm = np.array([[-4.0, -0.2], [-4.0, 0.2], [0.05, _ARM], [0.05, -_ARM]])
@@ -94,13 +94,13 @@ def _hull(points: Floats) -> Floats:
     return hull[:, 0].astype(np.float64)
 
 
-def _skin_paint(skin: Floats, thickness: float, scene: OccluderInput) -> Painter:
-    """Return the paint of a rounded, faintly mottled body of this RGB (3,).
+def _skin_paint(skin: Floats, thickness: float, source: OccluderInput) -> Painter:
+    """Return a painter of a rounded, slightly mottled body in the RGB colour `skin` (3,).
 
-    It darkens towards its edge over `thickness` pixels.
+    It gets darker towards its edge over `thickness` pixels.
     """
-    height, width = scene.labels.shape
-    coarse = scene.generator.normal(0, 1, (12, 12)).astype(np.float32)
+    height, width = source.labels.shape
+    coarse = source.generator.normal(0, 1, (12, 12)).astype(np.float32)
     mottle = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * 0.03
 
     def paint(image: Image, mask: Mask) -> Image:

@@ -1,4 +1,4 @@
-"""The kinds of occ-v1, what each needs of a class set, and the severities of each."""
+"""The kinds of occ-v1, the classes that each requires, and their severities."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from faceseg.robustness.occlusion.strands import strands
 
 VERSION = "occ-v1"
 SEVERITIES = (0.05, 0.10, 0.20, 0.35, 0.50)  # shares of the face covered
-REFERENCE_KIND = "gray_square_translucent"  # the reference study's; no part of occ-v1
+REFERENCE_KIND = "gray_square_translucent"  # of the reference study; not part of occ-v1
 
 _DRAW: dict[str, Callable[[OccluderInput], Occluder]] = {
     "gray_square": gray_square,
@@ -30,27 +30,38 @@ KINDS = tuple(kind for kind in _DRAW if kind != REFERENCE_KIND)
 
 
 def kinds_for(classes: ClassSet) -> tuple[str, ...]:
-    """Return the kinds of occ-v1 that can be drawn for this class set, in the usual order."""
+    """Return the kinds of occ-v1 that can be drawn for this class set, in a fixed order."""
     return tuple(kind for kind in KINDS if _missing(kind, classes) is None)
 
 
 def severities(kind: str) -> tuple[float, ...]:
     """Return the severities of a kind: shares of the face, or 1, 2, 3 for natural steps.
 
-    A step's coverage depends on the face; an `Occlusion` reports it.
+    The coverage of a step depends on the face; `Occlusion.coverage` contains it.
+
+    Raises:
+        UserError: The kind is unknown.
     """
     _known(kind)
     return _STEPS.get(kind, SEVERITIES)
 
 
 def has_steps(kind: str) -> bool:
-    """Say whether the kind has natural steps in place of shares of the face."""
+    """Return whether the severities of a kind are natural steps, not shares of the face.
+
+    Raises:
+        UserError: The kind is unknown.
+    """
     _known(kind)
     return kind in _STEPS
 
 
 def draw_function(kind: str, classes: ClassSet) -> Callable[[OccluderInput], Occluder]:
-    """Look a kind up; UserError if there is none, or if the class set has no part for it."""
+    """Return the function that draws a kind.
+
+    Raises:
+        UserError: The kind is unknown, or the class set lacks a class that it requires.
+    """
     _known(kind)
     if missing := _missing(kind, classes):
         raise UserError(
@@ -62,11 +73,13 @@ def draw_function(kind: str, classes: ClassSet) -> Callable[[OccluderInput], Occ
 
 
 def check_severity(kind: str, severity: float) -> None:
-    """Raise UserError unless this severity can be asked of this kind."""
+    """Raise UserError unless this kind has this severity."""
     if has_steps(kind):
         if severity not in _STEPS[kind]:
             steps = ", ".join(f"{step:g}" for step in _STEPS[kind])
-            raise UserError(f"Severity {severity:g} of {kind!r}: it has the steps {steps}.")
+            raise UserError(
+                f"Severity {severity:g} of {kind!r}: expected one of the steps {steps}."
+            )
     elif not 0 < severity <= SEVERITIES[-1]:
         raise UserError(
             f"Severity {severity:g} of {kind!r}: expected a share of the face above 0 and "
@@ -80,7 +93,7 @@ def _known(kind: str) -> None:
 
 
 def _missing(kind: str, classes: ClassSet) -> str | None:
-    """Return the part of the class set that this kind needs and does not find."""
+    """Return the field of the class set that this kind requires, if it is empty."""
     if kind == "eye_band" and not classes.eyes:
         return "eyes"
     if kind == "strands" and classes.hair is None:

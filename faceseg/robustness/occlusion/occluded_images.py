@@ -1,4 +1,4 @@
-"""Occluding an image: one call for one severity, or one drawing for several."""
+"""Occlusion of an image at one or several severities, its labels, and a checksum of masks."""
 
 import hashlib
 import json
@@ -33,13 +33,16 @@ Policy = Literal["visible", "unoccluded"]
 POLICIES: tuple[Policy, ...] = ("visible", "unoccluded")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Occlusion:
     """An occluded image.
 
-    `image` (H, W, 3) uint8; `mask` (H, W) says which pixels are covered; `coverage` is the
-    share of the face's pixels among them, as reached; `label` is what covered pixels show:
-    0, the hair's id, or None where the face shows through.
+    Attributes:
+        image: uint8 RGB (H, W, 3).
+        mask: The covered pixels (H, W).
+        coverage: The share of the face's pixels that are covered.
+        label: The id that covered pixels show: 0 or the hair's id; None where the face shows
+            through.
     """
 
     image: Image
@@ -57,11 +60,24 @@ def occlude(  # noqa: PLR0917  the protocol's own arguments, in its order
     classes: ClassSet,
     replica: int = 0,
 ) -> Occlusion:
-    """Occlude one image, RGB (H, W, 3), with labels (H, W); neither is changed.
+    """Occlude one image. The same arguments give the same occluder anywhere, in any order.
 
-    The same arguments give the same occluder anywhere, in any order; `replica` asks for
-    another one. An image without face pixels comes back as it is, with coverage 0.
-    Raises UserError for a kind or a severity that there is not.
+    Args:
+        image: uint8 RGB (H, W, 3); it is not modified.
+        labels: Class ids (H, W).
+        image_id: The id of the image, a part of the key of its random numbers.
+        kind: One of `KINDS`, or `REFERENCE_KIND`.
+        severity: One of the kind's `severities`, or any share of the face up to 0.5.
+        classes: The class set of the labels.
+        replica: Another number gives another occluder.
+
+    Returns:
+        The occluded image. An image without face pixels is unchanged, with coverage 0.
+
+    Raises:
+        UserError: The kind or the severity is unknown, or the class set lacks a class that the
+            kind requires.
+        ValueError: The image and its labels do not have the same size.
     """
     return occlude_each(image, labels, image_id, kind, (severity,), classes, replica)[0]
 
@@ -75,23 +91,29 @@ def occlude_each(  # noqa: PLR0917  as `occlude`
     classes: ClassSet,
     replica: int = 0,
 ) -> list[Occlusion]:
-    """Occlude one image at several severities, drawing once; otherwise as `occlude`."""
+    """Occlude one image at several severities with the same occluder; see `occlude`."""
     draw = draw_function(kind, classes)
     for severity in severities:
         check_severity(kind, severity)
     if image.shape != (*labels.shape, 3) or image.dtype != np.uint8:
         raise ValueError(f"image {image.dtype} {image.shape} does not fit labels {labels.shape}")
-    scene = OccluderInput(image, labels, classes, generator_for(VERSION, kind, image_id, replica))
-    if not scene.face.any():
-        untouched = Occlusion(image.copy(), np.zeros(labels.shape, np.bool_), 0.0, 0)
-        return [untouched for _ in severities]
-    shape = draw(scene)
-    growth = np.sort(shape.growth[scene.face])
+    source = OccluderInput(
+        image=image,
+        labels=labels,
+        classes=classes,
+        generator=generator_for(VERSION, kind, image_id, replica),
+    )
+    if not source.face.any():
+        mask = np.zeros(labels.shape, np.bool_)
+        unchanged = Occlusion(image=image.copy(), mask=mask, coverage=0.0, label=0)
+        return [unchanged for _ in severities]
+    occluder = draw(source)
+    growth = np.sort(occluder.growth[source.face])
     scales = [
         int(severity) if has_steps(kind) else scale_for(growth, severity) for severity in severities
     ]
     return [
-        _occlusion_at(shape, scale, image, covered_pixels(growth, scale) / len(growth))
+        _occlusion_at(occluder, scale, image, covered_pixels(growth, scale) / len(growth))
         for scale in scales
     ]
 
@@ -99,10 +121,17 @@ def occlude_each(  # noqa: PLR0917  as `occlude`
 def relabel(labels: Labels, occlusion: Occlusion, policy: Policy) -> Labels:
     """Return the labels (H, W) to score an occluded image by.
 
-    `visible`: covered pixels are what is seen there, background or hair, and all is
-    scored. `unoccluded`: covered pixels are ignored, so that only damage beside the
-    occluder counts. Under a see-through occluder labels stand, whatever the policy.
-    Raises ValueError for another policy.
+    Under a translucent occluder the labels stay as they are, whatever the policy.
+
+    Args:
+        labels: The labels (H, W) of the image without the occluder.
+        occlusion: The occluded image.
+        policy: `visible` gives covered pixels the label of the occluder, background or hair, so
+            that all pixels are scored. `unoccluded` makes covered pixels ignored (255), so that
+            only errors beside the occluder are counted.
+
+    Raises:
+        ValueError: The policy is unknown.
     """
     if policy not in POLICIES:
         raise ValueError(f"label policy {policy!r}: expected one of {', '.join(POLICIES)}")
@@ -112,22 +141,25 @@ def relabel(labels: Labels, occlusion: Occlusion, policy: Policy) -> Labels:
     return changed
 
 
-def _occlusion_at(shape: Occluder, scale: int, image: Image, coverage: float) -> Occlusion:
-    mask = shape.mask(scale)
-    return Occlusion(shape.paint(image, mask), mask, coverage, shape.label)
-
-
-# --- The scale at which an occluder covers a wanted share of the face.
+def _occlusion_at(occluder: Occluder, scale: int, image: Image, coverage: float) -> Occlusion:
+    mask = occluder.mask(scale)
+    return Occlusion(
+        image=occluder.paint(image, mask), mask=mask, coverage=coverage, label=occluder.label
+    )
 
 
 def scale_for(growth: NDArray[np.int32], share: float) -> int:
-    """Find the scale whose mask covers the share of the face nearest to `share`.
+    """Return the scale whose mask covers the share of the face nearest to `share`.
 
-    growth: that of the face's pixels, sorted (K,), K at least 1. If the two neighbours are
-    equally near, the smaller mask is taken; a larger share never gets a smaller scale.
+    If two scales are equally near, the result is the smaller one. A larger share never has a
+    smaller scale.
+
+    Args:
+        growth: The growth of the face's pixels, sorted, (K,) with K at least 1.
+        share: The share of the face to cover, 0 to 1.
     """
     wanted = share * len(growth)
-    # What a bisection of all scales ends at: the growth of the last pixel that is needed.
+    # The result of a bisection over all scales: the growth of the last pixel that is needed.
     last = max(0, math.ceil(wanted) - 1)
     high = min(max(int(growth[last]), 1), NEVER - 1)
     low = high - 1
@@ -137,11 +169,8 @@ def scale_for(growth: NDArray[np.int32], share: float) -> int:
 
 
 def covered_pixels(growth: NDArray[np.int32], scale: int) -> int:
-    """Count the pixels that are covered at a scale; growth (K,) is sorted."""
+    """Return the number of pixels that a scale covers; `growth` (K,) is sorted."""
     return int(np.searchsorted(growth, scale, side="right"))
-
-
-# --- A checksum of the masks drawn for a list of images, for the manifest.
 
 
 def mask_digest(
@@ -151,10 +180,20 @@ def mask_digest(
     replica: int = 0,
     threads: int = 1,
 ) -> str:
-    """Return a SHA-256 (hexadecimal) of all masks of (id, labels) at all severities.
+    """Return a checksum of the masks of a list of images at all severities.
 
-    Masks depend on labels and ids alone, so no pictures are needed. The order of images
-    and kinds counts: it is a checksum of this list; the number of threads does not.
+    Masks depend on labels and ids alone, so no pictures are needed. The checksum depends on the
+    order of the images and kinds, but not on the number of threads.
+
+    Args:
+        images: (id, labels (H, W)) of each image.
+        kinds: The kinds to draw.
+        classes: The class set of the labels.
+        replica: As in `occlude`.
+        threads: The number of threads that draw.
+
+    Returns:
+        SHA-256, hexadecimal.
     """
 
     def parts(item: tuple[str, Labels]) -> list[bytes]:

@@ -1,1 +1,5 @@
-"""The modules of pipelines.compare.analysis."""
+"""The numbers of the comparison: table, measures, paired comparisons, claims, slices, search.
+
+Not here: how numbers are formatted (`report`) or drawn (`figures`), and resampling itself
+(`faceseg.statistics`).
+"""

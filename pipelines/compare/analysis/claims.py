@@ -1,9 +1,10 @@
-"""The claims of the reference study, and what this study says of each: with figures, or not at all.
+"""The claims of the reference study, judged by the measurements of this study.
 
-A claim names a measure, who is higher or lower in it, and against whom. Being the best is being
-better than each of the others: supported only if that is supported against each, contradicted
-if it is contradicted against any (an intersection-union test: no correction is needed).
-Differences within the margin, and those whose interval reaches into it, leave it undecided.
+A claim names a measure, a model that is higher or lower in it, and the models it is compared
+with. To be the best is to be better than each of the others: the claim is supported only if
+every comparison supports it, and contradicted if any comparison contradicts it (an
+intersection-union test, which needs no correction). A difference within the margin, or one whose
+interval reaches into the margin, leaves the claim undecided.
 """
 
 import difflib
@@ -59,11 +60,12 @@ REFERENCE_CLAIMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JudgedClaim:
-    """A claim's answer: the comparisons it rests on, or the reason why there is none.
+    """A claim with its verdict.
 
-    `words` say what its measure is.
+    `comparisons` are the basis of the verdict; `reason` explains why there are none.
+    `words` describes the claim's measure.
     """
 
     claim: Claim
@@ -73,33 +75,40 @@ class JudgedClaim:
     words: str = ""
 
 
-def judge_claim(claim: Claim, evidence: Measurements) -> JudgedClaim:
-    """Answer one claim."""
-    known = evidence.measures
+def judge_claim(claim: Claim, measurements: Measurements) -> JudgedClaim:
+    """Return a claim's verdict, with its comparisons or the reason why there are none."""
+    known = measurements.measures
     if claim.measure not in known:
-        names = ", ".join(known)
-        return JudgedClaim(
-            claim,
-            "not answerable here",
-            reason=f"there is no measure {claim.measure!r}; there are {names}",
-            words=claim.measure,
-        )
+        reason = f"unknown measure {claim.measure!r}; expected one of {', '.join(known)}"
+        return _unanswerable(claim, reason, claim.measure)
     words = known[claim.measure].words
-    pairs = _pairs(claim, evidence)
+    pairs = _pairs(claim, measurements)
     if isinstance(pairs, str):
-        return JudgedClaim(claim, "not answerable here", reason=pairs, words=words)
-    found = []
-    for one, other in pairs:
-        comparison = evidence.compare(one, other, claim.measure, claim.margin)
+        return _unanswerable(claim, pairs, words)
+    comparisons = []
+    for first, second in pairs:
+        comparison = measurements.compare(first, second, claim.measure, claim.margin)
         if isinstance(comparison, str):
-            return JudgedClaim(claim, "not answerable here", reason=comparison, words=words)
-        found.append(comparison)
-    answer = combine_verdicts(claim, [each.verdict for each in found])
-    return JudgedClaim(claim, answer, tuple(found), words=words)
+            return _unanswerable(claim, comparison, words)
+        comparisons.append(comparison)
+    answer = combine_verdicts(claim, [each.verdict for each in comparisons])
+    return JudgedClaim(claim=claim, answer=answer, comparisons=tuple(comparisons), words=words)
+
+
+def _unanswerable(claim: Claim, reason: str, words: str) -> JudgedClaim:
+    return JudgedClaim(claim=claim, answer="not answerable here", reason=reason, words=words)
 
 
 def combine_verdicts(claim: Claim, verdicts: Sequence[Verdict]) -> Verdict:
-    """Combine 'the first is surely higher' (or lower, or neither) over the pairs of a claim."""
+    """Combine the verdicts on "the claimed model is higher" against each of the others.
+
+    Args:
+        claim: The claim; its direction decides how the verdicts are combined.
+        verdicts: One verdict per comparison; contradicted means that the claimed model is lower.
+
+    Returns:
+        The verdict on the claim.
+    """
     above, below = verdicts.count("supported"), verdicts.count("contradicted")
     if claim.direction == "between":
         if above and below:
@@ -111,33 +120,33 @@ def combine_verdicts(claim: Claim, verdicts: Sequence[Verdict]) -> Verdict:
     return "supported" if right == len(verdicts) else "undecided"
 
 
-def _pairs(claim: Claim, evidence: Measurements) -> list[tuple[str, str]] | str:
-    """Return who is compared with whom, or why nobody is."""
+def _pairs(claim: Claim, measurements: Measurements) -> list[tuple[str, str]] | str:
+    """Return the pairs of models to compare, or the reason why there are none."""
     if claim.who == PRETRAINED:
-        return _pretrained_pairs(evidence)
-    names = [each.name for each in evidence.models]
+        return _pretrained_pairs(measurements)
+    names = [model.name for model in measurements.models]
     if missing := [name for name in (claim.who, *claim.against) if name not in names]:
         return _missing_reason(missing, names)
     rivals = [
-        each.name
-        for each in evidence.models
-        if each.name != claim.who
-        and (each.name in claim.against if claim.against else each.is_architecture)
+        model.name
+        for model in measurements.models
+        if model.name != claim.who
+        and (model.name in claim.against if claim.against else model.is_architecture)
     ]
     least = 2 if claim.direction == "between" else 1
     if len(rivals) < least:
-        return f"{len(rivals)} other networks in this study, and it takes {least} or more"
+        return f"this study has {len(rivals)} other networks; the claim needs at least {least}"
     return [(claim.who, rival) for rival in rivals]
 
 
-def _pretrained_pairs(evidence: Measurements) -> list[tuple[str, str]] | str:
-    """Pair each pretrained architecture with its variant from scratch."""
+def _pretrained_pairs(measurements: Measurements) -> list[tuple[str, str]] | str:
+    """Pair each pretrained architecture with its variant that was trained from scratch."""
     pairs = [
-        (each.variant_of, each.name)
-        for each in evidence.models
-        if each.variant_of is not None
-        and not is_pretrained(each)
-        and is_pretrained(evidence.model(each.variant_of))
+        (model.variant_of, model.name)
+        for model in measurements.models
+        if model.variant_of is not None
+        and not is_pretrained(model)
+        and is_pretrained(measurements.model(model.variant_of))
     ]
     return pairs or (
         "no network was trained both with a pretrained encoder and from scratch: set variants: "
@@ -149,19 +158,24 @@ def _missing_reason(missing: Sequence[str], names: Sequence[str]) -> str:
     if ENSEMBLE in missing:
         return "the study has no ensemble: set ensemble: true"
     return (
-        f"{', '.join(missing)} not in this study (it has {', '.join(names)}): add it under "
+        f"this study has no {', '.join(missing)} (it has {', '.join(names)}): add it under "
         "architectures"
     )
 
 
 def require_known_measures(claims: Sequence[Claim], classes: ClassSet) -> None:
-    """Raise UserError for a claim in a measure that there is not, before a study is begun."""
+    """Check, before a study starts, that the measure of every claim exists.
+
+    Args:
+        claims: The claims of the experiment.
+        classes: The classes of its data; there is a measure for each foreground class.
+
+    Raises:
+        UserError: A claim names an unknown measure; the message names the nearest known one.
+    """
     known = measures(classes)
     for claim in claims:
         if claim.measure not in known:
             near = difflib.get_close_matches(claim.measure, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise UserError(
-                f"claims: {claim.text!r} names the measure {claim.measure!r}, which there is not; "
-                f"{hint}"
-            )
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+            raise UserError(f"claims: {claim.text!r}: unknown measure {claim.measure!r}; {hint}")

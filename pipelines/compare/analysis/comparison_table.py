@@ -1,7 +1,8 @@
-"""The comparison table: one row an architecture, means over its finals, no holes.
+"""The comparison table: one row per model, with means over its final runs and no missing cells.
 
-A column `<score>` is the mean over seeds, `<score>_sd` the standard deviation over seeds (empty
-with one seed), and `iou_low`, `iou_high` the 95 % bootstrap interval over the test photographs.
+A column `<score>` contains the mean over seeds and `<score>_sd` the standard deviation over
+seeds (empty with one seed). `iou_low` and `iou_high` are the 95 % bootstrap interval of the IoU
+over the test photographs.
 """
 
 import math
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from faceseg.errors import UserError
+from faceseg.robustness.suites import CLEAN
 from faceseg.statistics import (
     ResampledScore,
     Resampling,
@@ -61,108 +63,118 @@ LEGACY = ("legacy_iou", "legacy_dice", "legacy_precision", "legacy_recall")
 
 
 def build_table(
-    record: StudyResults, resamples: int = RESAMPLES, reference: CorruptionReference | None = None
+    study: StudyResults, resamples: int = RESAMPLES, reference: CorruptionReference | None = None
 ) -> pd.DataFrame:
-    """Return the table, best test IoU first. Raises UserError naming a missing cell.
+    """Build the comparison table.
 
-    reference: what corruption errors are relative to, in the column `corruption_error`.
+    Args:
+        study: The study to compare.
+        resamples: The number of bootstrap resamples behind `iou_low` and `iou_high`.
+        reference: The model that corruption errors are divided by, for the column
+            `corruption_error`; without it, or without corruption, there is no such column.
+
+    Returns:
+        One row per model, highest test IoU first.
+
+    Raises:
+        UserError: A cell is missing; the message names it, its model and its run.
     """
-    require_complete(record, _metrics(record), TUNED)
-    if "corruption" not in other_suites(record):
+    require_complete(study, _metrics(study), TUNED)
+    if "corruption" not in other_suites(study):
         reference = None
     rows = [
-        _row(record, contender, resamples) | _corruption_error_cells(contender, reference)
-        for contender in record.models
+        _row(study, model, resamples) | _corruption_error_cells(model, reference)
+        for model in study.models
     ]
     return pd.DataFrame(rows).sort_values("iou", ascending=False, ignore_index=True)
 
 
-def occlusion_kinds(record: StudyResults) -> list[str]:
-    """Return the kinds of occlusion that the finals were put through, in order."""
-    rows = record.models[0].finals[0].rows["occlusion"]
-    return [str(kind) for kind in rows.kind.unique() if kind != "clean"]
+def occlusion_kinds(study: StudyResults) -> list[str]:
+    """Return the kinds of occlusion that the final runs were tested under, in order."""
+    rows = study.models[0].finals[0].rows["occlusion"]
+    return [str(kind) for kind in rows.kind.unique() if kind != CLEAN]
 
 
-def other_suites(record: StudyResults) -> list[str]:
-    """Return the suites beside occlusion that every final was put through."""
-    finals = [final for each in record.models for final in each.finals]
+def other_suites(study: StudyResults) -> list[str]:
+    """Return the suites other than occlusion that every final run was tested under."""
+    finals = [final for model in study.models for final in model.finals]
     return [
         suite for suite in ("corruption", "geometry") if all(suite in each.rows for each in finals)
     ]
 
 
 def column_of(setting: str) -> str:
-    """Return the table's column of a setting."""
+    """Return the table's column for a setting."""
     return setting.replace(".", "_")
 
 
-def _metrics(record: StudyResults) -> tuple[str, ...]:
-    """Return every metric that each final must have."""
+def _metrics(study: StudyResults) -> tuple[str, ...]:
+    """Return every metric that each final run must have."""
     return (
         *(f"test/{name}" for name in (*SCORES, *LEGACY)),
-        *(f"test/iou/{name}" for name in record.classes.names[1:]),
-        *(f"occlusion/{kind}/retention" for kind in occlusion_kinds(record)),
+        *(f"test/iou/{name}" for name in study.classes.names[1:]),
+        *(f"occlusion/{kind}/retention" for kind in occlusion_kinds(study)),
         "occlusion/retention",
         "occlusion/mean_iou",
-        *(f"{suite}/mean_iou" for suite in other_suites(record)),
+        *(f"{suite}/mean_iou" for suite in other_suites(study)),
         *MEASURES,
         "seconds/training",
         "epochs",
     )
 
 
-def _row(record: StudyResults, contender: ComparedModel, resamples: int) -> dict[str, object]:
-    finals = contender.finals
-    row: dict[str, object] = {"architecture": contender.name, "finals": len(finals)}
+def _row(study: StudyResults, model: ComparedModel, resamples: int) -> dict[str, object]:
+    finals = model.finals
+    row: dict[str, object] = {"architecture": model.name, "finals": len(finals)}
     row |= {column_of(setting): float(finals[0].params.get(setting, math.nan)) for setting in TUNED}
     for name in SCORES:
         row |= _seed_cells(name, finals, f"test/{name}")
     row["iou_low"], row["iou_high"] = _iou_interval(finals, resamples)
-    for name in record.classes.names[1:]:
+    for name in study.classes.names[1:]:
         row |= _seed_cells(f"iou/{name}", finals, f"test/iou/{name}")
-    for kind in occlusion_kinds(record):
+    for kind in occlusion_kinds(study):
         row |= _seed_cells(f"retention/{kind}", finals, f"occlusion/{kind}/retention")
     row |= _seed_cells("retention", finals, "occlusion/retention")
     row |= _seed_cells("occluded_iou", finals, "occlusion/mean_iou")
-    for suite in other_suites(record):
+    for suite in other_suites(study):
         row |= _seed_cells(f"{suite}_retention", finals, f"{suite}/retention")
         row |= _seed_cells(f"{suite}_iou", finals, f"{suite}/mean_iou")
     for name in MEASURES:
         row |= _seed_cells(name.replace("/", "_"), finals, name)
     row |= _seed_cells("train_seconds", finals, "seconds/training")
     row |= _seed_cells("train_epochs", finals, "epochs")
-    row["trials"] = sum(contender.states.values())
-    row["trials_pruned"] = contender.states["pruned"]
-    row["trials_failed"] = contender.states["failed"]
-    row["search_seconds"] = contender.trial_seconds
-    row["search_epochs"] = contender.trial_epochs
+    row["trials"] = sum(model.states.values())
+    row["trials_pruned"] = model.states["pruned"]
+    row["trials_failed"] = model.states["failed"]
+    row["search_seconds"] = model.trial_seconds
+    row["search_epochs"] = model.trial_epochs
     row |= {name: _mean(finals, f"test/{name}") for name in LEGACY}
     row["test_images"] = len(finals[0].tested.ids)
-    row["data"] = record.manifest.fingerprint
-    row["commit"] = record.commit
+    row["data"] = study.manifest.fingerprint
+    row["commit"] = study.commit
     return row
 
 
 def _corruption_error_cells(
-    contender: ComparedModel, reference: CorruptionReference | None
+    model: ComparedModel, reference: CorruptionReference | None
 ) -> dict[str, object]:
     """Return the cells of the mean corruption error; none without a reference."""
     if reference is None:
         return {}
-    errors = [reference.mean_error(final) for final in contender.finals]
+    errors = [reference.mean_error(final) for final in model.finals]
     return {**_cells("corruption_error", errors), "corruption_reference": reference.name}
 
 
 def measure_iou(finals: tuple[FinalRun, ...], resamples: int) -> ResampledScore:
-    """Return the foreground IoU of each final, and of its test photographs drawn anew."""
-    tallies = overlap_counts(np.stack([final.tested.counts for final in finals]))
-    return resample_score(tallies, mean_iou, Resampling(finals[0].records.photos, resamples))
+    """Return the foreground IoU of each final run, on its test images and on resamples of them."""
+    overlaps = overlap_counts(np.stack([final.tested.counts for final in finals]))
+    return resample_score(overlaps, mean_iou, Resampling(finals[0].records.photos, resamples))
 
 
 def _iou_interval(finals: tuple[FinalRun, ...], resamples: int) -> tuple[float, float]:
-    """Return the interval of these finals' mean IoU over photographs, training noise apart."""
-    found = estimate(measure_iou(finals, resamples))
-    return float(np.clip(found.fixed_low, 0, 1)), float(np.clip(found.fixed_high, 0, 1))
+    """Return the interval of the mean IoU over photographs; it leaves out training noise."""
+    iou = estimate(measure_iou(finals, resamples))
+    return float(np.clip(iou.fixed_low, 0, 1)), float(np.clip(iou.fixed_high, 0, 1))
 
 
 def _mean(finals: tuple[FinalRun, ...], metric: str) -> float:
@@ -179,44 +191,58 @@ def _cells(name: str, values: Sequence[float]) -> dict[str, object]:
     return {name: float(np.mean(values)), f"{name}_sd": deviation}
 
 
-# --- What a comparison cannot do without, and the scores that truly have no value.
+# --- Required values.
 #
-# A metric that is not in MLflow is an error, unless the final's own records say that it is a
-# ratio of nothing to nothing: a class that no test image shows, a precision where nothing was
-# predicted, a retention where there was nothing to retain. An ensemble is not trained: it has no
-# settings, no curves and no time of training.
+# A metric that is missing in MLflow is an error, unless it is undefined according to the run's
+# own records: the IoU of a class that no test image shows, a precision where nothing was
+# predicted, a retention where the clean score is 0. The ensemble is not trained, so it has no
+# settings, no learning curves and no training time.
 
 HISTORY_COLUMNS = ("epoch", "train/loss", "val/loss", "val/iou")
 TRAINING_METRICS = ("seconds/training", "epochs")
 
 
 def require_complete(
-    record: StudyResults, metrics: tuple[str, ...], params: tuple[str, ...]
+    study: StudyResults, metrics: tuple[str, ...], params: tuple[str, ...]
 ) -> None:
-    """Raise UserError naming every cell that a final lacks, the run and the architecture."""
-    for contender in record.models:
-        wanted = [name for name in metrics if contender.is_trained or name not in TRAINING_METRICS]
-        for final in contender.finals:
-            again = recompute_scores(final, record.classes)
-            missing = [
-                name
-                for name in wanted
-                if math.isnan(metric_or_nan(final, name)) and not math.isnan(again.get(name, 0.0))
-            ]
-            if contender.is_trained:
+    """Check that every final run has all values that the comparison needs.
+
+    Args:
+        study: The study to check.
+        metrics: The metrics that each final run must have, unless they are undefined.
+        params: The parameters that each trained final run must have.
+
+    Raises:
+        UserError: A value is missing; the message names all missing values of one run.
+    """
+    for model in study.models:
+        for final in model.finals:
+            missing = _missing_values(study, model, final, metrics)
+            if model.is_trained:
                 missing += [name for name in params if name not in final.params]
-                missing += [
-                    f"the curve {name}"
-                    for name in HISTORY_COLUMNS
-                    if name not in final.history.columns
-                ]
+                curves = [name for name in HISTORY_COLUMNS if name not in final.history.columns]
+                missing += [f"the curve {name}" for name in curves]
             if missing:
                 raise UserError(
-                    f"the comparison of {record.study} lacks {', '.join(missing)} of "
-                    f"{contender.name} (run {final.run_id}); run the study again"
+                    f"the comparison of {study.name} lacks {', '.join(missing)} of "
+                    f"{model.name} (run {final.run_id}); run the study again"
                 )
 
 
+def _missing_values(
+    study: StudyResults, model: ComparedModel, final: FinalRun, metrics: tuple[str, ...]
+) -> list[str]:
+    """Return the metrics that have no value although the run's records do not make them NaN."""
+    recomputed = recompute_scores(final, study.classes)
+    return [
+        name
+        for name in metrics
+        if (model.is_trained or name not in TRAINING_METRICS)
+        and math.isnan(metric_or_nan(final, name))
+        and not math.isnan(recomputed.get(name, 0.0))
+    ]
+
+
 def metric_or_nan(final: FinalRun, metric: str) -> float:
-    """Return a metric; NaN where it has no value."""
+    """Return a logged metric; NaN where it has no value."""
     return final.metrics.get(metric, math.nan)

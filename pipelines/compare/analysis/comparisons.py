@@ -1,6 +1,7 @@
-"""What was measured of each contender, taken once and resampled alike for all of them.
+"""Measurements of every model of a study, and comparisons of two models in one measure.
 
-Contenders may come from several studies: they must have been tested on the same images.
+All models must have been tested on the same images; photographs are resampled alike for all.
+Shapes: N test images.
 """
 
 import math
@@ -33,11 +34,13 @@ from pipelines.compare.analysis.measures import Measure, measures
 from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How far the first is above the second in a measure: a difference, or a logarithm of a ratio.
+    """How much higher the first model is than the second in a measure.
 
-    `low`, `high` of the estimate are NaN where no interval is known (one run each).
+    The estimate is a difference for an image measure and the natural logarithm of a ratio for a
+    run measure. Its interval is NaN where it cannot be estimated (one run each). `margin` is
+    the largest difference that counts as none.
     """
 
     first: str
@@ -48,23 +51,23 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the first is surely higher (supported) or lower (contradicted)."""
-        found, zone = self.estimate, self.scaled_margin
-        if not math.isfinite(found.low):
+        """Whether the interval shows the first higher (supported) or lower (contradicted)."""
+        if not math.isfinite(self.estimate.low):
             return "undecided"
-        if verdict(found, zone) == "supported":
+        if verdict(self.estimate, self.scaled_margin) == "supported":
             return "supported"
-        return "contradicted" if verdict(found, -zone) == "contradicted" else "undecided"
+        lower = verdict(self.estimate, -self.scaled_margin) == "contradicted"
+        return "contradicted" if lower else "undecided"
 
     @property
     def scaled_margin(self) -> float:
-        """The margin in the terms of the estimate."""
+        """The margin on the scale of the estimate."""
         return self.margin if self.measure.photos else math.log1p(self.margin)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """The measurements of some contenders."""
+    """Every measure of some models; each value is computed once, when it is first needed."""
 
     models: tuple[ComparedModel, ...]
     classes: ClassSet
@@ -72,17 +75,21 @@ class Measurements:
     _cache: dict[tuple[str, str], ResampledScore | None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_study(cls, record: StudyResults, resamples: int = RESAMPLES) -> "Measurements":
-        """Take a study's contenders. UserError if they were tested on different images."""
-        contenders = record.models
-        ids = contenders[0].finals[0].tested.ids
-        for each in contenders:
-            if any(final.tested.ids != ids for final in each.finals):
+    def from_study(cls, study: StudyResults, resamples: int = RESAMPLES) -> "Measurements":
+        """Measure the models of a study.
+
+        Raises:
+            UserError: The models were tested on different images.
+        """
+        first = study.models[0]
+        ids = first.finals[0].tested.ids
+        for model in study.models:
+            if any(final.tested.ids != ids for final in model.finals):
                 raise UserError(
-                    f"{each.name} was tested on other images than {contenders[0].name}: networks "
-                    "can be compared on the same images alone"
+                    f"{model.name} was tested on other images than {first.name}: only models that "
+                    "were tested on the same images can be compared"
                 )
-        return cls(contenders, record.classes, resamples)
+        return cls(models=study.models, classes=study.classes, resamples=resamples)
 
     @property
     def measures(self) -> dict[str, Measure]:
@@ -90,97 +97,113 @@ class Measurements:
         return measures(self.classes)
 
     def model(self, name: str) -> ComparedModel:
-        """Return a contender by name."""
-        return next(each for each in self.models if each.name == name)
+        """Return a model by name."""
+        return next(model for model in self.models if model.name == name)
 
     def beats_baseline(self, name: str) -> bool:
-        """Whether a network is better than one that never looks (the mean label map)."""
+        """Return whether a model's mean test IoU is above that of the mean label map."""
         finals = self.model(name).finals
-        found = np.mean([final.metrics.get("test/iou", 0.0) for final in finals])
-        return bool(found > self.baseline_iou)
+        iou = np.mean([final.metrics.get("test/iou", 0.0) for final in finals])
+        return bool(iou > self.baseline_iou)
 
     @property
     def baseline_iou(self) -> float:
-        """The IoU of the mean label map."""
+        """The IoU of the mean label map, a prediction that does not depend on the image."""
         return self.models[0].finals[0].records.baseline_iou
 
-    def value(self, name: str, wanted: str) -> Estimate | None:
-        """Return a contender's figure in a measure on photographs; None if it was not taken."""
-        found = self._measured(self.model(name), self.measures[wanted])
-        return estimate(found) if found else None
+    def value(self, name: str, measure: str) -> Estimate | None:
+        """Return a model's score in an image measure; None if it was not measured."""
+        score = self._measured(self.model(name), self.measures[measure])
+        return estimate(score) if score else None
 
     def compare(
-        self, first: str, second: str, wanted: str, margin: float | None = None
+        self, first: str, second: str, measure: str, margin: float | None = None
     ) -> Comparison | str:
-        """Compare two contenders in a measure, or say why they cannot be."""
-        chosen = self.measures[wanted]
+        """Compare two models in a measure.
+
+        Args:
+            first: The name of one model.
+            second: The name of the other.
+            measure: The name of the measure.
+            margin: Differences up to this count as none; None means the measure's own margin.
+
+        Returns:
+            The comparison, or the reason why the two cannot be compared.
+        """
+        chosen = self.measures[measure]
         one, other = self.model(first), self.model(second)
         if chosen.relative:
-            empty = [name for name in (first, second) if not self.beats_baseline(name)]
-            if empty:
+            untrained = [name for name in (first, second) if not self.beats_baseline(name)]
+            if untrained:
                 return (
-                    f"{' and '.join(empty)} learned nothing that could be kept: no better than "
-                    "the mean label map"
+                    f"{' and '.join(untrained)} scored no higher than the mean label map, so this "
+                    "measure is meaningless"
                 )
-        taken = self._compare_images if chosen.photos else _compare_runs
-        found = taken(one, other, chosen)
-        if found is None:
-            return f"not measured here; set {chosen.needs}" if chosen.needs else "not measured here"
-        if not math.isfinite(found.value):
-            return "it has no value here: what it is about occurs in no test image"
-        return Comparison(first, second, chosen, found, chosen.margin if margin is None else margin)
+        compare = self._compare_images if chosen.photos else _compare_runs
+        difference = compare(one, other, chosen)
+        if difference is None:
+            return f"not measured here; {chosen.needs}" if chosen.needs else "not measured here"
+        if not math.isfinite(difference.value):
+            return "undefined here: no test image shows what it measures"
+        return Comparison(
+            first=first,
+            second=second,
+            measure=chosen,
+            estimate=difference,
+            margin=chosen.margin if margin is None else margin,
+        )
 
     def image_ious(self, name: str) -> Fractions:
-        """Return each test image's IoU, the mean over a contender's finals, (N,)."""
+        """Return each test image's IoU, the mean over a model's final runs, shape (N,)."""
         finals = self.model(name).finals
         scores = [per_image_iou(final.tested.counts, self.classes) for final in finals]
-        found: Fractions = np.mean(scores, axis=0)
-        return found
+        mean: Fractions = np.mean(scores, axis=0)
+        return mean
 
     @property
     def photos(self) -> tuple[str, ...]:
-        """The photograph of each test image."""
+        """The photograph of each test image, N names."""
         return self.models[0].finals[0].records.photos
 
     def _compare_images(
-        self, one: ComparedModel, other: ComparedModel, chosen: Measure
+        self, one: ComparedModel, other: ComparedModel, measure: Measure
     ) -> Estimate | None:
-        first, second = self._measured(one, chosen), self._measured(other, chosen)
+        first, second = self._measured(one, measure), self._measured(other, measure)
         if first is None or second is None:
             return None
         return estimate_difference(first, second)
 
-    def _measured(self, contender: ComparedModel, chosen: Measure) -> ResampledScore | None:
-        key = (contender.name, chosen.name)
+    def _measured(self, model: ComparedModel, measure: Measure) -> ResampledScore | None:
+        key = (model.name, measure.name)
         if key not in self._cache:
-            self._cache[key] = self._measure(contender, chosen)
+            self._cache[key] = self._measure(model, measure)
         return self._cache[key]
 
-    def _measure(self, contender: ComparedModel, chosen: Measure) -> ResampledScore | None:
-        taken = chosen.photos(contender.finals, self.classes) if chosen.photos else None
-        if taken is None:
+    def _measure(self, model: ComparedModel, measure: Measure) -> ResampledScore | None:
+        images = measure.photos(model.finals, self.classes) if measure.photos else None
+        if images is None:
             return None
-        resampling = Resampling(tuple(map(photo_of, taken.ids)), self.resamples)
-        return resample_score(taken.tallies, taken.score, resampling)
+        resampling = Resampling(tuple(map(photo_of, images.ids)), self.resamples)
+        return resample_score(images.overlaps, images.score, resampling)
 
 
-def _compare_runs(one: ComparedModel, other: ComparedModel, chosen: Measure) -> Estimate | None:
-    if chosen.run is None:
+def _compare_runs(one: ComparedModel, other: ComparedModel, measure: Measure) -> Estimate | None:
+    if measure.run is None:
         return None
-    first, second = ([chosen.run(final) for final in each.finals] for each in (one, other))
+    first, second = ([measure.run(final) for final in model.finals] for model in (one, other))
     if not all(math.isfinite(value) and value > 0 for value in (*first, *second)):
         return None
-    return measure_functions.log_ratio(first, second, exact=chosen.exact)
+    return measure_functions.log_ratio(first, second, exact=measure.exact)
 
 
-# --- Every two contenders compared on the same test images: how far apart, and how sure that is.
+# --- Every two models compared in test IoU, with the interval and a test by ranks.
 
 
 @dataclass(frozen=True)
 class PairComparison:
-    """The test IoU of two contenders: the difference, and the ranks of single photographs.
+    """The difference of two models in test IoU, and the signed-rank test over photographs.
 
-    `adjusted` is the p-value after Holm, over all pairs of the comparison.
+    `adjusted` is the test's p-value after Holm's correction over all pairs of the comparison.
     """
 
     comparison: Comparison
@@ -193,32 +216,28 @@ class PairComparison:
         return verdict_text(self.comparison)
 
 
-def compare_pairs(evidence: Measurements, table: pd.DataFrame) -> list[PairComparison]:
-    """Compare every two contenders, the better one of the table first."""
-    found = []
+def compare_pairs(measurements: Measurements, table: pd.DataFrame) -> list[PairComparison]:
+    """Compare every two models in test IoU; in each pair the one ranked higher comes first."""
+    compared = []
     for first, second in combinations([str(name) for name in table["architecture"]], 2):
-        comparison = evidence.compare(first, second, "iou", margin=0.0)
-        if isinstance(comparison, str):  # all background: no IoU anywhere
+        comparison = measurements.compare(first, second, "iou", margin=0.0)
+        if isinstance(comparison, str):  # no test image shows a foreground class
             continue
-        found.append(
-            (
-                comparison,
-                signed_rank_test(
-                    evidence.image_ious(first), evidence.image_ious(second), evidence.photos
-                ),
-            )
+        rank = signed_rank_test(
+            measurements.image_ious(first), measurements.image_ious(second), measurements.photos
         )
-    adjusted = holm_correction([rank.p_value for _, rank in found])
+        compared.append((comparison, rank))
+    adjusted = holm_correction([rank.p_value for _, rank in compared])
     return [
         PairComparison(comparison, rank, p_value)
-        for (comparison, rank), p_value in zip(found, adjusted, strict=True)
+        for (comparison, rank), p_value in zip(compared, adjusted, strict=True)
     ]
 
 
 def verdict_text(comparison: Comparison) -> str:
-    """Say which of two is better, or that it is undecided."""
-    high = comparison.measure.better == "high"
+    """Return which of two models is better, or 'undecided'."""
     if comparison.verdict == "undecided":
         return "undecided"
-    above = comparison.verdict == "supported"
-    return f"{comparison.first if above == high else comparison.second} is better"
+    first_is_higher = comparison.verdict == "supported"
+    first_is_better = first_is_higher == (comparison.measure.better == "high")
+    return f"{comparison.first if first_is_better else comparison.second} is better"

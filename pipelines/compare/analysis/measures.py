@@ -1,12 +1,11 @@
-"""What networks are compared by: one table, from a measure's name to how it is taken.
+"""The measures by which models are compared, by name.
 
-A measure on photographs is a score of tallies summed over images, so that photographs can be
-resampled (`faceseg.statistics`). A measure of a machine or of a training is one number a final:
-there are no photographs to resample, and finals differ by their seeds alone.
+An image measure is a score of overlaps summed over images, so photographs can be resampled
+(`faceseg.statistics`). A run measure, of speed, size or training, is one number per final run:
+there are no photographs to resample, and final runs differ only by their seeds.
 
-Differences up to a measure's `margin` are called no difference: absolute on photographs,
-a share of the smaller (0.1 is 10 %) of machines and trainings.
-Shapes: S seeds, N images, C classes; T stands for the axes of one image's tallies.
+Differences up to a measure's `margin` count as no difference. The margin is absolute for image
+measures and a share of the smaller value for run measures (0.1 is 10 %).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,26 +15,25 @@ from typing import Literal
 
 from faceseg.data.classes import ClassSet
 from faceseg.robustness.suites import SUITES
-from pipelines.compare.analysis import measure_functions as photos
-from pipelines.compare.analysis import measure_functions as runs
-from pipelines.compare.analysis.measure_functions import ImageTallies
+from pipelines.compare.analysis import measure_functions
+from pipelines.compare.analysis.measure_functions import ImageOverlaps
 from pipelines.compare.study_data.study_results import FinalRun
 
 BetterDirection = Literal["high", "low"]
-ImageMeasure = Callable[
-    [Sequence[FinalRun], ClassSet], ImageTallies | None
-]  # None: it was not measured
-RunMeasure = Callable[[FinalRun], float]  # NaN: it was not measured
-SMALLEST_USEFUL = 0.01  # of IoU: below it a difference is of no use to anybody
+ImageMeasure = Callable[[Sequence[FinalRun], ClassSet], ImageOverlaps | None]  # None: not measured
+RunMeasure = Callable[[FinalRun], float]  # NaN: not measured
+SMALLEST_USEFUL = 0.01  # of IoU: smaller differences do not matter in practice
+RERUN = "run the study again with this version"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
-    """`words` say what it is, `better` which end is. One of `photos` and `run` is given.
+    """A measure: what it is, in which direction it is better, and how it is computed.
 
-    `needs` says what to set in an experiment to get it, where it may be missing. `exact`: no
-    chance is in it, so one run is enough. `relative`: it says what is kept of a score, and so
-    nothing of a network that has learned nothing.
+    Either `photos` (an image measure) or `run` (a run measure) is set. `words` describes the
+    measure. `needs` is the instruction to have it measured, where it may be missing. `exact`:
+    the value is the same in every run, so one run is enough. `relative`: it is a share of the
+    clean score, so it is meaningless for a network that has learned nothing.
     """
 
     name: str
@@ -44,7 +42,6 @@ class Measure:
     margin: float
     photos: ImageMeasure | None = None
     run: RunMeasure | None = None
-    unit: str = ""
     needs: str = ""
     exact: bool = False
     relative: bool = False
@@ -52,119 +49,143 @@ class Measure:
 
 def measures(classes: ClassSet) -> dict[str, Measure]:
     """Return every measure for this class set, by name."""
-    found = (*_clean_measures(classes), *_robustness_measures(classes), *_run_measures())
-    return {each.name: each for each in found}
+    every = (*_clean_measures(classes), *_robustness_measures(classes), *_run_measures())
+    return {measure.name: measure for measure in every}
 
 
 def _clean_measures(classes: ClassSet) -> list[Measure]:
-    """Return the measures on the test images as they are."""
-    small, large = classes.small, photos.large_parts(classes)
+    """Return the measures on the clean test images."""
+    small, large = classes.small, measure_functions.large_parts(classes)
     foreground = tuple(range(1, len(classes)))
-    inside = tuple(each for each in foreground if each not in small)
-    found = [
+    not_small = tuple(index for index in foreground if index not in small)
+    collected = [
         _iou("iou", "IoU, mean over foreground classes", foreground),
-        Measure("dice", "Dice, mean over foreground classes", "high", SMALLEST_USEFUL, photos.dice),
+        _image_measure("dice", "Dice, mean over foreground classes", measure_functions.dice),
         _iou("iou_large", "IoU of the large parts (skin, hair)", large),
+        _image_measure("boundary_iou", "boundary IoU", measure_functions.boundary_iou),
         Measure(
-            "boundary_iou", "IoU along the outlines", "high", SMALLEST_USEFUL, photos.boundary_iou
-        ),
-        Measure(
-            "outline_length",
-            "length of all outlines, as a share of the truth's (less is smoother)",
-            "low",
-            0.02,
-            photos.outline_length,
+            name="outline_length",
+            words="length of all outlines, divided by the true length (shorter is smoother)",
+            better="low",
+            margin=0.02,
+            photos=measure_functions.outline_length,
         ),
         *(
-            _iou(f"iou/{name}", f"IoU of {name.replace('_', ' ')}", (place,))
-            for place, name in enumerate(classes.names)
-            if place
+            _iou(f"iou/{name}", f"IoU of {name.replace('_', ' ')}", (index,))
+            for index, name in enumerate(classes.names)
+            if index
         ),
     ]
-    if small and inside:
-        words = "IoU along the outlines of the parts that are not small"
-        outlines = partial(photos.boundary_iou, chosen=inside)
-        found.append(Measure("boundary_large", words, "high", SMALLEST_USEFUL, outlines))
+    if small and not_small:
+        boundary = partial(measure_functions.boundary_iou, chosen=not_small)
+        words = "boundary IoU of the parts that are not small"
+        collected.append(_image_measure("boundary_large", words, boundary))
     if small:
-        found.append(_iou("iou_small", "IoU of the small parts", small))
-    return found
+        collected.append(_iou("iou_small", "IoU of the small parts", small))
+    return collected
 
 
 def _iou(name: str, words: str, chosen: tuple[int, ...]) -> Measure:
-    return Measure(name, words, "high", SMALLEST_USEFUL, partial(photos.iou, chosen=chosen))
+    return _image_measure(name, words, partial(measure_functions.iou, chosen=chosen))
+
+
+def _image_measure(name: str, words: str, photos: ImageMeasure) -> Measure:
+    return Measure(name=name, words=words, better="high", margin=SMALLEST_USEFUL, photos=photos)
 
 
 def _robustness_measures(classes: ClassSet) -> list[Measure]:
-    """Return the measures under occlusion, corruption and geometry."""
-    found = []
-    for suite, what in (
+    """Return the measures under occlusion, corruption and changes of geometry."""
+    collected = []
+    for suite, condition in (
         ("occlusion", "under occlusion"),
         ("corruption", "under corruption"),
         ("geometry", "under changes of geometry"),
     ):
-        needs = f"robustness.{'kinds' if suite == 'occlusion' else suite}"
-        kinds = SUITES[suite].kinds(classes)
-        found += _retention_and_iou(suite, f"{suite}/mean", what, None, f"{needs}: some kinds")
-        found += [
-            each
-            for kind in kinds
-            for each in _retention_and_iou(
-                suite, f"{suite}/{kind}", f"under {kind.replace('_', ' ')}", (kind,),
-                f"{needs}: [{kind}]",
-            )
-        ]  # fmt: skip
+        setting = f"robustness.{'kinds' if suite == 'occlusion' else suite}"
+        needs = f"set {setting} to one kind or more"
+        collected += _retention_and_iou(suite, f"{suite}/mean", condition, None, needs)
+        for kind in SUITES[suite].kinds(classes):
+            under_kind = f"under {kind.replace('_', ' ')}"
+            needs = f"set {setting}: [{kind}]"
+            collected += _retention_and_iou(suite, f"{suite}/{kind}", under_kind, (kind,), needs)
     scale = ("resolution", "framing")
-    needs = f"robustness.geometry: [{', '.join(scale)}]"
-    return [
-        *found,
-        *_retention_and_iou("geometry", "scale", "as the scale of the face changes", scale, needs),
-    ]
+    needs = f"set robustness.geometry: [{', '.join(scale)}]"
+    condition = "as the scale of the face changes"
+    return [*collected, *_retention_and_iou("geometry", "scale", condition, scale, needs)]
 
 
 def _retention_and_iou(
-    suite: str, name: str, what: str, kinds: tuple[str, ...] | None, needs: str
+    suite: str, name: str, condition: str, kinds: tuple[str, ...] | None, needs: str
 ) -> list[Measure]:
-    """Return the share of the IoU kept and the IoU itself, means over some kinds of a suite."""
-    kept, left = (
-        partial(photos.suite_score, suite=suite, kinds=kinds, kept=relative)
+    """Return the share of the IoU that is kept and the IoU itself, means over kinds of a suite."""
+    retention, iou = (
+        partial(measure_functions.suite_score, suite=suite, kinds=kinds, relative=relative)
         for relative in (True, False)
     )
     return [
         Measure(
-            f"{name}/retention", f"share of the IoU kept {what}", "high", 0.02, kept,
-            needs=needs, relative=True,
+            name=f"{name}/retention",
+            words=f"share of the IoU kept {condition}",
+            better="high",
+            margin=0.02,
+            photos=retention,
+            needs=needs,
+            relative=True,
         ),
-        Measure(f"{name}/iou", f"IoU {what}", "high", SMALLEST_USEFUL, left, needs=needs),
-    ]  # fmt: skip
+        Measure(
+            name=f"{name}/iou",
+            words=f"IoU {condition}",
+            better="high",
+            margin=SMALLEST_USEFUL,
+            photos=iou,
+            needs=needs,
+        ),
+    ]
 
 
 def _run_measures() -> list[Measure]:
-    """Return the measures of machines and trainings."""
-    logged, again = runs.logged_metric, "run the study again with this version"
+    """Return the measures of speed, size and training."""
+    logged = measure_functions.logged_metric
+    lower = partial(Measure, better="low", needs=RERUN)
     return [
-        Measure(
-            "latency", "time for one image, median", "low", 0.1,
-            run=logged("latency/p50_ms"), unit="ms", needs=again,
+        lower(
+            name="latency",
+            words="median time for one image",
+            margin=0.1,
+            run=logged("latency/p50_ms"),
+        ),
+        lower(
+            name="memory",
+            words="peak memory of a process that serves the model",
+            margin=0.05,
+            run=logged("memory/peak_mb"),
+        ),
+        lower(
+            name="parameters",
+            words="parameters",
+            margin=0.05,
+            run=logged("model/parameters"),
+            exact=True,
+        ),
+        lower(
+            name="size",
+            words="size on disk",
+            margin=0.05,
+            run=logged("model/size_mb"),
+            exact=True,
+        ),
+        lower(
+            name="convergence",
+            words="epochs until 90 % of the best validation IoU",
+            margin=0.1,
+            run=measure_functions.epochs_to_converge,
         ),
         Measure(
-            "memory", "peak memory of a process that serves it", "low", 0.05,
-            run=logged("memory/peak_mb"), unit="MB", needs=again,
+            name="iou_per_ms",
+            words="IoU divided by the median time for one image in ms",
+            better="high",
+            margin=0.1,
+            run=measure_functions.iou_per_ms,
+            needs=RERUN,
         ),
-        Measure(
-            "parameters", "parameters", "low", 0.05,
-            run=logged("model/parameters"), needs=again, exact=True,
-        ),
-        Measure(
-            "size", "size on disk", "low", 0.05,
-            run=logged("model/size_mb"), unit="MB", needs=again, exact=True,
-        ),
-        Measure(
-            "convergence",
-            "epochs until 90 % of its best validation IoU",
-            "low", 0.1, run=runs.epochs_to_converge, unit="epochs", needs=again,
-        ),
-        Measure(
-            "iou_per_ms", "IoU per millisecond of an image", "high", 0.1,
-            run=runs.iou_per_ms, unit="/ms", needs=again,
-        ),
-    ]  # fmt: skip
+    ]

@@ -1,7 +1,8 @@
-"""What mattered in the search: read off MLflow's trials, with no Optuna database.
+"""Which settings mattered in the search, computed from the trials in MLflow (not from Optuna's).
 
-Importance is PED-ANOVA's: how much a setting's distribution among the best tenth of the trials
-differs from that among all of them. It needs no forest, and the same trials give the same.
+Importance is computed with PED-ANOVA: how much the distribution of a setting among the best
+tenth of the trials differs from its distribution among all of them. Unlike methods based on
+random forests it is deterministic.
 Source: Watanabe et al. 2023.
 """
 
@@ -10,7 +11,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.compare.formatting import format_number, join_words
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
     StudyResults,
@@ -19,15 +19,15 @@ from pipelines.compare.study_data.study_results import (
 )
 from pipelines.config.search_space import Choices, Range, SearchSpace
 
-MIN_TRIALS = 10  # completed trials: of fewer, the best tenth is one trial
-EDGE = 0.05  # of the range, on its own scale
+MIN_TRIALS = 10  # complete trials; with fewer, the best tenth would be less than one trial
+EDGE = 0.05  # share of the range, on the range's own scale, that counts as its end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TunedSetting:
-    """A tuned setting: the winner's value, its range, and its importance (NaN: not known).
+    """A tuned setting: the winner's value, the range, and the importance (NaN if unknown).
 
-    `edge` is 'lowest' or 'highest' where the winner sits at that end of the range.
+    `edge` is 'lowest' or 'highest' if the winner's value is at that end of the range, else ''.
     """
 
     name: str
@@ -38,9 +38,12 @@ class TunedSetting:
     edge: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchSummary:
-    """One architecture's search. `growth` is the best validation IoU after each trial."""
+    """The search of one architecture.
+
+    `best_so_far` is the best validation IoU after each trial.
+    """
 
     name: str
     trials: tuple[TrialRun, ...]
@@ -49,69 +52,71 @@ class SearchSummary:
     has_importances: bool
 
     @property
-    def note(self) -> str:
-        """Why there are no importances, and which ranges to widen; '' if there is nothing."""
-        told = []
-        if not self.has_importances:
-            complete = len(completed_trials(self.trials))
-            told.append(
-                f"importances need {MIN_TRIALS} completed trials or more, and here are {complete}"
-            )
-        if edges := [each for each in self.settings if each.edge]:
-            named = [
-                f"{each.name} {format_number(each.chosen)} is at the {each.edge} end of its range "
-                f"({format_number(each.low)} to {format_number(each.high)})"
-                for each in edges
-            ]
-            told.append(f"{join_words(named)}: widen {'it' if len(edges) == 1 else 'them'}")
-        return "; ".join(told)
+    def missing_importances(self) -> str:
+        """The reason why there are no importances; '' if there are."""
+        if self.has_importances:
+            return ""
+        complete = len(completed_trials(self.trials))
+        return f"importances need at least {MIN_TRIALS} complete trials; there are {complete}"
 
 
-def summarise_searches(record: StudyResults) -> list[SearchSummary]:
-    """Return the search of each architecture; variants have none of their own."""
-    space = record.settings.search.space
-    return [_summarise_search(each, space) for each in record.architectures if each.trials]
+def summarise_searches(study: StudyResults) -> list[SearchSummary]:
+    """Return the search of each architecture; variants have no search of their own."""
+    space = study.settings.search.space
+    return [_summarise_search(model, space) for model in study.architectures if model.trials]
 
 
 def completed_trials(trials: Sequence[TrialRun]) -> list[TrialRun]:
     """Return the trials that ran to their end and have a value."""
-    return [each for each in trials if each.state == "complete" and math.isfinite(each.value)]
+    return [trial for trial in trials if trial.state == "complete" and math.isfinite(trial.value)]
 
 
 def best_so_far(trials: Sequence[TrialRun]) -> tuple[float, ...]:
-    """Return the best value so far after each trial that ended; pruned ones count."""
-    best, found = math.nan, []
+    """Return the best value after each trial, including pruned trials; NaN before the first."""
+    best, values = math.nan, []
     for trial in trials:
         if math.isfinite(trial.value):
             best = trial.value if math.isnan(best) else max(best, trial.value)
-        found.append(best)
-    return tuple(found)
+        values.append(best)
+    return tuple(values)
 
 
 def range_edge(value: float, tuned: Range | Choices) -> str:
-    """Say at which end of its range a value lies: 'lowest', 'highest' or ''."""
+    """Return the end of its range at which a value is: 'lowest', 'highest' or ''."""
     if isinstance(tuned, Choices):
-        given = sorted(tuned.choices)
-        if len(given) < 3:  # of two choices each is an end
+        choices = sorted(tuned.choices)
+        if len(choices) < 3:  # each of two choices is an end
             return ""
-        return {given[0]: "lowest", given[-1]: "highest"}.get(int(value), "")
+        return {choices[0]: "lowest", choices[-1]: "highest"}.get(int(value), "")
     scale = math.log if tuned.log else float
     low, high = scale(tuned.low), scale(tuned.high)
-    place = (scale(value) - low) / (high - low)
-    return "lowest" if place <= EDGE else "highest" if place >= 1 - EDGE else ""
+    position = (scale(value) - low) / (high - low)
+    return "lowest" if position <= EDGE else "highest" if position >= 1 - EDGE else ""
 
 
 def importances(trials: Sequence[TrialRun], space: SearchSpace) -> dict[str, float]:
-    """Return each tuned setting's share of what mattered; {} of too few completed trials."""
+    """Compute the importance of each tuned setting.
+
+    Args:
+        trials: The trials of one search.
+        space: The search space.
+
+    Returns:
+        The importances by setting, which sum to 1; {} with fewer than `MIN_TRIALS` complete
+        trials.
+    """
     import optuna
 
-    done, wanted = completed_trials(trials), space.distributions()
+    complete, distributions = completed_trials(trials), space.distributions()
     varied = {
-        name: each for name, each in wanted.items() if all(name in trial.settings for trial in done)
+        name: distribution
+        for name, distribution in distributions.items()
+        if all(name in trial.settings for trial in complete)
     }
-    if len(done) < MIN_TRIALS or not varied:
+    if len(complete) < MIN_TRIALS or not varied:
         return {}
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # not a line for each study in memory
+    # Without this Optuna logs a line for each study that is created in memory.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
     study.add_trials(
         [
@@ -120,14 +125,14 @@ def importances(trials: Sequence[TrialRun], space: SearchSpace) -> dict[str, flo
                 distributions=varied,
                 value=trial.value,
             )
-            for trial in done
+            for trial in complete
         ]
     )
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: float(share) for name, share in found.items()}
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in shares.items()}
 
 
 def _value(trial: TrialRun, name: str, space: SearchSpace) -> float:
@@ -135,25 +140,25 @@ def _value(trial: TrialRun, name: str, space: SearchSpace) -> float:
     return int(value) if isinstance(space.tuned()[name], Choices) else value
 
 
-def _summarise_search(contender: ComparedModel, space: SearchSpace) -> SearchSummary:
-    shares = importances(contender.trials, space)
-    chosen = numeric_params(contender.finals[0].params)
+def _summarise_search(model: ComparedModel, space: SearchSpace) -> SearchSummary:
+    shares = importances(model.trials, space)
+    chosen = numeric_params(model.finals[0].params)
     settings = [
         TunedSetting(
-            name,
-            chosen[name],
-            float(min(each.bounds())),
-            float(max(each.bounds())),
-            shares.get(name, math.nan),
-            range_edge(chosen[name], each),
+            name=name,
+            chosen=chosen[name],
+            low=float(min(tuned.bounds())),
+            high=float(max(tuned.bounds())),
+            importance=shares.get(name, math.nan),
+            edge=range_edge(chosen[name], tuned),
         )
-        for name, each in space.tuned().items()
+        for name, tuned in space.tuned().items()
         if name in chosen
     ]
     return SearchSummary(
-        contender.name,
-        contender.trials,
-        tuple(settings),
-        best_so_far(contender.trials),
-        bool(shares),
+        name=model.name,
+        trials=model.trials,
+        settings=tuple(settings),
+        best_so_far=best_so_far(model.trials),
+        has_importances=bool(shares),
     )

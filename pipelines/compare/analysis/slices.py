@@ -1,4 +1,4 @@
-"""How each contender does on parts of the test images: small faces, dark ones, turned ones."""
+"""Scores on slices of the test images, for example small, dark or turned faces."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from faceseg.statistics import (
 from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
 
-NO_FACTS = "Nothing is known of the single images: this study's records hold no facts of them."
+NO_FACTS = "all slices: the records of this study contain no facts about single images"
 
 
 @dataclass(frozen=True)
-class SliceScore:
-    """A slice: how many images and photographs, and by contender the IoU with its interval."""
+class ComparedSlice:
+    """A slice: its number of images, and the IoU of each model with its interval."""
 
     name: str
     images: int
@@ -32,56 +32,58 @@ class SliceScore:
 
 @dataclass(frozen=True)
 class SliceScores:
-    """All slices, all images first, and a sentence for each that was left out."""
+    """The slices, of which the first is all images, and the reason for each one left out."""
 
-    rows: tuple[SliceScore, ...]
+    rows: tuple[ComparedSlice, ...]
     left_out: tuple[str, ...]
 
-    def worst(self, name: str) -> SliceScore | None:
-        """Return the slice of a contender's lowest IoU; None if there is no slice."""
-        told = [
+    def worst(self, name: str) -> ComparedSlice | None:
+        """Return the slice with a model's lowest IoU; None if there is no slice."""
+        scored = [
             row for row in self.rows if row.name != ALL and math.isfinite(row.by_model[name].value)
         ]
-        return min(told, key=lambda row: row.by_model[name].value, default=None)
+        return min(scored, key=lambda row: row.by_model[name].value, default=None)
 
 
-def score_slices(record: StudyResults, evidence: Measurements) -> SliceScores:
-    """Score every contender on every slice of the test images."""
-    final = record.models[0].finals[0]
-    known = final.records.facts
-    found = slice_images(known) if any(known) else Slices((), (NO_FACTS,))
-    everything = np.ones(len(final.tested.ids), dtype=bool)
-    groups = [(ALL, everything), *((each.name, each.members) for each in found.kept)]
+def score_slices(study: StudyResults, measurements: Measurements) -> SliceScores:
+    """Score every model on every slice of the test images."""
+    final = study.models[0].finals[0]
+    facts = final.records.facts
+    slices = slice_images(facts) if any(facts) else Slices((), (NO_FACTS,))
+    every_image = np.ones(len(final.tested.ids), dtype=bool)
+    groups = [(ALL, every_image), *((each.name, each.members) for each in slices.kept)]
     rows = [
-        SliceScore(
+        ComparedSlice(
             name,
             int(members.sum()),
-            {each.name: _estimate(each, members, evidence.resamples) for each in record.models},
+            {
+                model.name: _estimate(model, members, measurements.resamples)
+                for model in study.models
+            },
         )
         for name, members in groups
     ]
-    return SliceScores(tuple(rows), found.left_out)
+    return SliceScores(tuple(rows), slices.left_out)
 
 
-def worst_slice_sentences(found: SliceScores, names: Sequence[str]) -> list[str]:
-    """Name each contender's worst slice, with its interval and n."""
-    told = []
+def worst_slice_sentences(scores: SliceScores, names: Sequence[str]) -> list[str]:
+    """Return one sentence per model: its worst slice, the interval and the number of images."""
+    sentences = []
     for name in names:
-        row = found.worst(name)
+        row = scores.worst(name)
         if row is None:
             continue
-        here, overall = row.by_model[name], found.rows[0].by_model[name]
-        told.append(
-            f"{name} is worst on the slice '{row.name}': IoU {here.value:.3f} "
-            f"({here.fixed_low:.3f} to {here.fixed_high:.3f}, {row.images} images) against "
-            f"{overall.value:.3f} on all"
+        worst, overall = row.by_model[name], scores.rows[0].by_model[name]
+        sentences.append(
+            f"{name} is worst on the slice '{row.name}' ({row.images} images): IoU "
+            f"{worst.value:.3f} ({worst.fixed_low:.3f} to {worst.fixed_high:.3f}), against "
+            f"{overall.value:.3f} on all images."
         )
-    return told
+    return sentences
 
 
-def _estimate(contender: ComparedModel, members: np.ndarray, resamples: int) -> Estimate:
-    finals = contender.finals
-    tallies = np.stack([overlap_counts(final.tested.counts[members]) for final in finals])
-    photos = np.array(finals[0].records.photos)[members]
-    resampling = Resampling(tuple(str(each) for each in photos), resamples)
-    return estimate(resample_score(tallies, mean_iou, resampling))
+def _estimate(model: ComparedModel, members: np.ndarray, resamples: int) -> Estimate:
+    overlaps = np.stack([overlap_counts(final.tested.counts[members]) for final in model.finals])
+    photos = np.array(model.finals[0].records.photos)[members]
+    resampling = Resampling(tuple(str(photo) for photo in photos), resamples)
+    return estimate(resample_score(overlaps, mean_iou, resampling))

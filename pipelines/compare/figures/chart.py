@@ -1,6 +1,6 @@
-"""What all figures of the comparison share: their look, and how they go into a page or a file.
+"""The common parts of all charts: style, output as a file or inside a page, subplots, legend.
 
-Drawn with matplotlib's objects; its settings are changed only inside `style()`.
+Charts use matplotlib's objects directly. Its global settings change only inside `chart_style()`.
 """
 
 import base64
@@ -24,10 +24,10 @@ from pipelines.compare.study_data.study_results import ComparedModel, StudyResul
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-WIDTH = 12.3  # inches at 96 px: the page's column
-DPI = 130  # an inch, in PNG
+WIDTH = 12.3  # inches; at 96 px an inch, the width of the page's column
+DPI = 130  # of PNG files
 
-# Okabe and Ito 2008: told apart by the colour-blind. The marker tells them apart in grey.
+# Okabe and Ito 2008: distinguishable by colour-blind readers. Markers help in greyscale prints.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -47,17 +47,17 @@ STYLE: "dict[RcKeyType, Any]" = {
     "legend.frameon": False,
     "xtick.color": "#3d4450",
     "ytick.color": "#3d4450",
-    "text.parse_math": False,  # a class may be named with a dollar sign
-    "svg.fonttype": "path",  # the same letters on every machine
-    "svg.hashsalt": "faceseg",  # the same file from the same numbers
+    "text.parse_math": False,  # the name of a class may contain a dollar sign
+    "svg.fonttype": "path",  # text looks the same on machines without the font
+    "svg.hashsalt": "faceseg",  # equal data gives equal bytes
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A figure with its words: `caption` says what to see, `alt` stands in for the picture.
+    """A figure with its title, its caption and a text alternative (`alt`).
 
-    `vector`: whether the page gets it as SVG; pictures of pixels are PNG.
+    `vector`: the page embeds it as SVG; otherwise, for charts made of images, as PNG.
     """
 
     name: str
@@ -72,69 +72,70 @@ class Chart:
         return self._saved("png")
 
     def data_uri(self) -> str:
-        """Return the figure as a `data:` address."""
+        """Return the figure as a `data:` URI."""
         kind, form = ("svg+xml", "svg") if self.vector else ("png", "png")
         return f"data:image/{kind};base64,{base64.b64encode(self._saved(form)).decode()}"
 
     def _saved(self, form: str) -> bytes:
-        made = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+        # Dates and versions would make equal charts differ.
+        metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
         with chart_style(), BytesIO() as file:
-            self.figure.savefig(file, format=form, dpi=DPI, metadata=made, bbox_inches="tight")
+            self.figure.savefig(file, format=form, dpi=DPI, metadata=metadata, bbox_inches="tight")
             return file.getvalue()
 
 
 @contextmanager
 def chart_style() -> Iterator[None]:
-    """Draw and save in the comparison's look, then leave matplotlib as it was."""
+    """Apply the comparison's style to what is drawn or saved inside the `with` block."""
     with mpl.rc_context(STYLE):
         yield
 
 
 class SeriesStyle(NamedTuple):
-    """How an architecture is drawn, everywhere alike."""
+    """The colour and the marker of a model, the same in every chart."""
 
     colour: str
     marker: str
 
 
 def series_styles(table: pd.DataFrame) -> dict[str, SeriesStyle]:
-    """Return the look of each architecture, best first; both repeat after the seventh."""
+    """Return the style of each model by name, in the table's order; styles repeat after seven."""
     return {
-        str(name): SeriesStyle(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
-        for place, name in enumerate(table["architecture"])
+        str(name): SeriesStyle(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)])
+        for index, name in enumerate(table["architecture"])
     }
 
 
-# --- Plots beside each other: made, brought to one scale, and given one legend.
+# --- Several subplots with one scale and one legend.
 
-COLUMNS = 4  # plots beside each other
-SUBPLOT_HEIGHT = 2.9  # inches of one plot
+COLUMNS = 4  # subplots per row
+SUBPLOT_HEIGHT = 2.9  # inches
 
 
-def ranked_models(record: StudyResults, table: pd.DataFrame) -> list[ComparedModel]:
-    """Return the contenders as the table ranks them."""
-    contenders = {each.name: each for each in record.models}
-    return [contenders[str(name)] for name in table["architecture"]]
+def ranked_models(study: StudyResults, table: pd.DataFrame) -> list[ComparedModel]:
+    """Return the models in the table's order."""
+    models = {model.name: model for model in study.models}
+    return [models[str(name)] for name in table["architecture"]]
 
 
 def limits_from_zero(axes: list[Axes]) -> tuple[float, float]:
-    """Return limits from 0 to the highest of all plots, with room for a marker at 0."""
+    """Return limits from 0 to the highest limit of all axes, with room for a marker at 0."""
     top = max(axis.get_ylim()[1] for axis in axes)
     return -0.03 * top, top
 
 
 def make_subplots(count: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` plots, `COLUMNS` a row at most, no empty one among them."""
+    """Return a figure with `count` subplots, at most `COLUMNS` per row."""
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
     figure = Figure(figsize=(WIDTH, SUBPLOT_HEIGHT * rows + 0.5))
     figure.set_layout_engine("constrained", h_pad=0.08)
-    axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
     return figure, axes
 
 
 def show_image(axis: Axes, pixels: NDArray[np.uint8]) -> None:
-    """Show a picture as it is, without a frame or numbers."""
+    """Show an image without a frame, ticks or smoothing."""
     options: dict[str, Any] = {"interpolation": "nearest"}
     axis.imshow(pixels, **options)
     axis.set_xticks([])
@@ -144,11 +145,11 @@ def show_image(axis: Axes, pixels: NDArray[np.uint8]) -> None:
         spine.set_visible(False)
 
 
-def legend_handle(look: SeriesStyle, name: str) -> Line2D:
-    """Return a network's line for a legend."""
-    return Line2D([], [], color=look.colour, marker=look.marker, label=readable_name(name))
+def legend_handle(style: SeriesStyle, name: str) -> Line2D:
+    """Return a model's entry of a legend."""
+    return Line2D([], [], color=style.colour, marker=style.marker, label=readable_name(name))
 
 
 def add_legend(figure: Figure, handles: list[Line2D]) -> None:
-    """Put a legend above all plots."""
+    """Add a legend above all subplots."""
     figure.legend(handles=handles, loc="outside upper left", ncols=min(5, len(handles)))

@@ -1,4 +1,4 @@
-"""Test images beside their truth and what each architecture makes of them."""
+"""Charts of test images with true and predicted masks: fixed examples, and the worst images."""
 
 import numpy as np
 import pandas as pd
@@ -13,49 +13,50 @@ from pipelines.compare.figures.chart import WIDTH, Chart, ranked_models, show_im
 from pipelines.compare.formatting import format_score, readable_name
 from pipelines.compare.study_data.study_results import FinalRun, StudyResults
 
-MAX_IMAGE_WIDTH = 2.35  # inches of a picture's width
-LEGEND_COLUMNS = 6  # classes a line
+MAX_IMAGE_WIDTH = 2.35  # inches
+LEGEND_COLUMNS = 6  # classes per row
 
 
-def prediction_images(record: StudyResults, table: pd.DataFrame) -> Chart:
-    """Draw a row an image: the image, the truth, and the first final of each architecture."""
-    firsts = {each.name: each.finals[0] for each in ranked_models(record, table)}
+def prediction_images(study: StudyResults, table: pd.DataFrame) -> Chart:
+    """Draw one row per image: the image, the true mask, and the mask of each model's first run."""
+    firsts = {model.name: model.finals[0] for model in ranked_models(study, table)}
     panel = next(iter(firsts.values())).panel
     titles = ["image", "truth", *firsts]
     shapes = [panel.images[name].shape for name in panel.ids]
     ratios = [shape[0] / shape[1] for shape in shapes]
     width = min(MAX_IMAGE_WIDTH, WIDTH / len(titles))
-    lines = -(-len(record.classes) // LEGEND_COLUMNS)
+    lines = -(-len(study.classes) // LEGEND_COLUMNS)
     height = width * sum(ratios) + 0.25 * len(ratios) + 0.25 * lines + 0.5
     figure = Figure(figsize=(width * len(titles) + 0.1, height), layout="constrained")
     axes = figure.subplots(
         len(panel.ids), len(titles), squeeze=False, gridspec_kw={"height_ratios": ratios}
     )
-    scored = {name: image_scores(final, record.classes) for name, final in firsts.items()}
+    scores = {name: image_scores(final, study.classes) for name, final in firsts.items()}
     for row, image in zip(axes, panel.ids, strict=True):
         _show_captioned(row[0], panel.images[image], image)
-        _show_captioned(row[1], record.classes.colour(panel.truths[image]), "")
+        _show_captioned(row[1], study.classes.colour(panel.truths[image]), "")
         for axis, (name, final) in zip(row[2:], firsts.items(), strict=True):
-            mask = record.classes.colour(final.panel.predictions[image])
-            _show_captioned(axis, mask, f"IoU {scored[name][image]}")
+            mask = study.classes.colour(final.panel.predictions[image])
+            _show_captioned(axis, mask, f"IoU {scores[name][image]}")
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(readable_name(title), loc="center")
-    _legend(figure, record.classes)
-    seeds = "" if len(record.models[0].finals) == 1 else " (of its first seed)"
+    _legend(figure, study.classes)
+    seeds = "" if len(study.models[0].finals) == 1 else " (from its first seed)"
     return Chart(
-        "predictions",
-        "Test images, their truth, and each network's mask",
-        f"Compare each network's mask{seeds} with the truth in the smallest parts and along the "
-        "outlines; the IoU below a mask is that image's own, over the classes its truth shows.",
-        f"{len(panel.ids)} test images, each beside the true mask and the masks of "
+        name="predictions",
+        title="Test images with true and predicted masks",
+        caption=f"Compare each network's mask{seeds} with the truth at the smallest parts and "
+        "along the outlines. The IoU below a mask is that of this image, over the classes that "
+        "its true mask contains.",
+        alt=f"{len(panel.ids)} test images, each beside the true mask and the masks of "
         f"{', '.join(firsts)}, classes in colour.",
-        figure,
+        figure=figure,
         vector=False,
     )
 
 
 def image_scores(final: FinalRun, classes: ClassSet) -> dict[str, str]:
-    """Return each test image's IoU as text; a dash where its truth is all background."""
+    """Return each test image's IoU as text, a dash where its true mask is all background."""
     values = per_image_iou(final.tested.counts, classes)
     return {
         name: format_score(float(value))
@@ -80,39 +81,49 @@ def _legend(figure: Figure, classes: ClassSet) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=9)
 
 
-# --- The worst test images of each network, as pictures, and which part was lost on them.
+# --- The worst test images of each model, and the class that it missed there.
 
-IMAGES_PER_MODEL = 3  # images of a network, each with truth and mask
-GAP = 0.12  # of a picture's width, between two images
+IMAGES_PER_MODEL = 3  # each with its true and its predicted mask
+GAP = 0.12  # between two images, as a share of an image's width
 
 
 def describe_lost_class(counts: Counts, classes: ClassSet) -> str:
-    """Say which class of one image (C, C) was lost: taken for another, or drawn over it.
+    """Describe the worst class of one image and the class with which it was confused.
 
-    It is the class of the lowest IoU among those the truth shows in 16 pixels or more (if
-    there is one), the larger of equals.
+    Args:
+        counts: The image's confusion matrix, (C, C) for C classes.
+        classes: The class set.
+
+    Returns:
+        The class of the lowest IoU among those with at least `MIN_PRESENT_PIXELS` true pixels
+        (or among all present, if none has); the larger one of equals. Then the class that
+        most of its missed or wrongly added pixels belong to.
     """
     pixels, iou = counts.sum(axis=1), class_iou(counts)
-    shown = [place for place in range(1, len(classes)) if pixels[place] > 0]
-    clear = [place for place in shown if pixels[place] >= MIN_PRESENT_PIXELS] or shown
+    present = [index for index in range(1, len(classes)) if pixels[index] > 0]
+    clear = [index for index in present if pixels[index] >= MIN_PRESENT_PIXELS] or present
     if not clear:
-        return "its truth is all background"
-    worst = min(clear, key=lambda place: (iou[place], -pixels[place]))
+        return "the true mask is all background"
+    worst = min(clear, key=lambda index: (iou[index], -pixels[index]))
     text = f"{readable_name(classes.names[worst])}: IoU {iou[worst]:.2f}"
     missed, added = counts[worst].copy(), counts[:, worst].copy()
     missed[worst] = added[worst] = 0
     if added.sum() > missed.sum():
-        return f"{text}, drawn over {readable_name(classes.names[int(added.argmax())])}"
+        return f"{text}, also predicted on {readable_name(classes.names[int(added.argmax())])}"
     if not missed.any():
         return text
     other = int(missed.argmax())
     share = missed[other] / pixels[worst]
-    return f"{text}, {100 * share:.0f} % taken for {readable_name(classes.names[other])}"
+    return f"{text}, {100 * share:.0f} % predicted as {readable_name(classes.names[other])}"
 
 
-def failure_images(record: StudyResults, table: pd.DataFrame) -> Chart | None:
-    """Draw a row a network: its worst images, each with the truth and its mask."""
-    finals = {each.name: each.finals[0] for each in ranked_models(record, table)}
+def failure_images(study: StudyResults, table: pd.DataFrame) -> Chart | None:
+    """Draw one row per model: its worst images, each with the true and the predicted mask.
+
+    Returns:
+        The chart; None if no run recorded its worst images.
+    """
+    finals = {model.name: model.finals[0] for model in ranked_models(study, table)}
     shown = {name: final for name, final in finals.items() if final.panel.worst}
     if not shown:
         return None
@@ -131,23 +142,24 @@ def failure_images(record: StudyResults, table: pd.DataFrame) -> Chart | None:
     for row, (name, final) in enumerate(shown.items()):
         for block, image in enumerate(final.panel.worst[:IMAGES_PER_MODEL]):
             axes = [figure.add_subplot(grid[row, 4 * block + part]) for part in range(3)]
-            _draw_triplet(axes, final, image, record.classes)
+            _draw_triplet(axes, final, image, study.classes)
             if block == 0:
                 axes[0].set_ylabel(name, fontsize=10.5, fontweight="bold")
     return Chart(
-        "failures",
-        "Where they fail",
-        "The worst test images of each network (of its first seed): image, truth, mask. Below: the "
-        "image's own IoU, and the part that was lost most.",
-        f"The worst test images of {', '.join(shown)}, each with the truth and the mask.",
-        figure,
+        name="failures",
+        title="The worst test images",
+        caption="The test images with the lowest IoU of each network (of its first seed): image, "
+        "true mask, predicted mask. The text below an image contains its IoU and its worst class.",
+        alt=f"The worst test images of {', '.join(shown)}, each with the true and the predicted "
+        "mask.",
+        figure=figure,
         vector=False,
     )
 
 
 def _draw_triplet(axes: list[Axes], final: FinalRun, image: str, classes: ClassSet) -> None:
-    panel, place = final.panel, final.tested.ids.index(image)
-    counts = final.tested.counts[place]
+    panel = final.panel
+    counts = final.tested.counts[final.tested.ids.index(image)]
     shown = (
         panel.images[image],
         classes.colour(panel.truths[image]),

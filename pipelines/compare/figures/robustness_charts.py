@@ -1,4 +1,4 @@
-"""Curves under corruption and geometry, and maps of which class suffers under which kind."""
+"""Charts of robustness: curves over severity, and maps of the IoU by class and kind."""
 
 from typing import Any
 
@@ -27,106 +27,128 @@ from pipelines.compare.figures.chart import (
 from pipelines.compare.formatting import DASH, readable_name
 from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
 
-SHOWN_SEVERITY = {"occlusion": 0.2, "corruption": 3.0}  # by suite: the severity that a map shows
+SHOWN_SEVERITY = {"occlusion": 0.2, "corruption": 3.0}  # of a map, by suite
 CAPTIONS = {
-    "corruption": "0 is the clean image, 5 the worst; the steps of a kind are those of Hendrycks "
-    "and Dietterich where they have it.",
-    "geometry": "Each curve holds the image as it is: at 1 where the axis is a factor, else at 0.",
+    "corruption": "Severity 0 is the clean image, 5 the strongest corruption. Kinds that "
+    "Hendrycks and Dietterich define use their steps.",
+    "geometry": "Each curve includes the unchanged image: at 1 where the axis is a factor, "
+    "elsewhere at 0.",
 }
 LABELS = {
-    "resolution": "detail divided by",
-    "framing": "size of the face, times",
+    "resolution": "resolution divided by",
+    "framing": "size of the face, factor",
     "roll": "degrees",
-    "flip": "0 as it is, 1 mirrored",
-    "shift": "share of the side",
+    "flip": "0 unchanged, 1 mirrored",
+    "shift": "share of the image's side",
 }
-MAX_LARGE_ROWS = 12  # classes; more rows need a smaller letter
+# By policy: the line's style and the marker's fill.
+POLICIES = (("visible", "-", "full"), ("unoccluded", "--", "none"))
+MAX_LARGE_ROWS = 12  # classes; with more rows the font is smaller
 
 
-def suite_curves(record: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
-    """Draw IoU over severity: a plot a kind; the band is from the lowest to the highest seed."""
-    contenders, looked = ranked_models(record, table), series_styles(table)
-    if any(suite not in final.rows for each in contenders for final in each.finals):
+def suite_curves(study: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
+    """Draw IoU over severity: one subplot per kind, with a band between the extreme seeds.
+
+    Returns:
+        The chart; None if a final run was not tested under the suite.
+    """
+    models, styles = ranked_models(study, table), series_styles(table)
+    if not _all_tested(models, suite):
         return None
-    rows = contenders[0].finals[0].rows[suite]
+    rows = models[0].finals[0].rows[suite]
     kinds = [str(kind) for kind in rows.kind.unique() if kind != CLEAN]
     figure, axes = make_subplots(len(kinds))
     for axis, kind in zip(axes, kinds, strict=True):
-        for each in contenders:
-            _line(axis, each, suite, kind, looked[each.name])
+        for model in models:
+            _severity_line(axis, model, suite, kind, styles[model.name])
         axis.set(title=readable_name(kind), xlabel=LABELS.get(kind, "severity"))
-    heights = limits_from_zero(axes)
+    limits = limits_from_zero(axes)
     for axis in axes:
-        axis.set(ylim=heights)
+        axis.set(ylim=limits)
     axes[0].set_ylabel("test IoU")
-    add_legend(figure, [legend_handle(looked[each.name], each.name) for each in contenders])
+    add_legend(figure, [legend_handle(styles[model.name], model.name) for model in models])
     return Chart(
-        f"{suite}_curves",
-        f"Under {'changes of geometry' if suite == 'geometry' else suite}",
-        f"{CAPTIONS[suite]} The band spans the seeds.",
-        f"Line plots of test IoU over severity for {', '.join(map(readable_name, kinds))}.",
-        figure,
+        name=f"{suite}_curves",
+        title=f"IoU under {'changes of geometry' if suite == 'geometry' else suite}",
+        caption=f"{CAPTIONS[suite]} The band spans the seeds.",
+        alt=f"Line plots of test IoU over severity for {', '.join(map(readable_name, kinds))}.",
+        figure=figure,
     )
 
 
-def class_maps(record: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
-    """Draw the IoU of each class under each kind, a map a network; finals are averaged."""
-    contenders = ranked_models(record, table)
-    if any(suite not in final.rows for each in contenders for final in each.finals):
+def class_maps(study: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
+    """Draw the IoU of each class under each kind, one map per model, averaged over final runs.
+
+    Returns:
+        The chart; None if a final run was not tested under the suite.
+    """
+    models = ranked_models(study, table)
+    if not _all_tested(models, suite):
         return None
-    at = SHOWN_SEVERITY[suite]
-    maps = [_mean_map(each, record, suite, at) for each in contenders]
+    severity = SHOWN_SEVERITY[suite]
+    maps = [_mean_map(model, study, suite, severity) for model in models]
     columns = min(len(maps), 3)
     rows = -(-len(maps) // columns)
-    names = [readable_name(name) for name in record.classes.names[1:]]
+    names = [readable_name(name) for name in study.classes.names[1:]]
     height = rows * (0.27 * len(names) + 1.5) + 0.4
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    for place, (each, found) in enumerate(zip(contenders, maps, strict=True)):
-        axis = figure.add_subplot(rows, columns, place + 1)
-        _map(axis, found.to_numpy(), names if place % columns == 0 else [""] * len(names))
-        axis.set_xticks(range(found.shape[1]), [readable_name(str(kind)) for kind in found.columns],
-                        rotation=60, ha="right", rotation_mode="anchor")  # fmt: skip
-        axis.set_title(each.name)
-    what = f"{100 * at:.0f} % of the face covered" if suite == "occlusion" else f"severity {at:g}"
+    for index, (model, values) in enumerate(zip(models, maps, strict=True)):
+        axis = figure.add_subplot(rows, columns, index + 1)
+        _draw_map(axis, values.to_numpy(), names if index % columns == 0 else [""] * len(names))
+        kinds = [readable_name(str(kind)) for kind in values.columns]
+        axis.set_xticks(range(len(kinds)), kinds, rotation=60, ha="right", rotation_mode="anchor")
+        axis.set_title(model.name)
+    at = (
+        f"{100 * severity:.0f} % of the face covered"
+        if suite == "occlusion"
+        else (f"severity {severity:g}")
+    )
     return Chart(
-        f"{suite}_map",
-        f"Which part suffers under which {suite}",
-        f"IoU in percent of each class (rows) under each kind (columns), at {what} or the step "
-        "nearest to it; the first column is the clean image. Dark is low.",
-        f"Maps of IoU by class and kind of {suite} for {', '.join(e.name for e in contenders)}.",
-        figure,
+        name=f"{suite}_map",
+        title=f"IoU by class and kind of {suite}",
+        caption="IoU in percent of each class (rows) under each kind (columns), at the step "
+        f"nearest to {at}. The first column is the clean image. Dark is low.",
+        alt=f"Maps of IoU by class and kind of {suite} for "
+        f"{', '.join(model.name for model in models)}.",
+        figure=figure,
     )
 
 
-def _line(axis: Axes, contender: ComparedModel, suite: str, kind: str, look: SeriesStyle) -> None:
+def _all_tested(models: list[ComparedModel], suite: str) -> bool:
+    return all(suite in final.rows for model in models for final in model.finals)
+
+
+def _severity_line(
+    axis: Axes, model: ComparedModel, suite: str, kind: str, style: SeriesStyle
+) -> None:
     policy, neutral = SUITES[suite].policies[0], SUITES[suite].neutral(kind)
-    tables = [final.rows[suite] for final in contender.finals]
     lines = []
-    for rows in tables:
+    for final in model.finals:
+        rows = final.rows[suite]
         own = rows[(rows.policy == policy) & rows.kind.isin([kind, CLEAN])]
-        places = own.share.where(own.kind == kind, neutral)
-        lines.append(own.assign(share=places).sort_values("share").set_index("share").iou)
-    found = pd.concat(lines, axis=1)
-    axis.plot(found.index, found.mean(axis=1), color=look.colour, marker=look.marker, markersize=4)
+        severities = own.share.where(own.kind == kind, neutral)
+        lines.append(own.assign(share=severities).sort_values("share").set_index("share").iou)
+    runs = pd.concat(lines, axis=1)
+    axis.plot(runs.index, runs.mean(axis=1), color=style.colour, marker=style.marker, markersize=4)
     if len(lines) > 1:
-        axis.fill_between(found.index, found.min(axis=1), found.max(axis=1), color=look.colour,
+        axis.fill_between(runs.index, runs.min(axis=1), runs.max(axis=1), color=style.colour,
                           alpha=0.15, linewidth=0)  # fmt: skip
 
 
 def _mean_map(
-    contender: ComparedModel, record: StudyResults, suite: str, at: float
+    model: ComparedModel, study: StudyResults, suite: str, severity: float
 ) -> pd.DataFrame:
-    """Return classes by kinds, foreground only, the mean over finals."""
+    """Return the IoU of the foreground classes (rows) by kind (columns), the mean over runs."""
     version, policy = SUITES[suite].version, SUITES[suite].policies[0]
     maps = [
-        class_iou_table(final.records.suite(version), record.classes, policy, at)
-        for final in contender.finals
+        class_iou_table(final.records.suite(version), study.classes, policy, severity)
+        for final in model.finals
     ]
-    mean = mean_of_defined(np.stack([found.to_numpy() for found in maps], axis=-1))
+    mean = mean_of_defined(np.stack([each.to_numpy() for each in maps], axis=-1))
     return pd.DataFrame(mean[1:], columns=maps[0].columns)
 
 
-def _map(axis: Axes, values: Fractions, names: list[str]) -> None:
+def _draw_map(axis: Axes, values: Fractions, names: list[str]) -> None:
     axis.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=1, aspect="auto")
     axis.set_facecolor("0.93")
     axis.set_yticks(range(len(names)), names)
@@ -139,62 +161,63 @@ def _map(axis: Axes, values: Fractions, names: list[str]) -> None:
         axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 
-def occlusion_curves(record: StudyResults, table: pd.DataFrame) -> Chart:
-    """Draw IoU over the share of the face covered: a plot a kind, two lines a network."""
-    looked, contenders = series_styles(table), ranked_models(record, table)
-    shown = occlusion_kinds(record)
-    figure, axes = make_subplots(len(shown))
-    for axis, kind in zip(axes, shown, strict=True):
-        for each in contenders:
-            _occlusion_line(axis, occlusion_means(each), kind, looked[each.name])
+def occlusion_curves(study: StudyResults, table: pd.DataFrame) -> Chart:
+    """Draw IoU over the share of the face covered: one subplot per kind, two lines per model."""
+    styles, models = series_styles(table), ranked_models(study, table)
+    kinds = occlusion_kinds(study)
+    figure, axes = make_subplots(len(kinds))
+    for axis, kind in zip(axes, kinds, strict=True):
+        for model in models:
+            _occlusion_line(axis, occlusion_means(model), kind, styles[model.name])
         axis.set(title=readable_name(kind), xlabel="share of the face covered", xlim=(-0.01, None))
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     right = max(axis.get_xlim()[1] for axis in axes)
-    heights = limits_from_zero(axes)
+    limits = limits_from_zero(axes)
     for axis in axes:
-        axis.set(ylim=heights, xlim=(-0.01, right))
+        axis.set(ylim=limits, xlim=(-0.01, right))
     axes[0].set_ylabel("test IoU")
-    lines = [legend_handle(looked[each.name], each.name) for each in contenders]
-    styles = [
-        Line2D([], [], color="0.3", marker="o", label="visible: covered pixels count"),
+    handles = [legend_handle(styles[model.name], model.name) for model in models]
+    handles += [
+        Line2D([], [], color="0.3", marker="o", label="visible: covered pixels are scored"),
         Line2D(
             [], [], color="0.3", linestyle="--", marker="o", markerfacecolor="none",
-            label="unoccluded: covered pixels left out",
+            label="unoccluded: covered pixels are left out",
         ),
     ]  # fmt: skip
-    add_legend(figure, [*lines, *styles])
+    add_legend(figure, handles)
     return Chart(
-        "occlusion_curves",
-        "Under occlusion",
-        "The flatter, the steadier: 0 % is the clean image; solid lines also score the covered "
-        "pixels, which should be called background (or hair, under strands), dashed lines only "
-        "what stays in sight. The band spans the seeds.",
-        "Line plots of test IoU over the share of the face covered, for the kinds "
-        f"{', '.join(readable_name(kind) for kind in shown)} and each architecture.",
-        figure,
+        name="occlusion_curves",
+        title="IoU under occlusion",
+        caption="The flatter a curve, the more robust the network. 0 % is the clean image. Solid "
+        "lines include the covered pixels, for which background is correct (or hair, under "
+        "strands); dashed lines include only the pixels that stay visible. The band spans the "
+        "seeds.",
+        alt="Line plots of test IoU over the share of the face covered, for the kinds "
+        f"{', '.join(readable_name(kind) for kind in kinds)} and each model.",
+        figure=figure,
     )
 
 
-def occlusion_means(contender: ComparedModel) -> pd.DataFrame:
-    """Return share and IoU by kind, severity and policy: mean, least and most of the finals."""
-    rows = pd.concat([final.rows["occlusion"] for final in contender.finals])
+def occlusion_means(model: ComparedModel) -> pd.DataFrame:
+    """Return share and IoU by kind, severity and policy, averaged over a model's final runs.
+
+    `low` and `high` are the lowest and the highest IoU of a run.
+    """
+    rows = pd.concat([final.rows["occlusion"] for final in model.finals])
     grouped = rows.groupby(["kind", "severity", "policy"], sort=False)
     return grouped.agg(
         share=("share", "mean"), iou=("iou", "mean"), low=("iou", "min"), high=("iou", "max")
     ).reset_index()
 
 
-def _occlusion_line(axis: Axes, rows: pd.DataFrame, kind: str, look: SeriesStyle) -> None:
+def _occlusion_line(axis: Axes, rows: pd.DataFrame, kind: str, style: SeriesStyle) -> None:
     for policy, dashes, fill in POLICIES:
-        line = rows[(rows.policy == policy) & rows.kind.isin(["clean", kind])].sort_values("share")
+        line = rows[(rows.policy == policy) & rows.kind.isin([CLEAN, kind])].sort_values("share")
         options: dict[str, Any] = {"linestyle": dashes, "fillstyle": fill}
         axis.plot(
-            line.share, line.iou, color=look.colour, marker=look.marker, markersize=5, **options
+            line.share, line.iou, color=style.colour, marker=style.marker, markersize=5, **options
         )
         if policy == POLICIES[0][0]:
             axis.fill_between(
-                line.share, line.low, line.high, color=look.colour, alpha=0.15, linewidth=0
+                line.share, line.low, line.high, color=style.colour, alpha=0.15, linewidth=0
             )
-
-
-POLICIES = (("visible", "-", "full"), ("unoccluded", "--", "none"))

@@ -1,4 +1,4 @@
-"""Accuracy against cost: which networks no other beats in both."""
+"""Charts of scores: IoU against cost with the Pareto front, and confusion matrices."""
 
 import math
 from collections.abc import Sequence
@@ -24,20 +24,29 @@ from pipelines.compare.formatting import (
 from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
 
 COSTS = (
-    ("latency_p50_ms", "latency p50, ms an image", format_number),
+    ("latency_p50_ms", "latency p50, ms per image", format_number),
     ("memory_peak_mb", "peak memory, MB", format_number),
     ("model_parameters", "parameters", format_count),
 )
-HEIGHT = 3.6
-MAX_BAR_SHARE = 0.6  # of a cost: a longer bar would reach nearly down to 0, endless on this scale
+HEIGHT = 3.6  # inches
+MAX_BAR_SHARE = 0.6  # of a cost: a longer bar would end near 0, which is far away on a log scale
 
 
 def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
-    """Return the places that no other beats: none is as cheap and as good, and better in one."""
+    """Return the indices of the Pareto front.
+
+    Args:
+        costs: The cost of each point; lower is better.
+        scores: The score of each point; higher is better.
+
+    Returns:
+        The indices of the points that no other point beats, that is: none is at least as good in
+        both and better in one.
+    """
     points = list(zip(costs, scores, strict=True))
     return [
-        place
-        for place, (cost, score) in enumerate(points)
+        index
+        for index, (cost, score) in enumerate(points)
         if not any(
             other_cost <= cost and other >= score and (other_cost, other) != (cost, score)
             for other_cost, other in points
@@ -45,34 +54,35 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     ]
 
 
-def pareto_chart(record: StudyResults, table: pd.DataFrame) -> Chart:
-    """Draw IoU over latency, memory and parameters; the front is a line, its networks full."""
+def pareto_chart(study: StudyResults, table: pd.DataFrame) -> Chart:
+    """Draw IoU over latency, memory and parameters, with the Pareto front of each."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots(1, len(COSTS), sharey=True)
-    looked, told = series_styles(table), []
+    styles, fronts = series_styles(table), []
     for axis, (key, label, text) in zip(axes, COSTS, strict=True):
-        best = pareto_front(table[key].tolist(), table["iou"].tolist())
+        front = pareto_front(table[key].tolist(), table["iou"].tolist())
         spreads = _spread(table, key)
-        _draw_front(axis, table.iloc[best].sort_values(key), key)
-        for place, row in enumerate(table.to_dict("records")):
-            look = looked[str(row["architecture"])]
-            _draw_point(axis, row, key, look, spreads[place], full=place in best)
+        _draw_front(axis, table.iloc[front].sort_values(key), key)
+        for index, row in enumerate(table.to_dict("records")):
+            style = styles[str(row["architecture"])]
+            _draw_point(axis, row, key, style, spreads[index], full=index in front)
         _set_log_scale(axis, table[key] - spreads, table[key] + spreads, text)
         axis.set_xlabel(label)
-        told.append(
-            f"by {label.split(',')[0]} {join_words([str(table.architecture[i]) for i in best])}"
-        )
+        names = join_words([str(table.architecture[index]) for index in front])
+        fronts.append(f"{names} for {label.split(',')[0]}")
     axes[0].set_ylabel("test IoU")
     axes[0].margins(y=0.12)
     return Chart(
-        "pareto",
-        "Cost and accuracy",
-        "Up and to the left is better. Full points are on the Pareto front (no other network is "
-        f"both as cheap and as good): {'; '.join(told)}. Bars are 95 % intervals over photographs, "
-        "and the standard deviation over seeds of the cost. Costs are on logarithmic scales.",
-        f"Scatter plots of test IoU over latency, memory and parameters of "
+        name="pareto",
+        title="Cost and accuracy",
+        caption="Up and to the left is better. Filled markers are on the Pareto front, on which no "
+        "network is beaten in both cost and accuracy by another one: "
+        f"{'; '.join(fronts)}. Vertical bars are 95 % intervals of the IoU over photographs; "
+        "horizontal bars are standard deviations of the cost over seeds. Costs have logarithmic "
+        "axes.",
+        alt="Scatter plots of test IoU over latency, memory and parameters of "
         f"{', '.join(str(name) for name in table['architecture'])}.",
-        figure,
+        figure=figure,
     )
 
 
@@ -81,7 +91,7 @@ def _draw_front(axis: Axes, rows: pd.DataFrame, key: str) -> None:
 
 
 def _draw_point(
-    axis: Axes, row: dict[Any, Any], key: str, look: SeriesStyle, spread: float, *, full: bool
+    axis: Axes, row: dict[Any, Any], key: str, style: SeriesStyle, spread: float, *, full: bool
 ) -> None:
     cost, score = row[key], row["iou"]
     below, above = (
@@ -91,23 +101,23 @@ def _draw_point(
     options: dict[str, Any] = {
         "xerr": spread if spread > 0 else None,
         "yerr": [[below], [above]],
-        "fmt": look.marker,
-        "markerfacecolor": look.colour if full else "white",
+        "fmt": style.marker,
+        "markerfacecolor": style.colour if full else "white",
     }
-    axis.errorbar(cost, score, color=look.colour, markersize=8, elinewidth=1.2, **options)
+    axis.errorbar(cost, score, color=style.colour, markersize=8, elinewidth=1.2, **options)
     axis.annotate(str(row["architecture"]), (cost, score), xytext=(9, 5),
                   textcoords="offset points", fontsize=9)  # fmt: skip
 
 
 def _spread(table: pd.DataFrame, key: str) -> "pd.Series[float]":
-    """Return what is drawn beside each cost: its deviation over seeds, 0 with one seed."""
+    """Return the length of each cost's bar: the deviation over seeds, 0 with one seed."""
     return table[f"{key}_sd"].fillna(0.0).clip(upper=MAX_BAR_SHARE * table[key])
 
 
 def _set_log_scale(
     axis: Axes, lows: "pd.Series[float]", highs: "pd.Series[float]", text: Any
 ) -> None:
-    """Use a logarithmic scale with plain numbers, and room for the names."""
+    """Set a logarithmic scale with plain numbers, and with room for the names of the points."""
     low, high = float(lows.min()), float(highs.max())
     axis.set_xscale("log")
     room = max(1.15, (high / low) ** 0.15)
@@ -119,71 +129,71 @@ def _set_log_scale(
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-# --- What is taken for what: one row-normalised confusion matrix an architecture.
+# --- Confusion matrices, with rows that sum to 1.
 
-MAX_NARROW_CLASSES = 12  # classes; more need a wider matrix
+MAX_NARROW_CLASSES = 12  # with more classes only two matrices fit in a row
 
 
-def confusion_matrices(record: StudyResults, table: pd.DataFrame) -> Chart:
-    """Draw the matrices of all architectures, best first; three beside each other, or two."""
-    contenders = ranked_models(record, table)
-    classes = record.classes
-    columns = min(len(contenders), 3 if len(classes) <= MAX_NARROW_CLASSES else 2)
-    rows = -(-len(contenders) // columns)
-    # A row of plots is as high as one matrix is wide, and has its class names below.
+def confusion_matrices(study: StudyResults, table: pd.DataFrame) -> Chart:
+    """Draw the confusion matrix of every model, in the table's order."""
+    models = ranked_models(study, table)
+    classes = study.classes
+    columns = min(len(models), 3 if len(classes) <= MAX_NARROW_CLASSES else 2)
+    rows = -(-len(models) // columns)
+    # A row of subplots is as high as one matrix is wide, plus the class names below.
     side = (WIDTH - 1.2) / max(columns, 2)
     figure = Figure(figsize=(WIDTH, rows * (side + 0.3) + 1.0), layout="constrained")
-    for place, contender in enumerate(contenders):
-        axis = figure.add_subplot(rows, columns, place + 1)
-        first = place % columns == 0
-        last = place + columns >= len(contenders)
-        _matrix(axis, confusion_shares(contender), classes, names_left=first, names_below=last)
-        axis.set_title(contender.name)
+    for index, model in enumerate(models):
+        axis = figure.add_subplot(rows, columns, index + 1)
+        first = index % columns == 0
+        last = index + columns >= len(models)
+        _matrix(axis, confusion_shares(model), classes, names_left=first, names_below=last)
+        axis.set_title(model.name)
     return Chart(
-        "confusion",
-        "What is taken for what",
-        "Each row is what the truth shows, each number the percentage of its pixels that were "
-        "given the class of the column: a perfect network has 100 all down the diagonal, and what "
-        "is dark beside it is a confusion.",
-        f"Confusion matrices over {len(classes)} classes, rows normalised, of "
-        f"{', '.join(each.name for each in contenders)}.",
-        figure,
+        name="confusion",
+        title="Confusion matrices",
+        caption="Rows are true classes, columns predicted classes. Each number is the percentage "
+        "of the row's pixels that were predicted as the column's class. A perfect network has 100 "
+        "on the whole diagonal; dark cells elsewhere are confusions.",
+        alt=f"Confusion matrices over {len(classes)} classes, rows normalised, of "
+        f"{', '.join(model.name for model in models)}.",
+        figure=figure,
     )
 
 
-def confusion_shares(contender: ComparedModel) -> Fractions:
-    """Return the confusion matrix of all finals together, rows summing to 1, (C, C).
+def confusion_shares(model: ComparedModel) -> Fractions:
+    """Return the confusion matrix of all final runs of a model, (C, C) for C classes.
 
-    The row of a class that no test image shows is NaN.
+    Rows are true classes and sum to 1. The row of a class that no test image shows is NaN.
     """
-    counts = np.sum([final.tested.counts.sum(axis=0) for final in contender.finals], axis=0)
+    counts = np.sum([final.tested.counts.sum(axis=0) for final in model.finals], axis=0)
     totals = counts.sum(axis=1, keepdims=True)
     empty = np.full(counts.shape, np.nan)
-    result: Fractions = np.divide(counts, totals, out=empty, where=totals > 0)
-    return result
+    shares: Fractions = np.divide(counts, totals, out=empty, where=totals > 0)
+    return shares
 
 
 def _matrix(
     axis: Axes, values: Fractions, classes: ClassSet, *, names_left: bool, names_below: bool
 ) -> None:
     names = [readable_name(name) for name in classes.names]
-    places = np.arange(len(names))
+    ticks = np.arange(len(names))
     axis.imshow(np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1)
-    axis.set_facecolor("0.93")  # shows where a class has no pixels
-    axis.set_xticks(places, names if names_below else [""] * len(names), rotation=90)
-    axis.set_yticks(places, names if names_left else [""] * len(names))
+    axis.set_facecolor("0.93")  # visible in the row of a class without pixels
+    axis.set_xticks(ticks, names if names_below else [""] * len(names), rotation=90)
+    axis.set_yticks(ticks, names if names_left else [""] * len(names))
     axis.tick_params(length=0)
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
     if names_left:
-        axis.set_ylabel("truth")
+        axis.set_ylabel("true class")
     if names_below:
-        axis.set_xlabel("prediction")
-    _numbers(axis, values)
+        axis.set_xlabel("predicted class")
+    _draw_numbers(axis, values)
 
 
-def _numbers(axis: Axes, values: NDArray[np.float64]) -> None:
+def _draw_numbers(axis: Axes, values: NDArray[np.float64]) -> None:
     size = min(8.0, 90 / len(values))
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):

@@ -1,4 +1,4 @@
-"""Curves: how the finals learned, and how they fare as more of the face is covered."""
+"""Charts of training: the learning curves of the final runs, and the trials of the search."""
 
 from typing import Any
 
@@ -37,61 +37,62 @@ from pipelines.config.search_space import Choices, Range
 LOSSES = (("val/loss", "-"), ("train/loss", "--"))
 
 
-def learning_curves(record: StudyResults, table: pd.DataFrame) -> Chart:
-    """Draw validation IoU of all finals in one plot, and the losses of each architecture."""
-    looked = series_styles(table)
-    contenders = [each for each in ranked_models(record, table) if each.is_trained]
-    figure, axes = make_subplots(1 + len(contenders))
-    for each in contenders:
-        _draw_scores(axes[0], each, looked[each.name])
+def learning_curves(study: StudyResults, table: pd.DataFrame) -> Chart:
+    """Draw the validation IoU of all final runs in one subplot, and the losses of each model."""
+    styles = series_styles(table)
+    models = [model for model in ranked_models(study, table) if model.is_trained]
+    figure, axes = make_subplots(1 + len(models))
+    for model in models:
+        _draw_scores(axes[0], model, styles[model.name])
     axes[0].set(title="validation IoU", ylim=limits_from_zero(axes[:1]))
-    shared = axes[1:]
-    for axis, each in zip(shared, contenders, strict=True):
-        _draw_losses(axis, each, looked[each.name])
-        axis.set(title=f"{each.name}: loss")
-    _align_loss_axes(shared, contenders)
+    loss_axes = axes[1:]
+    for axis, model in zip(loss_axes, models, strict=True):
+        _draw_losses(axis, model, styles[model.name])
+        axis.set(title=f"{model.name}: loss")
+    _align_loss_axes(loss_axes, models)
     for axis in axes:
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.set_xlabel("epoch")
-    lines = [legend_handle(looked[each.name], each.name) for each in contenders]
-    styles = [
+    handles = [legend_handle(styles[model.name], model.name) for model in models]
+    handles += [
         Line2D([], [], color="0.3", label="validation loss"),
         Line2D([], [], color="0.3", linestyle="--", label="training loss"),
     ]
-    add_legend(figure, [*lines, *styles])
-    finals = sum(len(each.finals) for each in contenders)
-    names = ", ".join(each.name for each in contenders)
+    add_legend(figure, handles)
+    finals = sum(len(model.finals) for model in models)
+    names = ", ".join(model.name for model in models)
     return Chart(
-        "learning_curves",
-        "How the finals learned",
-        "A point marks the epoch that was kept: a curve still rising at its end asks for more "
-        "epochs, and a validation loss that turns up while the training loss falls is overfitting.",
-        f"Line plots over epochs for {finals} finals of {names}: validation IoU, and training and "
-        "validation loss.",
-        figure,
+        name="learning_curves",
+        title="Learning curves of the final runs",
+        caption="A marker shows the epoch whose weights were kept. If a curve still rises at its "
+        "end, more epochs may help. A validation loss that rises while the training loss falls is "
+        "a sign of overfitting.",
+        alt=f"Line plots over epochs for {finals} final runs of {names}: validation IoU, and "
+        "training and validation loss.",
+        figure=figure,
     )
 
 
-def _draw_scores(axis: Axes, contender: ComparedModel, look: SeriesStyle) -> None:
-    for final in contender.finals:
+def _draw_scores(axis: Axes, model: ComparedModel, style: SeriesStyle) -> None:
+    for final in model.finals:
         history = final.history
-        axis.plot(history["epoch"], history["val/iou"], color=look.colour, alpha=0.9)
+        axis.plot(history["epoch"], history["val/iou"], color=style.colour, alpha=0.9)
         best = history.iloc[int(history["val/iou"].argmax())]
-        axis.plot(best["epoch"], best["val/iou"], color=look.colour, marker=look.marker)
+        axis.plot(best["epoch"], best["val/iou"], color=style.colour, marker=style.marker)
 
 
-def _draw_losses(axis: Axes, contender: ComparedModel, look: SeriesStyle) -> None:
-    for final in contender.finals:
+def _draw_losses(axis: Axes, model: ComparedModel, style: SeriesStyle) -> None:
+    for final in model.finals:
         history = final.history
         for name, dashes in LOSSES:
             line: dict[str, Any] = {"linestyle": dashes, "marker": "." if len(history) == 1 else ""}
-            axis.plot(history["epoch"], history[name], color=look.colour, **line)
+            axis.plot(history["epoch"], history[name], color=style.colour, **line)
 
 
-def _align_loss_axes(axes: list[Axes], contenders: list[ComparedModel]) -> None:
-    """Give all loss plots one scale, a logarithmic one where losses differ tenfold."""
+def _align_loss_axes(axes: list[Axes], models: list[ComparedModel]) -> None:
+    """Give all loss subplots one scale, a logarithmic one if losses differ by a factor of ten."""
     losses = [
-        final.history[name] for each in contenders for final in each.finals for name, _ in LOSSES
+        final.history[name] for model in models for final in model.finals for name, _ in LOSSES
     ]
     values = pd.concat(losses).to_numpy(dtype=float)
     finite = values[np.isfinite(values)]
@@ -109,64 +110,68 @@ def _align_loss_axes(axes: list[Axes], contenders: list[ComparedModel]) -> None:
         axis.set_ylim(low - room, high + room)
 
 
-# --- The search in pictures: how the best score grew, and the score over each tuned setting.
+# --- The search: the best score over trials, and the score over each tuned setting.
 
-ROW_HEIGHT = 1.9
+ROW_HEIGHT = 1.9  # inches
 
 
-def search_chart(record: StudyResults, table: pd.DataFrame) -> Chart | None:
-    """Draw a row a network: the best score over trials, then every trial over each setting."""
-    found = sorted(
-        summarise_searches(record), key=lambda each: list(table["architecture"]).index(each.name)
-    )
-    tuned = record.settings.search.space.tuned()
-    if not found:
+def search_chart(study: StudyResults, table: pd.DataFrame) -> Chart | None:
+    """Draw one row per network: the best score over trials, then each trial over each setting.
+
+    Returns:
+        The chart; None if no network was tuned.
+    """
+    order = list(table["architecture"])
+    searches = sorted(summarise_searches(study), key=lambda search: order.index(search.name))
+    tuned = study.settings.search.space.tuned()
+    if not searches:
         return None
-    figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(found) + 0.4), layout="constrained")
-    axes = figure.subplots(len(found), 1 + len(tuned), squeeze=False, sharey="row")
-    looked = series_styles(table)
-    for row, each in zip(axes, found, strict=True):
-        look = looked[each.name]
-        _draw_best_so_far(row[0], each, look)
-        row[0].set_ylabel(f"{each.name}\nval IoU")
+    figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(searches) + 0.4), layout="constrained")
+    axes = figure.subplots(len(searches), 1 + len(tuned), squeeze=False, sharey="row")
+    styles = series_styles(table)
+    for row, search in zip(axes, searches, strict=True):
+        style = styles[search.name]
+        _draw_best_so_far(row[0], search, style)
+        row[0].set_ylabel(f"{search.name}\nval IoU")
         for axis, (name, scale) in zip(row[1:], tuned.items(), strict=True):
-            _draw_setting(axis, each, look, name, scale)
-        for axis in row:  # a ring has room above it
-            axis.margins(y=0.18)
+            _draw_setting(axis, search, style, name, scale)
+        for axis in row:
+            axis.margins(y=0.18)  # room for the ring around the winner
     for axis, name in zip(axes[-1], ["trials", *tuned], strict=True):
         axis.set_xlabel(readable_name(name))
     return Chart(
-        "search",
-        "What mattered in the search",
-        "On the left the best validation IoU after each trial: a line that still rises asks for "
-        "more trials. Beside it every trial over each setting, from one end of its range to the "
-        "other: full points ran to their end, hollow ones were pruned, the ring marks the winner. "
-        "A winner at an end asks for a wider range.",
-        f"Scatter plots of validation IoU over {', '.join(map(readable_name, tuned))} for the trials of "
-        f"{', '.join(each.name for each in found)}, and the best IoU over trials.",
-        figure,
+        name="search",
+        title="What mattered in the search",
+        caption="Left: the best validation IoU after each trial; if the line still rises at its "
+        "end, more trials may help. Right: the validation IoU of each trial over each setting, "
+        "with the whole range of the setting on the axis. Filled markers are complete trials, "
+        "hollow markers pruned ones, and the ring marks the winner. If the winner is at an end of "
+        "the range, widen the range.",
+        alt=f"Scatter plots of validation IoU over {', '.join(map(readable_name, tuned))} for the "
+        f"trials of {', '.join(search.name for search in searches)}, and the best IoU over trials.",
+        figure=figure,
     )
 
 
-def _draw_best_so_far(axis: Axes, found: SearchSummary, look: SeriesStyle) -> None:
-    places = range(1, len(found.best_so_far) + 1)
-    axis.step(places, found.best_so_far, where="post", color=look.colour)
-    axis.plot(places, found.best_so_far, linestyle="", marker=look.marker, markersize=4,
-              color=look.colour)  # fmt: skip
+def _draw_best_so_far(axis: Axes, search: SearchSummary, style: SeriesStyle) -> None:
+    numbers = range(1, len(search.best_so_far) + 1)
+    axis.step(numbers, search.best_so_far, where="post", color=style.colour)
+    axis.plot(numbers, search.best_so_far, linestyle="", marker=style.marker, markersize=4,
+              color=style.colour)  # fmt: skip
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
 def _draw_setting(
-    axis: Axes, found: SearchSummary, look: SeriesStyle, name: str, scale: Range | Choices
+    axis: Axes, search: SearchSummary, style: SeriesStyle, name: str, scale: Range | Choices
 ) -> None:
-    done = completed_trials(found.trials)
-    for trial in found.trials:
+    complete = completed_trials(search.trials)
+    for trial in search.trials:
         if name not in trial.settings:
             continue
-        fill = look.colour if trial in done else "none"
-        axis.scatter(trial.settings[name], trial.value, s=22, marker=look.marker,
-                     edgecolors=look.colour, facecolors=fill)  # fmt: skip
-    best = max(done, key=lambda trial: trial.value, default=None)
+        fill = style.colour if trial in complete else "none"
+        axis.scatter(trial.settings[name], trial.value, s=22, marker=style.marker,
+                     edgecolors=style.colour, facecolors=fill)  # fmt: skip
+    best = max(complete, key=lambda trial: trial.value, default=None)
     if best is not None and name in best.settings:
         axis.scatter(best.settings[name], best.value, s=130, marker="o", facecolors="none",
                      edgecolors="0.2", linewidths=1.4)  # fmt: skip
@@ -174,7 +179,7 @@ def _draw_setting(
 
 
 def _show_range(axis: Axes, scale: Range | Choices) -> None:
-    """Show the whole range, and its ends."""
+    """Set the axis to the whole range, and mark the ends of a continuous one."""
     if isinstance(scale, Choices):
         axis.set_xscale("log", base=2)
         axis.set_xticks(scale.choices, [str(each) for each in scale.choices])

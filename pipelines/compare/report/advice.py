@@ -1,4 +1,4 @@
-"""Which network to use for what, and how sure that is: the first screen of the report."""
+"""The first section of the report: which network to use, how certain that is, and a summary."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,20 @@ from pipelines.compare.formatting import format_number, format_percent, format_s
 from pipelines.compare.report.comparison_text import (
     difference_from,
     format_difference,
+    ranking_sentence,
     score_with_interval,
-    seed_noise_text,
 )
 from pipelines.compare.study_data.study_results import StudyResults, is_pretrained
 
-SPEED_TOLERANCE = 0.02  # of IoU: what one may give up for speed
+SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
 Certainty = Literal["sure", "not sure", "nothing to compare"]
+NO_OTHER = "There is no other network to compare it with."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Advice:
-    """An answer: who, with which figure, how sure, and why."""
+    """The network for one goal, with its score, the certainty of the choice and the reason."""
 
     question: str
     name: str
@@ -34,196 +35,206 @@ class Advice:
     words: str
 
 
-def advise(evidence: Measurements) -> list[Advice]:
-    """Answer each question; nothing is advised where no network has learned anything."""
-    names = [each.name for each in evidence.models if each.is_architecture]
-    if not any(evidence.beats_baseline(name) for name in names):
+def advise(measurements: Measurements) -> list[Advice]:
+    """Return the best network for each goal; none if no network has learned anything."""
+    names = [model.name for model in measurements.models if model.is_architecture]
+    if not any(measurements.beats_baseline(name) for name in names):
         return []
-    found = [
-        _advise_best(evidence, names, "Best overall", "iou"),
-        _advise_best(evidence, names, "Best on small parts", "iou_small"),
-        _advise_fastest(evidence, names),
-        _advise_best(evidence, names, "Sturdiest under occlusion", "occlusion/mean/iou"),
+    every = [
+        _advise_best(measurements, names, "Best overall", "iou"),
+        _advise_best(measurements, names, "Best on small parts", "iou_small"),
+        _advise_fastest(measurements, names),
+        _advise_best(measurements, names, "Most robust under occlusion", "occlusion/mean/iou"),
     ]
-    return [each for each in found if each]
+    return [advice for advice in every if advice]
 
 
-def baseline_warning(evidence: Measurements) -> str:
-    """Say so if no network has learned anything."""
-    if any(evidence.beats_baseline(each.name) for each in evidence.models):
+def baseline_warning(measurements: Measurements) -> str:
+    """Return a warning if no network has learned anything, else ''."""
+    if any(measurements.beats_baseline(model.name) for model in measurements.models):
         return ""
     return (
-        f"No network is better than the mean label map, which never looks (IoU "
-        f"{format_score(evidence.baseline_iou)}): training was too short for the order to mean anything."
+        "No network scores above the mean label map, a prediction that ignores the image "
+        f"(IoU {format_score(measurements.baseline_iou)}). Training was too short for the ranking "
+        "to mean anything."
     )
 
 
 def _advise_best(
-    evidence: Measurements, names: Sequence[str], question: str, wanted: str
+    measurements: Measurements, names: Sequence[str], question: str, measure: str
 ) -> Advice | None:
-    """Name the best in a measure on photographs; None if it was not taken."""
-    if wanted not in evidence.measures:
+    """Return the best network in an image measure; None if it was not measured."""
+    if measure not in measurements.measures:
         return None
-    values = {name: _value(evidence, name, wanted) for name in names}
+    values = {name: _value(measurements, name, measure) for name in names}
     values = {name: value for name, value in values.items() if math.isfinite(value)}
     if not values:
         return None
-    first = max(values, key=lambda name: values[name])
-    found = [evidence.compare(first, name, wanted, margin=0.0) for name in values if name != first]
-    certainty, words = _certainty([each for each in found if isinstance(each, Comparison)])
-    if wanted.startswith("occlusion"):
-        words += _retention_sentence(evidence, first)
-    figure = f"{evidence.measures[wanted].words}: {score_with_interval(evidence, first, wanted)}"
-    return Advice(question, first, figure, certainty, words)
+    best = max(values, key=lambda name: values[name])
+    compared = [
+        measurements.compare(best, name, measure, margin=0.0) for name in values if name != best
+    ]
+    certainty, words = _certainty([each for each in compared if isinstance(each, Comparison)])
+    if measure.startswith("occlusion"):
+        words += _retention_sentence(measurements, best)
+    described = measurements.measures[measure].words
+    return Advice(
+        question=question,
+        name=best,
+        figure=f"{described}: {score_with_interval(measurements, best, measure)}",
+        certainty=certainty,
+        words=words,
+    )
 
 
-def _value(evidence: Measurements, name: str, wanted: str) -> float:
-    found = evidence.value(name, wanted)
-    return found.value if found else math.nan
+def _value(measurements: Measurements, name: str, measure: str) -> float:
+    score = measurements.value(name, measure)
+    return score.value if score else math.nan
 
 
-def _certainty(found: Sequence[Comparison]) -> tuple[Certainty, str]:
-    """Say whether the first is surely better than each of the others."""
-    if not found:
-        return "nothing to compare", "there is no other network to compare it with."
-    open_ones = [each for each in found if each.verdict != "supported"]
-    if not open_ones:
-        return "sure", f"better than each of the others: {join_words(_differences(found))}."
-    rest = [each for each in found if each.verdict == "supported"]
-    words = f"{join_words([each.second for each in open_ones])} may be as good: {join_words(_differences(open_ones))}"
-    if rest:
-        words += f"; surely better than {join_words([each.second for each in rest])}"
-    return "not sure", f"{words}."
+def _certainty(comparisons: Sequence[Comparison]) -> tuple[Certainty, str]:
+    """Return whether the first network is better than each of the others, with certainty."""
+    if not comparisons:
+        return "nothing to compare", NO_OTHER
+    uncertain = [each for each in comparisons if each.verdict != "supported"]
+    if not uncertain:
+        return "sure", f"It is better than each of the others: {_differences(comparisons)}."
+    better = [each.second for each in comparisons if each.verdict == "supported"]
+    rivals = join_words([each.second for each in uncertain])
+    words = f"{rivals} may be as good: {_differences(uncertain)}."
+    if better:
+        words += f" {comparisons[0].first} is better than {join_words(better)}."
+    return "not sure", words
 
 
-def _differences(found: Sequence[Comparison]) -> list[str]:
-    return [difference_from(each) for each in found]
+def _differences(comparisons: Sequence[Comparison]) -> str:
+    return join_words([difference_from(each) for each in comparisons])
 
 
-def _retention_sentence(evidence: Measurements, name: str) -> str:
-    found = evidence.value(name, "occlusion/mean/retention")
-    if found is None or math.isnan(found.value):
+def _retention_sentence(measurements: Measurements, name: str) -> str:
+    retention = _value(measurements, name, "occlusion/mean/retention")
+    if math.isnan(retention):
         return ""
-    return f" It keeps {format_percent(found.value)} of its IoU."
+    return f" {name} keeps {format_percent(retention)} of its clean IoU."
 
 
-def _advise_fastest(evidence: Measurements, names: Sequence[str]) -> Advice | None:
-    """Name the fastest of those whose IoU is near the best one's."""
-    values = {name: _value(evidence, name, "iou") for name in names}
+def _advise_fastest(measurements: Measurements, names: Sequence[str]) -> Advice | None:
+    """Return the fastest network among those whose IoU is close to the best one's."""
+    values = {name: _value(measurements, name, "iou") for name in names}
     best = max(values, key=lambda name: values[name])
     near = [name for name in names if values[name] >= values[best] - SPEED_TOLERANCE]
-    speeds = {name: _milliseconds(evidence, name) for name in near}
+    speeds = {name: _milliseconds(measurements, name) for name in near}
     if not all(math.isfinite(speed) for speed in speeds.values()):
         return None
-    first = min(near, key=lambda name: speeds[name])
-    figure = f"{speeds[first]:.1f} ms an image; IoU {score_with_interval(evidence, first, 'iou')}"
-    question = f"Fastest within {SPEED_TOLERANCE} IoU of the best"
-    if first == best and len(near) == 1:
-        return Advice(question, first, figure, *_certainty_alone(evidence, first, names))
-    rivals = [
-        each
-        for name in near
-        if name != first
-        and isinstance(each := evidence.compare(first, name, "latency"), Comparison)
-    ]
-    slower = all(each.verdict == "contradicted" for each in rivals)
-    words = f"among {join_words(near)}: its time is {join_words(_differences(rivals))}"
-    certainty: Certainty = "sure" if slower else "not sure"
-    if first != best:
-        gap = evidence.compare(best, first, "iou", margin=SPEED_TOLERANCE)
+    fastest = min(near, key=lambda name: speeds[name])
+    if fastest == best and len(near) == 1:
+        certainty, words = _certainty_alone(measurements, best, names)
+    else:
+        certainty, words = _certainty_of_speed(measurements, fastest, best, near)
+    iou = score_with_interval(measurements, fastest, "iou")
+    return Advice(
+        question=f"Fastest within {SPEED_TOLERANCE} IoU of the best",
+        name=fastest,
+        figure=f"{speeds[fastest]:.1f} ms per image; IoU {iou}",
+        certainty=certainty,
+        words=words,
+    )
+
+
+def _certainty_of_speed(
+    measurements: Measurements, fastest: str, best: str, near: Sequence[str]
+) -> tuple[Certainty, str]:
+    """Return whether the fastest of several is faster, and loses little, with certainty."""
+    compared = [measurements.compare(fastest, name, "latency") for name in near if name != fastest]
+    comparisons = [each for each in compared if isinstance(each, Comparison)]
+    sure = all(each.verdict == "contradicted" for each in comparisons)
+    words = f"It is the fastest of {join_words(near)}: its time is {_differences(comparisons)}."
+    if fastest != best:
+        gap = measurements.compare(best, fastest, "iou", margin=SPEED_TOLERANCE)
         if isinstance(gap, Comparison):
-            words += f"; it gives up {format_score(gap.estimate.value)} of {best}'s IoU"
-            words += f" ({format_score(gap.estimate.low)} to {format_score(gap.estimate.high)})"
+            words += f" {best} is above it in IoU by {format_difference(gap)}"
             if gap.estimate.high > SPEED_TOLERANCE:
-                certainty = "not sure"
-                words += ", and may give up more than that"
-    return Advice(question, first, figure, certainty, f"{words}.")
+                sure = False
+                words += f", possibly by more than {SPEED_TOLERANCE}"
+            words += "."
+    return "sure" if sure else "not sure", words
 
 
 def _certainty_alone(
-    evidence: Measurements, best: str, names: Sequence[str]
+    measurements: Measurements, best: str, names: Sequence[str]
 ) -> tuple[Certainty, str]:
-    """Say how sure it is that no other comes near the best."""
+    """Return whether no other network is close to the best one, with certainty."""
     others = [name for name in names if name != best]
     if not others:
-        return "nothing to compare", "there is no other network to compare it with."
-    found = [evidence.compare(best, name, "iou", margin=SPEED_TOLERANCE) for name in others]
-    given = [each for each in found if isinstance(each, Comparison)]
-    far = all(each.verdict == "supported" for each in given)
-    words = f"no other comes within {SPEED_TOLERANCE}: IoU {join_words(_differences(given))}."
-    return "sure" if far else "not sure", words
+        return "nothing to compare", NO_OTHER
+    compared = [measurements.compare(best, name, "iou", margin=SPEED_TOLERANCE) for name in others]
+    comparisons = [each for each in compared if isinstance(each, Comparison)]
+    sure = all(each.verdict == "supported" for each in comparisons)
+    words = f"No other network is within {SPEED_TOLERANCE} IoU of it: {_differences(comparisons)}."
+    return "sure" if sure else "not sure", words
 
 
-def _milliseconds(evidence: Measurements, name: str) -> float:
-    finals = evidence.model(name).finals
+def _milliseconds(measurements: Measurements, name: str) -> float:
+    finals = measurements.model(name).finals
     return float(np.mean([final.metrics.get("latency/p50_ms", math.nan) for final in finals]))
 
 
-# --- What the first screen says beside its answers: what surprises, and what was not learned.
+# --- The summary below the advice: the ranking, and an order that may surprise.
 
-SMALL_GRID = 96  # pixels; below it an eye is one or two pixels high
+SMALL_GRID = 96  # pixels of the input; below it an eye is one or two pixels high
 
 
 def summary_sentences(
-    record: StudyResults, table: pd.DataFrame, evidence: Measurements, found: list[PairComparison]
+    study: StudyResults,
+    table: pd.DataFrame,
+    measurements: Measurements,
+    pairs: list[PairComparison],
 ) -> list[str]:
-    """Return the sentences."""
-    told = [
-        baseline_warning(evidence),
-        ranking_sentence(found),
-        _unet_below_segnet(record, table, found),
+    """Return the sentences of the summary."""
+    sentences = [
+        baseline_warning(measurements),
+        ranking_sentence(pairs),
+        _unet_below_segnet(study, table, pairs),
     ]
-    return [sentence for sentence in told if sentence]
-
-
-def ranking_sentence(found: list[PairComparison]) -> str:
-    """Say which differences of the test IoU are sure, from the paired intervals."""
-    if not found:
-        return ""
-    comparisons = [pair.comparison for pair in found]
-    sure = [each for each in comparisons if each.verdict == "supported"]
-    open_ones = [each for each in comparisons if each.verdict != "supported"]
-    parts = []
-    if sure:
-        named = [f"{each.first} above {each.second} by {format_difference(each)}" for each in sure]
-        parts.append(f"Sure of the test IoU: {join_words(named)}")
-    if open_ones:
-        named = [f"{each.first} and {each.second}, {format_difference(each)}" for each in open_ones]
-        parts.append(f"{'not separated' if sure else 'Not separated'}: {join_words(named)}")
-    seeds = comparisons[0].estimate.seeds
-    return f"{'; '.join(parts)} (95 % intervals of paired differences, {seed_noise_text(seeds)})."
+    return [sentence for sentence in sentences if sentence]
 
 
 def _unet_below_segnet(
-    record: StudyResults, table: pd.DataFrame, found: list[PairComparison]
+    study: StudyResults, table: pd.DataFrame, pairs: list[PairComparison]
 ) -> str:
-    """Explain a U-Net that is surely below a SegNet trained from scratch, from their settings."""
-    wanted = {"unet", "segnet"}
-    compared = [each.comparison for each in found]
-    both = [each for each in compared if {each.first, each.second} == wanted]
-    if any(each.verdict == "undecided" for each in both):
+    """Explain, from the settings, why U-Net ranks below a SegNet that was trained from scratch.
+
+    Returns:
+        A sentence; '' if U-Net does not rank below SegNet with certainty.
+    """
+    both = [
+        pair.comparison
+        for pair in pairs
+        if {pair.comparison.first, pair.comparison.second} == {"unet", "segnet"}
+    ]
+    if any(comparison.verdict == "undecided" for comparison in both):
         return ""
     rows: dict[str, Any] = {row["architecture"]: row for row in table.to_dict("records")}
-    contenders = {each.name: each for each in record.models}
+    models = {model.name: model for model in study.models}
     if not {"unet", "segnet"} <= set(rows) or rows["unet"]["iou"] >= rows["segnet"]["iou"]:
         return ""
-    if is_pretrained(contenders["segnet"]):
+    if is_pretrained(models["segnet"]):
         return ""
-    if is_pretrained(contenders["unet"]):
+    if is_pretrained(models["unet"]):
         return (
-            "unet ranks below segnet although its encoder is pretrained: look at its curves and "
-            "its learning rate before taking this for a finding."
+            "unet ranks below segnet although its encoder is pretrained: check its learning curves "
+            "and its learning rate before you take this as a finding."
         )
-    reasons = ["no pretrained encoder was given to it (encoder_weights: none)"]
-    size = max(record.manifest.image_size)
+    reasons = ["unet has no pretrained encoder (encoder_weights: none)"]
+    size = max(study.manifest.image_size)
     if size <= SMALL_GRID:
         reasons.append(
-            f"on a grid of {size} pixels its finest encoder features are {size // 2} pixels wide, "
-            "where segnet's first convolutions see every pixel"
+            f"with an input of {size} pixels, unet's finest encoder features are {size // 2} "
+            "pixels wide, while segnet's first convolutions use every pixel"
         )
     ratio = rows["segnet"]["model_macs"] / rows["unet"]["model_macs"]
     if ratio >= 1.5:
-        reasons.append(
-            f"segnet spends {format_number(round(ratio, 1))} times the multiply-adds on an image"
-        )
-    return f"That unet ranks below segnet is no surprise here: {join_words(reasons, '; ')}."
+        times = format_number(round(ratio, 1))
+        reasons.append(f"segnet uses {times} times the multiply-adds per image")
+    explained = join_words(reasons, "; ")
+    return f"unet ranks below segnet, which is expected with these settings: {explained}."

@@ -1,6 +1,6 @@
-"""Which columns of the table are shown together, and how their cells read.
+"""The columns that are shown together, and the text of their cells.
 
-The page, the Markdown and the terminal show the same cells.
+The page, the Markdown report and the terminal show the same cells.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from pipelines.compare.formatting import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column: its heading, how a row reads in it, and what it means.
+    """A column: its heading, the text of a row's cell, and an explanation of the heading.
 
-    `best` says which end of the table's column `key` is better; '' if neither is.
+    `best` is the better end of the table's column `key`; '' if neither end is better.
     """
 
     heading: str
@@ -38,14 +38,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's text, and whether no other of its column is better."""
+    """A cell's text, and whether its value is the best of its column."""
 
     text: str
     best: bool = False
 
 
 def _score(heading: str, key: str, meaning: str) -> Column:
-    return Column(heading, lambda row: format_mean_and_deviation(row, key), meaning, key, "high")
+    return Column(
+        heading=heading,
+        text=lambda row: format_mean_and_deviation(row, key),
+        meaning=meaning,
+        key=key,
+        best="high",
+    )
 
 
 def _number(
@@ -55,7 +61,13 @@ def _number(
     best: Literal["high", "low", ""] = "",
     meaning: str = "",
 ) -> Column:
-    return Column(heading, lambda row: format_with_deviation(row, key, text), meaning, key, best)
+    return Column(
+        heading=heading,
+        text=lambda row: format_with_deviation(row, key, text),
+        meaning=meaning,
+        key=key,
+        best=best,
+    )
 
 
 def _tenths(value: float) -> str:
@@ -66,25 +78,25 @@ def _whole(value: float) -> str:
     return f"{value:.0f}"
 
 
-NAME = Column("architecture", lambda row: str(row["architecture"]))
+NAME = Column(heading="architecture", text=lambda row: str(row["architecture"]))
 INTERVAL = Column(
-    "95 % interval",
-    lambda row: format_interval(row, "iou_low", "iou_high"),
-    "of the IoU, over test images",
+    heading="95 % interval",
+    text=lambda row: format_interval(row, "iou_low", "iou_high"),
+    meaning="of the IoU, over photographs",
 )
 IOU = _score("IoU", "iou", "foreground mean")
 DICE = _score("Dice", "dice", "foreground mean")
-SMALL = _score("small parts", "iou_small", "their mean IoU")
-# The best is not marked: a network that looks at nothing keeps all of its little.
-RETENTION = _number("kept, occluded", "retention", format_percent, meaning="share of the IoU")
+SMALL = _score("small parts", "iou_small", "mean IoU")
+# Not marked as best: a network that ignores the image keeps all of a low score.
+RETENTION = _number("retention", "retention", format_percent, meaning="IoU kept, occluded")
 ERROR = _number(
     "mCE",
     "corruption_error",
     format_score,
     "low",
-    "mean corruption error; 1: as large as the pinned reference's",
+    "mean corruption error; 1 is the pinned reference's",
 )
-LATENCY = _number("latency p50, ms", "latency_p50_ms", _tenths, "low", "one image at batch 1")
+LATENCY = _number("latency p50, ms", "latency_p50_ms", _tenths, "low", "one image per batch")
 
 SCORES = (
     NAME,
@@ -104,15 +116,15 @@ SPEED = (
     _number("p95, ms", "latency_p95_ms", _tenths, "low"),
     _number("threads", "latency_threads", format_number),
     _number("parameters", "model_parameters", format_count, "low"),
-    _number("MACs", "model_macs", format_count, "low", "multiply-adds an image"),
-    _number("peak memory, MB", "memory_peak_mb", _whole, "low", "a process that serves it"),
+    _number("MACs", "model_macs", format_count, "low", "multiply-adds per image"),
+    _number("peak memory, MB", "memory_peak_mb", _whole, "low", "of a serving process"),
     _number("on disk, MB", "model_size_mb", _tenths, "low"),
 )
 SETTINGS = (
     NAME,
     _number("learning rate", "learning_rate", format_number),
     _number("batch size", "batch_size", format_number),
-    _number("epochs", "epochs", format_number, meaning="of a final, at most"),
+    _number("epochs", "epochs", format_number, meaning="of a final run, at most"),
     _number("weight decay", "weight_decay", format_number),
     _number("cross-entropy weight", "cross_entropy_weight", format_number),
     _number("Dice weight", "dice_weight", format_number),
@@ -121,25 +133,25 @@ SETTINGS = (
 )
 COST = (
     NAME,
-    _number("finals (seeds)", "finals", format_number),
-    _number("time of a final", "train_seconds", format_duration, "low"),
-    _number("its epochs", "train_epochs", format_number),
+    _number("final runs (seeds)", "finals", format_number),
+    _number("training time", "train_seconds", format_duration, "low", "of a final run"),
+    _number("epochs", "train_epochs", format_number, meaning="of a final run"),
     _number("trials", "trials", format_number),
     _number("pruned", "trials_pruned", format_number),
     _number("failed", "trials_failed", format_number),
-    _number("time of the search", "search_seconds", format_duration, "low", "training, all trials"),
-    _number("its epochs in all", "search_epochs", format_number),
+    _number("search time", "search_seconds", format_duration, "low", "training, all trials"),
+    _number("search epochs", "search_epochs", format_number, meaning="all trials"),
     _number("test images", "test_images", format_number),
 )
-# Eighty columns are few, and there is no room for what a heading means.
+# A terminal of 80 columns has no room for longer headings or for their explanations.
 TERMINAL_COLUMNS = (
     NAME,
     IOU,
     INTERVAL,
     replace(DICE, text=lambda row: format_score(row["dice"])),
-    Column("small", lambda row: format_score(row["iou_small"])),
-    Column("occluded", lambda row: format_percent(row["retention"])),
-    Column("ms", lambda row: _tenths(row["latency_p50_ms"])),
+    Column(heading="small", text=lambda row: format_score(row["iou_small"])),
+    Column(heading="occluded", text=lambda row: format_percent(row["retention"])),
+    Column(heading="ms", text=lambda row: _tenths(row["latency_p50_ms"])),
 )
 MARKDOWN_TABLES = (
     ("Scores", SCORES),
@@ -150,35 +162,41 @@ MARKDOWN_TABLES = (
 
 
 def suite_columns(suites: list[str], table: pd.DataFrame) -> tuple[Column, ...]:
-    """Return the columns of suites beside occlusion: the IoU, and the share of it kept.
+    """Return the columns of the suites other than occlusion.
 
-    And the mean corruption error, where the table has it.
+    Args:
+        suites: The suites that were run.
+        table: The comparison table.
+
+    Returns:
+        The IoU and the retention under each suite, then the mean corruption error if the table
+        contains it.
     """
     shown = [
         column
         for suite in suites
         for column in (
             _score(f"IoU, {suite}", f"{suite}_iou", "mean over kinds"),
-            _number("kept", f"{suite}_retention", format_percent, meaning="share of the IoU"),
+            _number("retention", f"{suite}_retention", format_percent, meaning="IoU kept"),
         )
     ]
     return (NAME, *shown, *([ERROR] if "corruption_error" in table else []))
 
 
 def kind_columns(kinds: list[str]) -> tuple[Column, ...]:
-    """Return the columns of the share of IoU kept under each kind of occlusion."""
+    """Return the columns of the retention under each kind of occlusion."""
     shown = [_number(each.replace("_", " "), f"retention/{each}", format_percent) for each in kinds]
     return (NAME, *shown, _number("mean", "retention", format_percent))
 
 
 def table_cells(columns: tuple[Column, ...], table: pd.DataFrame) -> list[list[Cell]]:
-    """Return the cells, a list for each row of the table, the best of each column marked."""
+    """Return the cells of each row of the table, with the best of each column marked."""
     rows: list[dict[Any, Any]] = table.to_dict("records")
     return [[_cell(column, row, table) for column in columns] for row in rows]
 
 
 def table_texts(columns: tuple[Column, ...], table: pd.DataFrame) -> list[list[str]]:
-    """Return the cells' texts."""
+    """Return the texts of the cells of each row of the table."""
     return [[cell.text for cell in row] for row in table_cells(columns, table)]
 
 
@@ -192,7 +210,7 @@ def _cell(column: Column, row: Row, table: pd.DataFrame) -> Cell:
 
 
 def class_rows(names: tuple[str, ...], table: pd.DataFrame) -> list[list[str]]:
-    """Return a row a foreground class: its name, then its IoU in each architecture."""
+    """Return one row per foreground class: its name, then its IoU for each model."""
     rows: list[dict[Any, Any]] = table.to_dict("records")
     return [
         [name, *(format_mean_and_deviation(row, f"iou/{name}") for row in rows)]

@@ -1,4 +1,4 @@
-"""All that the comparison comes to, computed once: the page, Markdown and LaTeX only show it."""
+"""The whole comparison, computed once; the page, Markdown and LaTeX only render it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,17 @@ from pipelines.compare.study_data.study_results import StudyResults
 from pipelines.config.sections import Claim
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ComparisonReport:
-    """One comparison."""
+    """Everything that a comparison contains.
+
+    `claims` are those of the reference study, `own_claims` those of the experiment. `charts`
+    are by name, in the order of the page.
+    """
 
     study: StudyResults
     table: pd.DataFrame
-    evidence: Measurements
+    measurements: Measurements
     advice: list[Advice]
     summary: list[str]
     pairs: list[PairComparison]
@@ -40,40 +44,48 @@ class ComparisonReport:
 
     @property
     def names(self) -> list[str]:
-        """The contenders as the table ranks them."""
+        """The names of the models, in the table's order."""
         return [str(name) for name in self.table["architecture"]]
 
 
 def build_report(
-    record: StudyResults,
+    study: StudyResults,
     own_claims: Sequence[Claim] = (),
     resamples: int = RESAMPLES,
     reference: CorruptionReference | None = None,
 ) -> ComparisonReport:
-    """Compare the contenders of a record; `own_claims` are judged beside the reference study's.
+    """Compare the models of a study.
 
-    reference: what corruption errors are relative to.
+    Args:
+        study: The study, read from MLflow.
+        own_claims: Claims to judge beside those of the reference study.
+        resamples: The number of bootstrap resamples.
+        reference: The model that corruption errors are divided by, if one is pinned.
+
+    Returns:
+        The comparison, with all charts drawn.
+
+    Raises:
+        UserError: A value is missing, or the models were tested on different images.
     """
-    table = build_table(record, resamples, reference)
-    evidence = Measurements.from_study(record, resamples)
-    found = compare_pairs(evidence, table)
-    names = table["architecture"].tolist()
+    table = build_table(study, resamples, reference)
+    measurements = Measurements.from_study(study, resamples)
+    pairs = compare_pairs(measurements, table)
+    order = table["architecture"].tolist()
     return ComparisonReport(
-        record,
-        table,
-        evidence,
-        advise(evidence),
-        summary_sentences(record, table, evidence, found),
-        found,
-        [judge_claim(claim, evidence) for claim in REFERENCE_CLAIMS],
-        [judge_claim(claim, evidence) for claim in own_claims],
-        score_slices(record, evidence),
-        sorted(summarise_searches(record), key=lambda each: names.index(each.name)),
-        draw_figures(record, table),
+        study=study,
+        table=table,
+        measurements=measurements,
+        advice=advise(measurements),
+        summary=summary_sentences(study, table, measurements, pairs),
+        pairs=pairs,
+        claims=[judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS],
+        own_claims=[judge_claim(claim, measurements) for claim in own_claims],
+        slices=score_slices(study, measurements),
+        searches=sorted(summarise_searches(study), key=lambda search: order.index(search.name)),
+        charts=draw_figures(study, table),
     )
 
-
-# --- All figures of the comparison.
 
 FIGURES = (
     learning_curves,
@@ -90,8 +102,8 @@ FIGURES = (
 )
 
 
-def draw_figures(record: StudyResults, table: pd.DataFrame) -> dict[str, Chart]:
-    """Return the figures by name, in the page's order; those that were not run are not there."""
+def draw_figures(study: StudyResults, table: pd.DataFrame) -> dict[str, Chart]:
+    """Return the charts by name, in the page's order, without those of suites that were not run."""
     with chart_style():
-        made = [each(record, table) for each in FIGURES]
-    return {chart.name: chart for chart in made if chart is not None}
+        charts = [draw(study, table) for draw in FIGURES]
+    return {chart.name: chart for chart in charts if chart is not None}

@@ -1,4 +1,7 @@
-"""The report's tables of comparisons as cells: what the page and the Markdown both show."""
+"""The text of comparisons: table cells, differences with intervals, sample sizes, notes.
+
+The HTML page and the Markdown report contain the same cells.
+"""
 
 import math
 
@@ -19,183 +22,217 @@ from pipelines.compare.formatting import (
     format_score,
     format_signed,
     format_signed_interval,
+    join_words,
 )
 
-PAIRS = ("compared", "difference of test IoU, 95 % interval", "Wilcoxon p (Holm)", "effect",
+PAIRS = ("pair", "difference in test IoU (95 % interval)", "Wilcoxon p (Holm)", "effect size",
          "verdict")  # fmt: skip
-CLAIM = ("claim", "measure", "answer", "figures", "n")
+CLAIM = ("claim", "measure", "verdict", "figures", "n")
 SEARCH = ("network", "trials", "pruned", "failed", "epochs", "training time",
-          "best, first half", "best, all")  # fmt: skip
-SETTING = ("network", "setting", "winner", "range", "importance", "")
+          "best after half", "best after all")  # fmt: skip
+SETTING = ("network", "setting", "winner", "range", "importance", "note")
 
 
-def pair_table(found: list[PairComparison]) -> TextTable:
-    """Return a row for every two contenders."""
-    return TextTable(PAIRS, [_pair_row(each) for each in found])
+def pair_table(pairs: list[PairComparison]) -> TextTable:
+    """Return a table with one row for every two models."""
+    return TextTable(PAIRS, [_pair_row(pair) for pair in pairs])
 
 
 def _pair_row(pair: PairComparison) -> list[str]:
-    found = pair.comparison
+    comparison = pair.comparison
     return [
-        f"{found.first} - {found.second}".replace(" - ", " − "),  # noqa: RUF001
-        format_difference(found),
+        f"{comparison.first} {MINUS} {comparison.second}",
+        format_difference(comparison),
         format_p_value(pair.adjusted),
         f"{pair.rank.effect:+.2f}".replace("-", MINUS) if pair.rank.photos else DASH,
         pair.words,
     ]
 
 
-def pair_notes(found: list[PairComparison]) -> list[str]:
-    """Say of how many photographs and seeds the pairs are."""
-    if not found:
+def pair_notes(pairs: list[PairComparison]) -> list[str]:
+    """Return the notes below the table of pairs; none without pairs."""
+    if not pairs:
         return []
-    estimate = found[0].comparison.estimate
+    estimate = pairs[0].comparison.estimate
     return [
-        f"{estimate.photos} photographs, resampled alike for all; {seed_noise_text(estimate.seeds)}."
-        " The verdict goes by the interval alone. Wilcoxon's test asks of the typical photograph, "
-        "and knows nothing of training noise; its effect (rank-biserial) is 1 where the first is "
-        "better on every photograph, and -1 where it is on none."
+        f"Intervals are computed from {estimate.photos} photographs, resampled alike for all "
+        f"networks; {seed_noise_text(estimate.seeds)}. Only the interval decides the verdict. "
+        "Wilcoxon's signed-rank test compares the networks on the typical photograph and ignores "
+        "training noise. Its effect size (rank-biserial correlation) is 1 if the first network is "
+        f"better on every photograph and {MINUS}1 if it is worse on every photograph."
     ]
 
 
-def claim_table(judged: list[JudgedClaim]) -> TextTable:
-    """Return a row a claim."""
-    return TextTable(CLAIM, [_claim_row(each) for each in judged])
+def ranking_sentence(pairs: list[PairComparison]) -> str:
+    """Return sentences about the differences in test IoU, certain and uncertain; '' for none."""
+    if not pairs:
+        return ""
+    comparisons = [pair.comparison for pair in pairs]
+    certain = [each for each in comparisons if each.verdict == "supported"]
+    uncertain = [each for each in comparisons if each.verdict != "supported"]
+    sentences = []
+    if certain:
+        named = [
+            f"{each.first} is above {each.second} by {format_difference(each)}" for each in certain
+        ]
+        sentences.append(f"In test IoU, {join_words(named)}.")
+    if uncertain:
+        named = [f"{each.first} and {each.second}, {format_difference(each)}" for each in uncertain]
+        sentences.append(f"The order is uncertain for {join_words(named, '; ')}.")
+    noise = seed_noise_text(comparisons[0].estimate.seeds)
+    sentences.append(f"Brackets contain 95 % intervals of paired differences; {noise}.")
+    return " ".join(sentences)
+
+
+def claim_table(claims: list[JudgedClaim]) -> TextTable:
+    """Return a table with one row per claim."""
+    return TextTable(CLAIM, [_claim_row(claim) for claim in claims])
 
 
 def _claim_row(judged: JudgedClaim) -> list[str]:
-    claim = judged.claim
-    if not judged.comparisons:
+    claim, comparisons = judged.claim, judged.comparisons
+    if not comparisons:
         return [claim.text, judged.words, judged.answer, judged.reason, DASH]
-    first = judged.comparisons[0]
-    paired = claim.who not in {each.first for each in judged.comparisons}
-    figures = [f"{each.first}: {difference_from(each)}" if paired else difference_from(each)
-               for each in judged.comparisons]  # fmt: skip
-    more = {"higher": "higher", "lower": "lower", "between": "between two"}[claim.direction]
-    words = f"{first.measure.words}: {more}, by more than {format_margin(first)}"
-    samples = dict.fromkeys(format_sample_size(each) for each in judged.comparisons)
+    # A claim about all pretrained networks compares several first models.
+    named = claim.who not in {each.first for each in comparisons}
+    figures = [
+        f"{each.first}: {difference_from(each)}" if named else difference_from(each)
+        for each in comparisons
+    ]
+    expected = {
+        "higher": "higher by more than",
+        "lower": "lower by more than",
+        "between": "between two others, each by more than",
+    }[claim.direction]
+    words = f"{comparisons[0].measure.words}: {expected} {format_margin(comparisons[0])}"
+    samples = dict.fromkeys(format_sample_size(each) for each in comparisons)
     return [claim.text, words, judged.answer, "; ".join(figures), "; ".join(samples)]
 
 
-def slice_table(found: SliceScores, names: list[str]) -> TextTable:
-    """Return a row a slice: n, then the IoU and its interval in each contender."""
+def slice_table(scores: SliceScores, names: list[str]) -> TextTable:
+    """Return a table with one row per slice: its images, then the IoU of each model."""
     rows = [
         [row.name, str(row.images), *(_score_cell(row.by_model[name]) for name in names)]
-        for row in found.rows
+        for row in scores.rows
     ]
     return TextTable(("slice", "images", *names), rows)
 
 
-def _score_cell(found: Estimate) -> str:
-    if math.isnan(found.value):
+def _score_cell(score: Estimate) -> str:
+    if math.isnan(score.value):
         return DASH
-    if math.isnan(found.fixed_low):
-        return f"{found.value:.3f}"
-    return f"{found.value:.3f} ({found.fixed_low:.3f} to {found.fixed_high:.3f})"
+    if math.isnan(score.fixed_low):
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} ({score.fixed_low:.3f} to {score.fixed_high:.3f})"
 
 
-def search_table(found: list[SearchSummary]) -> TextTable:
-    """Return a row a search: its budget, and how the best grew."""
-    return TextTable(SEARCH, [_search_row(each) for each in found])
+def search_table(searches: list[SearchSummary]) -> TextTable:
+    """Return a table with one row per search: its budget, and the best score over its course."""
+    return TextTable(SEARCH, [_search_row(search) for search in searches])
 
 
-def _search_row(found: SearchSummary) -> list[str]:
-    states = [trial.state for trial in found.trials]
-    half = found.best_so_far[max(0, (len(found.best_so_far) + 1) // 2 - 1)]
+def _search_row(search: SearchSummary) -> list[str]:
+    states = [trial.state for trial in search.trials]
+    best = search.best_so_far
     return [
-        found.name,
+        search.name,
         str(len(states)),
         str(states.count("pruned")),
         str(states.count("failed")),
-        str(sum(trial.epochs for trial in found.trials)),
-        format_duration(sum(trial.seconds for trial in found.trials)),
-        f"{half:.3f}",
-        f"{found.best_so_far[-1]:.3f}",
+        str(sum(trial.epochs for trial in search.trials)),
+        format_duration(sum(trial.seconds for trial in search.trials)),
+        f"{best[max(0, (len(best) + 1) // 2 - 1)]:.3f}",
+        f"{best[-1]:.3f}",
     ]
 
 
-def setting_table(found: list[SearchSummary]) -> TextTable:
-    """Return a row a tuned setting: the winner's value in its range, and what it mattered."""
+def setting_table(searches: list[SearchSummary]) -> TextTable:
+    """Return a table with one row per tuned setting: the winner's value, range and importance."""
     rows = [
         [
-            each.name,
+            search.name,
             setting.name.replace("_", " "),
             format_number(setting.chosen),
             f"{format_number(setting.low)} to {format_number(setting.high)}",
             format_percent(setting.importance),
-            f"{setting.edge} end: widen it" if setting.edge else "",
+            f"at the {setting.edge} end: widen the range" if setting.edge else "",
         ]
-        for each in found
-        for setting in each.settings
+        for search in searches
+        for setting in search.settings
     ]
     return TextTable(SETTING, rows)
 
 
-def importance_notes(found: list[SearchSummary]) -> list[str]:
-    """Say where importances are not known, and of how many trials they are."""
-    told = []
-    for each in found:
-        done = len(completed_trials(each.trials))
-        if each.has_importances:
-            told.append(f"{each.name}: importances (PED-ANOVA) of {done} completed trials.")
+def importance_notes(searches: list[SearchSummary]) -> list[str]:
+    """Return one sentence per search: the sample of its importances, or why it has none."""
+    sentences = []
+    for search in searches:
+        complete = len(completed_trials(search.trials))
+        if search.has_importances:
+            note = f"importances are computed from {complete} complete trials (PED-ANOVA)"
         else:
-            told.append(f"{each.name}: {each.note.split('; ')[0]}.")
-    return told
+            note = search.missing_importances
+        sentences.append(f"{search.name}: {note}.")
+    return sentences
 
 
-# --- Comparisons in words and figures: the difference, its 95 % interval, and of how many.
+# --- A comparison as text: the difference, its 95 % interval, and the sample size.
 
 
 def format_difference(comparison: Comparison) -> str:
-    """Return how far the first is above the second, with its interval where one is known."""
-    found = comparison.estimate
+    """Return the difference or ratio of a comparison, with its interval where there is one."""
+    estimate = comparison.estimate
     if comparison.measure.photos:
-        return f"{format_signed(found.value)} ({format_signed_interval(found.low, found.high)})"
+        interval = format_signed_interval(estimate.low, estimate.high)
+        return f"{format_signed(estimate.value)} ({interval})"
     if comparison.measure.exact:
-        return format_ratio(found.value)
-    if math.isnan(found.low):
-        return f"{format_ratio(found.value)} (no interval)"
-    return f"{format_ratio(found.value)} ({math.exp(found.low):.3g} to {math.exp(found.high):.3g})"
+        return format_ratio(estimate.value)
+    if math.isnan(estimate.low):
+        return f"{format_ratio(estimate.value)} (no interval)"
+    low, high = math.exp(estimate.low), math.exp(estimate.high)
+    return f"{format_ratio(estimate.value)} ({low:.3g} to {high:.3g})"
 
 
 def format_sample_size(comparison: Comparison) -> str:
-    """Return n: photographs and seeds."""
-    found = comparison.estimate
-    one, other = found.seeds
+    """Return the number of photographs and seeds of a comparison."""
+    one, other = comparison.estimate.seeds
     seeds = f"{one} seed{'s' if one > 1 else ''}" if one == other else f"{one} and {other} seeds"
-    if not comparison.measure.photos:
-        alone = min(one, other) < 2 and not comparison.measure.exact
-        return f"{seeds}: its spread is not known" if alone else seeds
-    return f"{found.photos} photographs, {seeds}"
+    if comparison.measure.photos:
+        return f"{comparison.estimate.photos} photographs, {seeds}"
+    if min(one, other) < 2 and not comparison.measure.exact:
+        return f"{seeds} (spread unknown)"
+    return seeds
 
 
 def seed_noise_text(seeds: tuple[int, ...]) -> str:
-    """Say whether an interval holds training noise."""
+    """Return a clause on whether the intervals include training noise."""
     if min(seeds) < 2:
-        return "one seed: training noise is not in it"
-    return "training noise included"
+        return "they exclude training noise, because a network has only one seed"
+    return "they include training noise"
 
 
 def difference_from(comparison: Comparison) -> str:
-    """Return such as '0.031 (0.020 to 0.045) above pspnet'."""
-    return f"{format_difference(comparison)} against {comparison.second}"
+    """Return the difference with the second model's name: '+0.031 (…) against pspnet'."""
+    relation = "against" if comparison.measure.photos else "that of"
+    return f"{format_difference(comparison)} {relation} {comparison.second}"
 
 
 def format_margin(comparison: Comparison) -> str:
-    """Return the margin as it is declared."""
+    """Return the margin: a score for an image measure, a percentage for a run measure."""
     if comparison.measure.photos:
         return format_score(comparison.margin)
     return f"{100 * comparison.margin:.0f} %"
 
 
-def score_with_interval(evidence: Measurements, name: str, wanted: str) -> str:
-    """Return a contender's figure in a measure on photographs with its interval.
+def score_with_interval(measurements: Measurements, name: str, measure: str) -> str:
+    """Return a model's score in an image measure with its interval.
 
-    It is that of these very finals, as in the table: training noise is in differences alone.
+    The interval is that of the table: over photographs, for these final runs. Only the
+    intervals of differences include training noise.
     """
-    found = evidence.value(name, wanted)
-    if found is None or math.isnan(found.value):
+    score = measurements.value(name, measure)
+    if score is None or math.isnan(score.value):
         return DASH
-    low, high = found.fixed_low, found.fixed_high
+    low, high = score.fixed_low, score.fixed_high
     interval = DASH if math.isnan(low) else f"{low:.3f} to {high:.3f}"
-    return f"{found.value:.3f} ({interval})"
+    return f"{score.value:.3f} ({interval})"

@@ -1,4 +1,4 @@
-"""The comparison as one self-contained page: no script, nothing fetched, fit for print."""
+"""The comparison as one self-contained HTML page, without scripts or external files."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ TEMPLATE = "page.html.j2"
 
 @dataclass(frozen=True)
 class Bar:
-    """A number with its bar: `width` in percent of the whole."""
+    """A number with a bar; `width` is a percentage of the full width."""
 
     text: str
     width: float
@@ -40,7 +40,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Whisker:
-    """An interval and its mean on a scale that all rows share, in percent of its width."""
+    """An interval and its mean as positions on a scale from 0 to 100 that all rows share."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Whisker:
 
 
 def render_html(report: ComparisonReport) -> str:
-    """Return the page."""
+    """Return the page as HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -63,32 +63,32 @@ def render_html(report: ComparisonReport) -> str:
 
 
 def _table_context(report: ComparisonReport) -> dict[str, Any]:
-    """Return what the page shows of the table and the figures."""
-    record, table = report.study, report.table
+    """Return the template's variables for the table and the charts."""
+    study, table = report.study, report.table
     return {
-        "record": record,
-        "facts": _facts(record, table),
-        "looks": series_styles(table),
+        "study": study,
+        "facts": _facts(study, table),
+        "styles": series_styles(table),
         "tables": {
             "scores": _table_part("Scores on the test split", columns.SCORES, table),
             "speed": _table_part("Speed and size", columns.SPEED, table),
             "settings": _table_part("Chosen settings", columns.SETTINGS, table),
-            "cost": _table_part("What it took to train", columns.COST, table),
+            "cost": _table_part("Training cost", columns.COST, table),
             "kinds": _table_part(
-                "Share of the IoU kept, by kind",
-                columns.kind_columns(occlusion_kinds(record)),
+                "Retention by kind of occlusion (share of the IoU kept)",
+                columns.kind_columns(occlusion_kinds(study)),
                 table,
             ),
             "suites": _table_part(
                 "Corruption and geometry, means over kinds and severities",
-                columns.suite_columns(other_suites(record), table),
+                columns.suite_columns(other_suites(study), table),
                 table,
             ),
         },
         "whiskers": _whiskers(table),
-        "networks": network_options(record),
-        "classes": _classes(record, table),
-        "absent": classes_without_pixels(record),
+        "networks": network_options(study),
+        "classes": _classes(study, table),
+        "classes_without_pixels": classes_without_pixels(study),
         "charts": report.charts,
         "legacy": _legacy(table),
         "dash": DASH,
@@ -96,8 +96,8 @@ def _table_context(report: ComparisonReport) -> dict[str, Any]:
 
 
 def _comparison_context(report: ComparisonReport) -> dict[str, Any]:
-    """Return what the page shows of comparisons."""
-    record, table = report.study, report.table
+    """Return the template's variables for comparisons, search, worker time and method."""
+    study, table = report.study, report.table
     return {
         "advice": report.advice,
         "summary": report.summary,
@@ -111,34 +111,34 @@ def _comparison_context(report: ComparisonReport) -> dict[str, Any]:
         "searches": comparison_text.search_table(report.searches),
         "settings": comparison_text.setting_table(report.searches),
         "importance_notes": comparison_text.importance_notes(report.searches),
-        "spending": worker_time_table(record.worker_time, report.names),
-        "spending_notes": worker_time_sentences(record.worker_time),
-        "method": method(record, table, report.evidence),
+        "worker_time": worker_time_table(study.worker_time, report.names),
+        "worker_time_notes": worker_time_sentences(study.worker_time),
+        "method": method(study, table, report.measurements),
         "limits": limits(report),
-        "notes": notes(record, table),
+        "notes": notes(study, table),
     }
 
 
-def classes_without_pixels(record: StudyResults) -> list[str]:
-    """Return the foreground classes that no test image shows, in words."""
-    counts = record.models[0].finals[0].tested.counts.sum(axis=(0, 2))
-    names = record.classes.names
-    return [readable_name(names[place]) for place in range(1, len(names)) if counts[place] == 0]
+def classes_without_pixels(study: StudyResults) -> list[str]:
+    """Return the foreground classes that no test image shows, as words."""
+    counts = study.models[0].finals[0].tested.counts.sum(axis=(0, 2))
+    names = study.classes.names
+    return [readable_name(names[index]) for index in range(1, len(names)) if counts[index] == 0]
 
 
-def _facts(record: StudyResults, table: pd.DataFrame) -> list[str]:
-    """Return the few facts below the title."""
-    splits = record.manifest.splits
+def _facts(study: StudyResults, table: pd.DataFrame) -> list[str]:
+    """Return the short facts below the title."""
+    splits = study.manifest.splits
     images = ", ".join(f"{facts.count} {name}" for name, facts in splits.items())
-    height, width = record.manifest.image_size
+    height, width = study.manifest.image_size
     least, most = int(table["finals"].min()), int(table["finals"].max())
     seeds = str(least) if least == most else f"{least} to {most}"
     return [
         f"images: {images}",
-        f"grid {width} × {height}",  # noqa: RUF001  # the sign for 'by'
-        f"{len(record.classes)} classes",
-        f"{seeds} seed{'' if most == 1 else 's'} a winner",
-        f"study {record.study}",
+        f"input {width} × {height} pixels",  # noqa: RUF001  # the multiplication sign
+        f"{len(study.classes)} classes",
+        f"{seeds} seed{'' if most == 1 else 's'} per winner",
+        f"study {study.name}",
     ]
 
 
@@ -147,31 +147,31 @@ def _table_part(title: str, columns: tuple[Column, ...], table: pd.DataFrame) ->
 
 
 def _whiskers(table: pd.DataFrame) -> list[Whisker]:
-    """Place each row's interval between the least and the greatest of all."""
+    """Return each row's interval on the scale from the lowest to the highest end of all rows."""
     low = min(table["iou_low"].min(), table["iou"].min())
     high = max(table["iou_high"].max(), table["iou"].max())
     width = float(high - low) or 1.0
-    placed = 100 * (table[["iou_low", "iou_high", "iou"]] - low) / width
-    return [Whisker(*(round(float(place), 1) for place in row)) for row in placed.to_numpy()]
+    scaled = 100 * (table[["iou_low", "iou_high", "iou"]] - low) / width
+    return [Whisker(*(round(float(value), 1) for value in row)) for row in scaled.to_numpy()]
 
 
-def _classes(record: StudyResults, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row a foreground class: name, colour, share of the pixels, a bar a network."""
-    shares = record.manifest.splits["test"].class_shares
+def _classes(study: StudyResults, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row per foreground class: name, colour, share of the pixels, a bar per model."""
+    shares = study.manifest.splits["test"].class_shares
     rows: list[dict[Any, Any]] = table.to_dict("records")
-    colours = [look.colour for look in series_styles(table).values()]
+    colours = [style.colour for style in series_styles(table).values()]
     return [
         {
             "name": readable_name(name),
             "colour": "#{:02x}{:02x}{:02x}".format(*colour),
             "share": format_share(shares.get(name, 0.0)) if shares.get(name) else DASH,
-            "small": place in record.classes.small,
+            "small": index in study.classes.small,
             "bars": [_bar(row, f"iou/{name}", bar) for row, bar in zip(rows, colours, strict=True)],
         }
-        for place, (name, colour) in enumerate(
-            zip(record.classes.names, record.classes.palette, strict=True)
+        for index, (name, colour) in enumerate(
+            zip(study.classes.names, study.classes.palette, strict=True)
         )
-        if place > 0
+        if index > 0
     ]
 
 
@@ -185,9 +185,9 @@ def _bar(row: Row, name: str, colour: str) -> Bar:
 
 
 def _legacy(table: pd.DataFrame) -> list[list[str]]:
-    """Return a row an architecture: the reference study's four, then the true four."""
-    true = [name.removeprefix("legacy_") for name in LEGACY]
+    """Return one row per model: the scores by the reference study's formulas, then the correct."""
+    correct = [name.removeprefix("legacy_") for name in LEGACY]
     return [
-        [str(row["architecture"]), *(format_score(row[name]) for name in (*LEGACY, *true))]
+        [str(row["architecture"]), *(format_score(row[name]) for name in (*LEGACY, *correct))]
         for row in table.to_dict("records")
     ]

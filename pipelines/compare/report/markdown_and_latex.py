@@ -1,4 +1,4 @@
-"""The comparison for a repository or a message: one table a subject, then what to know of it."""
+"""The comparison as Markdown, for a repository or a message, and its table as LaTeX."""
 
 import math
 from typing import Any
@@ -25,52 +25,51 @@ from pipelines.compare.study_data.worker_time import worker_time_sentences, work
 
 def render_markdown(report: ComparisonReport) -> str:
     """Return the comparison as Markdown."""
-    record, table, names = report.study, report.table, report.names
-    lines = [f"# {record.experiment}: comparison", ""]
-    lines += [f"- **{each.question}: {each.name}** ({each.certainty}). {each.figure}; {each.words}"
-              for each in report.advice]  # fmt: skip
+    study, table, names = report.study, report.table, report.names
+    lines = [f"# {study.experiment}: comparison", ""]
+    lines += [
+        f"- **{advice.question}: {advice.name}** ({advice.certainty}). {advice.figure}. "
+        f"{advice.words}"
+        for advice in report.advice
+    ]
     lines += ["", " ".join(report.summary)]
     for title, columns in MARKDOWN_TABLES:
         lines += ["", f"## {title}", "", *_table(columns, table)]
-    lines += _section("Every two compared", comparison_text.pair_table(report.pairs))
-    lines += _section("The reference study's claims", comparison_text.claim_table(report.claims))
+    lines += _section("Comparison of every two networks", comparison_text.pair_table(report.pairs))
+    lines += _section("Claims of the reference study", comparison_text.claim_table(report.claims))
     lines += _section("Claims of this experiment", comparison_text.claim_table(report.own_claims))
-    kept = kind_columns(occlusion_kinds(record))
-    lines += ["", "## Share of the IoU kept, by kind of occlusion", "", *_table(kept, table)]
-    if suites := other_suites(record):
-        lines += [
-            "",
-            "## Corruption and geometry",
-            "",
-            *_table(suite_columns(suites, table), table),
-        ]
+    kinds = kind_columns(occlusion_kinds(study))
+    lines += ["", "## Retention by kind of occlusion", "", *_table(kinds, table)]
+    if suites := other_suites(study):
+        suite_table = _table(suite_columns(suites, table), table)
+        lines += ["", "## Corruption and geometry", "", *suite_table]
     lines += ["", "## IoU by class", "", _row(["class", *names]), _ruler(len(names) + 1)]
-    lines += [_row(row) for row in class_rows(record.classes.names, table)]
+    lines += [_row(row) for row in class_rows(study.classes.names, table)]
     lines += _section(
         "Slices of the test images", comparison_text.slice_table(report.slices, names)
     )
     lines += ["", *(f"- {each}" for each in worst_slice_sentences(report.slices, names))]
     lines += _section("What mattered in the search", comparison_text.setting_table(report.searches))
     lines += ["", *(f"- {each}" for each in comparison_text.importance_notes(report.searches))]
-    lines += ["", "## Where the time went", "", *worker_time_sentences(record.worker_time)]
-    lines += _lines(worker_time_table(record.worker_time, names))
-    lines += ["", "## Method", "", " ".join(method(record, table, report.evidence))]
+    lines += ["", "## Time of the workers", "", " ".join(worker_time_sentences(study.worker_time))]
+    lines += _lines(worker_time_table(study.worker_time, names))
+    lines += ["", "## Method", "", " ".join(method(study, table, report.measurements))]
     lines += ["", "## Limits", "", *(f"- {each}" for each in limits(report))]
-    lines += ["", "## Notes", "", *(f"- {note}" for note in notes(record, table))]
+    lines += ["", "## Notes", "", *(f"- {note}" for note in notes(study, table))]
     return "\n".join(lines) + "\n"
 
 
-def _section(title: str, grid: TextTable) -> list[str]:
-    """Return a section with a table; nothing if the table has no rows."""
-    return ["", f"## {title}", *_lines(grid)] if grid.rows else []
+def _section(title: str, table: TextTable) -> list[str]:
+    """Return a section with a table; [] if the table has no rows."""
+    return ["", f"## {title}", *_lines(table)] if table.rows else []
 
 
-def _lines(grid: TextTable) -> list[str]:
-    """Return an empty line and a table; nothing if the table has no rows."""
-    if not grid.rows:
+def _lines(table: TextTable) -> list[str]:
+    """Return an empty line and a table; [] if the table has no rows."""
+    if not table.rows:
         return []
-    header = [_row(list(grid.headings)), _ruler(len(grid.headings))]
-    return ["", *header, *map(_row, grid.rows)]
+    header = [_row(list(table.headings)), _ruler(len(table.headings))]
+    return ["", *header, *map(_row, table.rows)]
 
 
 def _table(columns: tuple[Column, ...], table: pd.DataFrame) -> list[str]:
@@ -83,11 +82,11 @@ def _ruler(columns: int) -> str:
 
 
 def _row(values: list[str]) -> str:
-    """Return a line of a table; a bar in a name would split its cell."""
+    """Return a line of a table, with vertical bars escaped: they would split a cell."""
     return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
 
 
-# --- The table for a paper: LaTeX with booktabs.
+# --- The table as LaTeX with booktabs, for a paper.
 
 SPECIAL = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -95,20 +94,21 @@ SPECIAL = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "^": r"\textasciicircum{}",
 }
 LATEX_HEADINGS = (
-    "network", "IoU", r"95\,\% interval", "Dice", "small parts", "outlines", "occluded",
+    "network", "IoU", r"95\,\% interval", "Dice", "small parts", "boundary", "occluded",
     "ms", "parameters",
 )  # fmt: skip
 
 
-def render_latex(record: StudyResults, table: pd.DataFrame) -> str:
-    """Return a `table` environment; it needs the package booktabs."""
+def render_latex(study: StudyResults, table: pd.DataFrame) -> str:
+    """Return the table as a LaTeX `table` environment, which needs the package booktabs."""
     rows: list[dict[Any, Any]] = table.to_dict("records")
     images, seeds = int(table["test_images"].iloc[0]), int(table["finals"].min())
     caption = (
-        f"{escape_latex(record.experiment)}: {images} test images, {seeds} "
-        f"seed{'s' if seeds > 1 else ''} a network ($\\pm$: standard deviation over seeds). IoU "
-        "and Dice are means over the foreground classes; the interval is a bootstrap over "
-        "photographs; `occluded' is the mean IoU under occ-v1; ms is the median time of an image."
+        f"{escape_latex(study.experiment)}: {images} test images, {seeds} "
+        f"seed{'s' if seeds > 1 else ''} per network ($\\pm$: standard deviation over seeds). IoU "
+        "and Dice are means over the foreground classes; the interval is a bootstrap interval over "
+        "photographs; `boundary' is the boundary IoU; `occluded' is the mean IoU under occ-v1; ms "
+        "is the median time for one image in milliseconds."
     )
     return "\n".join(
         [
@@ -129,7 +129,7 @@ def render_latex(record: StudyResults, table: pd.DataFrame) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Return text in which nothing means anything to TeX."""
+    """Return text with every character escaped that is special in TeX."""
     return "".join(SPECIAL.get(letter, letter) for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""What was done and how far it reaches, told from what actually ran."""
+"""The method, the limits and the notes of the report, generated from what the study ran."""
 
 from pathlib import Path
 
@@ -11,186 +11,197 @@ from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.study_data.study_results import StudyResults
 
-FEW_IMAGES = 200  # below it intervals are wide
-SAMPLERS = {"tpe": "a tree-structured Parzen estimator", "random": "random draws"}
+FEW_IMAGES = 200  # with fewer test images, intervals are wide
+SAMPLERS = {"tpe": "A tree-structured Parzen estimator", "random": "Random sampling"}
 PRUNERS = {
-    "hyperband": "Hyperband gave up on the weakest",
-    "halving": "successive halving gave up on the weakest",
-    "none": "none was given up early",
+    "hyperband": "Hyperband pruned the weakest trials",
+    "halving": "successive halving pruned the weakest trials",
+    "none": "no trial was pruned",
 }
 
 
-def method(record: StudyResults, table: pd.DataFrame, evidence: Measurements) -> list[str]:
-    """Return the method, a sentence an item."""
-    settings, manifest = record.settings, record.manifest
+def method(study: StudyResults, table: pd.DataFrame, measurements: Measurements) -> list[str]:
+    """Return the sentences of the method."""
+    settings, manifest = study.settings, study.manifest
     counts = {name: facts.count for name, facts in manifest.splits.items()}
-    names = [each.name for each in record.models]
+    names = [model.name for model in study.models if model.is_trained]
     height, width = manifest.image_size
     space = join_words([name.replace("_", " ") for name in settings.search.space.tuned()])
-    trials = sorted({sum(each.states.values()) for each in record.architectures})
-    seeds = sorted({len(each.finals) for each in record.models})
+    trials = sorted({sum(model.states.values()) for model in study.architectures})
+    seeds = sorted({len(model.finals) for model in study.models})
     return [
         f"{join_words(names)} were trained on {counts.get('train', 0)} images of the source "
-        f"'{settings.data.source}' brought to {width} x {height} pixels, in {len(record.classes)} "
-        "classes.",
-        f"Of each architecture {_range(trials)} trials searched {space} on {counts.get('val', 0)} "
-        f"validation images, proposed by {SAMPLERS[settings.search.sampler]}; "
+        f"'{settings.data.source}', resized to {width} x {height} pixels, with "
+        f"{len(study.classes)} classes.",
+        f"For each architecture, {_range(trials)} trials searched {space} on "
+        f"{counts.get('val', 0)} validation images.",
+        f"{SAMPLERS[settings.search.sampler]} proposed the settings; "
         f"{PRUNERS[settings.search.pruner]}.",
-        f"The best setting of each was trained again with {_range(seeds)} seed"
-        f"{'' if seeds == [1] else 's'}, the epoch chosen on the validation images, and tested "
-        f"once on {counts.get('test', 0)} test images at their own size.",
-        *_variant_sentences(record),
-        *_robustness_sentences(record),
-        f"Intervals are at 95 %: {evidence.resamples:,} resamples of whole photographs, the same "
-        f"for every network (paired), {_training_noise_phrase(record)}. Single photographs are compared by "
-        "Wilcoxon's signed-rank test, corrected by Holm over all pairs. Differences of machines "
-        "are ratios, by Welch's t-test over seeds.",
+        f"The best setting of each was trained again with {_range(seeds)} "
+        f"seed{'' if seeds == [1] else 's'}.",
+        "The epoch of a final run was chosen on the validation images, and the run was tested "
+        f"once on {counts.get('test', 0)} test images at their original size.",
+        *_variant_sentences(study),
+        *_robustness_sentences(study),
+        f"Intervals are 95 % bootstrap intervals: {measurements.resamples:,} resamples of whole "
+        "photographs, the same for every network (paired).",
+        _training_noise_sentence(study),
+        "Single photographs are compared with Wilcoxon's signed-rank test and Holm's correction "
+        "over all pairs.",
+        "Speed, size and convergence are compared as ratios, with Welch's t-test over seeds.",
     ]
 
 
 def limits(report: ComparisonReport) -> list[str]:
-    """Return what this study cannot say."""
-    record = report.study
+    """Return the limits of the study, as sentences."""
+    study = report.study
+    drawn = study.settings.data.source == "drawn"
     return [
         *_sample_size_limits(report),
-        *(_robustness_limit(record)),
-        *(
-            ["The faces are drawn: nothing here says how networks do on photographs."]
-            if record.settings.data.source == "drawn"
-            else []
-        ),
-        "Networks are compared at the settings that this search found with this budget; another "
-        "budget may order them otherwise.",
-        "The worst of many slices is low by chance too: its interval holds for a slice named "
-        "beforehand. Claims are judged one by one, each at 95 %.",
-        "Times and memory are of the machines that the finals ran on.",
+        *_robustness_limit(study),
+        *(["The faces are drawn; no network was tested on photographs."] if drawn else []),
+        "Networks are compared with the settings that this search found within its budget. "
+        "Another budget may give another order.",
+        "The worst of many slices is partly low by chance: its interval is valid only for a slice "
+        "chosen in advance. Each claim is judged alone, at 95 %.",
+        "Times and memory depend on the machines on which the final runs ran.",
     ]
 
 
 def _sample_size_limits(report: ComparisonReport) -> list[str]:
-    told = []
-    images = len(report.evidence.photos)
-    photos = len(set(report.evidence.photos))
-    if min(len(each.finals) for each in report.study.models) < 2:
-        told.append(
-            "One seed of a network: intervals hold the photographs' chance alone, and the same "
-            "training with another seed may come out elsewhere. Times and memory have no interval."
+    sentences = []
+    images = len(report.measurements.photos)
+    photos = len(set(report.measurements.photos))
+    if min(len(model.finals) for model in report.study.models) < 2:
+        sentences.append(
+            "With one seed, intervals cover only the choice of photographs: the same training "
+            "with another seed may give another result. Times and memory have no interval."
         )
     if images < FEW_IMAGES:
-        told.append(f"{images} test images are few: intervals are wide, those of slices wider.")
+        sentences.append(
+            f"{images} test images are few: intervals are wide, and wider still on slices."
+        )
     if photos < images:
-        told.append(f"The {images} test images show {photos} photographs; these are resampled.")
-    return told
+        sentences.append(
+            f"The {images} test images come from {photos} photographs. Photographs are resampled, "
+            "not images."
+        )
+    return sentences
 
 
-def _robustness_limit(record: StudyResults) -> list[str]:
-    final = record.models[0].finals[0]
+def _robustness_limit(study: StudyResults) -> list[str]:
+    final = study.models[0].finals[0]
     used, images = (len(each.coverage) for each in final.records.conditions), len(final.tested.ids)
     least = min(used, default=images)
     if least == images:
         return []
-    return [f"Robustness is measured on the first {least} of the {images} test images."]
+    return [f"Robustness was measured on the first {least} of the {images} test images."]
 
 
-def notes(record: StudyResults, table: pd.DataFrame) -> list[str]:
-    """Say what the numbers are: on what, of how many, and what not to read into them."""
+def notes(study: StudyResults, table: pd.DataFrame) -> list[str]:
+    """Return the notes: how to read the numbers, and what data and code they come from."""
     first = table.iloc[0]
     seeds = int(table["finals"].min())
     spread_note = (
         f"Means and standard deviations (±) are over {seeds} seeds of each winner."
         if seeds > 1
-        else "One seed a winner: the spread of training is not known from this study."
+        else "Each winner was trained with one seed: the spread between trainings is unknown."
     )
-    occluded = int(record.models[0].finals[0].rows["occlusion"].images.max())
+    occluded = int(study.models[0].finals[0].rows["occlusion"].images.max())
+    height, width = study.manifest.image_size
     return [
-        f"Test split of {first['test_images']} images, looked at once a final; scored on each "
-        "image's own size; IoU, Dice, precision and recall are means over foreground classes.",
-        "Settings and epochs were chosen on the validation split alone. The training loss is of "
-        "augmented images, an auxiliary head's included, and may lie above the validation loss.",
+        f"The test split has {first['test_images']} images. Each final run was tested on it once, "
+        "at each image's original size. IoU, Dice, precision and recall are means over the "
+        "foreground classes.",
+        "Settings and epochs were chosen on the validation split only. The training loss is "
+        "computed on augmented images and includes the loss of an auxiliary head, so it may be "
+        "higher than the validation loss.",
         spread_note,
-        "The interval beside a score is a 95 % bootstrap over photographs, of these very finals. "
-        "Whether two networks differ is told by the paired table, not by two such intervals.",
-        f"Occlusion: {occluded} test images, occluders drawn by protocol occ-v1. Kept is the area "
-        "under the curve of IoU over the share of the face covered, up to a half, as a share of "
-        "the IoU without occlusion; mean over the kinds.",
-        *(
-            [
-                "mCE is the mean over the kinds of corruption of 1 - IoU, divided by that of "
-                f"{first['corruption_reference']}, the pinned reference (Hendrycks and Dietterich "
-                "2019)."
-            ]
-            if "corruption_reference" in table
-            else []
-        ),
-        "Latency is of the network alone, one image at batch 1, with the threads given; memory is "
-        "the peak of a process that loads it and answers, its framework included.",
-        f"{record.manifest.image_size[0]} x {record.manifest.image_size[1]} pixels is the "
-        "networks' grid; learning curves are scored on it.",
-        f"Data {record.manifest.fingerprint[:12]}, occluders {record.masks[:12] or 'unknown'}, "
-        f"commit {record.commit}, study {record.study}.",
+        "The interval of a score is a 95 % bootstrap interval over photographs, for these final "
+        "runs. To decide whether two networks differ, use the table of pairs, not two such "
+        "intervals.",
+        f"Occlusion was tested on {occluded} test images, with occluders drawn by protocol occ-v1. "
+        "Retention is the area under the curve of IoU over the share of the face covered, up to a "
+        "half, divided by the same area without loss of IoU; it is averaged over the kinds.",
+        *_corruption_error_note(table),
+        "Latency is that of the network alone, for one image per batch, with the given number of "
+        "threads. Memory is the peak of a process that loads the network and predicts, including "
+        "its framework.",
+        f"The networks' input has {width} x {height} pixels; learning curves are computed at this "
+        "size.",
+        f"Identifiers: data {study.manifest.fingerprint[:12]}, occluders "
+        f"{study.masks[:12] or 'unknown'}, commit {study.commit}, study {study.name}.",
     ]
 
 
-def _variant_sentences(record: StudyResults) -> list[str]:
-    """Return what the variants and the ensemble are."""
-    told = [
-        f"{each.name} is {each.variant_of} with another option, trained at its best setting."
-        for each in record.models
-        if each.variant_of
-    ]
-    if any(not each.is_trained for each in record.models):
-        told.append("The ensemble is the mean of the architectures' class probabilities.")
-    return told
-
-
-def _robustness_sentences(record: StudyResults) -> list[str]:
-    settings = record.settings.robustness
-    run = {"occlusion": settings.kinds, "corruption": settings.corruption,
-           "geometry": settings.geometry}  # fmt: skip
-    present = ["occlusion", *other_suites(record)]
-    told = [
-        f"{SUITES[name].version} ({join_words([kind.replace('_', ' ') for kind in run[name]])})"
-        for name in present
-        if run[name]
-    ]
+def _corruption_error_note(table: pd.DataFrame) -> list[str]:
+    if "corruption_reference" not in table:
+        return []
     return [
-        f"Robustness: {'; '.join(told)}, drawn the same for every network, on up to "
-        f"{settings.final_images} test images."
+        f"mCE is 1 - IoU divided by that of {table['corruption_reference'].iloc[0]}, the pinned "
+        "reference, averaged over the kinds of corruption (Hendrycks and Dietterich 2019)."
     ]
 
 
-def _training_noise_phrase(record: StudyResults) -> str:
-    if min(len(each.finals) for each in record.models) < 2:
-        return "training noise apart where there is one seed"
-    return "training noise between seeds included"
+def _variant_sentences(study: StudyResults) -> list[str]:
+    """Return one sentence for each variant, and one for the ensemble."""
+    sentences = [
+        f"{model.name} is {model.variant_of} with one option changed, trained with the best "
+        f"setting of {model.variant_of}."
+        for model in study.models
+        if model.variant_of
+    ]
+    if any(not model.is_trained for model in study.models):
+        sentences.append("The ensemble averages the class probabilities of the architectures.")
+    return sentences
+
+
+def _robustness_sentences(study: StudyResults) -> list[str]:
+    settings = study.settings.robustness
+    kinds = {"occlusion": settings.kinds, "corruption": settings.corruption,
+             "geometry": settings.geometry}  # fmt: skip
+    suites = [
+        f"{SUITES[name].version} ({join_words([kind.replace('_', ' ') for kind in kinds[name]])})"
+        for name in ["occlusion", *other_suites(study)]
+        if kinds[name]
+    ]
+    if not suites:
+        return []
+    return [
+        f"Robustness was tested under {join_words(suites)}, identically for every network, on up "
+        f"to {settings.final_images} test images."
+    ]
+
+
+def _training_noise_sentence(study: StudyResults) -> str:
+    if min(len(model.finals) for model in study.models) < 2:
+        return "They exclude training noise where a network has one seed."
+    return "They include training noise between seeds where two networks are compared."
 
 
 def _range(numbers: list[int]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
-# --- What was asked of each network, read off its finals' parameters.
+def network_options(study: StudyResults) -> dict[str, str]:
+    """Return the options of each model's network as text, by the model's name.
 
-
-def network_options(record: StudyResults) -> dict[str, str]:
-    """Return by contender what was asked of its network, as text.
-
-    Weights from a file are named by the file alone: its folder is one machine's affair.
+    A file of weights is shown without its folder, which differs between machines.
     """
-    found = {}
-    for each in record.models:
+    texts = {}
+    for model in study.models:
         options = {
             key.removeprefix("network."): value
-            for key, value in each.finals[0].params.items()
+            for key, value in model.finals[0].params.items()
             if key.startswith("network.") and key != "network.name" and value != "None"
         }
         if "encoder_weights" in options:
             options["encoder_weights"] = Path(options["encoder_weights"]).name
-        texts = [f"{readable_name(key)} {value}" for key, value in options.items()]
-        of = f"{each.variant_of} with " if each.variant_of else ""
-        found[each.name] = (
-            of + (", ".join(texts) or "its defaults")
-            if each.is_trained
-            else ("the mean of the architectures' probabilities")
+        words = [f"{readable_name(key)} {value}" for key, value in options.items()]
+        variant = f"{model.variant_of} with " if model.variant_of else ""
+        texts[model.name] = (
+            variant + (", ".join(words) or "default options")
+            if model.is_trained
+            else "mean of the architectures' class probabilities"
         )
-    return found
+    return texts

@@ -1,1 +1,4 @@
-"""The modules of pipelines.compare.study_data."""
+"""What MLflow holds of a study: trials, final runs, worker time, the corruption reference.
+
+Not here: anything computed from them (`analysis`).
+"""

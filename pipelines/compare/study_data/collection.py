@@ -1,6 +1,7 @@
-"""Everything the comparison needs, read back from MLflow alone."""
+"""Read a study back from MLflow: its settings, models, trials and final runs."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,9 +28,24 @@ from pipelines.job import results
 from pipelines.job.results import read_panel
 from pipelines.tracking import Tracker
 
+WINNER_TAG = "faceseg.winner."
+
 
 def read_study(tracker: Tracker, experiment: str, study: str) -> StudyResults:
-    """Read a study back; UserError names what is missing."""
+    """Read a study's results from MLflow.
+
+    Args:
+        tracker: The tracker of the experiment.
+        experiment: The experiment's name.
+        study: The study's name, `Experiment.study`.
+
+    Returns:
+        The study with all its models, their trials and their complete final runs.
+
+    Raises:
+        UserError: The study, its winners, a final run or an artifact is missing, or a logged
+            score differs from the one computed from the run's records.
+    """
     experiment_id = _experiment_id(tracker, experiment)
     runs = tracker.find_runs(experiment_id, study=study, kind="study")
     if not runs:
@@ -38,18 +54,13 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> StudyResults:
             "`faceseg study` with this experiment first"
         )
     run = runs[0]
-    winners = {
-        key.removeprefix("faceseg.winner."): value
-        for key, value in run.data.tags.items()
-        if key.startswith("faceseg.winner.")
-    }
-    if not winners:
-        raise UserError(f"study {study} has no winners yet: its search has not ended")
+    tags = run.data.tags
+    winners = _winners(study, tags)
     with TemporaryDirectory(prefix="faceseg-") as folder:
         manifest_file = tracker.fetch(run.info.run_id, "manifest.json", Path(folder))
         manifest = Manifest.model_validate_json(manifest_file.read_bytes())
         settings = _read_settings(tracker.fetch(run.info.run_id, "experiment.yaml", Path(folder)))
-        contenders = tuple(
+        models = tuple(
             _read_model(
                 tracker,
                 experiment_id,
@@ -62,24 +73,40 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> StudyResults:
             for name, winner in winners.items()
         )
     return StudyResults(
-        experiment,
-        study,
-        run.info.run_id,
-        run.data.tags.get("faceseg.commit", "unknown"),
-        manifest,
-        contenders,
-        settings,
-        run.data.tags.get("mlflow.note.content", ""),
-        run.data.tags.get("faceseg.occlusion_masks", ""),
-        read_worker_time(tracker, experiment_id, study, run),
+        experiment=experiment,
+        name=study,
+        run_id=run.info.run_id,
+        commit=tags.get("faceseg.commit", "unknown"),
+        manifest=manifest,
+        models=models,
+        settings=settings,
+        description=tags.get("mlflow.note.content", ""),
+        masks=tags.get("faceseg.occlusion_masks", ""),
+        worker_time=read_worker_time(tracker, experiment_id, study, run),
     )
 
 
+def _winners(study: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the identifier of each model's winner, from the tags of the study's run.
+
+    Raises:
+        UserError: There is no winner yet.
+    """
+    winners = {
+        key.removeprefix(WINNER_TAG): value
+        for key, value in tags.items()
+        if key.startswith(WINNER_TAG)
+    }
+    if not winners:
+        raise UserError(f"study {study} has no winners yet: its search has not ended")
+    return winners
+
+
 def _experiment_id(tracker: Tracker, name: str) -> str:
-    found = tracker.client.get_experiment_by_name(name)
-    if found is None:
+    experiment = tracker.client.get_experiment_by_name(name)
+    if experiment is None:
         raise UserError(f"MLflow at {tracker.uri} has no experiment {name!r}")
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _read_model(
@@ -97,23 +124,31 @@ def _read_model(
     )
     complete = [run for run in finals if run.data.tags.get("faceseg.state") == "complete"]
     if not complete:
-        raise UserError(f"study {study} has no finished final of {name}; run the study again")
+        raise UserError(
+            f"study {study} has no complete final run of {name}; re-run the study to finish it"
+        )
     trials = tracker.find_runs(experiment_id, study=study, kind="trial", architecture=name)
     return ComparedModel(
-        name,
-        tuple(_read_final(tracker, run, folder / run.info.run_id, classes) for run in complete),
-        tuple(sorted(map(read_trial, trials), key=lambda trial: trial.number)),
-        complete[0].data.tags.get("faceseg.variant_of"),
+        name=name,
+        finals=tuple(
+            _read_final(tracker, run, folder / run.info.run_id, classes) for run in complete
+        ),
+        trials=tuple(sorted(map(read_trial, trials), key=lambda trial: trial.number)),
+        variant_of=complete[0].data.tags.get("faceseg.variant_of"),
     )
 
 
 def _read_settings(file: Path) -> Experiment:
-    """Read the experiment that the study was; UserError if another version wrote it."""
+    """Read the experiment that the study ran.
+
+    Raises:
+        UserError: This version cannot read the file.
+    """
     try:
         return Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(
-            f"the study's experiment.yaml in MLflow cannot be read by this version: {error}"
+            f"this version cannot read the study's experiment.yaml in MLflow: {error}"
         ) from error
 
 
@@ -125,48 +160,58 @@ def _read_final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> 
     except ValueError as error:
         raise UserError(f"run {run_id}: {error}") from error
     trained = run.data.tags["faceseg.architecture"] != ENSEMBLE
+    history = (
+        pd.read_csv(tracker.fetch(run_id, "history.csv", folder)) if trained else pd.DataFrame()
+    )
     final = FinalRun(
-        int(run.data.tags["faceseg.trial"]),
-        int(run.data.tags["faceseg.seed"]),
-        run_id,
-        dict(run.data.metrics),
-        dict(run.data.params),
-        pd.read_csv(tracker.fetch(run_id, "history.csv", folder)) if trained else pd.DataFrame(),
-        records,
-        results.suite_tables(records.conditions, classes),
-        read_panel(tracker.fetch(run_id, "panel.npz", folder)),
+        number=int(run.data.tags["faceseg.trial"]),
+        seed=int(run.data.tags["faceseg.seed"]),
+        run_id=run_id,
+        metrics=dict(run.data.metrics),
+        params=dict(run.data.params),
+        history=history,
+        records=records,
+        rows=results.suite_tables(records.conditions, classes),
+        panel=read_panel(tracker.fetch(run_id, "panel.npz", folder)),
     )
     check_logged_scores(final, classes)
     return final
 
 
 def recompute_scores(final: FinalRun, classes: ClassSet) -> dict[str, float]:
-    """Return every score that a final's records come to; NaN where one is not defined."""
+    """Return every score that can be computed from a final run's records, by its metric's name.
+
+    An undefined score is NaN.
+    """
     return results.test_scores(final.tested, classes) | results.suite_summaries(
         final.rows, final.records.baseline_iou
     )
 
 
 def check_logged_scores(final: FinalRun, classes: ClassSet) -> None:
-    """Compute every logged score again from the records; UserError if one is another."""
+    """Check that the logged scores of a final run equal those computed from its records.
+
+    Raises:
+        UserError: A score differs.
+    """
     for name, value in recompute_scores(final, classes).items():
         logged = final.metrics.get(name, math.nan)
         if logged != value and not (math.isnan(logged) and math.isnan(value)):
             raise UserError(
-                f"run {final.run_id}: {name} was logged as {logged!r}, and its records "
-                f"(confusion.npz) come to {value!r}. One of the two was changed, or written by "
-                "another version: run the study again under another name"
+                f"run {final.run_id}: {name} was logged as {logged!r}, but its records "
+                f"(confusion.npz) give {value!r}. One of them was changed, or another version "
+                "wrote it: run the study again under another name"
             )
 
 
 def read_trial(run: Run) -> TrialRun:
-    """Read a trial's run."""
+    """Return the trial that an MLflow run contains."""
     metrics, tags = run.data.metrics, run.data.tags
     return TrialRun(
-        int(tags["faceseg.trial"]),
-        tags.get("faceseg.state", "unfinished"),
-        metrics.get("best/val_iou", math.nan),
-        numeric_params(run.data.params),
-        metrics.get("seconds/training", 0.0),
-        int(metrics.get("epochs", 0)),
+        number=int(tags["faceseg.trial"]),
+        state=tags.get("faceseg.state", "unfinished"),
+        value=metrics.get("best/val_iou", math.nan),
+        settings=numeric_params(run.data.params),
+        seconds=metrics.get("seconds/training", 0.0),
+        epochs=int(metrics.get("epochs", 0)),
     )

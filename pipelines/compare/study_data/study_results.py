@@ -1,4 +1,4 @@
-"""The trials of a search, as MLflow has them."""
+"""A finished study as dataclasses: its models, their trials and their final runs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +16,17 @@ from pipelines.config import Experiment
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.results import ImagePanel
 
-AUGMENTATION_PREFIX = "augmentation."  # its strength is tuned under a name of its own
+# MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
+AUGMENTATION_PREFIX = "augmentation."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialRun:
-    """One trial: `value` is its best validation IoU, NaN if it has none.
+    """One trial of a search.
 
-    `settings` are all that it was trained with and are numbers, by the names of the search.
+    `state` is its `faceseg.state` tag: complete, pruned, failed or unfinished. `value` is its
+    best validation IoU, NaN if it has none. `settings` are its numeric parameters, under the
+    names that the search space uses.
     """
 
     number: int
@@ -35,23 +38,23 @@ class TrialRun:
 
 
 def numeric_params(params: Mapping[str, str]) -> dict[str, float]:
-    """Return the parameters that are numbers, under the names that the search has for them."""
-    found = {}
+    """Return the parameters that are numbers, under the names that the search space uses."""
+    numbers = {}
     for name, text in params.items():
+        search_name = name.replace(AUGMENTATION_PREFIX, AUGMENTATION_PREFIX.replace(".", "_"))
         try:
-            found[name.replace(AUGMENTATION_PREFIX, AUGMENTATION_PREFIX.replace(".", "_"))] = float(
-                text
-            )
+            numbers[search_name] = float(text)
         except ValueError:
             continue
-    return found
+    return numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinalRun:
-    """One final: what was logged of it, its curves and its records of single images.
+    """One final run: its logged values, its learning curves and its counts for each image.
 
-    `history` is empty of an ensemble.
+    `history` is empty for an ensemble, which is not trained. `rows` contains the table of each
+    robustness suite by the suite's name, computed from `records`.
     """
 
     number: int
@@ -61,24 +64,30 @@ class FinalRun:
     params: dict[str, str]
     history: pd.DataFrame
     records: EvaluationRecords
-    rows: dict[str, pd.DataFrame]  # by suite, its table, read off the records
+    rows: dict[str, pd.DataFrame]
     panel: ImagePanel
 
     @property
     def tested(self) -> SplitEvaluation:
-        """The test images as they are."""
+        """The evaluation on the clean test images.
+
+        Raises:
+            UserError: The records are those of a trial, which is not tested.
+        """
         if self.records.tested is None:
-            raise UserError(f"the records of run {self.run_id} are of a trial: it was not tested")
+            raise UserError(
+                f"the records of run {self.run_id} contain no test: it is a trial, not a final run"
+            )
         return self.records.tested
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ComparedModel:
-    """What stands in a row: an architecture, a variant of one, or the ensemble.
+    """One row of the comparison: an architecture, a variant of one, or the ensemble.
 
-    `trials` are those of its search, by number. `variant_of` names the architecture that it
-    changes in one thing (such as the encoder's weights). Only architectures are rivals in claims
-    about the best of all.
+    `trials` are those of its search, by number. `variant_of` is the architecture from which a
+    variant differs in one option, such as the encoder's weights. Claims about the best of all
+    networks compare architectures only.
     """
 
     name: str
@@ -93,31 +102,36 @@ class ComparedModel:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it was trained: an ensemble is made of others."""
+        """Whether it was trained; the ensemble averages other models."""
         return self.name != ENSEMBLE
 
     @property
     def states(self) -> Counter[str]:
-        """How the trials ended."""
+        """The number of trials in each final state."""
         return Counter(trial.state for trial in self.trials)
 
     @property
     def trial_seconds(self) -> float:
-        """The training time of all trials together."""
+        """The training time of all trials, in seconds."""
         return sum(trial.seconds for trial in self.trials)
 
     @property
     def trial_epochs(self) -> int:
-        """The epochs of all trials together."""
+        """The number of epochs of all trials."""
         return sum(trial.epochs for trial in self.trials)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyResults:
-    """One study. `masks` is the checksum of the occluders that its test images got."""
+    """The results of one study.
+
+    `experiment` is the experiment's name, `name` the study's, `run_id` that of the study's own
+    MLflow run. `settings` is the experiment as the study ran it. `masks` is the checksum of the
+    occluders that were drawn on its test images.
+    """
 
     experiment: str
-    study: str
+    name: str
     run_id: str
     commit: str
     manifest: Manifest
@@ -129,8 +143,8 @@ class StudyResults:
 
     @property
     def architectures(self) -> tuple[ComparedModel, ...]:
-        """The rivals: no variants, no ensemble."""
-        return tuple(each for each in self.models if each.is_architecture)
+        """The models that are neither variants nor the ensemble."""
+        return tuple(model for model in self.models if model.is_architecture)
 
     @property
     def classes(self) -> ClassSet:
@@ -138,7 +152,7 @@ class StudyResults:
         return self.manifest.classes
 
 
-def is_pretrained(contender: ComparedModel) -> bool:
-    """Return whether its network began with weights that it was given."""
-    given = contender.finals[0].params.get("network.encoder_weights", "none")
-    return given not in ("none", "None", "")
+def is_pretrained(model: ComparedModel) -> bool:
+    """Return whether the model's encoder started from pretrained weights."""
+    weights = model.finals[0].params.get("network.encoder_weights", "none")
+    return weights not in ("none", "None", "")

@@ -1,8 +1,8 @@
-"""Where the time of a study's workers went, read back from its runs.
+"""How the workers of a study spent their time, read from the study's runs.
 
-A slot-second is a second of one worker. Each run has those of its worker since the run before;
-what workers waited after their last job is on the study's run. A worker that was killed said
-nothing of the job it was at, but for the epochs that another then went on from.
+Each run logs the seconds of its worker since that worker's previous run, by phase; the study's
+own run logs how long workers waited after their last job. A killed worker logs nothing for its
+current job, except for the epochs from which another worker then resumed.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from pipelines.tracking import Tracker
 
 @dataclass(frozen=True)
 class RunSeconds:
-    """The seconds of one run by phase; `place` counts the jobs of its worker from 1."""
+    """The seconds of one run by phase; `position` numbers the jobs of its worker from 1."""
 
     name: str
     position: int
@@ -29,7 +29,11 @@ class RunSeconds:
 
 @dataclass(frozen=True)
 class WorkerTime:
-    """All slot-seconds of a study. `unmeasured` counts runs that say nothing of them."""
+    """The time of all workers of a study, in seconds by phase.
+
+    `after` is the time after the workers' last jobs. `unmeasured` is the number of runs that
+    did not log their time.
+    """
 
     jobs: tuple[RunSeconds, ...] = ()
     after: Mapping[str, float] = field(default_factory=dict)
@@ -41,28 +45,25 @@ class WorkerTime:
         return {name: _sum(job for job in self.jobs if job.name == name) for name in names}
 
     def total(self) -> Counter[str]:
-        """Return the seconds by phase of all that the workers did, and of what they waited."""
+        """Return the seconds by phase of all jobs, including the time after the last jobs."""
         return _sum(self.jobs) + Counter(self.after)
 
     def from_second_job(self) -> Counter[str]:
-        """Return those from each worker's second job on."""
+        """Return the same as `total`, without the first job of each worker."""
         return _sum(job for job in self.jobs if job.position > 1) + Counter(self.after)
 
 
 def read_worker_time(tracker: Tracker, experiment_id: str, study: str, run: Run) -> WorkerTime:
-    """Read the seconds of a study's jobs and of its own run."""
+    """Read the time of a study's workers from its jobs' runs and from its own `run`."""
     jobs, unmeasured = [], 0
     for each in tracker.find_runs(experiment_id, study=study):
         name = each.data.tags.get("faceseg.architecture", "")
-        if name in ("", ENSEMBLE):  # the study itself; what is done in no worker
+        if name in ("", ENSEMBLE):  # the study's own run; the ensemble, which no worker runs
             continue
         metrics = each.data.metrics
         if results.WORKER_JOB_METRIC in metrics:
-            jobs.append(
-                RunSeconds(
-                    name, round(metrics[results.WORKER_JOB_METRIC]), results.phase_seconds(metrics)
-                )
-            )
+            position = round(metrics[results.WORKER_JOB_METRIC])
+            jobs.append(RunSeconds(name, position, results.phase_seconds(metrics)))
         else:
             unmeasured += 1
     after = {
@@ -76,62 +77,72 @@ def read_worker_time(tracker: Tracker, experiment_id: str, study: str, run: Run)
 
 
 def optimiser_share(seconds: Mapping[str, float]) -> float:
-    """Return the share of optimiser steps in some seconds; NaN of none."""
+    """Return the share of the time that optimiser steps took; NaN if no time was measured."""
     total = sum(seconds.values())
     return seconds.get(STEPS, 0.0) / total if total else float("nan")
 
 
 def _sum(jobs: Iterable[RunSeconds]) -> Counter[str]:
-    together: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
     for job in jobs:
-        together.update(job.seconds)
-    return together
+        seconds.update(job.seconds)
+    return seconds
 
 
-# --- Where the time of a study's workers went, as a table and in sentences.
+# --- The same as a table and as sentences of the report.
 
 AFTER_LAST_JOB = "after the last job"
 ALL = "all"
-FROM_SECOND_JOB = "from a worker's second job on"
 
 
-def worker_time_table(found: WorkerTime, names: Iterable[str]) -> TextTable:
-    """Return a row a phase: seconds of each network, after the last job, of all, and shares."""
-    own = found.by_name()
-    columns = {name: own.get(name, Counter()) for name in names if name != ENSEMBLE}
-    columns |= {AFTER_LAST_JOB: Counter(found.after), ALL: found.total()}
-    everything, later = found.total(), found.from_second_job()
+def worker_time_table(worker_time: WorkerTime, names: Iterable[str]) -> TextTable:
+    """Return the time by phase (rows) of each network, after the last job, and of all together.
+
+    Args:
+        worker_time: The time of the study's workers.
+        names: The networks, in the order of the columns.
+
+    Returns:
+        The table, with the share of each phase in its last two columns: of all time, and of the
+        time without each worker's first job. It has no rows if no time was measured.
+    """
+    seconds_by_name = worker_time.by_name()
+    total, later = worker_time.total(), worker_time.from_second_job()
+    columns = {name: seconds_by_name.get(name, Counter()) for name in names if name != ENSEMBLE}
+    columns |= {AFTER_LAST_JOB: Counter(worker_time.after), ALL: total}
     rows = [
         [
             results.PHASE_LABELS[phase],
             *(_seconds(seconds.get(phase, 0.0)) for seconds in columns.values()),
-            format_share(everything[phase] / sum(everything.values())),
+            format_share(total[phase] / sum(total.values())),
             format_share(later[phase] / sum(later.values())) if later[phase] else DASH,
         ]
         for phase in results.PHASE_LABELS
-        if everything.get(phase, 0.0) > 0
+        if total.get(phase, 0.0) > 0
     ]
     if not rows:
         return TextTable((), [])
-    total = [format_duration(sum(seconds.values())) for seconds in columns.values()]
-    rows.append(["together", *total, format_share(1.0), format_share(1.0) if later else DASH])
-    return TextTable(("", *columns, "share", "2nd job on"), rows)
+    sums = [format_duration(sum(seconds.values())) for seconds in columns.values()]
+    rows.append(["total", *sums, format_share(1.0), format_share(1.0) if later else DASH])
+    return TextTable(("phase", *columns, "share", "share, later jobs"), rows)
 
 
-def worker_time_sentences(found: WorkerTime) -> list[str]:
-    """Say in sentences what the share of optimiser steps is, and what was not measured."""
-    if not found.jobs:
-        return ["Where the time went was not measured: another version of this program ran the "
-                "study."]  # fmt: skip
-    everything, later = found.total(), found.from_second_job()
-    told = [
-        f"Optimiser steps took {format_share(optimiser_share(everything))} of "
-        f"{format_duration(sum(everything.values()))} of workers' time"
-        + (f", and {format_share(optimiser_share(later))} {FROM_SECOND_JOB}." if later else ".")
-    ]
-    if found.unmeasured:
-        told.append(f"{found.unmeasured} runs do not say where their time went.")
-    return told
+def worker_time_sentences(worker_time: WorkerTime) -> list[str]:
+    """Return sentences about the share of optimiser steps and about runs without measurement."""
+    if not worker_time.jobs:
+        return ["The time was not measured: the study was run by another version of faceseg."]
+    total, later = worker_time.total(), worker_time.from_second_job()
+    share = format_share(optimiser_share(total))
+    sentence = f"Workers spent {format_duration(sum(total.values()))}; {share} of it on optimiser"
+    if later:
+        share = format_share(optimiser_share(later))
+        sentence += f" steps ({share} without the first job of each worker)."
+    else:
+        sentence += " steps."
+    if not worker_time.unmeasured:
+        return [sentence]
+    count = worker_time.unmeasured
+    return [sentence, f"{count} run{'s' if count > 1 else ''} did not log how the time was spent."]
 
 
 def _seconds(value: float) -> str:

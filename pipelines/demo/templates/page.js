@@ -1,4 +1,4 @@
-/* The overlay is put together here, as it is seen: the photograph, and its labels at the opacity chosen. */
+/* Compose the overlay for download as it is displayed: the photograph, and its labels at the chosen opacity. */
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-overlay]");
   if (!button) return;
@@ -8,12 +8,12 @@ document.addEventListener("click", async (event) => {
   const canvas = document.createElement("canvas");
   canvas.width = photograph.naturalWidth;
   canvas.height = photograph.naturalHeight;
-  const pen = canvas.getContext("2d");
-  pen.drawImage(photograph, 0, 0);
-  pen.globalAlpha = Number(getComputedStyle(document.documentElement).getPropertyValue("--opacity"));
-  pen.imageSmoothingEnabled = false;
-  pen.drawImage(layer, 0, 0, canvas.width, canvas.height);
-  const content = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const context = canvas.getContext("2d");
+  context.drawImage(photograph, 0, 0);
+  context.globalAlpha = Number(getComputedStyle(document.documentElement).getPropertyValue("--opacity"));
+  context.imageSmoothingEnabled = false;
+  context.drawImage(layer, 0, 0, canvas.width, canvas.height);
+  const content = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);
   link.download = button.dataset.overlay;

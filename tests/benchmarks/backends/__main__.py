@@ -1,11 +1,12 @@
-"""Print, and write with `--out`, the two tables that say what a change of backend changes.
+"""Print the two tables of the effects of a change of backend; write them with `--out`.
 
-Equality: the same weights and the same batch, and the largest difference in logits, loss and
-gradient, beside the logits' and the gradient's own size. A ReLU whose input is nearly 0 opens or
-closes by a rounding, so gradients differ by more than their own: `relative` is the distance of the
-two gradients over their length, `by one rounding` how far the first backend's own gradient moves
+Equality: the largest difference in logits, loss and gradient with the same weights and the same
+batch, beside the size of the logits and the gradient. A rounding switches a ReLU whose input is
+nearly 0, so gradients differ by more than rounding: `relative` is the distance of the two gradients
+divided by their length, and `by one rounding` is the change of the first backend's own gradient
 when every weight is changed by one rounding (2^-23 of it). Crossing: networks trained on one
-backend, loaded on each, and the share of pixels that get another label than at home.
+backend and loaded on each, and the share of pixels whose label differs from that on the training
+backend.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def start(task: str, folder: Path, backend: str, gpus: float = 0.0) -> "subproce
 
 
 def finish(process: "subprocess.Popen[str]", seconds: float | None = None) -> None:
-    """Wait for a task; RuntimeError with what it said if it failed, TimeoutError if it is late."""
+    """Wait for a task; RuntimeError with its output if it failed, TimeoutError if it is late."""
     try:
         said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -50,8 +51,10 @@ def finish(process: "subprocess.Popen[str]", seconds: float | None = None) -> No
 def equality(
     folder: Path, backends: Sequence[str], gpus: float = 0.0, seconds: float | None = None
 ) -> Rows:
-    """Return a row a network and pair of backends; each task has so many seconds."""
-    finish(start("equality", folder, backends[0], gpus), seconds)  # it writes the common weights
+    """Return a row for each network and pair of backends; `seconds` is the limit of each task."""
+    finish(
+        start("equality", folder, backends[0], gpus), seconds
+    )  # the first backend writes the common weights
     for process in [start("equality", folder, each, gpus) for each in backends[1:]]:
         finish(process, seconds)
     rows: Rows = []
@@ -71,7 +74,7 @@ def equality(
 
 
 def crossing(folder: Path, backends: Sequence[str], gpus: float = 0.0) -> Rows:
-    """Return a row a network and the backend that trained it: its IoU wherever it is loaded."""
+    """Return a row for each network and training backend: its IoU on every backend."""
     for task in ("fit", "score"):
         for backend in backends:
             finish(start(task, folder, backend, gpus))
@@ -83,7 +86,7 @@ def crossing(folder: Path, backends: Sequence[str], gpus: float = 0.0) -> Rows:
             row[f"IoU on {backend}"] = float(scored[backend][f"{home}-{name}/iou"])
         at_home = scored[home][f"{home}-{name}/labels"]
         others = [scored[each][f"{home}-{name}/labels"] for each in backends if each != home]
-        row["other labels"] = float(max(np.mean(each != at_home) for each in others))
+        row["different labels"] = float(max(np.mean(each != at_home) for each in others))
         rows.append(row)
     return rows
 
@@ -99,10 +102,10 @@ def markdown(rows: Rows) -> str:
 
 
 def main() -> None:
-    """Run both on the backends that are installed, or on those asked for."""
+    """Run both on the installed backends, or on those given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="default: those installed")
-    parser.add_argument("--gpu", action="store_true", help="on the graphics card")
+    parser.add_argument("--gpu", action="store_true", help="on the GPU")
     parser.add_argument("--out", type=Path, help="a folder for the tables")
     given = parser.parse_args()
     backends = given.backends or [name for name in BACKENDS if find_spec(name)]

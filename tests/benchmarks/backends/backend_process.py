@@ -1,7 +1,9 @@
-"""What one backend does, in its own process: `python -m tests.benchmarks.backends.backend_process TASK …`.
+"""The tasks of one backend, in its own process.
 
-KERAS_BACKEND says which backend. Tasks hand arrays over in `.npz` files and networks in `.keras`
-files in one folder.
+    python -m tests.benchmarks.backends.backend_process TASK …
+
+KERAS_BACKEND selects the backend. Tasks exchange arrays in `.npz` files and networks in `.keras`
+files of one folder.
 """
 
 import argparse
@@ -21,7 +23,7 @@ STEPS = {"epochs": 15, "batch_size": 8, "learning_rate": 1e-2}
 
 
 def precise() -> None:
-    """Compute float32 products in float32: on cards the frameworks' default is coarser (TF32)."""
+    """Compute float32 products in float32; on GPUs the frameworks default to TF32."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -39,25 +41,26 @@ def batch() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return images (B, H, W, 3) and labels (B, H, W) of drawn faces."""
     from faceseg.data.drawn import DrawnFaces
 
-    faces = [each.read() for each in DrawnFaces({"train": BATCH}, SIZE[0], 0.7).items("train")]
+    drawn = DrawnFaces(counts={"train": BATCH}, size=SIZE[0], difficulty=0.7)
+    faces = [each.read() for each in drawn.items("train")]
     return np.stack([image for image, _ in faces]), np.stack([labels for _, labels in faces])
 
 
 def pack(folder: Path) -> Path:
-    """Return the drawn faces' pack below the folder, made if it is not there."""
+    """Return the drawn faces' pack in the folder; create it if it is missing."""
     from faceseg.data.classes import LAPA
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.pack import build_pack
 
-    faces = DrawnFaces({"train": 64, "val": 24, "test": 1}, 2 * SIZE[0], 0.7)
+    faces = DrawnFaces(counts={"train": 64, "val": 24, "test": 1}, size=2 * SIZE[0], difficulty=0.7)
     return build_pack(faces, folder / "packs", LAPA, SIZE, "stop")[0]
 
 
 def equality(folder: Path) -> None:
     """Write logits, loss and every gradient of each network at the folder's common weights.
 
-    The first backend to come writes the weights, fitted by one pass to the statistics of the
-    batch, so that logits have the size of trained ones.
+    The first backend writes the weights. One pass fits them to the statistics of the batch, so that
+    logits are as large as those of trained networks.
     """
     import keras
 
@@ -66,7 +69,10 @@ def equality(folder: Path) -> None:
 
     images, labels = batch()
     for name, options in NETWORKS.items():
-        compiled = CompiledNetwork(NetworkSpec(name, SIZE, CLASSES, options), TrainingSettings())
+        compiled = CompiledNetwork(
+            NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options),
+            TrainingSettings(),
+        )
         weights = folder / f"weights-{name}.npz"
         if not weights.exists():
             compiled.model(images, training=True)
@@ -90,7 +96,7 @@ def equality(folder: Path) -> None:
 
 
 def nudge(variables: list[Any]) -> None:
-    """Change every weight by one rounding, up or down: what any other order of sums does too."""
+    """Change every weight by one rounding, as any other order of summation does."""
     draws = np.random.default_rng(0)
     for variable in variables:
         value = np.asarray(variable)
@@ -99,7 +105,7 @@ def nudge(variables: list[Any]) -> None:
 
 
 def Gradients() -> Any:  # noqa: N802
-    """Return an optimiser that keeps the gradient of each variable, and changes none."""
+    """Return an optimiser that stores the gradient of each variable, and changes none."""
     import keras
 
     class Keeper(keras.optimizers.Optimizer):
@@ -121,7 +127,7 @@ def Gradients() -> Any:  # noqa: N802
 
 
 def fit(folder: Path) -> None:
-    """Train each network for a moment and save it as `<backend>-<network>.keras`."""
+    """Train each network briefly and save it as `<backend>-<network>.keras`."""
     import keras
 
     from faceseg.data.classes import LAPA
@@ -137,10 +143,13 @@ def fit(folder: Path) -> None:
         open_split(pack(folder), "train"), open_split(pack(folder), "val"), LAPA
     )
     for name, options in NETWORKS.items():
-        compiled = CompiledNetwork(NetworkSpec(name, SIZE, CLASSES, options), settings)
+        compiled = CompiledNetwork(
+            NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options),
+            settings,
+        )
         train(
             compiled, settings, material,
-            seed=1, folder=folder / "state" / f"{backend}-{name}", report=lambda epoch: True,
+            seed=1, folder=folder / "state" / f"{backend}-{name}", on_epoch=lambda epoch: True,
         )  # fmt: skip
         save_network(
             compiled.network, folder / f"{backend}-{name}.keras", LAPA, {"backend": backend}
@@ -172,7 +181,7 @@ TASKS = {"equality": equality, "fit": fit, "score": score}
 
 
 def main() -> None:
-    """Do one task."""
+    """Run one task."""
     parser = argparse.ArgumentParser()
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("folder", type=Path)

@@ -1,7 +1,7 @@
-"""What a graphics card makes of faceseg: `infra/gpu-check`, or where everything is installed
+"""The check of faceseg on a GPU: `infra/gpu-check`, or, if all packages are installed,
 
     python -m tests.benchmarks.gpu [--backend NAME ...] [--only PART ...] [--out FOLDER] [--cpu]
 
-TensorFlow, JAX and torch are checked where they are installed. `--cpu` runs the same on a
-processor at toy size, to show that it works.
+The installed ones of TensorFlow, JAX and torch are checked. `--cpu` runs the same at small size on
+a CPU, to test the check itself.
 """

@@ -1,4 +1,4 @@
-"""Run the check, say what could not be run and why, write `gpu-check.json` and `gpu-check.md`."""
+"""Run the check, report the parts that could not run, write `gpu-check.json` and `gpu-check.md`."""
 
 import argparse
 import json
@@ -23,14 +23,14 @@ PACKAGES = ("keras", *BACKENDS, "ray", "optuna", "mlflow")
 
 
 def attempt(name: str, part: Callable[[], Iterable[Row]]) -> dict[str, Any]:
-    """Run a part; return its rows, and the reason why there are no more."""
+    """Run a part; return its rows, and the reason if it did not finish."""
     started = time.monotonic()
     found: dict[str, Any] = {"rows": []}
     try:
         for row in part():
             print(f"{name}: {row}", flush=True)
             found["rows"].append(row)
-    except Exception as error:  # whatever it is, the other parts go on
+    except Exception as error:  # the other parts must run after any error
         found["not_run"] = f"{type(error).__name__}: {error}"
     found["seconds"] = round(time.monotonic() - started, 1)
     print(f"{name}: {found.get('not_run', 'done')} ({found['seconds']} s)", flush=True)
@@ -38,7 +38,7 @@ def attempt(name: str, part: Callable[[], Iterable[Row]]) -> dict[str, Any]:
 
 
 def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
-    """Run the parts that are wanted, and return what each came to."""
+    """Run the selected parts; return the results of each."""
     size, train = (256, 192) if machine.gpu else (32, 24)
     trained = {"training", "neighbours", "precision", "sharing"}.intersection(wanted)
     pack = checks.faces(machine, size, train) if trained else machine.folder
@@ -64,7 +64,7 @@ def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
 
 
 def facts(gpu: bool) -> dict[str, Any]:
-    """Return what the machine is."""
+    """Return the description of the machine."""
     found: dict[str, Any] = {"processors": os.cpu_count(), "python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -101,7 +101,9 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser("gpu-check", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), help="a folder")
-    parser.add_argument("--seconds", type=float, default=540, help="what is not done then is left")
+    parser.add_argument(
+        "--seconds", type=float, default=540, help="parts that are not done by then are skipped"
+    )
     parser.add_argument(
         "--only", nargs="+", choices=TOGETHER + TIMED, default=TOGETHER + TIMED, metavar="PART",
         help=f"these parts of it: {', '.join(TOGETHER + TIMED)}",
@@ -111,7 +113,7 @@ def main() -> None:
         help=f"of {', '.join(BACKENDS)}; default: those installed. The first is the one that "
         "trains where backends are not compared",
     )  # fmt: skip
-    parser.add_argument("--cpu", action="store_true", help="no card: at toy size, to try it")
+    parser.add_argument("--cpu", action="store_true", help="no GPU: small size, to test the check")
     given = parser.parse_args()
     installed = tuple(name for name in BACKENDS if find_spec(name))
     backends = tuple(given.backend or installed)
@@ -121,7 +123,7 @@ def main() -> None:
     try:
         what = facts(not given.cpu)
     except (RuntimeError, ImportError) as error:
-        parser.error(f"{error}; on a machine without a card give --cpu, to see that it works")
+        parser.error(f"{error}; on a machine without a GPU use --cpu, which tests the check itself")
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         deadline = time.monotonic() + given.seconds

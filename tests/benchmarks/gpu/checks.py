@@ -1,6 +1,7 @@
-"""The parts of the check. Each returns rows; what it cannot do it raises, and the reason is told.
+"""The parts of the check. Each returns rows, and raises an error with the reason if it cannot run.
 
-Speed first, one measurement after another; then correctness, all at once, since nothing is timed.
+Speed is measured first, one measurement after another. Correctness follows, with all checks in
+parallel, because nothing is timed.
 """
 
 import json
@@ -19,7 +20,9 @@ from typing import Any
 import numpy as np
 
 Row = dict[str, Any]
-DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # sums in one order, so that runs can be equal
+DETERMINISTIC = (
+    "--xla_gpu_deterministic_ops=true"  # a fixed order of summation, so that runs can be equal
+)
 NETWORKS = ("unet", "pspnet", "segnet")
 Child = tuple[str, str, str, str, float, Sequence[int]]  # what `gpu.step` is given
 SHORT, TIMED_BATCH = "mixed_bfloat16", 32  # what is timed
@@ -29,19 +32,19 @@ COLUMNS = ("train/loss", "val/loss", "val/iou")
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the check runs: a folder for its files, whether there is a card, which backends."""
+    """The machine of the check: a folder for its files, whether it has a GPU, and the backends."""
 
     folder: Path
     gpu: bool
     deadline: float
-    backends: tuple[str, ...]  # the first trains in the parts that compare no backends
+    backends: tuple[str, ...]  # the first one is used by the parts that do not compare backends
 
     @property
     def left(self) -> float:
-        """Seconds that are left; TimeoutError if none are."""
+        """The remaining seconds; TimeoutError if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("no time was left")
+            raise TimeoutError("no time is left")
         return left
 
     def start(self, module: str, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
@@ -60,7 +63,7 @@ class Machine:
         )  # fmt: skip
 
     def finish(self, process: "subprocess.Popen[str]") -> str:
-        """Wait for a process; return what it printed. RuntimeError if it failed."""
+        """Wait for a process; return its output. RuntimeError if it failed."""
         try:
             said, _ = process.communicate(timeout=self.left)
         except (subprocess.TimeoutExpired, TimeoutError):
@@ -73,9 +76,9 @@ class Machine:
 
 
 def equality(machine: Machine) -> list[Row]:
-    """Compare logits, loss and gradient of the backends, two by two."""
+    """Compare logits, loss and gradient of the backends in pairs."""
     if len(machine.backends) < 2:
-        raise RuntimeError(f"two backends are needed; there is {machine.backends[0]} alone")
+        raise RuntimeError(f"two backends are needed; only {machine.backends[0]} is installed")
     from tests.benchmarks.backends.__main__ import equality as compare
 
     place = machine.folder / "equality"
@@ -89,7 +92,7 @@ def faces(machine: Machine, size: int, train: int) -> Path:
     from faceseg.data.drawn import DrawnFaces
     from faceseg.data.pack import build_pack
 
-    drawn = DrawnFaces({"train": train, "val": 16, "test": 1}, size, 0.7)
+    drawn = DrawnFaces(counts={"train": train, "val": 16, "test": 1}, size=size, difficulty=0.7)
     return build_pack(drawn, machine.folder / "packs", LAPA, (size, size), "stop")[0]
 
 
@@ -106,7 +109,7 @@ def trial(machine: Machine, name: str, **wanted: Any) -> Any:
 
 
 def read(machine: Machine, name: str) -> Any:
-    """Return what a training wrote."""
+    """Return the result of a training."""
     return json.loads((machine.folder / f"{name}.json").read_text("utf-8"))
 
 
@@ -120,7 +123,7 @@ def furthest(one: Any, other: Any) -> float:
 
 
 def training(machine: Machine, pack: Path, size: int) -> Iterator[Row]:
-    """Train each network for two epochs, all three at once."""
+    """Train each network for two epochs, all three in parallel."""
     wanted = {
         "pack": str(pack), "size": size, "share": 0.25, "epochs": 2, "batch_size": 16,
         "precision": "mixed", "seeds": [1], "exact": False,
@@ -161,13 +164,13 @@ def co_located_trials(machine: Machine, pack: Path, size: int) -> list[Row]:
     return [
         {"trial of seed 1": "alone", "val IoU": iou, "largest difference of its curves": 0.0},
         {
-            "trial of seed 1": "beside another on the card",
+            "trial of seed 1": "beside another trial on the GPU",
             "val IoU": f"{pair['trainings'][0]['iou']:.4f}",
             "largest difference of its curves": furthest(first, pair),
         },
         {
             "trial of seed 1": "beside one that is out of memory: "
-            + read(machine, "greedy").get("out_of_memory", "it was not, the check is void")[:60],
+            + read(machine, "greedy").get("out_of_memory", "it was not, the check is invalid")[:60],
             "val IoU": f"{survivor['trainings'][0]['iou']:.4f}",
             "largest difference of its curves": furthest(first, survivor),
         },
@@ -175,7 +178,7 @@ def co_located_trials(machine: Machine, pack: Path, size: int) -> list[Row]:
 
 
 def precision(machine: Machine, pack: Path, size: int) -> list[Row]:
-    """Train three seeds in float32 and in the card's 16-bit type."""
+    """Train three seeds in float32 and in the GPU's 16-bit type."""
     common = {"pack": str(pack), "size": size, "share": 0.2, "epochs": 6, "batch_size": 16}
     kinds = ("float32", "mixed")
     started = [trial(machine, each, seeds=[1, 2, 3], precision=each, **common) for each in kinds]
@@ -193,7 +196,7 @@ def precision(machine: Machine, pack: Path, size: int) -> list[Row]:
 
 
 def study(machine: Machine) -> list[Row]:
-    """Run a small study on Ray, with MLflow and Optuna, two workers sharing the card."""
+    """Run a small study on Ray, with MLflow and Optuna, with two workers on one GPU."""
     for package in ("ray", "mlflow", "optuna"):
         __import__(package)
     settings = {
@@ -216,7 +219,7 @@ def study(machine: Machine) -> list[Row]:
     tracker = Tracker(f"sqlite:///{machine.folder}/study/mlflow.db")
     runs = tracker.client.search_runs([tracker.experiment("gpu-check", machine.folder)])
     states = [(run.data.tags["faceseg.kind"], run.info.status) for run in runs]
-    rows = [line.strip() for line in said.splitlines() if "|" not in line]  # no line of progress
+    rows = [line.strip() for line in said.splitlines() if "|" not in line]  # no progress lines
     table = [" ".join(line.split()) for line in rows if line.startswith(NETWORKS)]
     return [
         {
@@ -228,10 +231,10 @@ def study(machine: Machine) -> list[Row]:
 
 
 def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Row]:
-    """Start step processes, wait until all are ready, then let one after the other measure."""
+    """Start step processes, wait until all are ready, then measure them one after the other."""
     size, seconds = (256, 3.0) if machine.gpu else (64, 0.3)
     processes = []
-    left = machine.left  # none is started when there is none
+    left = machine.left  # without the time, none is started
     for kind, backend, network, kind_of_number, share, batches in children:
         processes.append(
             machine.start(
@@ -241,7 +244,7 @@ def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Ro
         )  # fmt: skip
     late = threading.Timer(left, lambda: [each.kill() for each in processes])
     late.start()
-    with ThreadPoolExecutor(len(processes)) as pool:  # a pipe that nobody reads would fill
+    with ThreadPoolExecutor(len(processes)) as pool:  # a pipe that is not read would fill
         first = list(
             pool.map(lambda each: each.stdout.readline() if each.stdout else "", processes)
         )
@@ -261,10 +264,10 @@ def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Ro
 
 
 def throughput(machine: Machine) -> Iterator[Row]:
-    """Time the training step of every network: ours on each backend, and plain torch.
+    """Time the training step of every network: faceseg on each backend, and plain torch.
 
-    A wave for each backend, since torch keeps the memory that it once used. One batch size: XLA
-    took 71 s (JAX) and 95 s (TensorFlow) on an H200 to compile a step.
+    The backends run one after the other, because torch keeps the memory that it has used. There is
+    one batch size: XLA took 71 s (JAX) and 95 s (TensorFlow) on an H200 to compile a step.
     """
     names = NETWORKS if machine.gpu else NETWORKS[:1]
 
@@ -275,14 +278,14 @@ def throughput(machine: Machine) -> Iterator[Row]:
         if backend != "torch":
             yield from run_concurrently(machine, each("keras", backend, 0.28))
     kinds = ("eager", "compiled", *(["keras"] if "torch" in machine.backends else []))
-    if find_spec("torch"):  # the peer, whichever backends were chosen
+    if find_spec("torch"):  # the peer, with every choice of backends
         yield from run_concurrently(
             machine, [child for kind in kinds for child in each(kind, "torch")]
         )
 
 
 def sharing(machine: Machine, pack: Path, size: int) -> Iterator[Row]:
-    """Train with 1, 2 and 4 trials on the card: images a second of all together."""
+    """Train with 1, 2 and 4 trials on the GPU: images a second of all together."""
     for count in (1, 2, 4):
         common = {
             "pack": str(pack), "size": size, "share": 0.9 / count, "epochs": 20,
@@ -295,7 +298,7 @@ def sharing(machine: Machine, pack: Path, size: int) -> Iterator[Row]:
         for process in started:
             machine.finish(process)
         histories = [read(machine, each)["trainings"][0]["history"] for each in names]
-        begun = max(each[0]["time"] for each in histories)  # they waited there for one another
+        begun = max(each[0]["time"] for each in histories)  # they waited for each other there
         ended = min(each[-1]["time"] for each in histories)
         images = sum(
             each["images_per_second"] * each["epoch_seconds"]
@@ -304,4 +307,4 @@ def sharing(machine: Machine, pack: Path, size: int) -> Iterator[Row]:
             if begun < each["time"] <= ended
         )
         speed = images / (ended - begun) if ended > begun else float("nan")
-        yield {"trials on the card": count, "images/s together": round(speed, 1)}
+        yield {"trials on the GPU": count, "images/s together": round(speed, 1)}

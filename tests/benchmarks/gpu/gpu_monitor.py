@@ -1,4 +1,4 @@
-"""What the driver tells of a card while something is timed: how busy, how full, how hot a draw."""
+"""Readings of the GPU driver during a measurement: utilisation, memory and power."""
 
 import threading
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ EVERY = 0.1  # seconds between two readings
 
 
 def describe() -> dict[str, str | float]:
-    """Return the first card's name, memory and driver; RuntimeError where there is none."""
+    """Return the first GPU's name, memory and driver; RuntimeError if there is none."""
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        raise RuntimeError(f"the driver shows no card ({error})") from error
+        raise RuntimeError(f"the driver finds no GPU ({error})") from error
     handle = pynvml.nvmlDeviceGetHandleByIndex(0)
     return {
         "card": str(pynvml.nvmlDeviceGetName(handle)),
@@ -34,7 +34,7 @@ def watched(found: dict[str, float]) -> Iterator[None]:
 
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByIndex(0)
-    except Exception:  # no card, or no driver: there is nothing to tell
+    except Exception:  # no GPU, or no driver: there are no readings
         yield
         return
     readings: list[tuple[float, float]] = []

@@ -1,12 +1,12 @@
-"""Times training steps of one network: a process that makes all ready, waits, and measures.
+"""Time training steps of one network: a process that compiles, waits, and measures.
 
 `python -m tests.benchmarks.gpu.step KIND NETWORK PRECISION SIZE SECONDS SHARE BATCH…` prints
-`ready` when everything is compiled, and after a line on its standard input one JSON line with its
-rows: so processes may compile side by side, and be timed one after the other.
+`ready` when everything is compiled. After a line on its standard input it prints one JSON line with
+its rows. Processes can therefore compile in parallel and be timed one after the other.
 
-KIND is `keras` (our training step on the backend that KERAS_BACKEND names), `eager` or `compiled`
-(the same network in plain torch, channels last). Images lie on the host as uint8 and are sent for
-every step, as in a training; augmentation is left out.
+KIND is `keras` (the training step of faceseg on the backend of KERAS_BACKEND), `eager` or
+`compiled` (the same network in plain torch, channels last). Images are in host memory as uint8 and
+are copied for every step, as in a training; augmentation is left out.
 """
 
 import json
@@ -20,12 +20,12 @@ import numpy as np
 from tests.benchmarks.gpu.gpu_monitor import GIB, watched
 
 CLASSES = 11
-Run = Callable[[int], None]  # so many steps, to their end
-Peak = Callable[[], float]  # bytes since the last call, or since the beginning
+Run = Callable[[int], None]  # runs N steps to their end
+Peak = Callable[[], float]  # bytes since the last call, or since the start
 
 
 def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[Any, Peak]:
-    """Return how to make the steps of a batch size, and the memory's peak."""
+    """Return a function that makes the steps of a batch size, and the peak of the memory."""
     from faceseg.backends.device import configure_device
 
     configure_device(2, share)
@@ -35,7 +35,7 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
     from faceseg.training.settings import TrainingSettings
     from faceseg.training.stopwatch import Stopwatch
 
-    recipe = NetworkSpec(network, (size, size), CLASSES)
+    recipe = NetworkSpec(architecture=network, image_size=(size, size), num_classes=CLASSES)
     compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
 
     def make(images: Any, labels: Any) -> Run:
@@ -55,7 +55,7 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
 
 
 def tensorflow_peak() -> float:
-    """Return the most bytes that TensorFlow held on the card since the beginning."""
+    """Return the most bytes that TensorFlow has used on the GPU since the start."""
     import tensorflow as tf
 
     if not tf.config.get_visible_devices("GPU"):
@@ -64,7 +64,7 @@ def tensorflow_peak() -> float:
 
 
 def torch_peak() -> float:
-    """Return the most bytes that torch held since the last call."""
+    """Return the most bytes that torch has used since the last call."""
     import torch
 
     if not torch.cuda.is_available():
@@ -75,14 +75,14 @@ def torch_peak() -> float:
 
 
 def torch_runs(network: str, precision: str, how: str) -> tuple[Any, Peak]:
-    """Return the same of plain torch."""
+    """Return the same for plain torch."""
     import torch
 
     from tests.benchmarks import torch_networks
     from tests.benchmarks.torch_training import adamw, training_step
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.backends.cudnn.benchmark = True  # its fastest kernels, as JAX tries for its own
+    torch.backends.cudnn.benchmark = True  # select its fastest kernels, as JAX does
     model = torch_networks.build(network, CLASSES, own_padding=True).to(device)
     step = training_step(
         model, adamw(model),
@@ -106,7 +106,7 @@ def torch_runs(network: str, precision: str, how: str) -> tuple[Any, Peak]:
 
 
 def main(kind: str, network: str, precision: str, *numbers: str) -> None:
-    """Make ready, wait, measure; batch sizes ascend, so that each sets a new peak of memory."""
+    """Compile, wait, measure; batch sizes ascend, so that each sets a new peak of memory."""
     size, seconds, share = int(numbers[0]), float(numbers[1]), float(numbers[2])
     if kind == "keras":
         make, peak = keras_runs(network, precision, size, share)
@@ -120,7 +120,7 @@ def main(kind: str, network: str, precision: str, *numbers: str) -> None:
 
 
 def prepared(batch: int, size: int, make: Any, peak: Peak) -> tuple[dict[str, Any], Run | None]:
-    """Compile for one batch size; say how long it took and how much memory, or that it failed."""
+    """Compile for one batch size; return the time and the memory, or the failure."""
     from faceseg.backends.memory import is_out_of_memory
 
     draws = np.random.default_rng(0)

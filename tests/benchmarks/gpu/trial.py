@@ -1,8 +1,8 @@
-"""One training on drawn faces with a share of the card, as a worker does it.
+"""One training on drawn faces with a share of the GPU, as in a worker.
 
 `python -m tests.benchmarks.gpu.trial FOLDER NAME '{"seed": 1, …}'` writes `NAME.json` into the
-folder: every epoch's figures, or `out_of_memory` with the reason. After its first epoch, with
-everything compiled, it waits for the trials named by `together`.
+folder: the figures of every epoch, or `out_of_memory` with the reason. After its first epoch, when
+everything is compiled, it waits for the trials in `together`.
 """
 
 import json
@@ -15,7 +15,7 @@ SETTINGS = ("epochs", "batch_size", "learning_rate", "precision")
 
 
 def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
-    """Train; what the devices module takes for a lack of memory is a result, all else an error."""
+    """Train. Out of memory, as detected by the backend, is a result; other errors are raised."""
     from faceseg.backends.device import configure_device
     from faceseg.backends.memory import is_out_of_memory
 
@@ -40,12 +40,17 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
         return True
 
     try:
-        compiled = CompiledNetwork(NetworkSpec(network, (size, size), 11, options), settings)
+        compiled = CompiledNetwork(
+            NetworkSpec(
+                architecture=network, image_size=(size, size), num_classes=11, options=options
+            ),
+            settings,
+        )
         for seed in wanted["seeds"]:
             outcome = train(
                 compiled, settings,
                 TrainingData(open_split(pack, "train"), open_split(pack, "val"), LAPA),
-                seed=seed, threads=threads, report=report,
+                seed=seed, threads=threads, on_epoch=report,
                 folder=folder / "state" / f"{name}-{seed}",
             )  # fmt: skip
             history = [{"time": each.time, **each.metrics} for each in outcome.history]

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.python.framework import kernels, op_def_registry
 
-# These move values or start other operations: they have no kernel of their own to look for.
+# These move values or start other operations and have no kernel of their own.
 STRUCTURAL = {"Placeholder", "NoOp", "PartitionedCall", "StatefulPartitionedCall"}
 DEVICES = ("GPU", "DEFAULT")  # a DEFAULT kernel serves every device
 SMALL = 16  # elements: a shape, axes, paddings
@@ -24,7 +24,13 @@ SMALL = 16  # elements: a shape, axes, paddings
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """An operation that does not stay on the card: `problem` says why, `where` names it."""
+    """An operation that does not stay on the card.
+
+    Attributes:
+        where: The function and the name of the operation.
+        operation: Its type.
+        problem: The reason.
+    """
 
     where: str
     operation: str

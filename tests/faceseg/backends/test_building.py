@@ -1,5 +1,6 @@
-"""A network that is built on one device and trained on another: a second processor of JAX's
-stands for the card.
+"""A network that is built on one device and trained on another, on JAX.
+
+A second virtual processor of JAX takes the place of the graphics card.
 """
 
 import json
@@ -26,27 +27,28 @@ def build_small(input_shape, num_classes):
     image, outputs = image_input(*input_shape[:2])
     return keras.Model(image, logits(convolution(outputs, 8, "one", 0.9), num_classes))
 
-registry.BUILDERS["small"] = build_small
-registry.NAMES = (*registry.NAMES, "small")
+architectures.BUILDERS["small"] = build_small
+architectures.ARCHITECTURES = (*architectures.ARCHITECTURES, "small")
 draws = np.random.default_rng(0)
 images = draws.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
 labels = draws.integers(0, 4, (4, 32, 32), dtype=np.uint8)
 found = []
 
-def places(compiled):
+def devices(compiled):
     variables = compiled.model.variables + compiled.optimizer_variables
-    return sorted({place.id for each in variables for place in each.value.devices()})
+    return sorted({device.id for each in variables for device in each.value.devices()})
 
 with patch("jax.default_backend", return_value=sys.argv[1]):
     jax.config.update("jax_default_device", jax.devices()[1])
-    compiled = CompiledNetwork(Recipe("small", (32, 32), 4), TrainingSettings())
-    found.append(places(compiled))
+    spec = NetworkSpec(architecture="small", image_size=(32, 32), num_classes=4)
+    compiled = CompiledNetwork(spec, TrainingSettings())
+    found.append(devices(compiled))
     for seed in (1, 2):
         compiled.reset(TrainingSettings(), seed=seed, total_steps=2)
         batches = [(images, labels)] * 2
         found.append(compiled.steps.train(batches, Stopwatch(), lambda number, loss: None))
         found.append(compiled.steps.validate(batches, Stopwatch()))
-        found.append(places(compiled))
+        found.append(devices(compiled))
 print(json.dumps(found))
 """
 
@@ -64,8 +66,10 @@ def trained(backend: str) -> list[object]:
     return found
 
 
-@pytest.mark.skipif(not find_spec("jax"), reason="JAX alone builds elsewhere; not installed")
-def test_what_is_built_on_the_processor_trains_on_the_card_to_the_same_numbers() -> None:
+@pytest.mark.skipif(
+    not find_spec("jax"), reason="only JAX builds on another device; it is not installed"
+)
+def test_a_network_built_on_the_processor_trains_on_the_card_to_the_same_numbers() -> None:
     built_there, *rest = trained("cpu")
     built_here, *same = trained("gpu")
     assert (built_there, built_here) == ([1], [0])

@@ -1,4 +1,4 @@
-"""A process takes the threads that it was given; asked in one of its own, since it asks once."""
+"""Threads, cards and precision of a process; each case runs in a process of its own."""
 
 import json
 import os
@@ -7,30 +7,27 @@ import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from faceseg import backends
-from faceseg.backends import BACKENDS as NAMES
-from faceseg.backends import device, preferred
+from faceseg.backends import BACKENDS, device, preferred
 from faceseg.backends.device import memory_fraction, resolve_precision
-from faceseg.backends.memory import is_out_of_memory
 from faceseg.errors import UserError
 
-BACKENDS = [name for name in NAMES if find_spec(name)]  # CI has TensorFlow and JAX
-CALLED = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
+INSTALLED = [name for name in BACKENDS if find_spec(name)]  # CI has TensorFlow and JAX
+DISPLAY_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
 PROGRAM = """
 import json, warnings
 warnings.simplefilter("error")
 from faceseg.backends.device import configure_device, versions
 import keras
-first = claim(1)
+first = configure_device(1)
 float(keras.ops.sum(keras.ops.ones(3)))
-second = claim(2)
+second = configure_device(2)
 refused = []
 for gpus in (0.5, 2):
     try:
-        claim(1, gpus=gpus)
+        configure_device(1, gpus=gpus)
     except RuntimeError as error:
         refused.append(str(error))
 print(json.dumps([first.__dict__, second.kind, refused, versions()]))
@@ -38,9 +35,9 @@ print(json.dumps([first.__dict__, second.kind, refused, versions()]))
 TENSORFLOW_THREADS = """
 from faceseg.backends.device import configure_device
 import tensorflow as tf
-claim(1)
+configure_device(1)
 float(tf.reduce_sum(tf.ones(3)))
-print(tf.config.threading.get_intra_op_parallelism_threads(), claim(2).threads)
+print(tf.config.threading.get_intra_op_parallelism_threads(), configure_device(2).threads)
 """
 
 
@@ -56,13 +53,13 @@ def run(program: str, backend: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_process_claims_the_cpu_and_a_missing_card_is_an_error(backend: str) -> None:
+@pytest.mark.parametrize("backend", INSTALLED)
+def test_a_process_uses_the_cpu_and_a_missing_card_is_an_error(backend: str) -> None:
     first, kind, refused, found = json.loads(run(PROGRAM, backend))
-    assert first == {"kind": "cpu", "name": "cpu", "threads": 1, "cards": 0}
+    assert first == {"kind": "cpu", "name": "cpu", "threads": 1, "gpus": 0}
     assert kind == "cpu"
     share, several = refused
-    assert f"was given 0.5 GPU, but {CALLED[backend]} sees none" in share
+    assert f"was given 0.5 GPU, but {DISPLAY_NAMES[backend]} sees none" in share
     assert "To run on the CPU: --set resources.gpus=0" in share
     if backend != "jax":
         assert "one training is spread over several cards on JAX alone" in several
@@ -79,25 +76,28 @@ def with_card(kind=None):
 
 tf.config.list_physical_devices = with_card
 from faceseg.backends.device import configure_device
-claim(1, gpus=0)
+configure_device(1, gpus=0)
 from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.settings import TrainingSettings
-recipe = Recipe("segnet", (32, 32), 3, {"width": 0.125})
-settings = TrainingSettings(precision="mixed")
-compiled = CompiledNetwork(recipe, settings)
+spec = NetworkSpec(
+    architecture="segnet", image_size=(32, 32), num_classes=3, options={"width": 0.125}
+)
+compiled = CompiledNetwork(spec, TrainingSettings(precision="mixed"))
 print(compiled.model.jit_compile, compiled.network.dtype_policy.name,
       tf.config.list_logical_devices("GPU"))
 """
 
 
-@pytest.mark.skipif("tensorflow" not in BACKENDS, reason="TensorFlow's way to hide a card")
-def test_a_training_without_gpus_beside_a_card_is_not_compiled_for_it() -> None:
+@pytest.mark.skipif("tensorflow" not in INSTALLED, reason="hides a card with TensorFlow")
+def test_a_training_without_gpus_is_not_compiled_for_a_hidden_card() -> None:
     assert run(HIDDEN_CARD, "tensorflow") == "False float32 []"
 
 
-@pytest.mark.skipif("tensorflow" not in BACKENDS, reason="asks TensorFlow for its threads")
-def test_threads_are_claimed_once() -> None:
-    assert run(TENSORFLOW_THREADS, "tensorflow") == "1 1"  # the first claim stands, and says so
+@pytest.mark.skipif("tensorflow" not in INSTALLED, reason="reads the threads of TensorFlow")
+def test_threads_are_configured_once() -> None:
+    assert (
+        run(TENSORFLOW_THREADS, "tensorflow") == "1 1"
+    )  # the first call takes effect, and the second returns its threads
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,15 @@ def test_threads_are_claimed_once() -> None:
         ("mixed", None, "float32"),  # no card
     ],
 )
-def test_mixed_is_what_the_card_does_well(
+def test_mixed_precision_depends_on_the_card(
     monkeypatch: pytest.MonkeyPatch,
     precision: str,
     capability: tuple[int, int] | None,
     policy: str,
 ) -> None:
-    monkeypatch.setattr(device, "_backend", lambda: SimpleNamespace(capability=lambda: capability))
+    monkeypatch.setattr(
+        device, "_backend", lambda: SimpleNamespace(compute_capability=lambda: capability)
+    )
     assert resolve_precision(precision) == policy
 
 
@@ -129,13 +131,13 @@ def test_a_share_of_a_card_is_less_than_its_part_of_the_memory() -> None:
 @pytest.mark.parametrize(
     ("given", "installed", "chosen"),
     [
-        ("torch", {"tensorflow", "jax"}, "torch"),  # Keras's own variable has the word
+        ("torch", {"tensorflow", "jax"}, "torch"),  # Keras's own variable takes precedence
         ("", {"tensorflow", "jax"}, "tensorflow"),
         ("", {"torch", "jax"}, "jax"),
-        ("", set(), "tensorflow"),  # whose absence Keras then tells
+        ("", set(), "tensorflow"),  # Keras then reports that it is missing
     ],
 )
-def test_without_a_setting_the_first_backend_that_is_installed_is_taken(
+def test_without_a_setting_the_first_installed_backend_is_chosen(
     monkeypatch: pytest.MonkeyPatch, given: str, installed: set[str], chosen: str
 ) -> None:
     monkeypatch.setattr(backends, "find_spec", lambda name: name if name in installed else None)
@@ -150,7 +152,7 @@ def test_without_a_setting_the_first_backend_that_is_installed_is_taken(
         ("", set(), "run on tensorflow, which is not installed here; installed: no backend"),
     ],
 )
-def test_a_backend_that_is_not_there_is_told_with_those_that_are(
+def test_the_error_of_a_missing_backend_lists_the_installed_ones(
     monkeypatch: pytest.MonkeyPatch, given: str, installed: set[str], words: str
 ) -> None:
     monkeypatch.setattr(backends, "find_spec", lambda name: name if name in installed else None)
@@ -159,61 +161,10 @@ def test_a_backend_that_is_not_there_is_told_with_those_that_are(
         backends.check_backend()
 
 
-class ResourceExhaustedError(Exception):
-    """Named as TensorFlow's."""
-
-
-class OutOfMemoryError(RuntimeError):
-    """Named as torch's."""
-
-
-JAX = RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
-TENSORFLOW = ResourceExhaustedError("OOM when allocating tensor with shape[32,256,256,64]")
-
-
-TORCH = OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-
-
-@pytest.mark.parametrize("error", [MemoryError(), JAX, TENSORFLOW, TORCH])
-def test_a_lack_of_memory_is_known_in_every_frameworks_words(error: Exception) -> None:
-    assert is_out_of_memory(error)
-
-
-def test_a_real_tensor_and_a_real_array_that_are_too_large_are_known() -> None:
-    with pytest.raises(MemoryError) as array:
-        np.empty(2**60, dtype=np.uint8)
-    assert is_out_of_memory(array.value)
-    tf = pytest.importorskip("tensorflow", reason="the tensor is TensorFlow's")
-    with pytest.raises(tf.errors.ResourceExhaustedError) as tensor:
-        tf.zeros((2**20, 2**20, 2**5))  # 128 TiB
-    assert is_out_of_memory(tensor.value)
-
-
-def test_a_lack_of_memory_is_found_below_another_error() -> None:
-    raised = ValueError("no batch could be made")
-    raised.__cause__ = MemoryError()
-    assert is_out_of_memory(raised)
-    raised.__cause__, raised.__context__ = None, MemoryError()
-    assert is_out_of_memory(raised)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ValueError("the loss is not finite"),
-        OSError(28, "No space left on device"),
-        ResourceExhaustedError("results/best.keras; No space left on device"),
-    ],
-)
-def test_other_errors_and_a_full_disk_are_no_lack_of_memory(error: Exception) -> None:
-    assert not is_out_of_memory(error)
-
-
-def test_loading_the_framework_says_nothing_but_what_matters():
-    """TensorFlow's banner is kept back; what others write to the terminal meanwhile is not."""
+def test_tensorflows_banner_is_hidden_and_other_output_is_shown() -> None:
     code = (
         "import os; from faceseg.backends import device\n"
-        "with devices._without_banner():\n"
+        "with device._without_banner():\n"
         "    os.write(2, b'I0000 00:00:1.2 3 port.cc:153] oneDNN\\nmind this\\n')"
     )
     done = subprocess.run(

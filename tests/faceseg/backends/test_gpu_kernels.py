@@ -1,4 +1,4 @@
-"""Every network trains, validates and predicts on a card: read off TensorFlow's own registry."""
+"""Every network trains, validates and predicts on a card, by TensorFlow's registry of kernels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,10 +27,10 @@ EXCEPTIONS = {"BroadcastGradientArgs": SHAPE_ARITHMETIC, "Sum": SHAPE_ARITHMETIC
 
 
 def functions(name: str, precision: str) -> Mapping[str, Any]:
-    """Trace the three functions that a network runs as."""
+    """Return the traced functions of training, validation and prediction of a network."""
     options = {} if name.startswith("reference-") else {"width": 0.25}
-    recipe = NetworkSpec(name, SIZE, CLASSES, options)
-    compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
+    spec = NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options)
+    compiled = CompiledNetwork(spec, TrainingSettings(precision=precision))
     network = compiled.network
     predict = trace_function(lambda batch: network(batch, training=False), [(None, *SIZE, 3)])
     traces = {"train": compiled.steps._train, "test": compiled.steps._test, "predict": predict}
@@ -84,7 +84,10 @@ def test_a_step_compiled_by_xla_takes_the_loss_of_one_that_is_not(name: str) -> 
     )
     losses, counts = [], []
     for jit in (False, True):
-        compiled = CompiledNetwork(NetworkSpec(name, SIZE, CLASSES, options), TrainingSettings())
+        compiled = CompiledNetwork(
+            NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options),
+            TrainingSettings(),
+        )
         compiled.reset(TrainingSettings(), seed=1, total_steps=2)
         model = compiled.model
         shapes = (2, *SIZE, 3), (2, *SIZE)

@@ -1,4 +1,4 @@
-"""One training spread over several devices: two of JAX's pretended processors stand for cards."""
+"""One training distributed over several devices: two virtual processors of JAX."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from faceseg.data.classes import IGNORE
 from faceseg.training.steps import pad_batches
 
-# Eight images in batches of 4, 4 and one in batches of 3 and 5, which two devices cannot share.
+# Eight images, in batches of 4 and 4 and of 3 and 5; two devices cannot share the latter evenly.
 PROGRAM = """
 import json, sys
 import jax
@@ -20,7 +20,7 @@ jax.config.update("jax_platforms", "cpu")
 import keras, numpy as np
 from faceseg.backends.jax import distribute
 if sys.argv[1] == "2":
-    spread(2)
+    distribute(2)
 from faceseg.backends.device import batch_shards
 from faceseg.networks import architectures
 from faceseg.networks.blocks import image_input, logits
@@ -32,12 +32,13 @@ def build_flat(input_shape, num_classes):
     image, outputs = image_input(*input_shape[:2])
     return keras.Model(image, logits(outputs, num_classes), name="flat")
 
-registry.BUILDERS["flat"] = build_flat
-registry.NAMES = (*registry.NAMES, "flat")
+architectures.BUILDERS["flat"] = build_flat
+architectures.ARCHITECTURES = (*architectures.ARCHITECTURES, "flat")
 draws = np.random.default_rng(0)
 images = draws.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
 labels = draws.integers(0, 4, (8, 32, 32), dtype=np.uint8)
-compiled = CompiledNetwork(Recipe("flat", (32, 32), 4), TrainingSettings())
+spec = NetworkSpec(architecture="flat", image_size=(32, 32), num_classes=4)
+compiled = CompiledNetwork(spec, TrainingSettings())
 compiled.reset(TrainingSettings(), seed=1, total_steps=4)
 found = []
 for cuts in ((4,), (3,)):
@@ -45,7 +46,7 @@ for cuts in ((4,), (3,)):
     found.append(compiled.steps.train(batches, Stopwatch(), lambda number, loss: None)["loss"])
 found.append(compiled.steps.validate([(images[:6], labels[:6])], Stopwatch())["loss"])
 kernel = [np.asarray(each).ravel().tolist() for each in compiled.network.trainable_variables]
-print(json.dumps([parts(), found, kernel]))
+print(json.dumps([batch_shards(), found, kernel]))
 """
 
 
@@ -58,37 +59,39 @@ def train_on(devices: int) -> tuple[int, list[float], list[list[float]]]:
         env={**os.environ, **environment},
         capture_output=True, text=True, check=True, timeout=200,
     )  # fmt: skip
-    parts, losses, kernel = json.loads(done.stdout.splitlines()[-1])
-    return parts, losses, kernel
+    shards, losses, kernel = json.loads(done.stdout.splitlines()[-1])
+    return shards, losses, kernel
 
 
-@pytest.mark.skipif(not find_spec("jax"), reason="JAX alone spreads a training; not installed")
+@pytest.mark.skipif(
+    not find_spec("jax"), reason="only JAX distributes a training; it is not installed"
+)
 def test_two_devices_train_the_network_that_one_trains() -> None:
     (one, losses, kernel), (two, same_losses, same_kernel) = train_on(1), train_on(2)
     assert (one, two) == (1, 2)
-    # A batch that was filled up weighs in the mean of an epoch as much as it now holds.
+    # In the mean of an epoch a padded batch is weighted by its padded size.
     np.testing.assert_allclose(same_losses, losses, rtol=1e-3)
     for mine, theirs in zip(kernel, same_kernel, strict=True):
         np.testing.assert_allclose(theirs, mine, atol=1e-5)
 
 
-def test_a_batch_is_filled_up_with_ignored_pixels() -> None:
+def test_a_batch_is_padded_with_ignored_pixels() -> None:
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     labels = np.ones((3, 2, 2), np.uint8)
-    (filled,) = pad_batches([(images, labels)], 4)
-    assert [each[0, 0, 0] for each in filled[0]] == [0, 1, 2, 0]
-    assert (filled[1][:3] == 1).all()
-    assert (filled[1][3] == IGNORE).all()
+    (padded,) = pad_batches([(images, labels)], 4)
+    assert [each[0, 0, 0] for each in padded[0]] == [0, 1, 2, 0]
+    assert (padded[1][:3] == 1).all()
+    assert (padded[1][3] == IGNORE).all()
 
 
-def test_more_cards_than_images_are_filled_up_too() -> None:
+def test_a_batch_with_fewer_images_than_cards_is_padded() -> None:
     images, labels = np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2, 2), np.uint8)
-    (filled,) = pad_batches([(images, labels)], 4)
-    assert filled[0].shape == (4, 2, 2, 3)
-    assert (filled[1][1:] == IGNORE).all()
+    (padded,) = pad_batches([(images, labels)], 4)
+    assert padded[0].shape == (4, 2, 2, 3)
+    assert (padded[1][1:] == IGNORE).all()
 
 
-def test_a_batch_that_can_be_shared_stays_as_it_is() -> None:
+def test_a_divisible_batch_is_unchanged() -> None:
     images, labels = np.zeros((4, 2, 2, 3), np.uint8), np.zeros((4, 2, 2), np.uint8)
     (same,) = pad_batches([(images, labels)], 2)
     assert same[0] is images

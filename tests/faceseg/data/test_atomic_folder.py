@@ -1,4 +1,4 @@
-"""Packing by real processes: at once, killed half-way, and on a disk that fills up."""
+"""Packing by real processes: concurrent ones, a killed one, and one whose disk fills up."""
 
 import multiprocessing
 import os
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from faceseg.data.classes import LAPA
-from faceseg.data.pack import Manifest, build_pack
+from faceseg.data.manifest import Manifest
+from faceseg.data.pack import build_pack
 from faceseg.data.source import Facts, Pair
 from faceseg.errors import UserError
 
@@ -24,7 +25,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class SlowItem:
-    """Random pixels; every read is a line in a log."""
+    """An item of random pixels; every read appends a line to a log."""
 
     id: str
     log: Path
@@ -44,7 +45,7 @@ class SlowItem:
 
 @dataclass(frozen=True)
 class SlowSource:
-    """Twelve images in two splits."""
+    """A source of twelve images in two splits."""
 
     log: Path
     seconds: float = 0.02
@@ -66,24 +67,24 @@ def pack_in_process(log: Path, root: Path, seconds: float, file_limit: int | Non
     try:
         build_pack(SlowSource(log, seconds), root, LAPA, (32, 32), threads=2)
     except UserError as error:
-        (log.parent / "refusal").write_text(str(error))
+        (log.parent / "error").write_text(str(error))
 
 
-def test_two_processes_at_once_pack_once(tmp_path: Path) -> None:
+def test_two_concurrent_processes_pack_once(tmp_path: Path) -> None:
     log, root = tmp_path / "log", tmp_path / "packs"
-    both = [SPAWN.Process(target=pack_in_process, args=(log, root, 0.05)) for _ in range(2)]
-    for process in both:
+    processes = [SPAWN.Process(target=pack_in_process, args=(log, root, 0.05)) for _ in range(2)]
+    for process in processes:
         process.start()
-    for process in both:
+    for process in processes:
         process.join(60)
-    assert [process.exitcode for process in both] == [0, 0]
+    assert [process.exitcode for process in processes] == [0, 0]
     assert sorted(map(int, log.read_text().split())) == list(range(12))  # each read once
     packs = list(root.iterdir())  # the pack alone: no lock and no partial folder
     assert len(packs) == 1
     assert Manifest.read(packs[0]) is not None
 
 
-def test_a_killed_packing_leaves_nothing_that_is_taken_for_whole(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_folder_that_counts_as_complete(tmp_path: Path) -> None:
     log, root = tmp_path / "log", tmp_path / "packs"
     process = SPAWN.Process(target=pack_in_process, args=(log, root, 0.2))
     process.start()
@@ -103,7 +104,7 @@ def test_a_killed_packing_leaves_nothing_that_is_taken_for_whole(tmp_path: Path)
     assert list(root.iterdir()) == [folder]
 
 
-def test_what_others_left_is_swept_up_unless_they_live(tmp_path: Path) -> None:
+def test_partial_folders_of_dead_processes_are_removed(tmp_path: Path) -> None:
     for name in ("dead.partial", "alive.partial"):
         (tmp_path / name).mkdir()
     with FileLock(tmp_path / "alive.lock"):
@@ -112,18 +113,18 @@ def test_what_others_left_is_swept_up_unless_they_live(tmp_path: Path) -> None:
     assert names - {"alive.lock"} == {"alive.partial", folder.name}
 
 
-def test_a_disk_that_fills_up_half_way_is_a_user_error(tmp_path: Path) -> None:
-    # Files may not grow beyond 20,000 bytes here; the training images need 24,576.
+def test_a_disk_that_fills_up_is_a_user_error(tmp_path: Path) -> None:
+    # The limit of a file's size is 20,000 bytes here; the training images need 24,576.
     log, root = tmp_path / "log", tmp_path / "packs"
     process = SPAWN.Process(target=pack_in_process, args=(log, root, 0, 20_000))
     process.start()
     process.join(60)
     assert process.exitcode == 0
-    assert (tmp_path / "refusal").read_text().startswith(f"no space left while packing into {root}")
+    assert (tmp_path / "error").read_text().startswith(f"no space left while packing into {root}")
     assert list(root.iterdir()) == []
 
 
-def test_a_defect_of_the_source_leaves_nothing_either(tmp_path: Path) -> None:
+def test_an_exception_of_the_source_leaves_no_folder(tmp_path: Path) -> None:
     class Broken(SlowItem):
         def read(self) -> Pair:
             raise RuntimeError("a defect")

@@ -1,4 +1,4 @@
-"""Augmentation moves image and labels as one, and depends on its seed alone."""
+"""Augmentation moves image and labels together and depends only on its seed."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def drawn(**ranges: float) -> list[Transform]:
         ("contrast", 0.2, lambda change: change.contrast - 1),
     ],
 )
-def test_each_range_is_filled_both_ways_and_alone(name, limit, value) -> None:  # type: ignore[no-untyped-def]  # parametrised
+def test_each_range_is_sampled_in_both_directions_and_alone(name, limit, value) -> None:  # type: ignore[no-untyped-def]  # parametrised
     values = np.array([value(change) for change in drawn(**{name: limit})])
     assert -limit <= values.min() < -0.9 * limit
     assert 0.9 * limit < values.max() <= limit
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
         assert not np.array_equal(augment(image, labels, Augmentation(), LAPA, seed)[0], first[0])
 
 
-def test_what_is_given_is_not_written_to() -> None:
+def test_the_inputs_are_not_modified() -> None:
     image, labels = noise()
     image.setflags(write=False)
     labels.setflags(write=False)
@@ -122,14 +122,14 @@ def test_a_whole_pixel_shift_is_exact() -> None:
     assert np.all(ids[:, :4] == IGNORE)
 
 
-def test_a_quarter_turn_is_exact_about_the_pixel_centres() -> None:
+def test_a_rotation_by_90_degrees_is_exact() -> None:
     image, labels = noise(32, 32)
     turned, ids = apply_transform(image, labels, Transform(degrees=90), LAPA)
     np.testing.assert_array_equal(turned, np.rot90(image, -1))
     np.testing.assert_array_equal(ids, np.rot90(labels, -1))
 
 
-def test_what_comes_in_over_the_border_is_reflected_and_ignored() -> None:
+def test_pixels_beyond_the_border_are_reflected_and_ignored() -> None:
     image = np.arange(10, dtype=np.uint8)[None, :, None].repeat(4, axis=0).repeat(3, axis=2)
     labels = np.ones((4, 10), dtype=np.uint8)
     moved, ids = apply_transform(image, labels, Transform(shift_x=0.2), LAPA)
@@ -138,7 +138,7 @@ def test_what_comes_in_over_the_border_is_reflected_and_ignored() -> None:
 
 
 def test_image_and_labels_stay_on_each_other() -> None:
-    # The image encodes its own label: blocks of 16 pixels, 20 grey levels an id.
+    # The image encodes its own labels: blocks of 16 pixels, 20 grey levels for each id.
     rng = np.random.default_rng(1)
     blocks = np.kron(rng.integers(0, 11, (8, 8)), np.ones((16, 16))).astype(np.uint8)
     image = np.repeat(blocks[..., None] * 20, 3, axis=2).astype(np.uint8)
@@ -147,15 +147,15 @@ def test_image_and_labels_stay_on_each_other() -> None:
             image, blocks, Augmentation(brightness=0, contrast=0, flip=False), LAPA, seed
         )
         counted = ids != IGNORE
-        told = np.rint(moved[..., 0] / 20)
+        decoded = np.rint(moved[..., 0] / 20)
         # Only pixels on an edge between blocks may differ, where the image is a mixture.
-        assert np.mean(told[counted] == ids[counted]) > 0.9
+        assert np.mean(decoded[counted] == ids[counted]) > 0.9
         exact = counted & (moved[..., 0] % 20 == 0)
-        assert np.mean(told[exact] == ids[exact]) > 0.985
+        assert np.mean(decoded[exact] == ids[exact]) > 0.985
 
 
-def test_no_half_pixel_slip_between_image_and_labels() -> None:
-    # A ramp that holds its own column, as an image and as labels (ids are not looked at here).
+def test_image_and_labels_do_not_slip_by_half_a_pixel() -> None:
+    # A ramp of column numbers, as an image and as labels (here the ids have no meaning).
     ramp = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
     image = np.repeat(ramp[..., None], 3, axis=2)
     for seed in SEEDS[:20]:
@@ -167,10 +167,10 @@ def test_no_half_pixel_slip_between_image_and_labels() -> None:
         assert np.abs(slip).max() <= 1
 
 
-def test_the_matrix_keeps_the_centre_and_turns_as_said() -> None:
-    place = affine_matrix(Transform(degrees=90, scale=1.0), height=3, width=5)
-    assert place @ [2, 1, 1] == pytest.approx([2, 1])  # the centre of 5 x 3 pixels
-    assert place @ [3, 1, 1] == pytest.approx([2, 2])  # right goes down
+def test_the_matrix_keeps_the_centre_and_rotates_clockwise() -> None:
+    matrix = affine_matrix(Transform(degrees=90, scale=1.0), height=3, width=5)
+    assert matrix @ [2, 1, 1] == pytest.approx([2, 1])  # the centre of 5 x 3 pixels
+    assert matrix @ [3, 1, 1] == pytest.approx([2, 2])  # right goes down
 
 
 def test_brightness_and_contrast_by_hand() -> None:
@@ -187,7 +187,7 @@ def test_brightness_and_contrast_by_hand() -> None:
     ]
 
 
-def test_ranges_are_checked_at_birth() -> None:
+def test_ranges_are_checked_on_creation() -> None:
     for wrong in ({"zoom": 1.0}, {"rotation_degrees": -1}, {"shear": 0.1}):
         with pytest.raises(ValidationError):
             Augmentation.model_validate(wrong)

@@ -1,4 +1,4 @@
-"""Batches hold every image once an epoch, and depend on seed, epoch and number alone."""
+"""Batches contain every image once per epoch and depend only on seed, epoch and index."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PLAIN = Augmentation(strength=0)
 
 @pytest.fixture
 def split(tmp_path: Path) -> Split:
-    """Nine images of 16 x 24; every pixel of image n is n, and so is every label."""
+    """Return nine images of 16 x 24; every pixel and every label of image n is n."""
     with SplitWriter(tmp_path / "train", (16, 24), originals=False) as writer:
         for number in range(9):
             image = np.full((16, 24, 3), number, dtype=np.uint8)
@@ -44,7 +44,7 @@ def shown(given: TrainingBatches, epoch: int = 0) -> list[int]:
     ("size", "sizes"),
     [(1, [1] * 9), (2, [1, 2, 2, 2, 2]), (4, [3, 3, 3]), (8, [4, 5]), (9, [9]), (100, [9])],
 )
-def test_images_are_dealt_out_evenly(split: Split, size: int, sizes: list[int]) -> None:
+def test_images_are_distributed_evenly(split: Split, size: int, sizes: list[int]) -> None:
     given = batches(split, size)
     assert sorted(len(given.batch(0, index)[0]) for index in range(len(given))) == sizes
     assert sorted(shown(given)) == list(range(9))
@@ -59,13 +59,13 @@ def test_images_and_labels_belong_together(split: Split) -> None:
     np.testing.assert_array_equal(images[..., 0], labels)
 
 
-def test_each_epoch_and_seed_has_its_order(split: Split) -> None:
+def test_each_epoch_and_seed_has_its_own_order(split: Split) -> None:
     given = batches(split)
     first = shown(given)
     assert shown(given, 1) != first
     assert shown(given, 0) == first
     assert shown(batches(split, seed=1)) != first
-    assert shown(batches(split, size=2)) == first  # the batch size changes no order
+    assert shown(batches(split, size=2)) == first  # the batch size does not change the order
 
 
 def test_an_image_is_augmented_alike_whatever_the_batch(split: Split) -> None:
@@ -80,12 +80,12 @@ def test_an_image_is_augmented_alike_whatever_the_batch(split: Split) -> None:
     np.testing.assert_array_equal(labels[4], expected[1])
 
 
-def test_no_images_or_no_batch_size_is_refused(split: Split) -> None:
+def test_a_batch_size_of_zero_is_refused(split: Split) -> None:
     with pytest.raises(ValueError, match="9 images in batches of 0"):
         batches(split, 0)
 
 
-def test_evaluation_keeps_the_order_and_the_rest(split: Split) -> None:
+def test_evaluation_keeps_the_order_and_all_images(split: Split) -> None:
     given = EvaluationBatches(split, 4)
     numbers = [[int(image[0, 0, 0]) for image in given[index][0]] for index in range(len(given))]
     assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
@@ -94,7 +94,7 @@ def test_evaluation_keeps_the_order_and_the_rest(split: Split) -> None:
     assert images.flags.writeable
 
 
-def test_keras_is_given_every_image_of_every_epoch(split: Split) -> None:
+def test_keras_trains_on_every_batch_of_every_epoch(split: Split) -> None:
     seen: list[tuple[int, int]] = []
 
     class Watched(TrainingBatches):

@@ -1,4 +1,4 @@
-"""Damaged files end in BadFile, EXIF rotation is applied, and Pillow never warns."""
+"""Damaged files raise BadFile, EXIF rotation is applied, and Pillow's warnings are silenced."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ def content_of(kind: str) -> bytes:
     return buffer.getvalue()
 
 
-# The image has one black row at its top in each of the eight ways EXIF can describe it.
+# An upright image with a black row at its top, as stored under each of the EXIF orientations.
 TOP_ROW = np.full((4, 6), 255, dtype=np.uint8)
 TOP_ROW[0] = 0
 STORED = {
@@ -50,19 +50,19 @@ def test_exif_rotation_brings_the_top_row_to_the_top(tmp_path: Path, orientation
     assert read_image(tmp_path / "a.png")[..., 0].tolist() == TOP_ROW.tolist()
 
 
-def test_a_camera_jpeg_lying_on_its_side_stands_up(tmp_path: Path) -> None:
+def test_a_sideways_jpeg_of_a_camera_is_rotated(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(content_of("JPEG"))  # 32 x 24, orientation 6
     assert read_image(tmp_path / "a.jpg").shape == (32, 24, 3)
 
 
-def test_a_strange_orientation_changes_nothing(tmp_path: Path) -> None:
+def test_an_unknown_orientation_changes_nothing(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
     Image.new("RGB", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
     assert read_image(tmp_path / "a.jpg").shape == (4, 6, 3)
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+def test_the_error_of_an_empty_file_names_it_empty(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     with pytest.raises(BadFile, match=r"a\.jpg: empty file \(0 bytes\)"):
         read_image(tmp_path / "a.jpg")
@@ -77,7 +77,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kind: str, share: float) ->
         read_image(tmp_path / "a")
 
 
-def test_a_flipped_bit_in_a_png_is_found_by_its_check_sum(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_png_is_detected_by_the_checksum(tmp_path: Path) -> None:
     content = bytearray(content_of("PNG"))
     content[content.index(b"IDAT") + 40] ^= 1
     (tmp_path / "a.png").write_bytes(content)
@@ -93,14 +93,16 @@ def test_other_content_is_refused(tmp_path: Path) -> None:
             read_image(tmp_path / name)
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="cannot be read"):
         read_image(tmp_path / "none.jpg")
     with pytest.raises(BadFile, match="cannot be read"):
         read_image(tmp_path)
 
 
-@pytest.mark.parametrize("side", [9_000, 14_000])  # beyond our limit, and beyond Pillow's error
+@pytest.mark.parametrize(
+    "side", [9_000, 14_000]
+)  # above MAX_PIXELS, and above Pillow's error limit
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
     content = bytearray(content_of("PNG"))
     content[16:24] = side.to_bytes(4, "big") * 2
@@ -124,12 +126,12 @@ def test_damage_anywhere_gives_an_image_or_bad_file(
         content[place] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(1, len(content)))
     (tmp_path / "a").write_bytes(content[:end])
-    # Anything but BadFile would escape and fail the test.
+    # Any other exception fails the test.
     with contextlib.suppress(BadFile):
         assert read_image(tmp_path / "a").dtype == np.uint8
 
 
-def test_threads_stay_quiet_and_the_filters_come_back(tmp_path: Path) -> None:
+def test_threads_do_not_warn_and_the_filters_are_restored(tmp_path: Path) -> None:
     # An APNG control chunk with no frames makes Pillow warn when it is opened.
     body = b"acTL" + bytes(8)
     chunk = (8).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
@@ -138,7 +140,7 @@ def test_threads_stay_quiet_and_the_filters_come_back(tmp_path: Path) -> None:
     before = list(warnings.filters)
     with pytest.warns(UserWarning, match="APNG"), Image.open(tmp_path / "a.png"):
         pass
-    with ThreadPoolExecutor(8) as pool:  # warnings are errors here: a leak would raise
+    with ThreadPoolExecutor(8) as pool:  # warnings are errors in tests
         shapes = {image.shape for image in pool.map(read_image, [tmp_path / "a.png"] * 64)}
     assert shapes == {(32, 24, 3)}
     assert list(warnings.filters) == before

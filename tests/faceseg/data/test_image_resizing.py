@@ -1,4 +1,4 @@
-"""Resizing keeps pixel centres: no half-pixel slip, and no id that was not there."""
+"""Resizing aligns pixel centres, without a half-pixel slip, and creates no new ids."""
 
 import numpy as np
 import pytest
@@ -16,14 +16,14 @@ def test_shrinking_averages_areas() -> None:
 
 
 def test_growing_interpolates_between_pixel_centres() -> None:
-    # New centres lie at -0.25, 0.25, 0.75, 1.25 of the old pixels 0 and 100.
+    # New centres are at -0.25, 0.25, 0.75, 1.25 of the old pixels 0 and 100.
     image = np.tile(np.array([0, 100], dtype=np.uint8)[None, :, None], (2, 1, 3))
     assert resize_image(image, (2, 4))[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
 def test_one_axis_may_shrink_while_the_other_grows() -> None:
     image = np.array([[0, 100], [40, 60]], dtype=np.uint8)[..., None].repeat(3, axis=2)
-    # The rows are averaged to 20 and 80, then spread over four columns.
+    # The rows are averaged to 20 and 80, then interpolated to four columns.
     assert resize_image(image, (1, 4))[0, :, 0].tolist() == [20, 35, 65, 80]
 
 
@@ -39,7 +39,7 @@ def test_labels_shrunk_to_a_third_take_the_middle() -> None:
 
 
 def test_labels_stay_on_a_shrunk_image() -> None:
-    # A ramp that encodes its own column: label and image must agree on where they are.
+    # A ramp of column numbers as image and as labels: they must agree after resizing.
     columns = np.arange(200, dtype=np.uint8)
     labels = np.tile(columns, (60, 1))
     image = np.repeat(labels[..., None], 3, axis=2)
@@ -72,26 +72,26 @@ def test_sizes_and_types(size: tuple[int, int]) -> None:
     assert image.dtype == np.uint8
 
 
-# Left brow (2) beside hair (10): half-way lies 6, and 6 is the nose. Grown to four columns, their
-# centres lie at -0.25, 0.25, 0.75 and 1.25: 2, then 2 + 8/4, 2 + 8 * 3/4, 10.
+# Left brow (2) beside hair (10): the mean is 6, which is the nose. In four columns, the centres
+# are at -0.25, 0.25, 0.75 and 1.25: 2, then 2 + 8/4, 2 + 8 * 3/4, 10.
 BROW_AND_HAIR = np.array([[2, 10]], dtype=np.uint8)
 
 
-def test_bilinear_masks_hold_classes_that_are_not_there() -> None:
+def test_bilinear_masks_contain_classes_that_do_not_exist_there() -> None:
     assert resize_labels_bilinear(BROW_AND_HAIR, (1, 1)).tolist() == [[LAPA.names.index("nose")]]
     assert resize_labels_bilinear(BROW_AND_HAIR, (1, 4)).tolist() == [[2, 4, 8, 10]]
 
 
-def test_nearest_masks_do_not() -> None:
+def test_nearest_masks_contain_existing_classes_only() -> None:
     assert resize_labels(BROW_AND_HAIR, (1, 1)).tolist() == [[10]]
     assert resize_labels(BROW_AND_HAIR, (1, 4)).tolist() == [[2, 2, 10, 10]]
 
 
-def test_a_bilinear_mask_of_the_wanted_size_is_as_it_was() -> None:
+def test_a_bilinear_mask_of_the_same_size_is_unchanged() -> None:
     assert resize_labels_bilinear(BROW_AND_HAIR, (1, 2)) is BROW_AND_HAIR
 
 
-def test_what_an_ignored_pixel_contributes_to_is_ignored() -> None:
+def test_a_mixture_with_an_ignored_pixel_is_ignored() -> None:
     labels = np.array([[2, 10, 0, IGNORE]], dtype=np.uint8)
     assert resize_labels_bilinear(labels, (1, 2)).tolist() == [[6, IGNORE]]
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""Every kind of image file that can be read right is, and the others say why not."""
+"""Reading of every supported kind of image file, and the errors for the other kinds."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
 def write_grey_png(path: Path, rows: list[list[int]], bits: int) -> None:
-    """Write a grey PNG of 1, 2 or 4 bits by hand, which Pillow cannot."""
+    """Write a grey PNG of 1, 2 or 4 bits, which Pillow cannot write."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(name + body))
@@ -57,7 +57,7 @@ def test_palette_colours_are_looked_up(tmp_path: Path) -> None:
 
 
 def test_sixteen_bits_keep_their_high_byte(tmp_path: Path) -> None:
-    # 257 * v is v scaled from 8 to 16 bits, so v comes back.
+    # 257 * v is v scaled from 8 to 16 bits, so the result is v.
     grey = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
     cv2.imwrite(str(tmp_path / "grey.png"), grey)
     assert read_image(tmp_path / "grey.png")[0, :, 0].tolist() == [0, 100, 255]
@@ -88,7 +88,7 @@ def test_cmyk_is_converted_with_and_without_adobes_marker(tmp_path: Path) -> Non
     assert red[0] > 250
     assert red[1] < 5
     assert red[2] < 5
-    # The same ink without the marker is stored as it is: what Pillow writes for its inverse.
+    # The same ink without the marker is stored uninverted, as Pillow writes its inverse.
     Image.new("CMYK", (8, 8), (255, 0, 0, 255)).save(tmp_path / "b.jpg", quality=100)
     content = (tmp_path / "b.jpg").read_bytes()
     start = content.index(b"\xff\xee")
@@ -174,7 +174,7 @@ def test_jpeg_labels_are_refused(tmp_path: Path) -> None:
     assert "lossy" in bad_label(tmp_path / "a.jpg", Image.new("L", (8, 8))).wrong
 
 
-def test_strange_ids_are_counted_and_named(tmp_path: Path) -> None:
+def test_unknown_ids_are_counted_and_listed(tmp_path: Path) -> None:
     bad = bad_label(tmp_path / "a.png", Image.fromarray(np.array([[11, 37, 37]], dtype=np.uint8)))
     assert bad.wrong == "3 pixels have ids outside the class set: 11, 37"
     assert bad.expected == "ids 0 to 10, or 255 for ignored pixels"

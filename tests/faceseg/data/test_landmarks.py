@@ -1,4 +1,4 @@
-"""Landmarks tell the turn of a head within a few degrees, and are not believed where they lie."""
+"""Landmarks give the yaw of a head within a few degrees, unless they contradict the mask."""
 
 from pathlib import Path
 
@@ -21,21 +21,21 @@ from faceseg.data.lapa import LapaFolder
 from faceseg.data.problems import BadFile
 
 Points = NDArray[np.float64]
-CAMERA = 100.0  # cm from the head's middle: nearer ones exaggerate the turn
+CAMERA = 100.0  # cm from the head's middle; a nearer camera exaggerates the yaw
 
 
 def points_of(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Points:
-    """Photograph the generic head: turned, then nodded, then tilted; 100 px at (200, 150).
+    """Project the generic head after yaw, pitch and roll; it has about 100 px at (200, 150).
 
-    x right, y down, z towards the camera is a left-handed frame, where a positive angle turns
-    the other way: hence the signs.
+    The axes x right, y down and z towards the camera are left-handed, so positive angles rotate
+    in the other direction. This explains the signs.
     """
     turned = Rotation.from_euler("yxz", [yaw, -pitch, roll], degrees=True)
     places = turned.apply(np.array(list(HEAD_POINTS_CM.values())))
     near = CAMERA / (CAMERA - places[:, 2:])
     points = np.full((LANDMARK_COUNT, 2), (200.0, 150.0))
     points[list(HEAD_POINTS_CM)] += 10 * near * places[:, :2]
-    # Each eye's other points lie between its corners.
+    # The other points of each eye are between its corners.
     for eye, corners in zip(EYES, ((66, 70), (75, 79)), strict=True):
         others = [each for each in range(eye.start, eye.stop) if each not in corners]
         points[others] = points[list(corners)].mean(axis=0)
@@ -43,7 +43,7 @@ def points_of(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Points:
 
 
 def mask_of(points: Points) -> NDArray[np.uint8]:
-    """Paint a face around (200, 150) with an eye of 9 x 5 pixels on each of the landmarks'."""
+    """Paint a face around (200, 150) with an eye of 9 x 5 pixels at each eye of the landmarks."""
     labels = np.zeros((300, 400), dtype=np.uint8)
     labels[70:240, 130:270] = LAPA.skin
     for eye, name in zip(EYES, LAPA.eyes, strict=True):
@@ -63,9 +63,7 @@ def write(path: Path, points: Points) -> None:
 
 @pytest.mark.parametrize("yaw", [-45, -20, 0, 10, 30])
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (15, 0), (0, 25), (-10, -20)])
-def test_the_turn_is_found_whatever_the_nod_and_the_tilt(
-    yaw: float, pitch: float, roll: float
-) -> None:
+def test_the_yaw_does_not_depend_on_pitch_and_roll(yaw: float, pitch: float, roll: float) -> None:
     assert yaw_degrees(points_of(yaw, pitch, roll)) == pytest.approx(yaw, abs=4)
 
 
@@ -84,18 +82,18 @@ def test_a_mirrored_face_looks_the_other_way() -> None:
     assert yaw_degrees(mirrored) == pytest.approx(-yaw_degrees(points))
 
 
-def test_points_on_the_face_are_believed() -> None:
+def test_points_on_the_face_match() -> None:
     points = points_of(15)
     assert landmarks_match_mask(points, mask_of(points), LAPA)
 
 
 @pytest.mark.parametrize("shift", [(40, 0), (0, 30), (-200, -150)])
-def test_points_beside_the_eyes_are_not(shift: tuple[int, int]) -> None:
+def test_points_beside_the_eyes_do_not_match(shift: tuple[int, int]) -> None:
     points = points_of(0)
     assert not landmarks_match_mask(moved(points, *shift), mask_of(points), LAPA)
 
 
-def test_without_visible_eyes_the_middle_must_lie_on_the_face() -> None:
+def test_without_visible_eyes_the_middle_must_be_on_the_face() -> None:
     points = points_of(0)
     sunglasses = np.where(mask_of(points) == 0, 0, LAPA.skin).astype(np.uint8)
     assert landmarks_match_mask(points, sunglasses, LAPA)
@@ -103,7 +101,7 @@ def test_without_visible_eyes_the_middle_must_lie_on_the_face() -> None:
     assert not landmarks_match_mask(moved(points, 120, 0), sunglasses, LAPA)
 
 
-def test_one_class_may_hold_both_eyes() -> None:
+def test_one_class_may_contain_both_eyes() -> None:
     both = ClassSet(
         names=("background", "skin", "eyes"), palette=((0, 0, 0),) * 3, face=(1, 2), eyes=(2,)
     )
@@ -113,7 +111,7 @@ def test_one_class_may_hold_both_eyes() -> None:
     assert not landmarks_match_mask(moved(points, 0, 30), labels, both)
 
 
-def test_no_face_or_points_all_in_one_place_are_not_believed() -> None:
+def test_a_missing_face_or_equal_points_do_not_match() -> None:
     points = points_of(0)
     assert not landmarks_match_mask(points, np.zeros((300, 400), np.uint8), LAPA)
     assert not landmarks_match_mask(np.full((LANDMARK_COUNT, 2), 200.0), mask_of(points), LAPA)
@@ -128,13 +126,13 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"106\n1 2\n", b"\xff\xfe\x00", b"106\nx y\n", b"106\n" + b"nan 1\n" * 106]
 )
-def test_a_damaged_file_is_told_of(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(BadFile, match="expected the number 106, then 106 lines"):
         read_landmarks(tmp_path / "a.txt")
 
 
-def test_a_pair_of_files_tells_its_pose(lapa_folder: Path) -> None:
+def test_the_facts_of_a_pair_contain_its_pose(lapa_folder: Path) -> None:
     points = points_of(-30)
     for name, written in (("test0", points), ("test1", moved(points, 60, 0))):
         Image.fromarray(mask_of(points)).save(lapa_folder / f"test/labels/{name}.png")

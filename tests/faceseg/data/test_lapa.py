@@ -1,4 +1,4 @@
-"""A folder in LaPa's layout: paired by stem, and told plainly where it is not one."""
+"""A folder in LaPa's layout: pairs by stem, and clear errors for other layouts."""
 
 import shutil
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_pairs_are_made_by_stem_not_by_position(lapa_folder: Path) -> None:
     assert 0 in items["train2"].read()[1]
 
 
-def test_a_missing_image_or_label_is_the_pairs_problem(lapa_folder: Path) -> None:
+def test_a_missing_image_or_label_is_a_problem_of_the_pair(lapa_folder: Path) -> None:
     (lapa_folder / "train/images/train0.jpg").unlink()
     (lapa_folder / "val/labels/val1.png").unlink()
     missing = problem_of(lapa_folder, "train", "train0")
@@ -80,12 +80,12 @@ def test_capital_suffixes_count_and_hidden_and_foreign_files_do_not(lapa_folder:
     assert [item.id for item in LapaFolder(lapa_folder).items("test")] == ["test0", "test1"]
 
 
-def test_an_image_of_another_format_is_told_of(lapa_folder: Path) -> None:
+def test_an_image_of_another_format_is_a_problem(lapa_folder: Path) -> None:
     Image.new("RGB", (40, 32)).save(lapa_folder / "test/images/extra.webp")
     assert problem_of(lapa_folder, "test", "extra").wrong == "a .webp file"
 
 
-def test_another_labels_folder(lapa_folder: Path) -> None:
+def test_the_labels_folder_can_have_another_name(lapa_folder: Path) -> None:
     for split in ("train", "val", "test"):
         (lapa_folder / split / "labels").rename(lapa_folder / split / "labels_native")
     layout = LapaFolder(lapa_folder, "labels_native", LAPA)
@@ -94,7 +94,7 @@ def test_another_labels_folder(lapa_folder: Path) -> None:
         LapaFolder(lapa_folder)
 
 
-def test_a_folder_that_is_not_there_or_a_file(tmp_path: Path) -> None:
+def test_a_missing_folder_or_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         LapaFolder(tmp_path / "none")
     (tmp_path / "file").touch()
@@ -102,25 +102,25 @@ def test_a_folder_that_is_not_there_or_a_file(tmp_path: Path) -> None:
         LapaFolder(tmp_path / "file")
 
 
-def test_a_missing_split_says_what_is_there(lapa_folder: Path) -> None:
+def test_the_error_of_a_missing_split_lists_the_folders_found(lapa_folder: Path) -> None:
     shutil.rmtree(lapa_folder / "val")
-    with pytest.raises(UserError, match=r"val/ is missing .* holds: test/, train/$"):
+    with pytest.raises(UserError, match=r"val/ is missing .* contains: test/, train/$"):
         LapaFolder(lapa_folder)
 
 
-def test_the_folder_above_is_answered_with_the_right_one(lapa_folder: Path) -> None:
+def test_the_error_of_a_parent_folder_suggests_the_right_one(lapa_folder: Path) -> None:
     with pytest.raises(UserError, match=rf"Did you mean {lapa_folder}\?"):
         LapaFolder(lapa_folder.parent)
 
 
-def test_a_split_without_images(lapa_folder: Path) -> None:
+def test_a_split_without_images_is_refused(lapa_folder: Path) -> None:
     for file in (lapa_folder / "test/images").iterdir():
         file.unlink()
-    with pytest.raises(UserError, match="holds no JPEG or PNG image; found: nothing"):
+    with pytest.raises(UserError, match="contains no JPEG or PNG image; found: nothing"):
         LapaFolder(lapa_folder)
 
 
-def test_identity_changes_with_a_file_and_not_with_the_place(lapa_folder: Path) -> None:
+def test_identity_changes_with_a_file_and_not_with_the_path(lapa_folder: Path) -> None:
     before = LapaFolder(lapa_folder).identity()
     assert LapaFolder(lapa_folder).identity() == before
     moved = lapa_folder.rename(lapa_folder.with_name("moved"))
@@ -129,12 +129,12 @@ def test_identity_changes_with_a_file_and_not_with_the_place(lapa_folder: Path) 
     assert LapaFolder(moved).identity() != before
 
 
-def test_identity_knows_the_landmarks(lapa_folder: Path) -> None:
+def test_identity_includes_the_landmarks(lapa_folder: Path) -> None:
     before = LapaFolder(lapa_folder).identity()
     (lapa_folder / "val/landmarks/val0.txt").write_text("106", encoding="utf-8")
     assert LapaFolder(lapa_folder).identity() != before
 
 
-def test_a_split_without_landmarks_says_nothing_of_them(lapa_folder: Path) -> None:
+def test_a_split_without_landmarks_has_no_facts_about_them(lapa_folder: Path) -> None:
     item = LapaFolder(lapa_folder).items("test")[0]
     assert item.facts(item.read()[1]) == {}

@@ -1,4 +1,4 @@
-"""A pack holds what its source holds, whole or not at all, and says what it holds."""
+"""A pack contains all images of its source, is complete or absent, and has a manifest."""
 
 import json
 import os
@@ -15,7 +15,9 @@ from faceseg.data.classes import LAPA
 from faceseg.data.drawn import DrawnFaces
 from faceseg.data.images import read_image, read_labels, resize_image, resize_labels
 from faceseg.data.lapa import LapaFolder
-from faceseg.data.pack import Manifest, build_pack, open_split
+from faceseg.data.manifest import Manifest
+from faceseg.data.pack import build_pack
+from faceseg.data.split import open_split
 from faceseg.errors import UserError
 
 SIZE = (16, 24)
@@ -34,7 +36,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "packs"
 
 
-def test_a_split_holds_every_image_resized(lapa_folder: Path, root: Path) -> None:
+def test_a_split_contains_every_image_resized(lapa_folder: Path, root: Path) -> None:
     folder, _ = prepared(lapa_folder, root)
     split = open_split(folder, "train")
     assert len(split) == 4
@@ -50,13 +52,13 @@ def test_a_split_holds_every_image_resized(lapa_folder: Path, root: Path) -> Non
         np.testing.assert_array_equal(split.labels[index], resize_labels(labels, SIZE))
 
 
-def test_a_split_is_a_map_that_cannot_be_written(lapa_folder: Path, root: Path) -> None:
+def test_a_split_is_a_read_only_memory_map(lapa_folder: Path, root: Path) -> None:
     split = open_split(prepared(lapa_folder, root)[0], "train")
     assert isinstance(split.images, np.memmap)
     assert not split.images.flags.writeable
 
 
-def test_originals_of_any_size_come_back(lapa_folder: Path, root: Path) -> None:
+def test_originals_of_any_size_are_restored(lapa_folder: Path, root: Path) -> None:
     Image.new("RGB", (7, 90), (1, 2, 3)).save(lapa_folder / "test/images/odd.png")
     Image.new("L", (7, 90), 5).save(lapa_folder / "test/labels/odd.png")
     split = open_split(prepared(lapa_folder, root)[0], "test")
@@ -78,8 +80,8 @@ def test_training_images_keep_no_originals(lapa_folder: Path, root: Path) -> Non
         split.original(0)
 
 
-def test_what_a_source_knows_of_an_image_is_kept_with_its_original(root: Path) -> None:
-    source = DrawnFaces({"train": 2, "val": 2, "test": 3}, size=32, seed=5)
+def test_the_facts_of_an_image_are_kept_with_its_original(root: Path) -> None:
+    source = DrawnFaces(counts={"train": 2, "val": 2, "test": 3}, size=32, seed=5)
     folder, _ = build_pack(source, root, LAPA, (32, 32))
     test = open_split(folder, "test")
     assert len(test.facts) == 3
@@ -90,8 +92,8 @@ def test_what_a_source_knows_of_an_image_is_kept_with_its_original(root: Path) -
         _ = open_split(folder, "train").facts
 
 
-def test_bilinear_masks_spoil_training_and_validation_and_nothing_else(root: Path) -> None:
-    source = DrawnFaces({"train": 2, "val": 2, "test": 2}, size=48, seed=5)
+def test_bilinear_masks_change_the_labels_of_training_and_validation_only(root: Path) -> None:
+    source = DrawnFaces(counts={"train": 2, "val": 2, "test": 2}, size=48, seed=5)
     right, manifest = build_pack(source, root, LAPA, (32, 32))
     wrong, spoilt = build_pack(source, root, LAPA, (32, 32), label_resizing="bilinear")
     assert (manifest.label_resizing, spoilt.label_resizing) == ("nearest", "bilinear")
@@ -105,34 +107,34 @@ def test_bilinear_masks_spoil_training_and_validation_and_nothing_else(root: Pat
     )
 
 
-def test_landmarks_that_are_wrong_are_warned_of(lapa_folder: Path, root: Path) -> None:
+def test_wrong_landmarks_cause_a_warning(lapa_folder: Path, root: Path) -> None:
     (lapa_folder / "test/landmarks/test0.txt").write_text("106\n1 2\n", encoding="utf-8")
     folder, manifest = prepared(lapa_folder, root)
     assert manifest.warnings == (
-        "images of test whose landmarks are missing or wrong, so that no slice by pose holds "
-        "them: 2",
+        "images of test whose landmarks are missing or wrong, so that no slice by pose "
+        "contains them: 2",
     )
     first, second = open_split(folder, "test").facts
     assert first == {"landmarks": "3 numbers, or one that is not finite"}
     assert "No such file" in second["landmarks"]
 
 
-def test_a_split_is_pickled_as_its_place(lapa_folder: Path, root: Path) -> None:
+def test_a_split_is_pickled_as_its_path(lapa_folder: Path, root: Path) -> None:
     split = open_split(prepared(lapa_folder, root)[0], "val")
     content = pickle.dumps(split)
     assert len(content) < 500
-    copy = pickle.loads(content)  # noqa: S301  # what was pickled a line above
+    copy = pickle.loads(content)  # noqa: S301  # this test pickled it
     np.testing.assert_array_equal(copy.images, split.images)
 
 
-def test_the_second_time_nothing_is_read(lapa_folder: Path, root: Path) -> None:
+def test_an_existing_pack_is_not_built_again(lapa_folder: Path, root: Path) -> None:
     first = prepared(lapa_folder, root)
     seen: list[tuple[int, int]] = []
     assert prepared(lapa_folder, root, progress=lambda *each: seen.append(each)) == first
     assert not seen
 
 
-def test_progress_goes_up_to_all(lapa_folder: Path, root: Path) -> None:
+def test_progress_is_reported_for_each_item(lapa_folder: Path, root: Path) -> None:
     seen: list[tuple[int, int]] = []
     prepared(lapa_folder, root, progress=lambda *each: seen.append(each), threads=3)
     assert seen == [(done, 8) for done in range(1, 9)]
@@ -160,7 +162,7 @@ def test_a_changed_file_makes_a_new_pack(lapa_folder: Path, root: Path) -> None:
     assert prepared(lapa_folder, root)[1].fingerprint != before.fingerprint
 
 
-def test_the_fingerprint_knows_nothing_of_place_or_threads(
+def test_the_fingerprint_does_not_depend_on_path_or_threads(
     lapa_folder: Path, root: Path, tmp_path: Path
 ) -> None:
     one = prepared(lapa_folder, root, threads=1)[1]
@@ -169,7 +171,7 @@ def test_the_fingerprint_knows_nothing_of_place_or_threads(
     assert one.fingerprint == other.fingerprint
 
 
-def test_the_manifest_is_what_the_file_says(lapa_folder: Path, root: Path) -> None:
+def test_the_manifest_equals_its_file(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     assert Manifest.read(folder) == manifest
     read = json.loads((folder / "manifest.json").read_text())
@@ -187,15 +189,15 @@ def test_the_manifest_is_what_the_file_says(lapa_folder: Path, root: Path) -> No
     assert manifest.problems == ()
 
 
-def test_exchanged_sides_are_warned_of(lapa_folder: Path, root: Path) -> None:
+def test_exchanged_sides_cause_a_warning(lapa_folder: Path, root: Path) -> None:
     for file in lapa_folder.glob("*/labels/*.png"):
         Image.fromarray(LAPA.flip_table[read_labels(file, LAPA)]).save(file)
     warnings = prepared(lapa_folder, root)[1].warnings
-    assert warnings[0].startswith("left_eyebrow lies left of right_eyebrow in only 0% of 8 images")
+    assert warnings[0].startswith("left_eyebrow is left of right_eyebrow in only 0% of 8 images")
     assert len(warnings) == 2
 
 
-def test_a_damaged_pack_is_made_again(lapa_folder: Path, root: Path) -> None:
+def test_a_damaged_pack_is_built_again(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     (folder / "train/images.npy").write_bytes(b"short")
     assert Manifest.read(folder) is None
@@ -203,13 +205,13 @@ def test_a_damaged_pack_is_made_again(lapa_folder: Path, root: Path) -> None:
     assert len(open_split(folder, "train").images) == 4
 
 
-def test_a_strange_file_beside_a_pack_does_no_harm(lapa_folder: Path, root: Path) -> None:
+def test_an_unknown_file_in_a_pack_is_ignored(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     (folder / ".DS_Store").touch()
     assert Manifest.read(folder) == manifest
 
 
-def test_a_full_disk_is_seen_before_the_start(
+def test_a_full_disk_is_detected_before_packing(
     lapa_folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=100)
@@ -219,7 +221,7 @@ def test_a_full_disk_is_seen_before_the_start(
     assert names_in(root) == []
 
 
-def test_a_root_that_cannot_be_written(lapa_folder: Path, root: Path) -> None:
+def test_a_root_that_is_not_writable_is_refused(lapa_folder: Path, root: Path) -> None:
     root.touch()
     with pytest.raises(UserError, match="cannot write into"):
         prepared(lapa_folder, root)

@@ -1,4 +1,4 @@
-"""Work ahead comes in order, is bounded, and fails where its result is asked for."""
+"""Prefetched results are in order and bounded, and errors are raised at their item."""
 
 import threading
 import time
@@ -17,23 +17,23 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_no_more_is_begun_than_asked_for_and_a_few_ahead(threads: int) -> None:
-    taken = 0
+def test_the_number_of_prefetched_items_is_bounded(threads: int) -> None:
+    started = 0
 
     def endless() -> object:
-        nonlocal taken
+        nonlocal started
         while True:
-            taken += 1
-            yield taken
+            started += 1
+            yield started
 
     results = prefetch_map(lambda item: item, endless(), threads)
-    for asked in range(1, 6):
-        assert next(results) == asked
-        assert taken == asked + 2 * threads
+    for requested in range(1, 6):
+        assert next(results) == requested
+        assert started == requested + 2 * threads
     results.close()
 
 
-def test_work_is_done_beside_the_caller() -> None:
+def test_work_runs_in_another_thread_than_the_caller() -> None:
     results = prefetch_map(lambda item: threading.get_ident(), range(3), threads=1)
     assert threading.get_ident() not in set(results)
 
@@ -46,6 +46,6 @@ def test_a_failure_is_raised_to_the_caller() -> None:
         next(results)
 
 
-def test_a_thread_is_needed() -> None:
+def test_at_least_one_thread_is_required() -> None:
     with pytest.raises(ValueError, match="max_workers"):
         list(prefetch_map(lambda item: item, (1,), threads=0))

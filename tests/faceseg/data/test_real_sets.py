@@ -1,4 +1,4 @@
-"""The reader on real data sets, where they are: rendered faces, and photographs."""
+"""Packing of real data sets, if they are available: rendered faces and photographs."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from faceseg.data.classes import IGNORE, LAPA, ClassSet
 from faceseg.data.lapa import LapaFolder
-from faceseg.data.pack import build_pack, open_split
+from faceseg.data.pack import build_pack
+from faceseg.data.split import open_split
 
 NATIVE = ClassSet(
     names=("background", "skin", "hair", "eyes", "nose", "mouth"),

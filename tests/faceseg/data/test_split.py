@@ -1,4 +1,4 @@
-"""Photographs told by LaPa's names."""
+"""The photograph that an image shows, derived from LaPa's names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is wrong with a data set stops its packing with a list, or is left out and listed."""
+"""Problems of a data set stop its packing with a report, or are skipped and listed."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,8 @@ from PIL import Image
 
 from faceseg.data.classes import LAPA
 from faceseg.data.lapa import LapaFolder
-from faceseg.data.pack import build_pack, open_split
+from faceseg.data.pack import build_pack
+from faceseg.data.split import open_split
 from faceseg.errors import UserError
 
 SIZE = (16, 24)  # wide enough for each of the eleven stripes
@@ -22,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spoilt(lapa_folder: Path) -> Path:
-    """The tiny data set with an empty image, a painted label and a strange id."""
+    """Return the small data set with an empty image, a coloured label map and an unknown id."""
     (lapa_folder / "train/images/train0.jpg").write_bytes(b"")
     painted = LAPA.colour(np.full((32, 40), 3, dtype=np.uint8))
     Image.fromarray(painted).save(lapa_folder / "train/labels/train2.png")
@@ -30,7 +31,7 @@ def spoilt(lapa_folder: Path) -> Path:
     return lapa_folder
 
 
-def test_all_are_told_at_once_and_nothing_stays(spoilt: Path, root: Path) -> None:
+def test_all_problems_are_reported_together_and_no_pack_is_left(spoilt: Path, root: Path) -> None:
     with pytest.raises(UserError) as caught:
         build_pack(LapaFolder(spoilt), root, LAPA, SIZE)
     lines = str(caught.value).splitlines()
@@ -45,7 +46,7 @@ def test_all_are_told_at_once_and_nothing_stays(spoilt: Path, root: Path) -> Non
     assert list(root.iterdir()) == []
 
 
-def test_twenty_are_spelt_out_and_the_rest_counted(lapa_folder: Path, root: Path) -> None:
+def test_twenty_problems_are_listed_and_the_rest_counted(lapa_folder: Path, root: Path) -> None:
     for number in range(23):
         (lapa_folder / f"train/images/x{number:02}.jpg").touch()
     with pytest.raises(UserError) as caught:
@@ -56,7 +57,7 @@ def test_twenty_are_spelt_out_and_the_rest_counted(lapa_folder: Path, root: Path
     assert lines[21] == "  and 3 more"
 
 
-def test_skip_leaves_them_out_and_lists_them(spoilt: Path, root: Path) -> None:
+def test_skip_leaves_bad_pairs_out_and_lists_them(spoilt: Path, root: Path) -> None:
     folder, manifest = build_pack(LapaFolder(spoilt), root, LAPA, SIZE, on_bad="skip")
     assert open_split(folder, "train").ids == ("train1", "train3")
     assert open_split(folder, "train").images.shape == (2, 16, 24, 3)
@@ -69,7 +70,9 @@ def test_skip_leaves_them_out_and_lists_them(spoilt: Path, root: Path) -> None:
     assert manifest.splits["train"].count == 2
 
 
-def test_a_split_with_nothing_left_stops_even_then(spoilt: Path, root: Path) -> None:
+def test_a_split_without_usable_images_stops_the_packing_with_skip_too(
+    spoilt: Path, root: Path
+) -> None:
     for file in (spoilt / "val/images").iterdir():
         file.write_bytes(b"")
     with pytest.raises(UserError, match="'val' has no usable image: 2 given, all left out"):
@@ -77,13 +80,13 @@ def test_a_split_with_nothing_left_stops_even_then(spoilt: Path, root: Path) -> 
     assert list(root.iterdir()) == []
 
 
-def test_the_same_bytes_in_two_splits(lapa_folder: Path, root: Path) -> None:
+def test_the_same_file_in_two_splits_is_a_problem(lapa_folder: Path, root: Path) -> None:
     shutil.copy(lapa_folder / "test/images/test0.jpg", lapa_folder / "train/images/train2.jpg")
     with pytest.raises(UserError, match=r"train/train2: the same picture as test/test0"):
         build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)
 
 
-def test_the_same_pixels_in_two_formats_and_the_test_split_stays_whole(
+def test_repeated_pixels_in_another_format_are_removed_from_other_splits_than_test(
     lapa_folder: Path, root: Path
 ) -> None:
     picture = Image.open(lapa_folder / "test/images/test0.jpg")
@@ -115,7 +118,7 @@ def test_photographs_in_two_splits_are_reported(lapa_folder: Path, root: Path) -
     assert manifest.warnings == ("photographs with images in both splits of val+train: 1",)
 
 
-def test_a_class_that_never_occurs_is_warned_of(lapa_folder: Path, root: Path) -> None:
+def test_a_class_that_never_occurs_causes_a_warning(lapa_folder: Path, root: Path) -> None:
     for file in (lapa_folder / "val/labels").iterdir():
         Image.new("L", (40, 32), 10).save(file)
     warnings = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1].warnings

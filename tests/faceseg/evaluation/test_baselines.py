@@ -1,4 +1,4 @@
-"""Predictors that do not look lose every summary of every suite to one that does."""
+"""Predictors that ignore the image have lower summaries than one that uses it, in every suite."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Known = list[tuple[Pixels, Pixels]]
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    """Drawn faces and their mirror images, that a predictor may remember."""
+    """Drawn faces and their mirror images, which a predictor can memorise."""
     drawn = [draw_face((7, "trivial", index), SIZE, 1.0) for index in range(COUNT)]
     faces = [(face.image, face.labels) for face in drawn]
     return faces + [
@@ -47,20 +47,20 @@ def split(known: Known, write_pack: Callable[..., Split], tmp_path: Path) -> Spl
     return write_pack(tmp_path, "val", known[:COUNT], (SIZE, SIZE))
 
 
-def remembering(known: Known) -> Predictor:
-    """Answer with the labels of the known image that an image correlates with most."""
+def memorising(known: Known) -> Predictor:
+    """Return a predictor of the labels of the known image with the highest correlation."""
 
-    def essence(image: Pixels) -> NDArray[np.float64]:
+    def thumbnail(image: Pixels) -> NDArray[np.float64]:
         small = cv2.resize(image, (12, 12), interpolation=cv2.INTER_AREA).astype(float).ravel()
         centred = small - small.mean()
         return centred / max(float(np.linalg.norm(centred)), 1e-9)
 
-    essences = np.stack([essence(image) for image, _ in known])
-    return predictor_of(lambda image: known[(essences @ essence(image)).argmax()][1], SIZE)
+    thumbnails = np.stack([thumbnail(image) for image, _ in known])
+    return predictor_of(lambda image: known[(thumbnails @ thumbnail(image)).argmax()][1], SIZE)
 
 
 def figures(predictor: Predictor, split: Split, suite: Suite, blind: float) -> dict[str, float]:
-    """Every summary of a suite, so that more is better."""
+    """Return every summary of a suite, with signs so that higher is better."""
     conditions = evaluate_suite(predictor, split, suite, suite.kinds(LAPA), COUNT)
     by_kind, clean = curves(score_table(conditions, LAPA), suite.policies[0])
     found: RobustnessSummary = summarise(by_kind, clean, by_share=suite.by_share, blind=blind)
@@ -75,22 +75,22 @@ def figures(predictor: Predictor, split: Split, suite: Suite, blind: float) -> d
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-def test_trivial_predictors_lose_every_summary(suite: Suite, known: Known, split: Split) -> None:
+def test_baselines_are_worse_in_every_summary(suite: Suite, known: Known, split: Split) -> None:
     labels = np.stack([labels for _, labels in known[:COUNT]])
     mean = mean_label_map(labels, LAPA)
     blind = clean_iou(mean, split, COUNT)
     assert 0.1 < blind < 0.9
-    real = figures(remembering(known), split, suite, blind)
+    real = figures(memorising(known), split, suite, blind)
     assert not any(math.isnan(value) for value in real.values())
-    for trivial in (mean, constant_background((SIZE, SIZE), LAPA)):
-        beaten = figures(trivial, split, suite, blind)
+    for baseline in (mean, constant_background((SIZE, SIZE), LAPA)):
+        beaten = figures(baseline, split, suite, blind)
         assert beaten.keys() == real.keys()
         for name, value in beaten.items():
             assert math.isnan(value) or value < real[name], name
         assert math.isnan(beaten["retention"])
 
 
-def test_the_mean_label_map_takes_the_commonest_class() -> None:
+def test_the_mean_label_map_has_the_most_frequent_class() -> None:
     labels = np.array([[[0, 1]], [[3, 1]], [[3, 2]]], np.uint8)
     image = np.full((1, 2, 3), 9, np.uint8)
     assert mean_label_map(labels, LAPA).predict(image).tolist() == [[3, 1]]
@@ -98,7 +98,7 @@ def test_the_mean_label_map_takes_the_commonest_class() -> None:
 
 
 def test_the_clean_score_is_of_the_first_images(known: Known, split: Split) -> None:
-    assert clean_iou(remembering(known), split, limit=99) == 1
+    assert clean_iou(memorising(known), split, limit=99) == 1
     first = mean_label_map(known[0][1][None], LAPA)
     assert clean_iou(first, split, limit=1) == 1
     assert clean_iou(first, split, limit=COUNT) < 1

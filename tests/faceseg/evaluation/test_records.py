@@ -1,4 +1,4 @@
-"""The file of records: what is written comes back, and every score can be read off it."""
+"""The file of records is read as it was written, and every score can be computed from it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +20,13 @@ from faceseg.robustness.tables import score_table
 
 @pytest.fixture
 def split(write_pack: Callable[..., Split], tmp_path: Path) -> Split:
-    items = DrawnFaces({"test": 4}, size=48).items("test")
+    items = DrawnFaces(counts={"test": 4}, size=48).items("test")
     return write_pack(tmp_path, "test", [item.read() for item in items], (32, 32))
 
 
 @pytest.fixture
 def records(split: Split) -> EvaluationRecords:
-    """A blind predictor's: all four images tested, two of them changed by every suite."""
+    """Records of a baseline: all four images are tested, two of them with every suite."""
     predictor = mean_label_map(split.labels, LAPA)
     kinds: dict[Any, tuple[str, ...]] = {
         suites.OCCLUSION: ("gray_square", "eye_band"),
@@ -39,10 +39,16 @@ def records(split: Split) -> EvaluationRecords:
         for condition in robustness.evaluate_suite(predictor, split, suite, each, 2)
     )
     facts = ({"yaw_degrees": 1 / 3, "occluder": "none"}, {}, {"occluder": "hand"}, {})
-    return EvaluationRecords(split.ids, conditions, 0.1, evaluate_split(predictor, split), facts)
+    return EvaluationRecords(
+        ids=split.ids,
+        conditions=conditions,
+        baseline_iou=0.1,
+        tested=evaluate_split(predictor, split),
+        facts=facts,
+    )
 
 
-def test_what_is_written_comes_back(records: EvaluationRecords, tmp_path: Path) -> None:
+def test_written_records_are_read_back(records: EvaluationRecords, tmp_path: Path) -> None:
     records.write(tmp_path / "records.npz")
     found = EvaluationRecords.read(tmp_path / "records.npz")
     assert found.ids == records.ids
@@ -54,14 +60,17 @@ def test_what_is_written_comes_back(records: EvaluationRecords, tmp_path: Path) 
     ]
     for suite in (each.version for each in suites.SUITES.values()):
         expected = score_table(records.suite(suite), LAPA)
-        assert score_table(found.suite(suite), LAPA).equals(expected)  # NaN at the same places
+        assert score_table(found.suite(suite), LAPA).equals(
+            expected
+        )  # with NaN at the same positions
     assert found.tested is not None
     assert records.tested is not None
     np.testing.assert_equal(found.tested.scores(LAPA), records.tested.scores(LAPA))
 
 
-def test_a_trials_records_hold_no_test(records: EvaluationRecords, tmp_path: Path) -> None:
-    EvaluationRecords(records.ids[:2], tuple(records.suite("occ-v1")), 0.1).write(
+def test_the_records_of_a_trial_have_no_test(records: EvaluationRecords, tmp_path: Path) -> None:
+    clean_and_occluded = tuple(records.suite("occ-v1"))
+    EvaluationRecords(ids=records.ids[:2], conditions=clean_and_occluded, baseline_iou=0.1).write(
         tmp_path / "records.npz"
     )
     found = EvaluationRecords.read(tmp_path / "records.npz")
@@ -69,15 +78,15 @@ def test_a_trials_records_hold_no_test(records: EvaluationRecords, tmp_path: Pat
     assert {condition.suite for condition in found.conditions} == {"occ-v1"}
 
 
-def test_another_file_is_refused(records: EvaluationRecords, tmp_path: Path) -> None:
-    place = tmp_path / "records.npz"
-    np.savez(place, other=np.zeros(3))
-    with pytest.raises(ValueError, match=r"records\.npz is no file of records: 'ids'"):
-        EvaluationRecords.read(place)
-    records.write(place)
-    place.write_bytes(place.read_bytes()[:-50])
-    with pytest.raises(ValueError, match="no file of records"):
-        EvaluationRecords.read(place)
+def test_another_file_is_rejected(records: EvaluationRecords, tmp_path: Path) -> None:
+    path = tmp_path / "records.npz"
+    np.savez(path, other=np.zeros(3))
+    with pytest.raises(ValueError, match=r"records\.npz is not a file of records: 'ids'"):
+        EvaluationRecords.read(path)
+    records.write(path)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match="not a file of records"):
+        EvaluationRecords.read(path)
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:

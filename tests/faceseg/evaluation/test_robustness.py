@@ -1,4 +1,4 @@
-"""The occlusion table for predictors whose answers are known."""
+"""The occlusion table of predictors whose predictions are known."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from faceseg.metrics.confusion_matrix import class_iou
 from faceseg.robustness.occlusion import KINDS, occlude, severities
 from faceseg.robustness.suites import CLEAN, OCCLUSION
 from faceseg.robustness.tables import class_iou_table, curves, score_table
-from tests.faceseg.function_networks import Answer, decode_labels, encode_labels, predictor_of
+from tests.faceseg.function_networks import Predict, decode_labels, encode_labels, predictor_of
 
 SIZE = 64
 Labels = NDArray[np.uint8]
@@ -32,13 +32,13 @@ def split(faces: list[Labels], write_pack: Callable[..., Split], tmp_path: Path)
     return write_pack(tmp_path, "val", pairs, (SIZE, SIZE))
 
 
-def tabulate(split: Split, answer: Answer, *kinds: str) -> pd.DataFrame:
+def tabulate(split: Split, answer: Predict, *kinds: str) -> pd.DataFrame:
     return score_table(
         evaluate_suite(predictor_of(answer, SIZE), split, OCCLUSION, kinds, 99), LAPA
     )
 
 
-def test_who_sees_right_under_every_occluder_has_every_score(split: Split) -> None:
+def test_correct_predictions_under_every_occluder_have_the_highest_scores(split: Split) -> None:
     rows = tabulate(split, decode_labels, "gray_square", "blob", "eye_band")
     assert (
         rows.kind.tolist() == [CLEAN] * 2 + ["gray_square"] * 10 + ["blob"] * 10 + ["eye_band"] * 6
@@ -53,7 +53,7 @@ def test_who_sees_right_under_every_occluder_has_every_score(split: Split) -> No
     assert rows[rows.kind == CLEAN][["rejection", "hallucination"]].isna().all(axis=None)
 
 
-def test_the_share_is_the_severity_or_for_steps_what_was_covered(
+def test_the_share_is_the_severity_or_for_steps_the_covered_share(
     split: Split, faces: list[Labels]
 ) -> None:
     rows = tabulate(split, decode_labels, "gray_square", "eye_band")
@@ -69,7 +69,7 @@ def test_the_share_is_the_severity_or_for_steps_what_was_covered(
         assert share == pytest.approx(np.mean(reached))
 
 
-def test_who_sees_through_the_occluder_pays_under_one_policy_only(
+def test_predicting_through_the_occluder_lowers_one_policy_only(
     split: Split, faces: list[Labels]
 ) -> None:
     # Images come in the order of the split: each clean, then all severities.
@@ -82,7 +82,7 @@ def test_who_sees_through_the_occluder_pays_under_one_policy_only(
     assert (unoccluded.retention == 1).all()
     visible = rows[rows.policy == "visible"]
     assert (np.diff(visible.iou) < 0).all()
-    # The last severity counted apart, over the three images: skin, and what was covered.
+    # The last severity, counted separately over the three images: skin and covered pixels.
     hits = union = covered = covered_face = 0
     for labels, name in zip(faces, split.ids, strict=True):
         mask = occlude(encode_labels(labels), labels, name, "blob", 0.5, LAPA).mask
@@ -95,20 +95,20 @@ def test_who_sees_through_the_occluder_pays_under_one_policy_only(
     assert visible.hallucination.iloc[-1] == pytest.approx(covered_face / covered)
 
 
-def test_who_always_says_background_has_nothing_to_retain(split: Split) -> None:
+def test_constant_background_has_no_retention(split: Split) -> None:
     rows = tabulate(split, lambda image: np.zeros(image.shape[:2], np.uint8), "gray_square")
     assert (rows.iou == 0).all()
     assert rows.retention.isna().all()
     assert (rows[rows.kind != CLEAN].rejection == 1).all()
 
 
-def test_the_mean_face_cannot_win_by_what_it_keeps(split: Split, faces: list[Labels]) -> None:
+def test_a_constant_face_is_worse_at_every_severity(split: Split, faces: list[Labels]) -> None:
     rows = tabulate(split, lambda image: faces[0], "gray_square")
     good = tabulate(split, decode_labels, "gray_square")
     assert (rows.iou < good.iou).all()
 
 
-def test_strands_are_hair_and_a_picture_without_a_face_does_not_change_that(
+def test_strands_are_hair_also_beside_a_picture_without_a_face(
     faces: list[Labels], write_pack: Callable[..., Split], tmp_path: Path
 ) -> None:
     nobody = np.zeros((SIZE, SIZE), np.uint8)
@@ -120,7 +120,7 @@ def test_strands_are_hair_and_a_picture_without_a_face_does_not_change_that(
     assert (rows[rows.kind == "strands"].hallucination == 0).all()
 
 
-def test_the_first_images_are_taken_and_neither_batches_nor_threads_change_anything(
+def test_the_first_images_are_used_and_batches_and_threads_change_nothing(
     split: Split,
 ) -> None:
     predictor = predictor_of(decode_labels, SIZE)
@@ -137,7 +137,7 @@ def test_the_first_images_are_taken_and_neither_batches_nor_threads_change_anyth
         np.testing.assert_equal(many.covered, same.covered)
 
 
-def test_a_see_through_square_has_nothing_that_is_covered(split: Split) -> None:
+def test_a_translucent_square_covers_nothing(split: Split) -> None:
     rows = tabulate(split, decode_labels, "gray_square_translucent")
     shown = rows[rows.kind != CLEAN]
     assert shown[["rejection", "hallucination"]].isna().all(axis=None)
@@ -145,11 +145,11 @@ def test_a_see_through_square_has_nothing_that_is_covered(split: Split) -> None:
     assert both[0] == both[1]
 
 
-def test_the_class_map_takes_the_severity_nearest_to_a_fifth(split: Split) -> None:
+def test_the_class_table_uses_the_severity_nearest_to_a_fifth(split: Split) -> None:
     conditions = evaluate_suite(
         predictor_of(decode_labels, SIZE), split, OCCLUSION, ["hand", "eye_band"], 3
     )
-    # Under `unoccluded` rows are the pixels beside the occluder: all right, or none left.
+    # Under `unoccluded` the pixels beside the occluder are scored: all are right, or none is left.
     found = class_iou_table(conditions, LAPA, "unoccluded")
     assert found.columns.tolist() == [CLEAN, "hand", "eye_band"]
     assert found.index.tolist() == list(LAPA.names)

@@ -1,4 +1,4 @@
-"""Scores of a predictor whose answers are known, against counts made by hand."""
+"""Scores of a predictor with known predictions against hand counts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +20,14 @@ THREE = ClassSet(
     small=(2,),
     hair=2,
 )
-SURE = np.log(np.array([0.05, 0.05, 0.9], dtype=np.float32))  # the answer has 0.9, two have 0.05
+SURE = np.log(
+    np.array([0.05, 0.05, 0.9], dtype=np.float32)
+)  # the predicted class has 0.9, the two others 0.05
 Labels = NDArray[np.uint8]
 
 
-class Painted:
-    """A network that reads its answer off the red channel: 0, 100 or 200."""
+class RedChannelNetwork:
+    """A network whose prediction is encoded in the red channel: 0, 100 or 200."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.input_shape = (None, *size, 3)
@@ -33,32 +35,34 @@ class Painted:
 
     def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.batches.append(len(images))
-        answer = np.rint(images[..., 0] / 100).astype(int)
-        return np.where(np.eye(3)[answer] > 0, SURE[2], SURE[0]).astype(np.float32)
+        labels = np.rint(images[..., 0] / 100).astype(int)
+        return np.where(np.eye(3)[labels] > 0, SURE[2], SURE[0]).astype(np.float32)
 
 
-def paint(answer: Labels) -> NDArray[np.uint8]:
-    return np.repeat(100 * answer[..., None], 3, axis=2)
+def paint(labels: Labels) -> NDArray[np.uint8]:
+    return np.repeat(100 * labels[..., None], 3, axis=2)
 
 
-# Three images of 4 x 4. The first: skin on the left half, and one column too many predicted.
+# Three images of 4 x 4. The first has skin on the left half, and one more column is predicted.
 HALF = np.repeat(np.uint8([[1, 1, 0, 0]]), 4, axis=0)
 WIDER = np.repeat(np.uint8([[1, 1, 1, 0]]), 4, axis=0)
-# The second is predicted right, hair above; the third is background and predicted all hair.
+# The second is predicted right, with hair above; the third is background, predicted as hair.
 HAIR = np.repeat(np.uint8([[2], [1], [1], [0]]), 4, axis=1)
 NONE, ALL_HAIR = np.zeros((4, 4), np.uint8), np.full((4, 4), 2, np.uint8)
-TRUTHS, ANSWERS = (HALF, HAIR, NONE), (WIDER, HAIR, ALL_HAIR)
+TRUTHS, PREDICTIONS = (HALF, HAIR, NONE), (WIDER, HAIR, ALL_HAIR)
 
 
 @pytest.fixture
 def split(write_pack: Callable[..., Split], tmp_path: Path) -> Split:
-    pairs = [(paint(answer), truth) for answer, truth in zip(ANSWERS, TRUTHS, strict=True)]
+    pairs = [
+        (paint(predicted), truth) for predicted, truth in zip(PREDICTIONS, TRUTHS, strict=True)
+    ]
     return write_pack(tmp_path, "val", pairs, (4, 4))
 
 
 @pytest.fixture
 def predictor() -> Any:
-    return Predictor(Painted((4, 4)), THREE)
+    return Predictor(RedChannelNetwork((4, 4)), THREE)
 
 
 def test_the_matrices_match_the_hand_count(predictor: Any, split: Split) -> None:
@@ -85,7 +89,7 @@ def test_the_scores_match_the_hand_count(predictor: Any, split: Split) -> None:
     # By image: skin 8/12; skin and hair 1; the third has no foreground in its truth.
     assert scores["iou_per_image"] == pytest.approx((2 / 3 + 1) / 2)
     assert scores["iou_worst_tenth"] == pytest.approx(2 / 3)
-    # Two images have no hair: one of them is given 16 pixels of it. One has no skin.
+    # Two images have no hair; 16 pixels of hair are predicted in one of them. One has no skin.
     assert scores["false_presence/hair"] == pytest.approx(1 / 2)
     assert scores["false_presence/skin"] == 0
     # 28 of 48 pixels right, all with confidence 0.9; of the 24 foreground ones all are right.
@@ -93,22 +97,22 @@ def test_the_scores_match_the_hand_count(predictor: Any, split: Split) -> None:
     assert scores["calibration_error_foreground"] == pytest.approx(1 - 0.9)
 
 
-def test_the_boundary_is_taken_at_the_images_own_distance(predictor: Any, split: Split) -> None:
+def test_the_boundary_has_the_images_own_distance(predictor: Any, split: Split) -> None:
     found = evaluate_split(predictor, split)
-    # 4 x 4 pixels: the boundary is one pixel wide. Image 1: all 8 of the skin's, of the
-    # prediction's 12 all but the 2 whose neighbours are skin too: 6 of 12. Image 2: 8 of 8.
-    # Hair: image 2: 4 of 4; image 3: the rim of a 4 x 4 square, 12, and none in the truth.
+    # 4 x 4 pixels: the boundary is one pixel wide. Skin, image 1: the truth's 8 pixels are all
+    # boundary, and of the prediction's 12 all but the 2 surrounded by skin: 6 of 12. Image 2:
+    # 8 of 8. Hair, image 2: 4 of 4; image 3: the rim of a 4 x 4 square, 12, and none in the truth.
     np.testing.assert_array_equal(found.boundary[:, 1], [[6, 12], [8, 8], [0, 0]])
     np.testing.assert_array_equal(found.boundary[:, 2], [[0, 0], [4, 4], [0, 12]])
     expected = (14 / 20 + 4 / 16) / 2
     assert found.scores(THREE)["boundary_iou"] == pytest.approx(expected)
 
 
-def test_the_length_of_outlines_is_told_by_neighbours_that_differ(
+def test_the_length_of_outlines_is_the_number_of_neighbours_that_differ(
     predictor: Any, split: Split
 ) -> None:
     found = evaluate_split(predictor, split)
-    # Image 1: one upright line of 4. Image 2: two level lines of 4. Image 3: none at all.
+    # Image 1: one vertical line of 4. Image 2: two horizontal lines of 4. Image 3: none.
     np.testing.assert_array_equal(found.outline, [[4, 4], [8, 8], [0, 0]])
     assert found.scores(THREE)["outline_length"] == 1
 
@@ -122,7 +126,7 @@ def test_the_batch_size_changes_nothing(size: int, predictor: Any, split: Split)
     np.testing.assert_allclose(found.calibration, expected.calibration)
 
 
-def test_images_of_several_sizes_are_scored_at_their_own(
+def test_images_of_several_sizes_are_scored_at_their_own_size(
     write_pack: Callable[..., Split], tmp_path: Path
 ) -> None:
     # Halves and thirds on a 4 x 6 grid; the originals are two and three times as large.
@@ -133,17 +137,19 @@ def test_images_of_several_sizes_are_scored_at_their_own(
         labels[:, 4 * factor :] = 2
         pairs.append((paint(labels), labels))
     split = write_pack(tmp_path, "test", pairs, (4, 6))
-    predictor = Predictor(Painted((4, 6)), THREE)
+    predictor = Predictor(RedChannelNetwork((4, 6)), THREE)
     found = evaluate_split(predictor, split)
     np.testing.assert_array_equal(found.counts.sum(axis=(1, 2)), [8 * 12, 12 * 18])
-    # Bilinear enlargement rounds the corners of the areas off, and nothing else.
+    # Bilinear enlargement changes only the corners of the areas.
     for counts, factor in zip(found.counts, (2, 3), strict=True):
         wrong = counts.sum() - np.trace(counts)
         assert wrong <= 2 * (factor - 1) ** 2
 
 
-def test_truth_and_logits_come_in_the_order_given(predictor: Any) -> None:
-    cases = [(paint(answer), truth) for answer, truth in zip(ANSWERS, TRUTHS, strict=True)]
+def test_truth_and_logits_have_the_order_of_the_images(predictor: Any) -> None:
+    cases = [
+        (paint(predicted), truth) for predicted, truth in zip(PREDICTIONS, TRUTHS, strict=True)
+    ]
     found = list(original_size_logits(predictor, iter(cases), batch_size=2))
     for (truth, logits), (image, expected) in zip(found, cases, strict=True):
         np.testing.assert_array_equal(truth, expected)
@@ -154,6 +160,6 @@ def test_ignored_pixels_are_in_no_count(write_pack: Callable[..., Split], tmp_pa
     truth = HALF.copy()
     truth[:, 2] = 255  # the column that was predicted wrong
     split = write_pack(tmp_path, "val", [(paint(WIDER), truth)], (4, 4))
-    found = evaluate_split(Predictor(Painted((4, 4)), THREE), split)
+    found = evaluate_split(Predictor(RedChannelNetwork((4, 4)), THREE), split)
     np.testing.assert_array_equal(found.counts[0], [[4, 0, 0], [0, 8, 0], [0, 0, 0]])
     assert found.calibration[0, :, 0].sum() == 12

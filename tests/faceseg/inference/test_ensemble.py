@@ -1,4 +1,4 @@
-"""Networks that answer together, against probabilities worked by hand."""
+"""Ensembles against probabilities worked by hand."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ from faceseg.inference.predictor import Predictor, softmax
 TWO = ClassSet(names=("background", "skin"), palette=((0, 0, 0), (1, 1, 1)), face=(1,))
 
 
-class Sure:
-    """A network that gives the same probability of skin everywhere, on a grid of its own."""
+class ConstantNetwork:
+    """A network that predicts the same probability of skin everywhere, on its own grid."""
 
     def __init__(self, skin: float, grid: tuple[int, int]) -> None:
         self.input_shape = (None, *grid, 3)
-        self.answer = np.log(np.array([1 - skin, skin], dtype=np.float32))
-        self.given: list[tuple[int, ...]] = []
+        self.prediction = np.log(np.array([1 - skin, skin], dtype=np.float32))
+        self.shapes: list[tuple[int, ...]] = []
 
     def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.given.append(images.shape)
-        return np.broadcast_to(self.answer, (*images.shape[:3], 2))
+        self.shapes.append(images.shape)
+        return np.broadcast_to(self.prediction, (*images.shape[:3], 2))
 
 
 def member(skin: float, grid: tuple[int, int] = (4, 6)) -> Predictor:
-    network: Any = Sure(skin, grid)
+    network: Any = ConstantNetwork(skin, grid)
     return Predictor(network, TWO)
 
 
@@ -39,34 +39,34 @@ def test_probabilities_are_averaged_not_logits() -> None:
     assert not predictor.predict(image).any()
 
 
-def test_one_alone_answers_as_it_would() -> None:
+def test_an_ensemble_of_one_equals_its_member() -> None:
     alone = member(0.7)
     image = np.zeros((4, 6, 3), np.uint8)
     found = softmax(ensemble_predictor([alone]).logits([image, image]))
     np.testing.assert_allclose(found, softmax(alone.logits([image, image])), rtol=1e-6)
 
 
-def test_each_member_is_asked_on_its_own_grid() -> None:
+def test_each_member_predicts_on_its_own_grid() -> None:
     small, large = member(0.9, (4, 6)), member(0.5, (8, 12))
     predictor = ensemble_predictor([small, large])
     assert predictor.grid == (4, 6)
     found = predictor.logits([np.zeros((16, 24, 3), np.uint8)])
     assert found.shape == (1, 4, 6, 2)
     np.testing.assert_allclose(softmax(found)[..., 1], 0.7, rtol=1e-6)
-    given: Any = large.network
-    assert given.given == [(1, 8, 12, 3)]
+    large_network: Any = large.network
+    assert large_network.shapes == [(1, 8, 12, 3)]
 
 
-def test_a_class_that_nobody_believes_in_stays_a_number() -> None:
+def test_a_class_of_probability_zero_has_finite_logits() -> None:
     never = member(0.5)
     network: Any = never.network
-    network.answer = np.array([0, -1e9], dtype=np.float32)
+    network.prediction = np.array([0, -1e9], dtype=np.float32)
     assert np.isfinite(ensemble_predictor([never]).logits([np.zeros((4, 6, 3), np.uint8)])).all()
 
 
-def test_members_must_be_there_and_agree_on_classes() -> None:
-    with pytest.raises(ValueError, match="needs a member"):
+def test_members_must_exist_and_have_the_same_classes() -> None:
+    with pytest.raises(ValueError, match="at least one member"):
         ensemble_predictor([])
-    other: Any = Sure(0.5, (4, 6))
+    other: Any = ConstantNetwork(0.5, (4, 6))
     with pytest.raises(ValueError, match="the same classes"):
         ensemble_predictor([member(0.5), Predictor(other, LAPA)])

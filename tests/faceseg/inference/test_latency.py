@@ -1,4 +1,4 @@
-"""What is timed is the network at batch 1, after its warm-up."""
+"""The latency is that of the network at batch 1 after its warm-up; the memory is this process's."""
 
 import subprocess
 import sys
@@ -12,8 +12,8 @@ from faceseg.inference.latency import measure_latency, peak_memory_mb
 from faceseg.inference.predictor import Predictor
 
 
-class Sleeper:
-    """Takes 30 ms at first, as if it were compiled, then 1 ms, and 20 ms in each eighth call."""
+class SleepingNetwork:
+    """A network that takes 30 ms for the first calls, then 1 ms, and 20 ms in every eighth."""
 
     input_shape = (None, 8, 12, 3)
 
@@ -28,7 +28,7 @@ class Sleeper:
 
 
 def test_the_median_is_the_usual_call_and_the_95th_percentile_a_slow_one() -> None:
-    network = Sleeper()
+    network = SleepingNetwork()
     found = measure_latency(Predictor(network, LAPA), runs=40, warm_up=5)
     assert network.shapes == [(1, 8, 12, 3)] * 45
     assert 1 <= found["p50_ms"] < 15
@@ -38,15 +38,15 @@ def test_the_median_is_the_usual_call_and_the_95th_percentile_a_slow_one() -> No
 def test_the_peak_is_in_mebibytes_and_never_falls() -> None:
     before = peak_memory_mb()
     assert 50 < before < 100_000
-    held = np.ones(2**26, np.uint8)
+    block = np.ones(2**26, np.uint8)
     after = peak_memory_mb()
-    del held
+    del block
     assert after >= before
-    assert peak_memory_mb() > after - 1  # the kernel adds threads' pages up in batches
+    assert peak_memory_mb() > after - 1  # the kernel updates the counters of threads in batches
 
 
-def test_the_memory_of_who_started_it_is_not_told() -> None:
-    """ru_maxrss would be: at least the 800 MiB that the first of the two has touched."""
+def test_the_memory_of_the_parent_process_is_not_included() -> None:
+    """ru_maxrss would include the 800 MiB of the parent process."""
     inner = "from faceseg.inference.latency import peak_memory_mb; print(peak_memory_mb())"
     outer = (
         "import subprocess, sys; large = b'x' * (800 << 20); "

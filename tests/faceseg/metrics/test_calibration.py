@@ -14,7 +14,7 @@ TRUE = np.array([1, 0, 0, 1, 255])
 
 def test_counts_and_error_match_the_hand_count() -> None:
     everywhere, foreground = calibration_counts(PROBABILITIES, TRUE, bins=4)
-    # Bin 3 holds .6 (right) and .7 (wrong), bin 4 holds .9 and 1 (both right).
+    # Bin 3 contains .6 (right) and .7 (wrong), bin 4 contains .9 and 1 (both right).
     np.testing.assert_allclose(everywhere, [[0.0, 0, 0], [0.0, 0, 0], [2, 1, 1.3], [2, 2, 1.9]])
     np.testing.assert_allclose(foreground, [[0.0, 0, 0], [0.0, 0, 0], [1, 1, 0.6], [1, 1, 1.0]])
     assert expected_calibration_error(everywhere) == pytest.approx((0.3 + 0.1) / 4)
@@ -32,7 +32,7 @@ def test_streamed_batches_give_the_counts_of_one_pass() -> None:
     np.testing.assert_allclose(streamed, calibration_counts(probabilities, true), rtol=1e-12)
 
 
-def test_a_sure_and_right_prediction_has_no_error_and_none_has_nan() -> None:
+def test_a_certain_and_correct_prediction_has_no_error_and_no_pixels_give_nan() -> None:
     true = np.array([[0, 1], [2, 1]])
     counts = calibration_counts(np.eye(3, dtype=np.float16)[true], true)
     assert expected_calibration_error(counts[0]) == 0
@@ -41,11 +41,11 @@ def test_a_sure_and_right_prediction_has_no_error_and_none_has_nan() -> None:
 
 
 @pytest.mark.parametrize("scale", [3.0, -1.0, math.nan])
-def test_logits_are_refused(scale: float) -> None:
+def test_logits_are_rejected(scale: float) -> None:
     with pytest.raises(ValueError, match="not logits"):
         calibration_counts(PROBABILITIES * scale, TRUE)
 
 
-def test_shapes_that_disagree_are_refused() -> None:
+def test_different_shapes_are_rejected() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         calibration_counts(PROBABILITIES, TRUE[:4])

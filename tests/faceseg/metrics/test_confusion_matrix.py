@@ -1,4 +1,4 @@
-"""Scores read off a confusion matrix, by hand and against scikit-learn."""
+"""Scores of a confusion matrix against hand counts and scikit-learn."""
 
 import math
 
@@ -24,8 +24,8 @@ THREE = ClassSet(
     face=(1, 2),
     eyes=(2,),
 )
-# Rows truth, columns prediction. Unions: 6 + 1 + 2 = 9; 4 + 2 + 2 = 8; 1 + 0 + 1 = 2, since
-# class 0 is hit 6 times, missed 1 and wrongly given 2; class 1 is 4, 2, 2; class 2 is 1, 1, 0.
+# Rows truth, columns prediction. Class 0 has 6 hits, 1 miss and 2 false pixels, class 1 has 4, 2
+# and 2, class 2 has 1, 1 and 0. Unions: 6 + 1 + 2 = 9; 4 + 2 + 2 = 8; 1 + 1 + 0 = 2.
 COUNTS = np.array([[6, 1, 0], [2, 4, 0], [0, 1, 1]], dtype=np.int64)
 
 labels = arrays.arrays(
@@ -48,7 +48,7 @@ def test_ratios_match_the_hand_count() -> None:
     np.testing.assert_allclose(confusion_matrix.class_recall(counts), [1 / 2, 1])
 
 
-def test_a_class_seen_nowhere_is_nan_not_one() -> None:
+def test_a_class_without_pixels_is_nan_not_one() -> None:
     counts = confusion_matrix.confusion(TRUE, PRED, 3)
     for ratio in (confusion_matrix.class_iou, confusion_matrix.class_dice):
         assert np.isnan(ratio(counts)[2])
@@ -61,12 +61,12 @@ def test_ignored_truth_is_left_out_whatever_is_predicted_there() -> None:
 
 
 @pytest.mark.parametrize(("true", "pred"), [([2], [0]), ([0], [2]), ([0], [255]), ([-1], [0])])
-def test_ids_out_of_range_are_refused(true: list[int], pred: list[int]) -> None:
+def test_ids_out_of_range_are_rejected(true: list[int], pred: list[int]) -> None:
     with pytest.raises(ValueError, match="outside 0 to 1"):
         confusion_matrix.confusion(np.array(true), np.array(pred), 2)
 
 
-def test_unequal_shapes_are_refused() -> None:
+def test_unequal_shapes_are_rejected() -> None:
     with pytest.raises(ValueError, match="shape"):
         confusion_matrix.confusion(np.zeros((2, 2), np.uint8), np.zeros(4, np.uint8), 2)
 
@@ -94,9 +94,8 @@ def test_scores_match_the_hand_count() -> None:
 def test_an_absent_class_is_left_out_of_the_means() -> None:
     counts = COUNTS.copy()
     counts[2] = 0
-    found = confusion_matrix.scores(
-        counts, THREE
-    )  # class 1: 4 hits in a union of 7; no eye anywhere
+    found = confusion_matrix.scores(counts, THREE)
+    # Class 1 has 4 hits in a union of 7; there is no eye.
     assert found["iou"] == found["iou/skin"] == pytest.approx(4 / 7)
     assert math.isnan(found["iou_small"])
     assert found["classes_averaged"] == 1
@@ -108,7 +107,7 @@ def test_an_empty_matrix_has_no_scores_and_raises_no_warning() -> None:
     assert all(math.isnan(value) for value in found.values())
 
 
-def test_scores_refuse_a_matrix_of_another_class_set() -> None:
+def test_scores_reject_a_matrix_of_another_class_set() -> None:
     with pytest.raises(ValueError, match="11 classes"):
         confusion_matrix.scores(COUNTS, LAPA)
 
@@ -133,7 +132,7 @@ def test_ratios_agree_with_scikit_learn(pair: tuple[NDArray[np.uint8], NDArray[n
         (confusion_matrix.class_precision, sklearn.metrics.precision_score),
         (confusion_matrix.class_recall, sklearn.metrics.recall_score),
     ):
-        # scikit-learn's IoU knows no NaN: absent classes score 0 there.
+        # scikit-learn gives absent classes the score 0, not NaN.
         other = theirs(*flat, labels=ids, average=None, zero_division=0)
         absent = np.isnan(ours(counts))
         assert not other[absent].any()
@@ -150,7 +149,7 @@ def test_dice_is_a_function_of_iou(counts: NDArray[np.int64]) -> None:
     np.testing.assert_allclose(confusion_matrix.class_dice(counts), 2 * iou / (1 + iou), atol=1e-12)
 
 
-def test_two_halves_merged_are_one_pass_in_any_order() -> None:
+def test_two_halves_add_up_to_one_pass_in_any_order() -> None:
     draws = np.random.default_rng(3)
     true, pred = draws.integers(0, 5, (2, 7, 9, 8))
     whole = confusion_matrix.confusion(true, pred, 5)

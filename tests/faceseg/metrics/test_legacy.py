@@ -1,4 +1,4 @@
-"""The notebook's formulas: impossible values come out as it published them."""
+"""The notebook's formulas give the impossible values that it published."""
 
 import math
 
@@ -8,13 +8,13 @@ import pytest
 from faceseg.metrics import legacy
 from faceseg.metrics.confusion_matrix import confusion, pixel_accuracy
 
-# Ten pixels, eight of them background: nine are right, and one eye (4) is called nose (6).
+# Ten pixels, eight of them background: nine are right, and an eye (4) is predicted as nose (6).
 TRUE = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 4])
 PRED = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 6])
 COUNTS = confusion(TRUE, PRED, 11)
 
 
-def test_dice_and_precision_rise_above_one() -> None:
+def test_dice_and_precision_exceed_one() -> None:
     assert legacy.legacy_iou(COUNTS) == 9 / 10
     assert legacy.legacy_dice(COUNTS) == 18 / 10
     assert legacy.legacy_precision(COUNTS) == 9 / 2

@@ -1,4 +1,4 @@
-"""Small images, and small networks built once for a whole file of tests."""
+"""Small images, and small networks that are built once for each file of tests."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -20,16 +20,16 @@ def noise(height: int, width: int, count: int = 2) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def images() -> Images:
-    """Return a maker of uint8 noise (B, H, W, 3), the same at every call."""
+    """Return a function that makes uint8 noise (B, H, W, 3), the same at every call."""
     return noise
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Callable[..., keras.Model]]:
-    """Return `build` at alpha 0.35 and width 0.25, which makes each network once a file.
+    """Return `build` at alpha 0.35 and width 0.25, which builds each network once a file.
 
-    At a momentum of 0 one pass in training fits the moving statistics to the noise: logits
-    then have the size of trained ones, where a fresh network's fade to nothing.
+    With a momentum of 0 one pass in training mode fits the moving statistics to the noise. Logits
+    then have the magnitude of trained ones; those of a new network are close to 0.
     """
 
     @cache

@@ -15,7 +15,7 @@ SCALE, OFFSET = np.linspace(0.5, 2, 6), np.linspace(-1, 1, 6)
 MEAN, VARIANCE = np.linspace(-2, 3, 6), np.linspace(0.5, 4, 6)
 
 
-def made(kind: type[keras.layers.Layer] = BatchNorm, **options: object) -> keras.layers.Layer:
+def make_layer(kind: type[keras.layers.Layer] = BatchNorm, **options: object) -> keras.layers.Layer:
     layer = kind(epsilon=1e-3, momentum=0.9, name="norm", **options)
     layer.build(MAPS.shape)
     layer.set_weights([SCALE, OFFSET, MEAN, VARIANCE])
@@ -26,8 +26,8 @@ def normalised(maps: Array, mean: Array, variance: Array) -> Array:
     return (maps - mean) / np.sqrt(variance + 1e-3) * SCALE + OFFSET
 
 
-def test_training_takes_the_batch_and_moves_the_averages() -> None:
-    layer = made()
+def test_training_uses_the_batch_and_updates_the_averages() -> None:
+    layer = make_layer()
     outputs = ops.convert_to_numpy(layer(MAPS, training=True))
     mean, variance = MAPS.mean((0, 1, 2)), MAPS.var((0, 1, 2))
     np.testing.assert_allclose(outputs, normalised(MAPS, mean, variance), atol=1e-5)
@@ -36,8 +36,8 @@ def test_training_takes_the_batch_and_moves_the_averages() -> None:
 
 
 @pytest.mark.parametrize(("training", "trainable"), [(False, True), (True, False)])
-def test_otherwise_the_averages_are_taken_and_stay(training: bool, trainable: bool) -> None:
-    layer = made()
+def test_otherwise_the_averages_are_used_and_stay(training: bool, trainable: bool) -> None:
+    layer = make_layer()
     layer.trainable = trainable
     outputs = ops.convert_to_numpy(layer(MAPS, training=training))
     np.testing.assert_allclose(outputs, normalised(MAPS, MEAN, VARIANCE), atol=1e-5)
@@ -46,7 +46,7 @@ def test_otherwise_the_averages_are_taken_and_stay(training: bool, trainable: bo
 
 
 def test_one_pixel_has_no_variance_and_gives_the_offset() -> None:
-    layer = made()
+    layer = make_layer()
     outputs = ops.convert_to_numpy(layer(MAPS[:1, :1, :1], training=True))
     np.testing.assert_allclose(outputs[0, 0, 0], OFFSET, atol=1e-5)
     np.testing.assert_allclose(layer.moving_variance, 0.9 * VARIANCE, rtol=1e-5)
@@ -54,7 +54,7 @@ def test_one_pixel_has_no_variance_and_gives_the_offset() -> None:
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_sixteen_bits_differ_by_their_rounding_alone(policy: str) -> None:
-    layer = made(dtype=policy)
+    layer = make_layer(dtype=policy)
     outputs = layer(MAPS, training=True)
     assert keras.backend.standardize_dtype(outputs.dtype) == policy.removeprefix("mixed_")
     mean, variance = MAPS.mean((0, 1, 2)), MAPS.var((0, 1, 2))
@@ -64,7 +64,7 @@ def test_sixteen_bits_differ_by_their_rounding_alone(policy: str) -> None:
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_steps_move_all_weights_as_keras_s_layer_does(frozen: bool) -> None:
+def test_steps_change_all_weights_as_keras_own_layer_does(frozen: bool) -> None:
     targets = np.random.default_rng(1).normal(size=MAPS.shape).astype(np.float32)
     weights = []
     for kind in (BatchNorm, keras.layers.BatchNormalization):

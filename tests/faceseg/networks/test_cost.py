@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates against counts made without the networks' own code."""
+"""Parameters and multiply-accumulates against counts that do not use the networks' code."""
 
 import math
 
@@ -17,7 +17,7 @@ MOBILENET_PARAMETERS = 1_841_984  # Keras's 2,257,984 less Conv_1, its BN and th
 
 
 def mobilenet_macs(side: int, output_stride: int = 32) -> int:
-    """Count the encoder up to its 320 channels by the paper's table."""
+    """Return the count of the encoder up to its 320 channels by the paper's table."""
     stride, channels = 2, 32
     total = (side // 2) ** 2 * 3 * 9 * 32
     for expansion, filters, repeats, first in MOBILENET_TABLE:
@@ -37,7 +37,7 @@ def convolution(side: int, inputs: int, outputs: int, kernel: int = 3) -> int:
 
 
 def segnet_layers() -> list[tuple[int, int, int]]:
-    """List the paper's 26 convolutions at 256x256: (side, channels in, channels out)."""
+    """Return the paper's 26 convolutions at 256x256: (side, channels in, channels out)."""
     down = [
         *((256, 3, 64), (256, 64, 64), (128, 64, 128), (128, 128, 128)),
         *((64, 128, 256), (64, 256, 256), (64, 256, 256)),
@@ -48,7 +48,7 @@ def segnet_layers() -> list[tuple[int, int, int]]:
     return [*down, *up[:-1], (256, 64, 11)]
 
 
-def test_segnet_is_of_the_papers_size() -> None:
+def test_segnet_has_the_papers_size() -> None:
     model = build("segnet")
     convolutions = segnet_layers()
     assert len(convolutions) == 26
@@ -66,13 +66,13 @@ def test_segnet_is_of_the_papers_size() -> None:
 UNET_STEPS = ((16, 320, 256, 576), (32, 256, 128, 192), (64, 128, 64, 144), (128, 64, 32, 96))
 
 
-def test_unet_is_of_the_size_asked_for() -> None:
+def test_unet_has_the_counted_size() -> None:
     model = build("unet")
     weights, products = MOBILENET_PARAMETERS, mobilenet_macs(256)
     for side, inputs, filters, skip in UNET_STEPS:
         kernels = 9 * (filters + skip) * filters + 9 * filters * filters
         weights += 4 * inputs * filters + kernels + 3 * 4 * filters
-        products += side**2 * (inputs * filters + kernels)  # 1 of 4 taps at each output place
+        products += side**2 * (inputs * filters + kernels)  # 1 of 4 taps at each output position
     weights += 4 * 32 * 16 + 9 * 16 + 16 * 16 + 2 * 4 * 16 + 16 * 11 + 11
     products += 256**2 * (32 * 16 + 9 * 16 + 16 * 16 + 16 * 11)
     assert count_parameters(model) == weights
@@ -81,7 +81,7 @@ def test_unet_is_of_the_size_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("stride", "giga"), [(8, 3.4), (16, 1.0)])
-def test_pspnet_is_of_the_size_asked_for(stride: int, giga: float) -> None:
+def test_pspnet_has_the_counted_size(stride: int, giga: float) -> None:
     model = build("pspnet", output_stride=stride)
     side = 256 // stride
     weights, products = MOBILENET_PARAMETERS, mobilenet_macs(256, stride)
@@ -126,7 +126,7 @@ def test_a_model_within_a_model_is_counted() -> None:
     assert count_macs(keras.Model(image, inner(image))) == count_macs(inner)
 
 
-def test_a_layer_that_nobody_counted_is_refused() -> None:
+def test_a_layer_without_a_counter_is_an_error() -> None:
     image = keras.Input((8, 3))
     model = keras.Model(image, keras.layers.LSTM(2, name="memory")(image))
     with pytest.raises(TypeError, match=r"memory.*LSTM"):

@@ -1,4 +1,4 @@
-"""Pretrained weights: where they go, which variables are the encoder's, what is refused."""
+"""Pretrained weights: the layers they are set on, the encoder's variables, rejected weights."""
 
 import os
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def weights_file(keras_encoder: keras.Model, tmp_path_factory: pytest.TempPathFa
 
 def assert_same_encoder(model: keras.Model, source: keras.Model) -> None:
     filled = [layer for layer in encoder_layers(model) if layer.variables]
-    assert len(filled) == 101  # 51 convolutions, all normalised but the last
+    assert len(filled) == 101  # 51 convolutions, and BatchNorm after all but the last
     for layer in filled:
         for mine, theirs in zip(
             layer.get_weights(), source.get_layer(layer.name).get_weights(), strict=True
@@ -60,7 +60,7 @@ def test_weights_of_a_file_reach_every_encoder_layer(
 
 def test_the_real_weights_load() -> None:
     if not REAL_WEIGHTS.is_file():
-        pytest.skip("no weights beside the data folder that FACESEG_DATA names")
+        pytest.skip("no weights beside the data folder in FACESEG_DATA")
     source = keras.applications.MobileNetV2(
         input_shape=(224, 224, 3), alpha=0.35, include_top=False, weights=str(REAL_WEIGHTS)
     )
@@ -68,27 +68,27 @@ def test_the_real_weights_load() -> None:
     assert_same_encoder(model, source)
 
 
-def test_imagenet_asks_keras_for_its_weights(
+def test_imagenet_weights_are_those_of_keras(
     keras_encoder: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
 
     def download(**settings: Any) -> keras.Model:
-        asked.append(settings)
+        calls.append(settings)
         return keras_encoder
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", download)
     model = build("unet", **SMALL, alpha=0.35, encoder_weights="imagenet")
-    assert [(each["weights"], each["alpha"]) for each in asked] == [("imagenet", 0.35)]
+    assert [(each["weights"], each["alpha"]) for each in calls] == [("imagenet", 0.35)]
     assert_same_encoder(model, keras_encoder)
 
 
-def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_failed_download_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: Any) -> None:
         raise Exception("URL fetch failure")  # what keras.utils.get_file raises
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", fail)
-    with pytest.raises(UserError, match=r"could not be downloaded.*URL fetch failure.*or none"):
+    with pytest.raises(UserError, match=r"could not be downloaded.*URL fetch failure.*or to none"):
         build("unet", **SMALL, alpha=0.35, encoder_weights="imagenet")
 
 
@@ -103,21 +103,21 @@ def test_a_missing_file() -> None:
 
 
 def test_weights_of_another_alpha(weights_file: Path) -> None:
-    with pytest.raises(UserError, match=r"does not hold MobileNetV2 weights for alpha 0.5"):
+    with pytest.raises(UserError, match=r"does not contain MobileNetV2 weights for alpha 0.5"):
         build("unet", **SMALL, alpha=0.5, encoder_weights=weights_file)
 
 
 @pytest.mark.parametrize("name", ["broken.weights.h5", "weights.txt"])
-def test_a_file_that_is_no_weights_file(name: str, tmp_path: Path) -> None:
+def test_a_file_without_weights_is_rejected(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text("nothing of the kind")
-    with pytest.raises(UserError, match="does not hold MobileNetV2 weights"):
+    with pytest.raises(UserError, match="does not contain MobileNetV2 weights"):
         build("unet", **SMALL, alpha=0.35, encoder_weights=path)
 
 
 @pytest.mark.parametrize("name", ["segnet", "reference-segnet"])
-def test_a_network_without_mobilenet_refuses_weights(name: str) -> None:
-    with pytest.raises(UserError, match="has no MobileNetV2 to take them"):
+def test_a_network_without_mobilenet_rejects_weights(name: str) -> None:
+    with pytest.raises(UserError, match="has no MobileNetV2 encoder"):
         build(name, **SMALL, encoder_weights="imagenet")
     assert build(name, **SMALL, encoder_weights="none").name == name
 

@@ -16,7 +16,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "segnet-mobilenetv2": ("segnet", {"encoder": "mobilenetv2"}),
 }
 CLASSES = 5
-SIZE = (96, 64)  # not square, and at stride 32 an odd 3x2
+SIZE = (96, 64)  # not square, and 3x2 at stride 32, with an odd side
 Small = Callable[..., keras.Model]
 Images = Callable[..., Any]
 
@@ -37,9 +37,7 @@ def test_logits_have_the_size_of_the_image(variant: str, small: Small, images: I
 
 
 @every_variant
-def test_what_comes_out_are_logits_not_probabilities(
-    variant: str, small: Small, images: Images
-) -> None:
+def test_outputs_are_logits_not_probabilities(variant: str, small: Small, images: Images) -> None:
     name, options = VARIANTS[variant]
     logits = output(small(name, *SIZE, **options), images(*SIZE))
     assert logits.min() < -0.1
@@ -47,7 +45,7 @@ def test_what_comes_out_are_logits_not_probabilities(
 
 
 @every_variant
-def test_float_images_give_what_uint8_images_give(
+def test_float_images_give_the_same_as_uint8_images(
     variant: str, small: Small, images: Images
 ) -> None:
     name, options = VARIANTS[variant]
@@ -57,7 +55,7 @@ def test_float_images_give_what_uint8_images_give(
 
 
 @every_variant
-def test_a_step_moves_every_trainable_variable(variant: str, images: Images) -> None:
+def test_a_step_changes_every_trainable_variable(variant: str, images: Images) -> None:
     name, options = VARIANTS[variant]
     keras.utils.set_random_seed(2)
     model = training_model(build(name, (64, 64, 3), CLASSES, alpha=0.35, width=0.25, **options))
@@ -69,16 +67,16 @@ def test_a_step_moves_every_trainable_variable(variant: str, images: Images) -> 
     labels = np.random.default_rng(3).integers(0, CLASSES, (4, 64, 64))
     truth = [labels] * len(model.outputs) if len(model.outputs) > 1 else labels
     model.train_on_batch(images(64, 64, 4), truth)
-    still = [
+    unchanged = [
         each.path
         for each, old in zip(model.trainable_variables, before, strict=True)
         if np.array_equal(each.numpy(), old)
     ]
-    assert still == []
+    assert unchanged == []
 
 
 @every_variant
-def test_a_saved_model_loads_safely_and_answers_the_same(
+def test_a_saved_model_loads_safely_and_predicts_the_same(
     variant: str, small: Small, images: Images, tmp_path: Path
 ) -> None:
     name, options = VARIANTS[variant]
@@ -110,7 +108,7 @@ def test_logits_are_float32_under_mixed_precision(variant: str, images: Images) 
 
 
 @every_variant
-def test_momentum_and_pixels_are_the_ones_asked_for(variant: str) -> None:
+def test_momentum_and_pixels_are_those_of_the_options(variant: str) -> None:
     name, options = VARIANTS[variant]
     options = {**options, "batch_norm_momentum": 0.9, "pixels": "unit_bgr"}
     options |= {"alpha": 0.35, "width": 0.25}

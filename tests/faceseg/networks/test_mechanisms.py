@@ -1,4 +1,4 @@
-"""Each network has the mechanism of the paper whose name it bears."""
+"""Each network has the mechanism of the paper that it is named after."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def to_numpy(tensor: Any) -> NDArray[np.float32]:
 
 
 def from_tensors(model: keras.Model, tensors: list[Any]) -> keras.Model:
-    """Return `model` from inner tensors on; Keras refuses if it needs anything beside them."""
+    """Return the part of `model` after inner tensors; Keras fails if it needs other tensors too."""
     return keras.Model(tensors, model.output)
 
 
@@ -36,7 +36,7 @@ def test_each_skip_reaches_the_output(name: str, small: Small) -> None:
     given = [random.normal(size=(1, *each.shape[1:])).astype(np.float32) for each in tensors]
     unchanged = to_numpy(decoder(given, training=False))
     for number, level in enumerate(LEVELS):
-        without = [value * (place != number) for place, value in enumerate(given)]
+        without = [value * (index != number) for index, value in enumerate(given)]
         difference = np.abs(to_numpy(decoder(without, training=False)) - unchanged).max()
         assert difference > 1e-3, level
 
@@ -65,10 +65,10 @@ def test_the_pyramid_has_exactly_1_2_3_and_6_bins(
         assert shape == (size[0] // output_stride, size[1] // output_stride)
 
 
-def test_the_reference_pyramid_has_the_grids_that_it_was_built_with() -> None:
+def test_the_reference_pyramid_has_the_notebooks_grids() -> None:
     model = build("reference-pspnet", alpha=0.35, width=0.25)
     grids = [model.get_layer(f"pyramid_{bins}_pool").output.shape[1] for bins in (1, 2, 3, 6)]
-    assert grids == [1, 2, 4, 8]  # 3 and 6 were meant
+    assert grids == [1, 2, 4, 8]  # in place of 1, 2, 3 and 6
 
 
 def test_the_auxiliary_head_is_in_training_only() -> None:
@@ -80,7 +80,7 @@ def test_the_auxiliary_head_is_in_training_only() -> None:
     assert AUXILIARY_LOSS_WEIGHT == 0.4
 
 
-def test_training_the_auxiliary_form_trains_the_network_itself() -> None:
+def test_training_with_the_auxiliary_head_trains_the_network_itself() -> None:
     model = build("pspnet", (64, 64, 3), 5, alpha=0.35, width=0.25)
     training = training_model(model)
     shared = {id(each) for each in training.variables}
@@ -93,18 +93,18 @@ def test_training_the_auxiliary_form_trains_the_network_itself() -> None:
 # --- SegNet --------------------------------------------------------------------------------
 
 
-def test_only_the_places_of_the_maxima_cross_the_segnet(small: Small) -> None:
+def test_the_segnet_decoder_needs_only_indices_and_the_last_values(small: Small) -> None:
     model = small("segnet")
     pools = [model.get_layer(f"encoder_{stage}_pool").output for stage in range(1, 6)]
-    crossing = [pools[-1][0], *(indices for _, indices in pools)]
-    assert from_tensors(model, crossing).output.shape == (None, 64, 64, 5)
+    inputs = [pools[-1][0], *(indices for _, indices in pools)]
+    assert from_tensors(model, inputs).output.shape == (None, 64, 64, 5)
 
 
-def test_only_features_of_the_bottom_and_places_cross_the_variant(small: Small) -> None:
+def test_the_variants_decoder_needs_only_indices_and_the_last_features(small: Small) -> None:
     model = small("segnet", encoder="mobilenetv2")
-    places = [model.get_layer(f"decoder_{stride}_places").output[1] for stride in (2, 4, 8, 16)]
-    crossing = [model.get_layer("block_16_project").output, *places]
-    assert from_tensors(model, crossing).output.shape == (None, 64, 64, 5)
+    indices = [model.get_layer(f"decoder_{stride}_places").output[1] for stride in (2, 4, 8, 16)]
+    inputs = [model.get_layer("block_16_project").output, *indices]
+    assert from_tensors(model, inputs).output.shape == (None, 64, 64, 5)
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ def test_only_features_of_the_bottom_and_places_cross_the_variant(small: Small) 
         ({"encoder": "mobilenetv2"}, "block_3_expand_relu", "decoder_4_unpool"),
     ],
 )
-def test_what_is_unpooled_stands_where_the_encoder_had_its_maxima(
+def test_unpooled_values_are_at_the_positions_of_the_encoders_maxima(
     options: dict[str, str], pooled: str, unpooled: str, small: Small
 ) -> None:
     model = small("segnet", **options)
-    watched = [model.get_layer(name).output for name in (pooled, unpooled)]
+    tensors = [model.get_layer(name).output for name in (pooled, unpooled)]
     image = np.random.default_rng(3).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    before, after = keras.Model(model.input, watched)(image, training=False)
-    places = windows(to_numpy(before)).argmax(axis=1)
+    before, after = keras.Model(model.input, tensors)(image, training=False)
+    positions = windows(to_numpy(before)).argmax(axis=1)
     found = windows(to_numpy(after))
-    elsewhere = np.arange(4) != places[:, np.newaxis]
+    elsewhere = np.arange(4) != positions[:, np.newaxis]
     assert not found[elsewhere].any()
     assert np.count_nonzero(found) > len(found) / 5  # ReLU leaves zeros among the values
 

@@ -1,4 +1,4 @@
-"""Our MobileNetV2 is Keras's, and its dilated form holds the values of the strided one."""
+"""The encoder equals Keras's MobileNetV2, and its dilated form has the strided one's values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from faceseg.networks.mobilenetv2 import LEVELS, encode
 ALPHA = 0.35
 
 
-def ours(height: int, width: int, **options: Any) -> keras.Model:
+def encoder(height: int, width: int, **options: Any) -> keras.Model:
     image, normalised = image_input(height, width)
     return keras.Model(image, encode(normalised, alpha=ALPHA, momentum=0.9, **options))
 
@@ -27,7 +27,7 @@ def keras_own(height: int, width: int) -> keras.Model:
     random = np.random.default_rng(4)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([random.uniform(0.5, 1.5, each.shape) for each in layer.for_seed])
+            layer.set_weights([random.uniform(0.5, 1.5, each.shape) for each in layer.weights])
     return model
 
 
@@ -37,18 +37,18 @@ def copy_by_name(source: keras.Model, target: keras.Model) -> None:
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
-def answers(model: keras.Model, images: Any) -> dict[str, Any]:
+def outputs_of(model: keras.Model, images: Any) -> dict[str, Any]:
     found = model(images, training=False)
     return {name: keras.ops.convert_to_numpy(value) for name, value in found.items()}
 
 
 def test_features_are_those_of_keras_with_the_same_weights(images: Callable[..., Any]) -> None:
-    source, target = keras_own(96, 64), ours(96, 64)
+    source, target = keras_own(96, 64), encoder(96, 64)
     copy_by_name(source, target)
     taps = {name: source.get_layer(name).output for name in LEVELS}
     given = images(96, 64)
-    expected = answers(keras.Model(source.input, taps), given / np.float32(127.5) - 1)
-    for name, value in answers(target, given).items():
+    expected = outputs_of(keras.Model(source.input, taps), given / np.float32(127.5) - 1)
+    for name, value in outputs_of(target, given).items():
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(value / scale, expected[name] / scale, atol=1e-5)
 
@@ -59,18 +59,18 @@ def test_features_are_those_of_keras_with_the_same_weights(images: Callable[...,
 def test_dilation_keeps_every_value_of_the_strided_network(
     stride: int, shared: slice, images: Callable[..., Any]
 ) -> None:
-    source, dilated = ours(96, 64), ours(96, 64, output_stride=stride)
+    source, dilated = encoder(96, 64), encoder(96, 64, output_stride=stride)
     copy_by_name(source, dilated)
     given = images(96, 64)
-    strided = answers(source, given)["block_16_project"]
-    dense = answers(dilated, given)["block_16_project"]
+    strided = outputs_of(source, given)["block_16_project"]
+    dense = outputs_of(dilated, given)["block_16_project"]
     assert dense.shape[1:3] == (96 // stride, 64 // stride)
     scale = np.abs(strided).max()
     np.testing.assert_allclose(dense[:, shared, shared] / scale, strided / scale, atol=1e-5)
 
 
-def test_sizes_of_the_tensors_that_decoders_take() -> None:
-    sizes = [tensor.shape[1:3] for tensor in ours(64, 96).output.values()]
+def test_the_tensors_for_decoders_have_their_strides() -> None:
+    sizes = [tensor.shape[1:3] for tensor in encoder(64, 96).output.values()]
     assert sizes == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
-    dilated = [tensor.shape[1:3] for tensor in ours(64, 96, output_stride=8).output.values()]
+    dilated = [tensor.shape[1:3] for tensor in encoder(64, 96, output_stride=8).output.values()]
     assert dilated == [(32, 48), (16, 24), (8, 12), (8, 12), (8, 12)]

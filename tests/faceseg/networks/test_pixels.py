@@ -1,4 +1,4 @@
-"""What the first layer sees: RGB in [-1, 1], or the reference study's BGR in [0, 1]."""
+"""The first layer gets RGB in [-1, 1], or the reference study's BGR in [0, 1]."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def test_one_pixel_by_hand(pixels: str) -> None:
     np.testing.assert_allclose(seen, np.broadcast_to(SEEN[pixels], seen.shape), atol=1e-6)
 
 
-def test_an_image_gives_what_its_pixels_prepared_by_hand_give(tmp_path: Path) -> None:
+def test_an_image_gives_the_logits_of_its_pixels_prepared_by_hand(tmp_path: Path) -> None:
     usual, study = (
         build("reference-segnet", (32, 32, 3), 11, width=0.1, pixels=pixels) for pixels in SEEN
     )
     study.set_weights(usual.get_weights())
     image = np.random.default_rng(4).integers(0, 256, (32, 32, 3), np.uint8)
     prepared = image[..., ::-1] / 255
-    undone = (prepared + 1) * 127.5  # what the usual network turns into `prepared`
+    undone = (prepared + 1) * 127.5  # the usual network converts it to `prepared`
     expected = keras.ops.convert_to_numpy(usual(undone[None].astype(np.float32)))
     np.testing.assert_allclose(Predictor(study, LAPA).logits([image]), expected, atol=1e-5)
     saving.save_network(study, tmp_path / "study.keras", LAPA, {})
@@ -39,6 +39,6 @@ def test_an_image_gives_what_its_pixels_prepared_by_hand_give(tmp_path: Path) ->
     np.testing.assert_allclose(Predictor(loaded, LAPA).logits([image]), expected, atol=1e-5)
 
 
-def test_other_pixels_are_refused() -> None:
+def test_other_pixels_are_rejected() -> None:
     with pytest.raises(UserError, match=r"no kind of pixels 'unit_rgb'; .*Did you mean 'unit_bgr'"):
         image_input(32, 32, "unit_rgb")

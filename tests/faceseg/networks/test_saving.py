@@ -1,4 +1,4 @@
-"""A saved network says what it is, comes back the same, and can do no harm."""
+"""A saved network contains its classes and origin, loads unchanged, and cannot run code."""
 
 import json
 import zipfile
@@ -20,7 +20,7 @@ ORIGIN = {"architecture": "segnet", "seed": 3, "val_iou": 0.25, "where": "Züric
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
-    """A SegNet, since its layers are our own."""
+    """A SegNet, because it has layers of `faceseg.networks.layers`."""
     keras.utils.set_random_seed(1)
     return build("segnet", (32, 32, 3), 4, width=0.125)
 
@@ -34,7 +34,7 @@ def saved(
     return path
 
 
-def test_it_predicts_what_it_predicted_and_its_classes_and_origin_travel(
+def test_a_loaded_network_has_the_same_predictions_classes_and_origin(
     network: keras.Model, saved: Path, four_classes: ClassSet
 ) -> None:
     loaded, classes, origin = load_network(saved)
@@ -44,11 +44,11 @@ def test_it_predicts_what_it_predicted_and_its_classes_and_origin_travel(
     before = Predictor(network, four_classes).predict(image)
     assert len(np.unique(before)) > 1
     np.testing.assert_array_equal(Predictor(loaded, classes).predict(image), before)
-    # The same through a folder that holds one such file, as an artifact store gives it.
+    # The same for a folder that contains one such file, as downloaded from an artifact store.
     np.testing.assert_array_equal(load_predictor(saved.parent.parent).predict(image), before)
 
 
-def test_the_facts_can_be_read_without_the_network(saved: Path, four_classes: ClassSet) -> None:
+def test_the_metadata_can_be_read_without_the_network(saved: Path, four_classes: ClassSet) -> None:
     assert read_metadata(saved) == (four_classes, ORIGIN)
 
 
@@ -56,7 +56,9 @@ def test_keras_alone_can_load_it(saved: Path) -> None:
     assert keras.saving.load_model(saved, compile=False).output_shape == (None, 32, 32, 4)
 
 
-def test_it_needs_its_ending(network: keras.Model, tmp_path: Path, four_classes: ClassSet) -> None:
+def test_the_name_must_end_in_keras(
+    network: keras.Model, tmp_path: Path, four_classes: ClassSet
+) -> None:
     with pytest.raises(ValueError, match=r"ends in \.keras"):
         save_network(network, tmp_path / "best.h5", four_classes, {})
 
@@ -73,34 +75,34 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_other(
     path.write_bytes(saved.read_bytes())
     with pytest.raises(OSError, match="No space left"):
         save_network(Broken(), path, four_classes, {})
-    with pytest.raises(TypeError):  # facts that are no JSON
+    with pytest.raises(TypeError):  # not JSON
         save_network(Broken(), path, four_classes, {"folder": path})
     assert [each.name for each in tmp_path.iterdir()] == ["best.keras"]
     assert read_metadata(path)[1] == ORIGIN
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none.keras", tmp_path):
         with pytest.raises(UserError, match="there is no file"):
             load_network(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b"PK\x03\x04 and then nothing"])
-def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "best.keras"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"is not a model saved by faceseg.*give a best\.keras"):
         load_network(path)
 
 
-def test_a_truncated_file_is_refused(saved: Path, tmp_path: Path) -> None:
+def test_a_truncated_file_is_rejected(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / "best.keras"
     path.write_bytes(saved.read_bytes()[:-1000])
     with pytest.raises(UserError, match="is not a model saved by faceseg"):
         load_network(path)
 
 
-def test_a_plain_keras_file_is_refused(tmp_path: Path) -> None:
+def test_a_plain_keras_file_is_rejected(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 1)])
     model.save(tmp_path / "plain.keras")
     with pytest.raises(UserError, match=r"no faceseg\.json can be read"):
@@ -114,7 +116,7 @@ def copy_but(saved: Path, path: Path, member: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "metadata",
     [
         "{",
         "[]",
@@ -123,23 +125,23 @@ def copy_but(saved: Path, path: Path, member: str, content: bytes) -> None:
         json.dumps({"classes": None, "origin": {}}),
     ],
 )
-def test_facts_that_make_no_sense_are_refused(saved: Path, tmp_path: Path, facts: str) -> None:
-    copy_but(saved, tmp_path / "best.keras", "faceseg.json", facts.encode())
+def test_invalid_metadata_is_rejected(saved: Path, tmp_path: Path, metadata: str) -> None:
+    copy_but(saved, tmp_path / "best.keras", "faceseg.json", metadata.encode())
     with pytest.raises(UserError, match=r"no faceseg\.json can be read"):
         load_network(tmp_path / "best.keras")
 
 
 @pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
-def test_a_damaged_network_is_refused(saved: Path, tmp_path: Path, member: str) -> None:
+def test_a_damaged_network_is_rejected(saved: Path, tmp_path: Path, member: str) -> None:
     copy_but(saved, tmp_path / "best.keras", member, b"{}")
     with pytest.raises(UserError, match="cannot be loaded safely"):
         load_network(tmp_path / "best.keras")
 
 
-def test_code_in_the_file_is_refused_and_not_run(tmp_path: Path, four_classes: ClassSet) -> None:
+def test_code_in_the_file_is_rejected_and_not_run(tmp_path: Path, four_classes: ClassSet) -> None:
     trace = tmp_path / "attacked"
 
-    # Keras stores the code of a lambda; all that this one relies on are Python's builtins.
+    # Keras stores the code of a lambda. This one uses only Python's builtins.
     attack = keras.layers.Lambda(
         lambda images, place: (open(place, "w").close(), images)[1],
         output_shape=(4, 4, 3),
@@ -152,7 +154,7 @@ def test_code_in_the_file_is_refused_and_not_run(tmp_path: Path, four_classes: C
     with pytest.raises(UserError, match=r"cannot be loaded safely: .*Lambda"):
         load_network(path)
     assert not trace.exists()
-    # It is no empty threat: who asks Keras to trust the file has the code run.
+    # The attack is real: without safe mode Keras runs the code.
     keras.saving.load_model(path, safe_mode=False).predict_on_batch(np.zeros((1, 4, 4, 3)))
     assert trace.exists()
 
@@ -160,7 +162,7 @@ def test_code_in_the_file_is_refused_and_not_run(tmp_path: Path, four_classes: C
 @pytest.mark.parametrize(
     "member", ["../escaped", "assets/../../escaped", "/escaped", "..\\escaped"]
 )
-def test_a_member_that_points_outside_is_refused(saved: Path, tmp_path: Path, member: str) -> None:
+def test_a_member_that_points_outside_is_rejected(saved: Path, tmp_path: Path, member: str) -> None:
     path = tmp_path / "given" / "best.keras"
     path.parent.mkdir()
     path.write_bytes(saved.read_bytes())
@@ -173,7 +175,7 @@ def test_a_member_that_points_outside_is_refused(saved: Path, tmp_path: Path, me
     assert not Path("/escaped").exists()
 
 
-# Keras's file names its layers by module and class. One that names other code must not import it.
+# Keras's file contains modules and classes of layers. Other modules in it must not be imported.
 OTHER_CODE = {
     "a function of a module": ("Activation", {"module": "attack", "class_name": "function"}),
     "a function of Python's": ("Activation", {"module": "os", "class_name": "function"}),
@@ -187,7 +189,7 @@ OTHER_CODE = {
 
 
 @pytest.mark.parametrize("name", OTHER_CODE)
-def test_a_file_that_names_other_code_is_refused_and_not_imported(
+def test_a_file_with_other_code_is_rejected_and_does_not_import_it(
     name: str, tmp_path: Path, four_classes: ClassSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = tmp_path / "attacked"

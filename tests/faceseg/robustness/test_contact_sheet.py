@@ -1,4 +1,4 @@
-"""The contact sheet shows every kind and severity, and what it is scored by."""
+"""The contact sheet shows every kind and severity, or the labels to score by."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from faceseg.robustness.suites import OCCLUSION, SUITES, Suite
 from tests.faceseg.function_networks import encode_labels
 
 SIDE = 32
-LINE, GAP = 18, 2  # above each picture, and between pictures
+LINE, GAP = 18, 2  # pixels of the caption above each picture, and between pictures
 
 
 def cells(sheet: NDArray[np.uint8], rows: int) -> list[NDArray[np.uint8]]:
-    """Cut the pictures out of a sheet, row by row."""
+    """Return the pictures of a sheet, row by row."""
     columns = sheet.shape[1] // (SIDE + GAP)
     return [
         sheet[top + LINE : top + LINE + SIDE, left + 1 : left + 1 + SIDE]
@@ -26,7 +26,7 @@ def cells(sheet: NDArray[np.uint8], rows: int) -> list[NDArray[np.uint8]]:
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-def test_a_row_a_kind_and_a_column_a_severity(
+def test_the_sheet_has_a_row_for_each_kind_and_a_column_for_each_severity(
     suite: Suite, face: Callable[..., NDArray[np.uint8]]
 ) -> None:
     labels = face(64)
@@ -42,7 +42,7 @@ def test_a_row_a_kind_and_a_column_a_severity(
         assert blank.count(False) == len(suite.severities(kind))
 
 
-def test_painted_it_shows_the_labels_to_score_by(face: Callable[..., NDArray[np.uint8]]) -> None:
+def test_painted_shows_the_labels_to_score_by(face: Callable[..., NDArray[np.uint8]]) -> None:
     labels = face(SIDE)
     sheet = contact_sheet(
         OCCLUSION,

@@ -1,4 +1,4 @@
-"""Corruption and geometry through the same evaluation, for predictors whose answers are known."""
+"""Evaluation of all suites with predictors whose predictions are known."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def split(faces: list[Labels], write_pack: Callable[..., Split], tmp_path: Path)
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-def test_every_suite_gives_the_same_sort_of_table(suite: Suite, split: Split) -> None:
+def test_every_suite_gives_a_table_with_the_same_columns(suite: Suite, split: Split) -> None:
     kinds = suite.kinds(LAPA)
     conditions = evaluate_suite(predictor_of(decode_labels, SIZE), split, suite, kinds, limit=2)
     rows = score_table(conditions, LAPA)
@@ -51,7 +51,7 @@ def test_every_suite_gives_the_same_sort_of_table(suite: Suite, split: Split) ->
 
 
 @pytest.mark.parametrize("suite", [CORRUPTION, GEOMETRY], ids=["cor-v1", "geo-v1"])
-def test_neither_batches_nor_threads_change_anything(suite: Suite, split: Split) -> None:
+def test_batch_size_and_threads_do_not_change_the_counts(suite: Suite, split: Split) -> None:
     predictor, kinds = predictor_of(lambda image: image[..., 0] // 26, SIZE), suite.kinds(LAPA)
     usual = evaluate_suite(predictor, split, suite, kinds, limit=2, threads=1, batch_size=8)
     other = evaluate_suite(predictor, split, suite, kinds, limit=2, threads=4, batch_size=1)
@@ -72,15 +72,17 @@ def test_a_corrupted_picture_keeps_its_labels(split: Split, faces: list[Labels])
 
 
 def test_labels_move_with_the_picture(split: Split) -> None:
-    # Who reads the labels off the pixels is right wherever whole pixels are moved.
+    # A predictor that decodes the labels from the pixels is right if whole pixels are moved.
     rows = score_table(
         evaluate_suite(predictor_of(decode_labels, SIZE), split, GEOMETRY, ("shift",), 2), LAPA
     )
     assert (rows[["iou", "recall"]] == 1).all(axis=None)
 
 
-def test_who_reads_what_was_painted_is_wrong_about_sides_in_a_mirror(split: Split) -> None:
-    # Brows and eyes are painted with their old ids: 4 of 10 classes are all wrong.
+def test_a_predictor_that_decodes_pixels_exchanges_left_and_right_under_a_flip(
+    split: Split,
+) -> None:
+    # The pixels of brows and eyes encode their old ids, so 4 of 10 classes are wrong.
     rows = score_table(
         evaluate_suite(predictor_of(decode_labels, SIZE), split, GEOMETRY, ("flip",), 2), LAPA
     )
@@ -91,8 +93,8 @@ def test_agreement_is_with_the_moved_prediction_of_the_clean_picture(
     split: Split, faces: list[Labels]
 ) -> None:
     fixed = faces[1]
-    answer = predictor_of(lambda image: fixed, SIZE)
-    conditions = evaluate_suite(answer, split, GEOMETRY, ("roll",), limit=2)[1:]
+    constant = predictor_of(lambda image: fixed, SIZE)
+    conditions = evaluate_suite(constant, split, GEOMETRY, ("roll",), limit=2)[1:]
     for index, (labels, name) in enumerate(zip(faces, split.ids, strict=True)):
         moved = [move.labels(fixed) for move in moves_for(labels, name, "roll", LAPA)]
         for condition, first in zip(conditions, moved, strict=True):

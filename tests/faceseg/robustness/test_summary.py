@@ -1,4 +1,4 @@
-"""Summaries under occlusion, worked by hand, and what looks at nothing cannot win them."""
+"""Summaries, worked by hand; a predictor that ignores its input cannot have the best ones."""
 
 import math
 
@@ -25,7 +25,7 @@ def level(value: float) -> dict[float, float]:
 
 
 def test_areas_match_the_hand_count() -> None:
-    # From 0.8 straight down to 0.4 at 0.5: mean 0.6, retention 0.75.
+    # Linear from 0.8 to 0.4 at severity 0.5: mean 0.6, retention 0.75.
     falling = {severity: 0.8 * (1 - severity) for severity in SEVERITIES}
     found = summarise({"blob": falling, "hand": level(0.8)}, clean=0.8)
     assert found.iou == pytest.approx({"blob": 0.6, "hand": 0.8})
@@ -35,14 +35,14 @@ def test_areas_match_the_hand_count() -> None:
     assert found.worst_kind == "blob"
 
 
-def test_a_curve_is_taken_up_to_one_half_or_to_its_end() -> None:
+def test_an_area_ends_at_one_half_or_at_the_last_severity() -> None:
     assert curve_area({0.2: 0.5}, start=1.0) == pytest.approx(0.75)
-    # At 0.5 the line from (0.4, 1) to (0.6, 0) stands at 0.5: (0.4 + 0.1 * 0.75) / 0.5.
+    # At 0.5 the line from (0.4, 1) to (0.6, 0) is at 0.5: (0.4 + 0.1 * 0.75) / 0.5.
     assert curve_area({0.4: 1.0, 0.6: 0.0}, start=1.0) == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize("curve", [{}, {0.0: 1.0}, {1.0: 0.5, 2.0: 0.4}])
-def test_steps_and_holes_are_refused(curve: dict[float, float]) -> None:
+def test_severities_that_are_no_shares_of_the_face_are_refused(curve: dict[float, float]) -> None:
     with pytest.raises(ValueError, match="shares of the face"):
         curve_area(curve, start=1.0)
 
@@ -52,7 +52,7 @@ def test_an_empty_table_is_refused() -> None:
         summarise({}, clean=0.5)
 
 
-def test_constant_background_retains_nothing_rather_than_everything() -> None:
+def test_the_retention_of_constant_background_is_nan() -> None:
     true = np.array([[0, 0, 1, 1, 10, 4]])
     clean = scores(confusion(true, np.zeros_like(true), 11), LAPA)["iou"]
     assert clean == 0
@@ -62,7 +62,7 @@ def test_constant_background_retains_nothing_rather_than_everything() -> None:
     assert found.mean_iou == 0
 
 
-def test_a_mean_map_keeps_all_of_its_little_and_loses_by_iou() -> None:
+def test_a_mean_map_has_full_retention_but_a_lower_iou() -> None:
     mean_map = summarise({"blob": level(0.25)}, clean=0.25)
     network = summarise({"blob": level(0.6)}, clean=0.8)
     assert mean_map.mean_retention > network.mean_retention
@@ -82,13 +82,13 @@ def test_covered_pixels_are_rejected_or_hallucinated() -> None:
     assert all(math.isnan(rate) for rate in occluder_rates(0 * counts, LAPA))
 
 
-def test_steps_count_alike_where_they_are_no_shares_of_the_face() -> None:
+def test_severities_have_equal_weights_without_by_share() -> None:
     found = summarise({"roll": {15.0: 0.6, 90.0: 0.2}}, clean=0.8, by_share=False)
     assert found.iou == pytest.approx({"roll": 0.4})
     assert found.retention == pytest.approx({"roll": 0.5})
 
 
-def test_who_is_not_better_than_blind_retains_nothing() -> None:
+def test_figures_are_nan_unless_the_model_is_better_than_blind() -> None:
     steps = {"grey": {1.0: 0.25}}
     assert summarise(steps, 0.25, by_share=False, blind=0.2).mean_retention == 1
     assert math.isnan(summarise(steps, 0.25, by_share=False, blind=0.25).mean_retention)
@@ -96,13 +96,13 @@ def test_who_is_not_better_than_blind_retains_nothing() -> None:
     assert math.isnan(consistency({"flip": {1.0: 0.9}}, clean=0.2, blind=0.2)["flip"])
 
 
-def test_consistency_is_of_a_flip_and_a_shift_alone() -> None:
+def test_consistency_uses_flip_and_shift_only() -> None:
     agreement = {"shift": {0.01: 0.9, 0.08: 0.7}, "roll": {15.0: 0.1}}
     assert consistency(agreement, clean=0.8) == pytest.approx({"shift": 0.8})
 
 
 def test_corruption_errors_match_the_hand_count() -> None:
-    # Errors 0.2 and 0.4, mean 0.3, of a reference's 0.6; and 0.5 of 0.25.
+    # Errors 0.2 and 0.4 have the mean 0.3, with 0.6 as the reference; 0.5 with 0.25.
     errors = mean_errors({"jpeg": {1.0: 0.8, 2.0: 0.6}, "grey": {1.0: 0.5}})
     assert errors == pytest.approx({"jpeg": 0.3, "grey": 0.5})
     found = corruption_errors(errors, {"jpeg": 0.6, "grey": 0.25, "contrast": 0.9})

@@ -1,4 +1,4 @@
-"""Intervals against Student's and Welch's, the percentiles and what must hold for any."""
+"""Intervals against Student's, Welch's and the percentile interval, and their invariants."""
 
 import math
 
@@ -24,19 +24,19 @@ def resampling(photos=200, resamples=1000, seed=0):
 
 
 def network(ious, noise=0.0, photos=200, seed=1, resamples=1000):
-    """Measure finals of 100 pixels a photograph whose IoU are these, each image off by `noise`.
+    """Return the score of finals with these IoUs; those of single images vary by `noise`.
 
     `seed` draws the noise, which is the same for all finals.
     """
     off = noise * np.random.default_rng(seed).standard_normal(photos)
     hits = np.array(ious)[:, None] * 1000 + 1000 * off
-    tallies = np.zeros((len(ious), photos, 2, 2))
-    tallies[:, :, 1] = np.stack([np.rint(hits), np.full(hits.shape, 1000)], axis=-1)
-    return resample_score(tallies, mean_iou, resampling(photos, resamples))
+    counts = np.zeros((len(ious), photos, 2, 2))
+    counts[:, :, 1] = np.stack([np.rint(hits), np.full(hits.shape, 1000)], axis=-1)
+    return resample_score(counts, mean_iou, resampling(photos, resamples))
 
 
 def test_trainings_alone_have_students_interval():
-    # All photographs alike: nothing but three scores, whose 95 % interval any book tells.
+    # All photographs are equal, so only the three scores vary: their 95 % interval is Student's.
     found = estimate(network([0.5, 0.6, 0.7]))
     theirs = ttest_1samp([0.5, 0.6, 0.7], 0).confidence_interval()
     assert found.value == pytest.approx(0.6)
@@ -58,7 +58,7 @@ def test_photographs_alone_have_the_percentile_interval():
     # normal, and the bootstrap 0.25 % too narrow.
     several = estimate(network([0.6, 0.6, 0.6], noise=0.1))
     single = network([0.6], noise=0.1)
-    low, high = percentile_interval(single.draws[0])
+    low, high = percentile_interval(single.resampled[0])
     value = float(single.values[0])
     wider = 1.97196 / 1.95996 * (200 / 199) ** 0.5
     expected = (value - wider * (value - low), value + wider * (high - value))
@@ -69,11 +69,11 @@ def test_photographs_alone_have_the_percentile_interval():
 
 
 def test_both_add_in_quadrature():
-    # As much noise of training as of photographs: the variances add, and the two quantiles of
-    # Student's t (4.303 with 2 degrees of freedom, 1.972 with 199) count half each.
+    # Training noise equals that of the photographs: the variances add, and the two quantiles of
+    # Student's t (4.303 with 2 degrees of freedom, 1.972 with 199) have equal weight.
     photos = estimate(network([0.6], noise=0.1))
     error = 0.1 / 200**0.5
-    spread = error * 3**0.5  # of three scores whose mean is off by `error`
+    spread = error * 3**0.5  # of three scores whose mean has the error `error`
     found = estimate(network([0.6 - spread, 0.6, 0.6 + spread], noise=0.1))
     expected = (4.303 + 1.972) / 2 * error * 2**0.5
     assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.1)
@@ -81,21 +81,21 @@ def test_both_add_in_quadrature():
 
 
 def test_seeds_that_differ_in_single_images_only_are_not_counted_twice():
-    # Two seeds 0.1 apart, and resamples in which each is off by 0.05 from their mean as often to
-    # this side as to that: the photographs explain all of the seeds' difference.
+    # Two seeds differ by 0.1. In the resamples each is 0.05 above or below their mean equally
+    # often, so the photographs explain all of the seeds' difference.
     apart = np.array([0.05, -0.05] * 500)
     common = 0.01 * np.random.default_rng(0).standard_normal(1000)
     draws = 0.55 + common + np.stack([apart, -apart])
     found = estimate(ResampledScore(np.array([0.5, 0.6]), draws, resampling()))
     assert (found.low, found.high) == pytest.approx((found.fixed_low, found.fixed_high))
-    # Where they explain a hundredth of it, training noise is nearly all there is.
+    # If they explain a hundredth of it, nearly all of it is training noise.
     draws = 0.55 + common + 0.1 * np.stack([apart, -apart])
     found = estimate(ResampledScore(np.array([0.5, 0.6]), draws, resampling()))
     assert found.high - found.low > 10 * (found.fixed_high - found.fixed_low)
 
 
 def test_photographs_are_paired():
-    # Both networks err on the same photographs; only what they differ by is in doubt.
+    # Both networks err on the same photographs; only their difference is uncertain.
     first, second = network([0.7], noise=0.1), network([0.6], noise=0.1)
     found = estimate_difference(first, second)
     assert (found.low, found.high) == pytest.approx((0.1, 0.1), abs=1e-3)
@@ -111,7 +111,7 @@ def test_networks_of_other_images_or_resamples_cannot_be_paired():
             estimate_difference(first, other)
 
 
-def test_a_difference_turned_round_is_the_same():
+def test_the_reversed_difference_has_the_reversed_interval():
     first, second = network([0.7, 0.72], noise=0.1), network([0.6, 0.65], noise=0.1, seed=2)
     one, other = estimate_difference(first, second), estimate_difference(second, first)
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
@@ -138,7 +138,7 @@ def test_a_wider_level_is_a_wider_interval():
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
-def test_one_photograph_says_nothing_of_others():
+def test_one_photograph_gives_no_interval():
     found = estimate(network([0.5, 0.6], photos=1))
     assert found.value == pytest.approx(0.55)
     assert math.isnan(found.low)
@@ -147,7 +147,7 @@ def test_one_photograph_says_nothing_of_others():
     assert not found.excludes_zero
 
 
-def test_photographs_that_are_all_alike_leave_no_doubt():
+def test_equal_photographs_give_an_interval_of_width_zero():
     found = estimate(network([0.6], photos=9))
     assert (found.low, found.high) == pytest.approx((0.6, 0.6))
 
@@ -169,14 +169,14 @@ def test_an_undefined_score_has_no_interval():
 
 def test_a_resample_without_any_foreground_is_left_out():
     # The first photograph has no foreground, the second an IoU of 5/10.
-    tallies = np.array([[[[10, 10], [0, 0]], [[0, 5], [5, 10]]]])
-    found = resample_score(tallies, mean_iou, resampling(2, 200))
+    counts = np.array([[[[10, 10], [0, 0]], [[0, 5], [5, 10]]]])
+    found = resample_score(counts, mean_iou, resampling(2, 200))
     assert np.isnan(found.resampled).any()
     assert percentile_interval(found.resampled[0]) == (0.5, 0.5)
     assert (estimate(found).low, estimate(found).high) == (0.5, 0.5)
 
 
-def test_the_percentiles_are_of_the_level_asked_for():
+def test_the_percentiles_are_those_of_the_level():
     draws = np.arange(101.0)
     assert percentile_interval(draws) == pytest.approx((2.5, 97.5))
     assert percentile_interval(draws, level=0.5) == pytest.approx((25, 75))
@@ -184,8 +184,8 @@ def test_the_percentiles_are_of_the_level_asked_for():
     assert all(math.isnan(end) for end in percentile_interval(np.full(3, np.nan)))
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_counts_of_another_shape_are_rejected():
     with pytest.raises(ValueError, match="expected seeds, images, numbers"):
         resample_score(np.ones((5, 2)), mean_iou, resampling(5))
     with pytest.raises(ValueError, match=r"gives shape \(2, 3\) for 2 seeds"):
-        resample_score(np.ones((2, 5, 3)), lambda tallies: tallies, resampling(5))
+        resample_score(np.ones((2, 5, 3)), lambda counts: counts, resampling(5))

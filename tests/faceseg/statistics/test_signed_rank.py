@@ -9,14 +9,14 @@ from faceseg.statistics import SignedRankResult, holm_correction, signed_rank_te
 
 
 def compared(differences, photos=None):
-    """Compare two models whose scores differ by these."""
+    """Return the test of two models whose scores differ by these."""
     second = np.full(len(differences), 0.5)
     first = second + np.array(differences) / 64  # exact in binary
-    return signed_rank_test(first, second, photos or [str(place) for place in range(len(second))])
+    return signed_rank_test(first, second, photos or [str(index) for index in range(len(second))])
 
 
 def test_ranks_by_hand():
-    # Ranks 1 to 4, the worst for the second: rank sums 6 and 4. Of the 16 ways to sign four
+    # Ranks 1 to 4, the largest for the second model: rank sums 6 and 4. Of the 16 ways to sign four
     # ranks, 7 have a sum of at most 4 (none, 1, 2, 3, 4, 1+2, 1+3); two-sided 14/16.
     assert compared([1, 2, 3, -4]) == SignedRankResult(14 / 16, pytest.approx((6 - 4) / 10), 4)
 
@@ -35,7 +35,7 @@ def test_ties_share_their_rank_by_hand():
 
 
 def test_zeros_are_ranked_and_dropped_by_hand():
-    # The zero takes rank 1, the others 2 to 5. Sums of at most 5: none, 2, 3, 4, 5, 2+3: 6 of 16.
+    # The zero has rank 1, the others 2 to 5. Sums of at most 5: none, 2, 3, 4, 5, 2+3: 6 of 16.
     assert compared([0, 1, 2, 3, -4]) == SignedRankResult(
         pytest.approx(12 / 16), pytest.approx((9 - 5) / 15), 5
     )
@@ -59,7 +59,7 @@ def test_a_photograph_counts_once_by_the_mean_of_its_images():
     assert found == compared([2, 3, -4])
 
 
-def test_the_two_models_change_places():
+def test_exchanging_the_models_reverses_the_effect():
     draws = np.random.default_rng(0).normal(0.1, 1, (2, 60))
     photos = [str(each) for each in range(60)]
     one, other = signed_rank_test(*draws, photos), signed_rank_test(*draws[::-1], photos)
@@ -88,7 +88,7 @@ def test_holm_by_hand():
     assert holm_correction([0.6, 0.7]) == pytest.approx([1.0, 1.0])
 
 
-def test_what_was_not_tested_does_not_count_in_the_family():
+def test_missing_tests_do_not_count_in_the_family():
     adjusted = holm_correction([0.01, math.nan, 0.04])
     assert adjusted[::2] == pytest.approx([0.02, 0.04])
     assert math.isnan(adjusted[1])

@@ -30,9 +30,9 @@ def build_tiny(
     width: int = 8,
     batch_norm_momentum: float = 0.5,
 ) -> keras.Model:
-    """An encoder, a dropout (so that there is a random state to keep) and a decoder.
+    """Build an encoder, two dropouts (for a random state in the checkpoint) and a decoder.
 
-    A dropout without a seed of its own draws from torch's global generator, which nobody keeps.
+    A dropout without its own seed would draw from torch's global generator, which is not saved.
     """
     image, outputs = image_input(*input_shape[:2])
     skip = convolution(outputs, width, "encoder_1", batch_norm_momentum)
@@ -56,7 +56,7 @@ def _tiny_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def draw(count: int, seed: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Squares of skin with two eyes in them, each class in a colour of its own, and noise."""
+    """Yield squares of skin with two eyes, each class in a colour of its own, with noise."""
     draws = np.random.default_rng(seed)
     colours = np.array([[20, 20, 20], [200, 150, 120], [40, 40, 220], [40, 220, 40]])
     for _ in range(count):
@@ -75,7 +75,7 @@ def material(
     write_pack: Callable[..., Split],
     four_classes: ClassSet,
 ) -> TrainingData:
-    """8 images to train on, in batches of 3 that is 3 steps; 4 to validate on."""
+    """8 images to train on, 3 steps an epoch in batches of 3; 4 images to validate on."""
     folder = tmp_path_factory.mktemp("pack")
     training = write_pack(folder, "train", draw(8, seed=0), SIZE)
     validation = write_pack(folder, "val", draw(4, seed=1), SIZE)
@@ -84,29 +84,29 @@ def material(
 
 @pytest.fixture(scope="session")
 def settings() -> TrainingSettings:
-    """Four epochs of three steps, everything on that could depend on chance."""
+    """Four epochs of three steps, with everything that could depend on chance."""
     return TrainingSettings(epochs=4, batch_size=3, learning_rate=0.02)
 
 
 @pytest.fixture(scope="session")
-def recipe() -> NetworkSpec:
+def spec() -> NetworkSpec:
     """The tiny network."""
-    return NetworkSpec("tiny", SIZE, 4)
+    return NetworkSpec(architecture="tiny", image_size=SIZE, num_classes=4)
 
 
 @pytest.fixture(scope="session")
-def compile_tiny(recipe: NetworkSpec) -> Compile:
-    """Compile the tiny network, each schedule once for the whole session unless `fresh`."""
+def compile_tiny(spec: NetworkSpec) -> Compile:
+    """Compile the tiny network, once a session for each schedule unless `fresh`."""
     made: dict[str, CompiledNetwork] = {}
 
     def get(settings: TrainingSettings, fresh: bool = False) -> CompiledNetwork:
         with pytest.MonkeyPatch.context() as patch:
             add_tiny(patch)
             if fresh:
-                return CompiledNetwork(recipe, settings)
-            key = CompiledNetwork.cache_key(recipe, settings)
+                return CompiledNetwork(spec, settings)
+            key = CompiledNetwork.cache_key(spec, settings)
             if key not in made:
-                made[key] = CompiledNetwork(recipe, settings)
+                made[key] = CompiledNetwork(spec, settings)
             return made[key]
 
     return get
@@ -114,7 +114,7 @@ def compile_tiny(recipe: NetworkSpec) -> Compile:
 
 @pytest.fixture
 def compiled(compile_tiny: Compile, settings: TrainingSettings) -> CompiledNetwork:
-    """The session's tiny network under the default schedule: used by many tests before."""
+    """The session's tiny network with the default schedule, which other tests have used."""
     return compile_tiny(settings)
 
 
@@ -122,17 +122,17 @@ def compiled(compile_tiny: Compile, settings: TrainingSettings) -> CompiledNetwo
 def run(
     compiled: CompiledNetwork, settings: TrainingSettings, material: TrainingData, tmp_path: Path
 ) -> Callable[..., Any]:
-    """Give `train` with this session's network, settings and images, and a folder of the test's."""
+    """Return `train` with the session's network, settings and images, and the test's folder."""
     from faceseg.training.loop import train
 
     def go(
         network: CompiledNetwork | None = None,
         folder: Path = tmp_path / "checkpoints",
         seed: int = 5,
-        report: Callable[[Epoch], bool] = lambda epoch: True,
+        on_epoch: Callable[[Epoch], bool] = lambda epoch: True,
         *,
         on_step: Any = None,
-        clock: Stopwatch | None = None,
+        stopwatch: Stopwatch | None = None,
         **changed: Any,
     ) -> Any:
         return train(
@@ -141,16 +141,16 @@ def run(
             material,
             seed=seed,
             folder=folder,
-            report=report,
+            on_epoch=on_epoch,
             on_step=on_step,
-            clock=clock,
+            stopwatch=stopwatch,
         )
 
     return go
 
 
 def timeless(history: tuple[Epoch, ...]) -> list[dict[str, float]]:
-    """Leave out what a clock says."""
+    """Return the metrics without the measured times."""
     return [
         {
             name: value

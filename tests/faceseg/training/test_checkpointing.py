@@ -1,4 +1,4 @@
-"""A checkpoint is whole or not there, comes back to the last bit, and runs no code."""
+"""A checkpoint is complete or absent, is restored bit for bit, and runs no code."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def make_variables(seed: int, *shapes: tuple[int, ...]) -> list[keras.Variable]:
     return [keras.Variable(draws.standard_normal(shape).astype(np.float32)) for shape in shapes]
 
 
-INTEGER = keras.backend.standardize_dtype("int")  # of an optimiser's counter
+INTEGER = keras.backend.standardize_dtype("int")  # the type of an optimizer's counter
 
 
 def values(variables: list[keras.Variable]) -> list[Any]:
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "trial" / "latest.npz"
 
 
-def test_what_is_written_comes_back_to_the_last_bit(path: Path) -> None:
+def test_a_written_checkpoint_is_restored_bit_for_bit(path: Path) -> None:
     model = [
         *make_variables(0, (3, 4), (), (2,)),
         keras.Variable(np.uint32([7, 9]), dtype="uint32", trainable=False),
@@ -50,7 +50,7 @@ def test_what_is_written_comes_back_to_the_last_bit(path: Path) -> None:
     assert read_state(path)["name"] == "Zürich"
 
 
-def test_one_group_alone_can_be_taken(path: Path) -> None:
+def test_one_group_alone_can_be_restored(path: Path) -> None:
     model, optimizer = make_variables(0, (2,)), make_variables(1, (5,))
     write_checkpoint(path, {}, m=model, o=optimizer)
     other = make_variables(2, (2,))
@@ -73,7 +73,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     assert [each.name for each in path.parent.iterdir()] == ["latest.npz"]
 
 
-def test_the_file_takes_its_name_only_when_it_is_on_the_disk(
+def test_the_file_gets_its_name_only_when_it_is_on_the_disk(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -88,7 +88,7 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     write_checkpoint(path, {}, m=make_variables(0, (50,)))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UserError, match=r"latest\.npz is no whole checkpoint .* remove it"):
+    with pytest.raises(UserError, match=r"latest\.npz is not a complete checkpoint .* remove it"):
         restore_checkpoint(path, m=make_variables(0, (50,)))
 
 
@@ -100,7 +100,7 @@ def test_a_damaged_array_is_refused_before_anything_changes(path: Path) -> None:
     path.write_bytes(content)
     variables = make_variables(1, (2,), (50,))
     before = values(variables)
-    with pytest.raises(UserError, match="no whole checkpoint"):
+    with pytest.raises(UserError, match="not a complete checkpoint"):
         restore_checkpoint(path, m=variables)
     np.testing.assert_array_equal(values(variables)[0], before[0])
 
@@ -110,7 +110,7 @@ def test_another_file_is_refused(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     for read in (read_state, restore_checkpoint):
-        with pytest.raises(UserError, match="no whole checkpoint"):
+        with pytest.raises(UserError, match="not a complete checkpoint"):
             read(path)
 
 
@@ -119,7 +119,7 @@ def test_a_single_array_and_an_archive_without_a_state_are_refused(path: Path) -
     for save in (np.save, np.savez):
         with path.open("wb") as stream:
             save(stream, np.zeros(3))
-        with pytest.raises(UserError, match="no whole checkpoint"):
+        with pytest.raises(UserError, match="not a complete checkpoint"):
             read_state(path)
 
 
@@ -140,8 +140,8 @@ def test_a_pickle_in_a_checkpoint_is_refused_and_not_run(path: Path, tmp_path: P
     ("shapes", "reason"),
     [
         (((2, 3), (5,)), r"m1 has shape \(4,\), not \(5,\)"),
-        (((2, 3),), "it holds 2 arrays 'm', not 1"),
-        (((2, 3), (4,), (4,)), "it holds 2 arrays 'm', not 3"),
+        (((2, 3),), "it contains 2 arrays 'm', not 1"),
+        (((2, 3), (4,), (4,)), "it contains 2 arrays 'm', not 3"),
     ],
 )
 def test_another_network_is_refused_and_not_changed(
@@ -156,6 +156,6 @@ def test_another_network_is_refused_and_not_changed(
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_missing_file_is_told(path: Path) -> None:
+def test_a_missing_file_is_an_error(path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no checkpoint .*latest\.npz"):
         restore_checkpoint(path)

@@ -1,5 +1,6 @@
-"""A compiled network that was used before is, after `reset`, the same as a new one."""
+"""A used compiled network is, after `reset`, the same as a new one."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from faceseg.training.losses import CrossEntropyDice
 from faceseg.training.settings import TrainingSettings
 
 SMALL = {"alpha": 0.35, "width": 0.125, "batch_norm_momentum": 0.9}
+VGG = {"width": 0.125, "batch_norm_momentum": 0.9}
 REAL = {
-    "unet": NetworkSpec("unet", (32, 32), 4, SMALL),
-    "pspnet": NetworkSpec("pspnet", (32, 32), 4, SMALL),
-    "segnet": NetworkSpec("segnet", (32, 32), 4, {"width": 0.125, "batch_norm_momentum": 0.9}),
+    name: NetworkSpec(architecture=name, image_size=(32, 32), num_classes=4, options=options)
+    for name, options in {"unet": SMALL, "pspnet": SMALL, "segnet": VGG}.items()
 }
 
 
@@ -37,7 +38,7 @@ BACKEND = keras.backend.backend()
 
 @pytest.fixture
 def traces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The loss is called from Python while a step is traced, and at no other time."""
+    """Return a list that grows with each trace: the loss is called from Python only in tracing."""
     seen: list[int] = []
     call = CrossEntropyDice.call
 
@@ -56,7 +57,7 @@ def float32_again() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_reset_draws_a_fresh_networks_weights_and_forgets_all_else(
+def test_reset_draws_a_new_networks_weights_and_resets_all_other_state(
     name: str, settings: TrainingSettings
 ) -> None:
     used = CompiledNetwork(REAL[name], settings)
@@ -76,33 +77,33 @@ def test_reset_draws_a_fresh_networks_weights_and_forgets_all_else(
     )
 
 
-def test_the_weights_are_those_that_keras_would_draw_from_the_seed(recipe: NetworkSpec) -> None:
-    # In a process of its own `set_random_seed` is how one would do it.
-    mine = values(recipe.build(11).variables)
+def test_the_weights_are_those_that_keras_would_draw_from_the_seed(spec: NetworkSpec) -> None:
+    # In a new process `set_random_seed` is the usual way.
+    mine = values(spec.build(11).variables)
     keras.utils.set_random_seed(11)
     theirs = networks.build("tiny", (32, 32, 3), 4)
     assert_same(mine, values(theirs.variables))
 
 
-def test_nothing_throws_the_compiled_steps_away(
-    recipe: NetworkSpec, monkeypatch: pytest.MonkeyPatch
+def test_building_does_not_discard_the_compiled_steps(
+    spec: NetworkSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # TensorFlow's seed empties its cache of kernels: the next step takes as long as the first.
+    # TensorFlow's seed clears its cache of kernels: the next step takes as long as the first.
     def forbidden(seed: int) -> None:
         raise AssertionError("seeded the whole framework")
 
     monkeypatch.setattr(keras.utils, "set_random_seed", forbidden)
-    recipe.build(3)
+    spec.build(3)
 
 
-def test_a_used_network_trains_as_a_fresh_one_to_the_last_bit(
+def test_a_used_network_trains_like_a_new_one_bit_for_bit(
     run: Callable[..., Any],
     settings: TrainingSettings,
     compile_tiny: Callable[..., CompiledNetwork],
     same_history: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    # Another trial first: other data order, rates, decay, loss, encoder frozen, never finished.
+    # First another, unfinished trial: other data order, rates, decay, loss, and a frozen encoder.
     run(
         folder=tmp_path / "before",
         seed=99,
@@ -112,7 +113,7 @@ def test_a_used_network_trains_as_a_fresh_one_to_the_last_bit(
         weight_decay=0.1,
         frozen_encoder_epochs=1,
         encoder_learning_rate_factor=0.1,
-        report=lambda epoch: epoch.number < 2,
+        on_epoch=lambda epoch: epoch.number < 2,
     )
     used = run(folder=tmp_path / "used", epochs=2)
     weights = values(compile_tiny(settings).network.variables)
@@ -124,7 +125,7 @@ def test_a_used_network_trains_as_a_fresh_one_to_the_last_bit(
 
 
 @pytest.mark.slow
-def test_so_does_a_segnet(
+def test_a_used_segnet_trains_like_a_new_one(
     run: Callable[..., Any],
     same_history: Callable[..., None],
     settings: TrainingSettings,
@@ -149,7 +150,7 @@ def test_no_free_setting_needs_a_new_trace(
 ) -> None:
     network = compile_tiny(settings, fresh=True)
     run(network, tmp_path / "first", epochs=1)
-    assert traces  # the counter counts
+    assert traces  # the counter works
     traces.clear()
     changes: list[dict[str, Any]] = [
         {"batch_size": 1},
@@ -167,26 +168,27 @@ def test_no_free_setting_needs_a_new_trace(
         losses.add(outcome.history[-1].metrics["val/loss"])
         if "batch_size" in change and BACKEND == "jax":
             traces.clear()  # JAX traces anew for every shape
-    if BACKEND != "torch":  # which traces nothing
+    if BACKEND != "torch":  # torch does not trace
         assert traces == []
-    assert len(losses) == len(changes)  # and each of them has an effect
+    assert len(losses) == len(changes)  # each change has an effect
 
 
-def test_the_key_tells_what_is_fixed_in_the_trace(recipe: NetworkSpec) -> None:
+def test_the_cache_key_contains_what_is_traced(spec: NetworkSpec) -> None:
     plain = TrainingSettings()
-    key = CompiledNetwork.cache_key(recipe, plain)
+    key = CompiledNetwork.cache_key(spec, plain)
     free = {"learning_rate": 0.5, "batch_size": 2, "weight_decay": 0.1, "dice_weight": 0.0}
-    assert CompiledNetwork.cache_key(recipe, plain.model_copy(update=free)) == key
+    assert CompiledNetwork.cache_key(spec, plain.model_copy(update=free)) == key
     for name, value in (
         ("schedule", "constant"),
         ("clip_norm", 2.0),
         ("precision", "mixed_bfloat16"),
     ):
-        assert CompiledNetwork.cache_key(recipe, plain.model_copy(update={name: value})) != key
-    assert CompiledNetwork.cache_key(NetworkSpec("tiny", (32, 32), 4, {"width": 16}), plain) != key
+        assert CompiledNetwork.cache_key(spec, plain.model_copy(update={name: value})) != key
+    wider = dataclasses.replace(spec, options={"width": 16})
+    assert CompiledNetwork.cache_key(wider, plain) != key
 
 
-def test_adam_has_no_decay(recipe: NetworkSpec, compiled: CompiledNetwork) -> None:
+def test_adam_has_no_decay(spec: NetworkSpec, compiled: CompiledNetwork) -> None:
     for optimizer, decay in (("adamw", 0.25), ("adam", 0.0)):
         settings = TrainingSettings(optimizer=optimizer, weight_decay=0.25, warmup=0.1)
         compiled.reset(settings, seed=0, total_steps=40)
@@ -195,7 +197,7 @@ def test_adam_has_no_decay(recipe: NetworkSpec, compiled: CompiledNetwork) -> No
         assert float(compiled.optimizer.warmup_steps) == 4
 
 
-def test_the_auxiliary_head_counts_in_training_alone() -> None:
+def test_the_auxiliary_head_enters_the_loss_only_in_training() -> None:
     settings = TrainingSettings(auxiliary_weight=0.4, cross_entropy_weight=1.0, dice_weight=0.0)
     compiled = CompiledNetwork(REAL["pspnet"], settings)
     compiled.reset(settings, seed=0, total_steps=1)
@@ -225,11 +227,9 @@ def test_the_auxiliary_head_is_trained_but_not_saved(tmp_path: Path, four_classe
 
 
 @pytest.mark.usefixtures("float32_again")
-def test_a_loss_scaling_optimizer_is_reset_too(
-    recipe: NetworkSpec, run: Callable[..., Any]
-) -> None:
+def test_a_loss_scaling_optimizer_is_reset_too(spec: NetworkSpec, run: Callable[..., Any]) -> None:
     settings = TrainingSettings(precision="mixed_float16", epochs=1)
-    compiled = CompiledNetwork(recipe, settings)
+    compiled = CompiledNetwork(spec, settings)
     assert len(compiled.optimizer_variables) > len(compiled.optimizer.variables)
     before = values(compiled.optimizer_variables)
     outcome = run(network=compiled, epochs=1, precision="mixed_float16")
@@ -237,14 +237,14 @@ def test_a_loss_scaling_optimizer_is_reset_too(
     with pytest.raises(AssertionError):
         assert_same(values(compiled.optimizer_variables), before)
     compiled.reset(settings, seed=0, total_steps=1)
-    # All but the trial's own numbers is as before.
+    # Everything but the trial's own settings is as before.
     named = {id(each) for each in (compiled.optimizer.decay, compiled.optimizer.learning_rate)}
     for variable, old in zip(compiled.optimizer_variables, before, strict=True):
         if id(variable) not in named:
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), old)
 
 
-def test_what_is_trained_and_what_is_saved_share_their_variables(compiled: CompiledNetwork) -> None:
+def test_the_trained_and_the_saved_network_share_their_variables(compiled: CompiledNetwork) -> None:
     compiled.reset(TrainingSettings(), seed=4, total_steps=1)
     shared = {id(each) for each in compiled.model.variables}
     assert all(id(each) in shared for each in training_model(compiled.network).variables)

@@ -1,4 +1,4 @@
-"""The Keras metric counts what `faceseg.metrics.confusion_matrix` counts, compiled or not."""
+"""The Keras metric counts like `faceseg.metrics.confusion_matrix`, compiled or not."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def test_the_result_is_the_mean_foreground_iou_in_float32() -> None:
     assert float(metric.result()) == pytest.approx(float(iou), rel=1e-6)
 
 
-def test_without_foreground_the_result_is_nan_and_reset_forgets() -> None:
+def test_without_foreground_the_result_is_nan_and_reset_clears_the_counts() -> None:
     metric = ConfusionMatrix(CLASSES)
     assert np.isnan(float(metric.result()))
     metric.update_state(*drawn())
@@ -81,7 +81,7 @@ def test_it_comes_back_from_its_serialised_form() -> None:
     assert (again.num_classes, again.name) == (CLASSES, "train_iou")
 
 
-# On torch this would compile with a C++ compiler for a minute: our networks never ask for it.
+# On torch this would run a C++ compiler for a minute, and no network here uses it.
 @pytest.mark.parametrize("jit", [False] if keras.backend.backend() == "torch" else [False, True])
 def test_a_compiled_model_counts_in_evaluate_and_in_train_on_batch(jit: bool) -> None:
     model = keras.Sequential([keras.Input((5, 7, CLASSES)), keras.layers.Conv2D(CLASSES, 1)])

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from faceseg.training.losses import CrossEntropyDice
 
-# One image of two pixels and two classes. Pixel 0 is class 0, predicted so with 3/4; pixel 1
-# is class 1, predicted so with 1/2.
+# One image of two pixels and two classes. Pixel 0 is class 0, predicted with probability 3/4;
+# pixel 1 is class 1, predicted with probability 1/2.
 LABELS = np.array([[[0, 1]]], dtype=np.uint8)
 LOGITS = np.log(np.array([[[[0.75, 0.25], [0.5, 0.5]]]], dtype=np.float32))
 CROSS_ENTROPY = -(np.log(0.75) + np.log(0.5)) / 2
@@ -17,8 +17,8 @@ CROSS_ENTROPY = -(np.log(0.75) + np.log(0.5)) / 2
 DICE_LOSS = -(np.log(2.5 / 3.25) + np.log(2.0 / 2.75)) / 2
 
 
-class Held(keras.layers.Layer):
-    """Logits as weights, so that the backend's own gradient reaches them."""
+class LogitsLayer(keras.layers.Layer):
+    """Logits as weights, so that the backend computes their gradient."""
 
     def __init__(self, logits: NDArray[np.float32]) -> None:
         super().__init__()
@@ -34,16 +34,16 @@ def value(loss: CrossEntropyDice, labels: NDArray[np.uint8], logits: NDArray[np.
 
 
 def gradient(labels: NDArray[np.uint8], logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The loss's slope in each logit: what a step of size 1 takes off them."""
-    held = Held(logits)
-    model = keras.Sequential([keras.Input(logits.shape[1:]), held])
+    """Return the loss's gradient in each logit: a step of size 1 subtracts it."""
+    layer = LogitsLayer(logits)
+    model = keras.Sequential([keras.Input(logits.shape[1:]), layer])
     model.compile(keras.optimizers.SGD(1.0), CrossEntropyDice(), run_eagerly=True)
     model.train_on_batch(np.zeros_like(logits), labels)
-    return np.asarray(logits - ops.convert_to_numpy(held.logits))
+    return np.asarray(logits - ops.convert_to_numpy(layer.logits))
 
 
 def by_numpy(labels: NDArray[np.uint8], logits: NDArray[np.float32]) -> tuple[float, float]:
-    """Cross-entropy and Dice loss, pixel by pixel and class by class, in float64."""
+    """Return cross-entropy and Dice loss, pixel by pixel and class by class, in float64."""
     wide = logits.astype(np.float64)
     probability = np.exp(wide) / np.exp(wide).sum(axis=-1, keepdims=True)
     kept = labels != 255
@@ -77,14 +77,14 @@ def test_the_dice_is_of_the_batch_and_not_a_mean_of_its_images() -> None:
 
 
 def test_a_class_that_is_not_in_the_truth_is_left_out_of_the_dice_mean() -> None:
-    # A third class with (almost) no probability changes nothing; it would count as a Dice of 1.
+    # A third class with (almost) no probability changes nothing; in the mean its Dice would be 1.
     third = np.full((1, 1, 2, 1), -30, np.float32)
     logits = np.concatenate([LOGITS, third], axis=-1)
     assert value(CrossEntropyDice(0, 1), LABELS, logits) == pytest.approx(DICE_LOSS, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_is_what_numpy_says_on_random_input(seed: int) -> None:
+def test_it_equals_a_numpy_computation_on_random_input(seed: int) -> None:
     draws = np.random.default_rng(seed)
     labels = draws.integers(0, 5, (3, 6, 7)).astype(np.uint8)
     labels[draws.random(labels.shape) < 0.3] = 255
@@ -111,7 +111,7 @@ def test_ignored_pixels_change_nothing_and_give_no_gradient() -> None:
     assert np.all(slope[0, 0, [0, 2]] != 0)
 
 
-def test_a_batch_of_ignored_pixels_alone_is_no_loss() -> None:
+def test_a_batch_of_ignored_pixels_alone_has_loss_zero() -> None:
     nothing = np.full((1, 1, 2), 255, np.uint8)
     assert value(CrossEntropyDice(), nothing, LOGITS) == 0
     assert not np.any(gradient(nothing, LOGITS))
@@ -126,7 +126,7 @@ def test_a_perfect_prediction_costs_nothing_and_a_sure_error_much_but_finitely()
 
 
 def test_half_precision_logits_are_summed_in_single_precision() -> None:
-    # 10000 pixels, half sure of each: float16 counts no further than 2048 by ones.
+    # 10000 pixels, each with probability 1/2: float16 cannot count beyond 2048 by ones.
     labels = np.zeros((1, 100, 100), np.uint8)
     logits = np.zeros((1, 100, 100, 2), np.float16)
     dice = (2 * 5000 + 1) / (10000 + 5000 + 1)

@@ -1,7 +1,7 @@
-"""The optimiser against Adam worked in float64 at hand-scheduled rates, and decay by hand.
+"""The optimizer against Adam computed in float64 at rates worked by hand, and decay by hand.
 
-Keras's own Adam is no measure at this tolerance: in float32 its 1 - 0.999 and its 1 - 0.999^t
-differ by a hundred-thousandth.
+Keras's own Adam is not precise enough for this tolerance: in float32 its 1 - 0.999 and its
+1 - 0.999^t are off by a hundred-thousandth.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Arrays = list[NDArray[np.float32]]
 
 
 def make_variables() -> list[keras.Variable]:
-    """A kernel and a bias of the encoder, and the same of the decoder."""
+    """Return a kernel and a bias of the encoder, and the same of the decoder."""
     draws = np.random.default_rng(3)
     variables = []
     for name in ("encoder_1_conv", "decoder"):
@@ -45,7 +45,7 @@ def make_gradients(steps: int, scale: float = 1.0) -> list[Arrays]:
 
 
 def tensors(gradients: Arrays) -> list[Any]:
-    """Return gradients as a backend hands them over."""
+    """Return gradients as tensors of the backend."""
     return [keras.ops.convert_to_tensor(each) for each in gradients]
 
 
@@ -64,7 +64,7 @@ def make_optimizer(
 
 
 class Adam:
-    """Kingma and Ba 2014, algorithm 1, with the epsilon of its section 2 (as Keras has it)."""
+    """Kingma and Ba 2014, algorithm 1, with the epsilon of its section 2 (as in Keras)."""
 
     def __init__(self, start: Arrays, decay: float = 0.0) -> None:
         self.at = [each.astype(np.float64) for each in start]
@@ -76,12 +76,12 @@ class Adam:
     def apply(self, rate: float, gradients: Arrays) -> Arrays:
         self.step += 1
         alpha = rate * np.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
-        for place, gradient in enumerate(gradients):
-            self.m[place] += 0.1 * (gradient - self.m[place])
-            self.v[place] += 0.001 * (np.square(gradient, dtype=np.float64) - self.v[place])
-            if self.at[place].ndim > 1:
-                self.at[place] *= 1 - rate * self.decay
-            self.at[place] -= alpha * self.m[place] / (np.sqrt(self.v[place]) + 1e-7)
+        for index, gradient in enumerate(gradients):
+            self.m[index] += 0.1 * (gradient - self.m[index])
+            self.v[index] += 0.001 * (np.square(gradient, dtype=np.float64) - self.v[index])
+            if self.at[index].ndim > 1:
+                self.at[index] *= 1 - rate * self.decay
+            self.at[index] -= alpha * self.m[index] / (np.sqrt(self.v[index]) + 1e-7)
         return self.at
 
 
@@ -98,7 +98,7 @@ def assert_close(found: Arrays, expected: Arrays) -> None:
 def test_its_steps_are_adams_steps_at_the_scheduled_rate(
     fused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not fused:  # as on a backend that has no such operation
+    if not fused:  # as on a backend without such an operation
         monkeypatch.setattr("faceseg.training.optimizer.fused_adam", lambda: None)
     mine = make_variables()
     optimizer, adam = make_optimizer(mine), Adam(values(mine))
@@ -113,7 +113,7 @@ def test_the_plateau_scales_every_rate_and_the_encoder_scale_the_encoders() -> N
     optimizer = make_optimizer(mine, "plateau", plateau_scale=0.5, encoder_scale=0.1)
     gradients = make_gradients(1)[0]
     optimizer.apply(tensors(gradients), mine)
-    # The first step of two of warm-up is at half the peak; the plateau halves it again.
+    # The first of two warm-up steps is at half the peak; the plateau halves it again.
     slow, slower = (Adam(start).apply(rate, gradients) for rate in (0.025, 0.0025))
     assert_close(values(mine), slower[:2] + slow[2:])
 
@@ -123,7 +123,7 @@ def test_the_decay_is_decoupled_scheduled_and_on_kernels_only() -> None:
     before = values(variables)
     optimizer = make_optimizer(variables, decay=0.2, encoder_scale=0.5)
     nothing = [np.zeros(tuple(each.shape), np.float32) for each in variables]
-    # Without a gradient Adam stands still. Rates are 0.05 and 0.1, the encoder's half of it.
+    # Without a gradient Adam changes nothing. Rates are 0.05 and 0.1, the encoder's are half.
     optimizer.apply(tensors(nothing), variables)
     optimizer.apply(tensors(nothing), variables)
     after = values(variables)
@@ -142,21 +142,21 @@ def test_with_a_gradient_the_decay_is_adamws() -> None:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])
-def test_a_frozen_encoder_does_not_move_by_one_bit(decay: float) -> None:
+def test_a_frozen_encoder_does_not_change_by_one_bit(decay: float) -> None:
     variables = make_variables()
     before = values(variables)
     optimizer = make_optimizer(variables, decay=decay, encoder_scale=0.0)
     for gradients in make_gradients(3):
         optimizer.apply(tensors(gradients), variables)
     after = values(variables)
-    for place in (0, 1):
-        np.testing.assert_array_equal(after[place], before[place])
-    for place in (2, 3):
-        assert np.all(after[place] != before[place])
+    for index in (0, 1):
+        np.testing.assert_array_equal(after[index], before[index])
+    for index in (2, 3):
+        assert np.all(after[index] != before[index])
 
 
 def test_gradients_are_clipped_by_their_common_norm() -> None:
-    # Adam's first step forgets the scale, so it takes a long gradient and then a short one.
+    # Adam's first step does not depend on the scale, so a long gradient is followed by a short one.
     mine, theirs = make_variables(), make_variables()
     long, short = make_gradients(1, scale=50.0)[0], make_gradients(1, scale=0.01)[0]
     norm = np.sqrt(sum(np.sum(each.astype(np.float64) ** 2) for each in long))
@@ -169,7 +169,7 @@ def test_gradients_are_clipped_by_their_common_norm() -> None:
     assert_close(values(mine), values(theirs))
 
 
-def test_building_twice_keeps_what_was_built() -> None:
+def test_building_twice_changes_nothing() -> None:
     variables = make_variables()
     optimizer = make_optimizer(variables)
     count = len(optimizer.variables)

@@ -1,4 +1,4 @@
-"""A training that was broken off goes on where it was, and refuses what is not its own."""
+"""An interrupted training resumes where it stopped, and rejects the checkpoints of another."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def values(variables: list[keras.Variable]) -> list[Any]:
     return [np.array(keras.ops.convert_to_numpy(each)) for each in variables]
 
 
-def test_a_training_taken_up_again_is_the_one_that_was_never_broken_off(
+def test_a_resumed_training_equals_an_uninterrupted_one(
     run: Run,
     compiled: CompiledNetwork,
     same_history: Callable[..., None],
@@ -30,7 +30,7 @@ def test_a_training_taken_up_again_is_the_one_that_was_never_broken_off(
     whole = run(folder=tmp_path / "whole")
     weights = values(compiled.network.variables)
 
-    class Killed(Exception):  # noqa: N818  no error: the end of a process
+    class Killed(Exception):  # noqa: N818  # not an error: it stands for the end of a process
         pass
 
     def die(epoch: Epoch) -> bool:
@@ -39,15 +39,15 @@ def test_a_training_taken_up_again_is_the_one_that_was_never_broken_off(
         return True
 
     with pytest.raises(Killed):
-        run(folder=tmp_path / "broken", report=die)
-    run(folder=tmp_path / "other", seed=77, epochs=1)  # the worker does something else first
+        run(folder=tmp_path / "broken", on_epoch=die)
+    run(folder=tmp_path / "other", seed=77, epochs=1)  # the worker trains another trial first
     reported: list[Epoch] = []
-    again = run(folder=tmp_path / "broken", report=lambda epoch: reported.append(epoch) or True)
+    again = run(folder=tmp_path / "broken", on_epoch=lambda epoch: reported.append(epoch) or True)
     same_history(again.history, whole.history)
     assert (again.best_epoch, again.best_iou) == (whole.best_epoch, whole.best_iou)
     for one, other in zip(values(compiled.network.variables), weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    # The caller hears of all epochs, those before the break with the times they had.
+    # All epochs are reported; those before the interruption keep their times.
     assert [epoch.number for epoch in reported] == [1, 2, 3, 4]
     assert reported[1].time < reported[2].time
 
@@ -61,7 +61,7 @@ def test_a_finished_training_started_again_trains_nothing(
     assert second == first
 
 
-def test_a_death_between_the_two_files_loses_nothing(
+def test_an_interruption_between_the_two_files_loses_nothing(
     run: Run, compiled: CompiledNetwork, tmp_path: Path
 ) -> None:
     folder = tmp_path / "checkpoints"
@@ -73,25 +73,25 @@ def test_a_death_between_the_two_files_loses_nothing(
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_damaged_checkpoint_is_told_and_not_trained_over(run: Run, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_an_error_and_is_not_overwritten(run: Run, tmp_path: Path) -> None:
     run(epochs=1, folder=tmp_path)
     content = (tmp_path / "latest.npz").read_bytes()
     (tmp_path / "latest.npz").write_bytes(content[:-200])
-    with pytest.raises(UserError, match=r"latest\.npz is no whole checkpoint"):
+    with pytest.raises(UserError, match=r"latest\.npz is not a complete checkpoint"):
         run(epochs=2, folder=tmp_path)
     assert (tmp_path / "latest.npz").read_bytes() == content[:-200]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({"learning_rate": 0.5}, "learning_rate was 0.02 and is now 0.5"),
         ({"seed": 6}, "seed was 5 and is now 6"),
     ],
 )
-def test_a_checkpoint_of_another_training_is_told(
-    run: Run, tmp_path: Path, change: dict[str, Any], told: str
+def test_a_checkpoint_of_another_training_is_rejected(
+    run: Run, tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
     run(epochs=1, folder=tmp_path)
-    with pytest.raises(UserError, match=f"of another training: {re.escape(told)}"):
+    with pytest.raises(UserError, match=f"of another training: {re.escape(reason)}"):
         run(epochs=1, folder=tmp_path, **change)

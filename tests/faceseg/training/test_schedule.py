@@ -1,4 +1,4 @@
-"""The learning rate's factor at steps worked by hand, in numpy and in keras.ops alike."""
+"""The learning rate and the decisions from a history, worked by hand."""
 
 import math
 
@@ -23,11 +23,11 @@ from faceseg.training.schedule import (
         (0, 0.1),  # ten steps of warm-up, of 110
         (4, 0.5),
         (9, 1.0),
-        (10, 1.0),  # the cosine begins at its top
+        (10, 1.0),  # the cosine begins at its maximum
         (35, 0.01 + 0.99 * 0.5 * (1 + np.sqrt(0.5))),  # a quarter of the way: 45 degrees
         (60, 0.505),  # half-way: the mean of 1 and the floor
         (110, 0.01),
-        (500, 0.01),  # and it stays there
+        (500, 0.01),  # it stays there
     ],
 )
 def test_warm_up_and_cosine_match_the_hand_count(step: int, expected: float) -> None:
@@ -35,7 +35,7 @@ def test_warm_up_and_cosine_match_the_hand_count(step: int, expected: float) -> 
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
-def test_the_others_stay_at_their_peak_after_the_warm_up(schedule: Schedule) -> None:
+def test_the_other_schedules_stay_at_their_peak_after_the_warm_up(schedule: Schedule) -> None:
     factors = [float(learning_rate_factor(step, 4, 100, schedule)) for step in (0, 1, 3, 4, 50, 99)]
     assert factors == [0.25, 0.5, 1, 1, 1, 1]
 
@@ -60,15 +60,12 @@ def test_tensors_give_what_numbers_give(schedule: Schedule, warm_up: int, total:
         )
 
 
-def test_the_cosine_only_falls_and_never_below_its_floor() -> None:
+def test_the_cosine_decreases_to_its_floor() -> None:
     factors = np.array(
         [float(learning_rate_factor(step, 5, 60, "cosine")) for step in range(5, 80)]
     )
     assert np.all(np.diff(factors) <= 0)
     assert factors.min() == COSINE_FLOOR == 0.01
-
-
-# --- What a history decides, worked by hand.
 
 
 def scored(*values: float, name: str = "val/iou") -> list[Epoch]:
@@ -79,7 +76,7 @@ def test_the_best_epoch_is_the_first_of_equals() -> None:
     assert best_epoch(scored(0.1, 0.4, 0.3, 0.4)).number == 2
 
 
-def test_an_undefined_iou_counts_as_nothing() -> None:
+def test_an_undefined_iou_counts_as_zero() -> None:
     assert best_epoch(scored(math.nan, 0.0, 0.2, math.nan)).number == 3
     assert best_epoch(scored(math.nan, math.nan)).number == 1
 
@@ -89,7 +86,7 @@ def test_an_undefined_iou_counts_as_nothing() -> None:
     [
         ((), 1, False),
         ((0.5,), 1, False),
-        ((0.5, 0.5), 1, True),  # an equal is no better
+        ((0.5, 0.5), 1, True),  # an equal value is not better
         ((0.5, 0.4, 0.6), 2, False),
         ((0.5, 0.4, 0.45), 2, True),
         ((0.5, 0.4, 0.45), 3, False),
@@ -108,14 +105,14 @@ def test_early_stopping_counts_epochs_since_the_best(
         ((), 0),
         ((1.0, 0.9, 0.8), 0),
         ((1.0, 1.1), 0),  # one epoch of two
-        ((1.0, 1.1, 1.0), 1),  # an equal is no better
-        ((1.0, 1.1, 0.9, 1.0), 0),  # a better one starts the count again
+        ((1.0, 1.1, 1.0), 1),  # an equal value is not better
+        ((1.0, 1.1, 0.9, 1.0), 0),  # a better value restarts the count
         ((1.0, 1.1, 1.2, 1.3, 1.4), 2),
-        ((1.0, 1.1, 1.2, 0.5, 0.6, 0.7), 2),  # what was taken is not given back
+        ((1.0, 1.1, 1.2, 0.5, 0.6, 0.7), 2),  # a better value does not raise the rate again
         ((1.0, math.nan, math.nan), 1),
     ],
 )
-def test_the_plateau_takes_a_factor_for_every_two_epochs_without_progress(
+def test_the_plateau_applies_a_factor_after_every_two_epochs_without_progress(
     losses: tuple[float, ...], power: int
 ) -> None:
     found = plateau_scale(scored(*losses, name="val/loss"), factor=0.1, patience=2)

@@ -1,4 +1,4 @@
-"""Where the time of a training goes, and what is traced for it."""
+"""The time of a training by phase, its validation steps, and its prefetching."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +17,16 @@ from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, INPUT, STEPS, VAL
 Run = Callable[..., Any]
 
 
-def test_the_phases_of_a_training_are_told_and_add_up(run: Run) -> None:
-    clock = Stopwatch()
-    run(clock=clock, epochs=1)
-    spent = clock.seconds()
+def test_all_phases_of_a_training_are_measured(run: Run) -> None:
+    stopwatch = Stopwatch()
+    run(stopwatch=stopwatch, epochs=1)
+    spent = stopwatch.seconds()
     assert {STEPS, INPUT, COMPILING, VALIDATION, CHECKPOINTS} <= spent.keys()
     assert all(seconds >= 0 for seconds in spent.values())
 
 
-def test_an_attempt_knows_what_those_before_it_had_spent(run: Run, tmp_path: Path) -> None:
-    class Killed(Exception):  # noqa: N818  no error: the end of a process
+def test_an_attempt_includes_the_time_of_earlier_attempts(run: Run, tmp_path: Path) -> None:
+    class Killed(Exception):  # noqa: N818  # not an error: it stands for the end of a process
         pass
 
     def die(epoch: Epoch) -> bool:
@@ -37,20 +37,20 @@ def test_an_attempt_knows_what_those_before_it_had_spent(run: Run, tmp_path: Pat
     first = Stopwatch()
     first.add({STEPS: 1000.0, "waiting": 50.0})
     with pytest.raises(Killed):
-        run(folder=tmp_path, report=die, clock=first)
+        run(folder=tmp_path, on_epoch=die, stopwatch=first)
     second = Stopwatch()
-    run(folder=tmp_path, clock=second)
+    run(folder=tmp_path, stopwatch=second)
     assert second.seconds()["waiting"] == 50.0
-    assert 1000.0 < second.seconds()[STEPS] < 2000.0  # and not twice
+    assert 1000.0 < second.seconds()[STEPS] < 2000.0  # not added twice
     third = Stopwatch()
-    run(folder=tmp_path, clock=third)  # ended, and nobody was told: the same again
+    run(folder=tmp_path, stopwatch=third)  # finished already, so the times are the same
     assert third.seconds()[STEPS] == pytest.approx(second.seconds()[STEPS], abs=0.5)
 
 
-def test_a_step_is_the_model_s_own(
+def test_the_validation_equals_that_of_keras(
     compiled: CompiledNetwork, settings: TrainingSettings, material: TrainingData
 ) -> None:
-    """What the loop adds up is what Keras's evaluation finds, batch by batch."""
+    """The loop's metrics equal those of Keras's own evaluation of the same batches."""
     compiled.reset(settings, seed=3, total_steps=4)
     batches = EvaluationBatches(material.validation, 3)
     found = compiled.steps.validate((batches[each] for each in range(2)), Stopwatch())
@@ -61,17 +61,17 @@ def test_a_step_is_the_model_s_own(
     np.testing.assert_array_equal(compiled.model.confusion.counts(), counts)
 
 
-def test_the_next_epoch_is_made_ahead_and_left_when_the_training_ends(
+def test_the_next_epoch_is_prefetched_and_discarded_when_the_training_ends(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, int]] = []
+    made: list[tuple[int, int]] = []
 
-    class Noted(loop.TrainingBatches):
+    class RecordedBatches(loop.TrainingBatches):
         def batch(self, epoch: int, index: int) -> Any:
-            asked.append((epoch, index))
+            made.append((epoch, index))
             return super().batch(epoch, index)
 
-    monkeypatch.setattr(loop, "TrainingBatches", Noted)
-    run(report=lambda epoch: epoch.number < 2)  # three steps an epoch, pruned after two
-    assert asked[:6] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
-    assert len(asked) <= 6 + 3
+    monkeypatch.setattr(loop, "TrainingBatches", RecordedBatches)
+    run(on_epoch=lambda epoch: epoch.number < 2)  # three steps an epoch, pruned after two
+    assert made[:6] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+    assert len(made) <= 6 + 3

@@ -1,4 +1,4 @@
-"""The way to Ray: which address is meant, and what is said where nobody answers or lets us in."""
+"""Connecting to Ray: the choice of the address, and the errors of unreachable clusters."""
 
 import os
 import subprocess
@@ -23,8 +23,9 @@ from faceseg.errors import UserError
 from pipelines.config import Resources
 from pipelines.cluster import connection
 try:
-    print("ours:", connection.connect(Resources(address=sys.argv[1])))
-    print("size:", connection.size(Resources(workers=7)), connection.size(Resources()))
+    print("connected here:", connection.connect_ray(Resources(address=sys.argv[1])))
+    counts = [connection.worker_count(Resources(workers=each)) for each in (7, None)]
+    print("workers:", *counts)
 except UserError as error:
     print("refused:", error)
 """
@@ -35,7 +36,7 @@ def without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
-def test_an_address_is_the_experiments_or_the_environments_or_none(
+def test_the_address_comes_from_the_experiment_or_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ):
     assert connection.ray_address(Resources()) is None
@@ -49,30 +50,30 @@ def test_an_address_is_the_experiments_or_the_environments_or_none(
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://10.0.0.1:8265", "send it there with `faceseg submit EXPERIMENT"),
+        ("http://10.0.0.1:8265", "submit it with `faceseg submit EXPERIMENT"),
         ("ray://10.0.0.1:10001", "a study runs on the cluster itself"),
         ("10.0.0.1", "expected HOST:PORT of the head node"),
         ("10.0.0.1:head", "expected HOST:PORT of the head node"),
-        ("no-such-host.invalid:6379", "no Ray answers at no-such-host.invalid:6379"),
-        ("127.0.0.1:99999", "no Ray answers at 127.0.0.1:99999"),
+        ("no-such-host.invalid:6379", "Ray does not respond at no-such-host.invalid:6379"),
+        ("127.0.0.1:99999", "Ray does not respond at 127.0.0.1:99999"),
     ],
 )
-def test_an_address_that_cannot_be_is_refused_before_ray_is_asked(address: str, words: str):
+def test_a_wrong_address_is_refused_before_ray_is_started(address: str, words: str):
     with pytest.raises(UserError, match=words):
         connection.connect_ray(Resources(address=address))
     assert not ray.is_initialized()
 
 
-def test_an_address_where_nobody_listens_is_told_at_once():
-    """Ray would try for two minutes, then end the process."""
+def test_an_unreachable_address_is_reported_immediately():
+    """Ray itself would retry for two minutes, then end the process."""
     address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(UserError, match=f"no Ray answers at {address} .*refused"):
+    with pytest.raises(UserError, match=f"Ray does not respond at {address} .*refused"):
         connection.connect_ray(Resources(address=address))
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[RayNodes]:
-    """A head and one node that want a token."""
+    """A head and one node that require a token."""
     with (
         tempfile.TemporaryDirectory(prefix="fs-", ignore_cleanup_errors=True) as folder,
         ray_nodes.running(Path(folder), {}, nodes=1) as cluster,
@@ -93,15 +94,15 @@ def connect(nodes: RayNodes, **environment: str) -> str:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_cluster_is_joined_by_its_token_and_may_be_asked_for_more_than_it_has(nodes: RayNodes):
-    """It has one CPU; more nodes may come."""
-    assert connect(nodes, **nodes.client) == "ours: True\nsize: 7 1\n"
+def test_the_token_connects_and_the_worker_count_may_exceed_the_cluster(nodes: RayNodes):
+    """The cluster has one CPU; further nodes may be added."""
+    assert connect(nodes, **nodes.client) == "connected here: True\nworkers: 7 1\n"
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_wrong_token_is_refused_in_a_paragraph(nodes: RayNodes):
-    said = connect(nodes, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64)
-    assert said.startswith(f"refused: the Ray cluster at {nodes.address} refused this process")
-    assert "RAY_AUTH_TOKEN_PATH" in said
-    assert "Traceback" not in said
+def test_a_wrong_token_is_reported_in_one_paragraph(nodes: RayNodes):
+    output = connect(nodes, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64)
+    assert output.startswith(f"refused: the Ray cluster at {nodes.address} refused this process")
+    assert "RAY_AUTH_TOKEN_PATH" in output
+    assert "Traceback" not in output

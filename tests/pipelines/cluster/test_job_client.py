@@ -1,4 +1,4 @@
-"""The way to a cluster's job server, and one clear paragraph where there is none."""
+"""Connecting to a cluster's job server, and the error where there is none."""
 
 import socket
 import subprocess
@@ -26,7 +26,7 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch):
+def test_the_option_has_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://third:8265")
     assert job_server_address(None) == "http://third:8265"
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "https://second")
@@ -35,7 +35,7 @@ def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("given", [None, "", "head:8265", "ray://head:10001", "http://", "auto"])
-def test_another_kind_of_address_is_refused(given: str | None):
+def test_other_kinds_of_addresses_are_refused(given: str | None):
     with pytest.raises(UserError, match=r"expected the address of Ray's dashboard"):
         job_server_address(given)
 
@@ -53,7 +53,7 @@ def test_a_cause_is_short_and_without_passwords():
     assert len(short_cause(ValueError("x" * 999))) == 200
 
 
-def test_nobody_there_is_told_in_a_paragraph(closed_port: int, tmp_path: Path):
+def test_an_unreachable_server_is_reported_in_one_paragraph(closed_port: int, tmp_path: Path):
     faceseg = Path(sys.executable).with_name("faceseg")
     done = subprocess.run(
         [faceseg, "jobs", "--address", f"http://127.0.0.1:{closed_port}"],
@@ -63,5 +63,7 @@ def test_nobody_there_is_told_in_a_paragraph(closed_port: int, tmp_path: Path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: no Ray answers at http://127.0.0.1:{closed_port} (conn")
+    assert done.stderr.startswith(
+        f"error: Ray does not respond at http://127.0.0.1:{closed_port} ("
+    )
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Jobs listed and followed, against a stand-in for Ray's client; tests/end_to_end has the real."""
+"""Listing and following jobs with a fake of Ray's client; tests/infra uses a real cluster."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,11 +15,15 @@ from pipelines.cluster.ray_jobs import JobLog, RayJob, format_duration, study_jo
 
 
 def job(name: str, entrypoint: str, start: int | None, **more: Any) -> SimpleNamespace:
-    facts = {"status": JobStatus.RUNNING, "end_time": None, "metadata": None, **more}
-    return SimpleNamespace(submission_id=name, entrypoint=entrypoint, start_time=start, **facts)
+    fields = {"status": JobStatus.RUNNING, "end_time": None, "metadata": None, **more}
+    return SimpleNamespace(submission_id=name, entrypoint=entrypoint, start_time=start, **fields)
 
 
-def test_ours_are_listed_newest_first():
+def row(name: str, status: str, study: str, started: float | None, ended: float | None) -> RayJob:
+    return RayJob(name=name, status=status, study=study, started=started, ended=ended)
+
+
+def test_the_jobs_of_studies_are_listed_newest_first():
     known = [
         job("one", "faceseg study a.yaml", 1000, metadata={"faceseg.study": "a-12345678"}),
         job("other", "python train.py", 2000),
@@ -29,23 +33,23 @@ def test_ours_are_listed_newest_first():
         job(None, "faceseg study e.yaml", 9000),  # a driver on the head itself, not submitted
     ]
     assert study_jobs(known) == [
-        RayJob("plain", "RUNNING", "experiments/b.yaml", 3, None),
-        RayJob("done", "SUCCEEDED", "c.yaml", 2, 63),
-        RayJob("one", "RUNNING", "a-12345678", 1, None),
-        RayJob("new", "PENDING", "d.yaml", None, None),
+        row("plain", "RUNNING", "experiments/b.yaml", 3, None),
+        row("done", "SUCCEEDED", "c.yaml", 2, 63),
+        row("one", "RUNNING", "a-12345678", 1, None),
+        row("new", "PENDING", "d.yaml", None, None),
     ]
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0:00:00"), (59.9, "0:00:59"), (3723, "1:02:03"), (-5, "0:00:00")]
 )
-def test_durations_are_written_as_people_do(seconds: float, words: str):
+def test_durations_have_hours_minutes_and_seconds(seconds: float, words: str):
     assert format_duration(seconds) == words
 
 
 @dataclass
 class Client:
-    """Says `text` in pieces; the connection breaks after each number of pieces in `breaks`."""
+    """Sends `text` in pieces; the connection breaks after each number of pieces in `breaks`."""
 
     text: list[str]
     breaks: list[int] = field(default_factory=list)
@@ -88,12 +92,12 @@ def test_a_log_is_printed_once_though_the_connection_breaks(capsys: pytest.Captu
         (JobStatus.SUCCEEDED, 0, 0, ""),
         (JobStatus.FAILED, 2, 2, ""),
         (JobStatus.FAILED, -9, 137, ""),
-        (JobStatus.FAILED, 127, 127, "finds no `faceseg`"),
+        (JobStatus.FAILED, 127, 127, "does not find the command `faceseg`"),
         (JobStatus.FAILED, None, 1, "because"),
-        (JobStatus.STOPPED, None, 130, "submitted again goes on"),
+        (JobStatus.STOPPED, None, 130, "submit the same study again to resume"),
     ],
 )
-def test_a_jobs_exit_code_is_ours(
+def test_following_returns_the_exit_code_of_the_job(
     status: JobStatus,
     code: int | None,
     expected: int,
@@ -104,15 +108,15 @@ def test_a_jobs_exit_code_is_ours(
     assert words in capsys.readouterr().err
 
 
-def test_a_job_that_is_not_there_names_those_that_are():
-    with pytest.raises(UserError, match=r"no job 'unknown'; faceseg's are: known"):
+def test_the_message_on_an_unknown_job_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"no job 'unknown'; its faceseg jobs: known"):
         JobLog(Client([]), "unknown").follow()
 
 
-def test_a_cluster_that_falls_silent_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_a_cluster_that_stops_responding_is_reported(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ray_jobs, "FOLLOW_TIMEOUT", 0.0)
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://head:8265")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         JobLog(Client(["one\n"], breaks=[0, 0, 0]), "known").follow()
-    assert "may go on without us" in str(told.value)
-    assert "faceseg jobs --address http://head:8265 --logs known" in str(told.value)
+    assert "may still be running" in str(raised.value)
+    assert "faceseg jobs --address http://head:8265 --logs known" in str(raised.value)

@@ -1,4 +1,4 @@
-"""SIGTERM is Ctrl-C."""
+"""SIGTERM has the effect of Ctrl-C."""
 
 import os
 import signal
@@ -19,10 +19,10 @@ def test_sigterm_interrupts():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_can_be_told_in_place_of_raising(number: int):
+def test_a_signal_can_set_an_event(number: int):
     before = signal.getsignal(number)
-    with stop_requested() as told:
-        assert not told.is_set()
+    with stop_requested() as requested:
+        assert not requested.is_set()
         os.kill(os.getpid(), number)
-        assert told.wait(10)
+        assert requested.wait(10)
     assert signal.getsignal(number) is before

@@ -1,4 +1,4 @@
-"""A process's versions, and how they differ from another's."""
+"""The versions of a process, and their differences."""
 
 import json
 
@@ -8,7 +8,7 @@ from faceseg.errors import UserError
 from pipelines.cluster import versions
 
 
-def test_they_name_python_the_source_and_what_decides_a_number():
+def test_versions_contain_everything_that_can_change_a_result():
     found = versions.installed_versions()
     assert list(found) == [
         *("python", "faceseg", "tensorflow", "jax", "torch", "keras", "ray", "optuna", "mlflow"),
@@ -18,7 +18,7 @@ def test_they_name_python_the_source_and_what_decides_a_number():
     assert found == versions.installed_versions()
 
 
-def test_a_difference_is_a_line():
+def test_each_difference_is_one_line():
     expected = {"python": "3.11", "ray": "2.60.0", "keras": "3.15.1"}
     found = {"python": "3.11", "ray": "2.59.0", "numpy": "2.4.6"}
     assert versions.differences(expected, found) == [
@@ -29,21 +29,21 @@ def test_a_difference_is_a_line():
     assert versions.differences(found, found) == []
 
 
-def test_a_job_of_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_a_job_from_a_machine_with_other_versions_is_refused(monkeypatch: pytest.MonkeyPatch):
     ((name, value),) = versions.version_variables().items()
     monkeypatch.delenv(name, raising=False)
-    versions.check_sender_versions()  # not submitted: nothing to compare
+    versions.check_sender_versions()  # no submitted job: nothing to compare
     monkeypatch.setenv(name, value)
     versions.check_sender_versions()  # submitted from here
     monkeypatch.setenv(name, json.dumps({**versions.installed_versions(), "ray": "2.9.3"}))
     with pytest.raises(UserError) as refused:
         versions.check_sender_versions()
-    told = str(refused.value).splitlines()
-    assert told[1] == f"  ray: 2.9.3 expected, {versions.installed_versions()['ray']} found"
-    assert len(told) == 3
+    lines = str(refused.value).splitlines()
+    assert lines[1] == f"  ray: 2.9.3 expected, {versions.installed_versions()['ray']} found"
+    assert len(lines) == 3
 
 
-def test_the_commit_may_be_given(monkeypatch: pytest.MonkeyPatch):
-    """A container has no git; its build says what is in it."""
+def test_the_commit_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    """A container has no git; its build sets the variable."""
     monkeypatch.setenv("FACESEG_COMMIT", "0123456789ab")
     assert versions.commit() == "0123456789ab"

@@ -1,4 +1,4 @@
-"""Source travels, data does not; and what is too big to be source is named."""
+"""Source code is sent and data is not; the message on too large a folder lists its entries."""
 
 import subprocess
 import zipfile
@@ -23,8 +23,8 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def names(folder: Path, *away: Path) -> set[str]:
-    return {path.as_posix() for path in files_to_send(folder, away)}
+def names(folder: Path, *excluded: Path) -> set[str]:
+    return {path.as_posix() for path in files_to_send(folder, excluded)}
 
 
 @pytest.fixture
@@ -38,19 +38,19 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_git_tracks_travels_and_new_text_does(checkout: Path):
+def test_tracked_files_and_new_text_files_are_sent(checkout: Path):
     put(checkout, "new.yaml")
     put(checkout, "secret/key.txt")
     put(checkout, "photo.png", BINARY)
     assert names(checkout) == {".gitignore", "kept.yaml", "docs/picture.png", "new.yaml"}
 
 
-def test_a_folder_within_a_checkout_is_measured_alone(checkout: Path):
+def test_only_the_given_folder_of_a_checkout_is_read(checkout: Path):
     put(checkout, "docs/notes.md")
     assert names(checkout / "docs") == {"picture.png", "notes.md"}
 
 
-def test_a_plain_folder_is_read_as_git_would(tmp_path: Path):
+def test_a_plain_folder_is_read_like_a_repository(tmp_path: Path):
     put(tmp_path, ".gitignore", b"drafts/\n")
     put(tmp_path, "drafts/one.yaml")
     put(tmp_path, "sub/.gitignore", b"two.yaml\n")
@@ -68,28 +68,28 @@ def test_rayignore_is_read_too(checkout: Path):
 
 
 @pytest.mark.parametrize("mark", ["pyvenv.cfg", "CACHEDIR.TAG"])
-def test_environments_and_caches_stay(checkout: Path, mark: str):
+def test_environments_and_caches_are_not_sent(checkout: Path, mark: str):
     put(checkout, f"inner/{mark}")
     put(checkout, "inner/lib/site-packages/module.py")
     assert "inner/lib/site-packages/module.py" not in names(checkout)
 
 
-def test_the_storage_and_the_images_stay(checkout: Path):
+def test_the_storage_and_the_images_are_not_sent(checkout: Path):
     put(checkout, "results/report.html")
     put(checkout, "faces/ids.txt")
-    away = (checkout / "results", checkout / "faces")
-    assert names(checkout, *away) == names(checkout) - {"results/report.html", "faces/ids.txt"}
-    assert names(checkout, checkout.parent) == names(checkout)  # images beside everything
+    excluded = (checkout / "results", checkout / "faces")
+    assert names(checkout, *excluded) == names(checkout) - {"results/report.html", "faces/ids.txt"}
+    assert names(checkout, checkout.parent) == names(checkout)  # it contains the working directory
 
 
-def test_deleted_files_and_links_to_folders_are_passed_over(checkout: Path, tmp_path: Path):
+def test_deleted_files_and_links_to_folders_are_skipped(checkout: Path, tmp_path: Path):
     (checkout / "kept.yaml").unlink()
     (checkout / "linked").symlink_to(tmp_path.parent)
     (checkout / "broken").symlink_to(tmp_path / "nowhere")
     assert names(checkout) == {".gitignore", "docs/picture.png"}
 
 
-def test_a_gigabyte_of_data_stays_and_costs_nothing(checkout: Path):
+def test_a_gigabyte_of_data_is_not_sent_and_costs_nothing(checkout: Path):
     faces = put(checkout, "data/faces.bin", BINARY)
     with faces.open("r+b") as file:
         file.truncate(2**30)
@@ -100,22 +100,22 @@ def test_a_gigabyte_of_data_stays_and_costs_nothing(checkout: Path):
     check_size(checkout, sizes)
 
 
-def test_too_much_is_refused_and_the_largest_are_named(checkout: Path):
+def test_too_large_a_folder_is_refused_with_its_largest_entries(checkout: Path):
     put(checkout, "tables/a.csv", b"1," * 1_000_000)
     put(checkout, "tables/b.csv", b"1," * 2_000_000)
     put(checkout, "log.txt", b"line\n" * 500_000)
     sizes = files_to_send(checkout)
-    check_size(checkout, sizes, most=9_000_000)
+    check_size(checkout, sizes, limit=9_000_000)
     with pytest.raises(UserError) as refused:
-        check_size(checkout, sizes, most=8_000_000)
-    told = str(refused.value).splitlines()
-    assert "holds 8.1 MiB" in told[0]
-    assert told[1] == "  tables  5.7 MiB in 2 files, the largest tables/b.csv 3.8 MiB"
-    assert told[2] == "  log.txt  2.4 MiB"
-    assert ".rayignore" in told[-1]
+        check_size(checkout, sizes, limit=8_000_000)
+    lines = str(refused.value).splitlines()
+    assert "contains 8.1 MiB" in lines[0]
+    assert lines[1] == "  tables  5.7 MiB in 2 files, the largest tables/b.csv 3.8 MiB"
+    assert lines[2] == "  log.txt  2.4 MiB"
+    assert ".rayignore" in lines[-1]
 
 
-def test_a_folder_that_git_does_not_trust_is_a_plain_one(
+def test_a_repository_that_git_does_not_trust_is_read_as_a_plain_folder(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
@@ -128,7 +128,7 @@ def test_git_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         files_to_send(tmp_path)
 
 
-def test_the_archive_holds_the_chosen_files(checkout: Path, tmp_path: Path):
+def test_the_archive_contains_the_given_files(checkout: Path, tmp_path: Path):
     (checkout / "alias.yaml").symlink_to("kept.yaml")
     archive = tmp_path / "secret" / "made.zip"
     archive.parent.mkdir()

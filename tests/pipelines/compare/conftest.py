@@ -1,4 +1,4 @@
-"""A small study made in code: three architectures, two seeds each, five classes, six images."""
+"""A small synthetic study: three architectures, two seeds each, five classes, six images."""
 
 import math
 from collections.abc import Callable
@@ -34,9 +34,9 @@ CLASSES = ClassSet(
 )
 IMAGES = 6
 SIZE = 16
-BLIND = 0.1  # what the mean label map scores
-FACTS = tuple({"face_share": 0.1 * place} for place in range(IMAGES))
-STEPS = [  # kind, severity, share of the face covered
+BASELINE_IOU = 0.1  # of the mean label map
+FACTS = tuple({"face_share": 0.1 * index} for index in range(IMAGES))
+STEPS = [  # kind, severity, share of the face that is covered
     ("clean", 0.0, 0.0),
     *(("blob", share, share) for share in (0.05, 0.1, 0.2, 0.35, 0.5)),
     *(("eye_band", step, 0.1 * step) for step in (1.0, 2.0, 3.0)),
@@ -47,15 +47,15 @@ SCORES = (
     *("calibration_error_foreground", "iou/skin", "iou/left_eye", "iou/right_eye"),
     *("legacy_iou", "legacy_precision", "legacy_recall"),
 )
-RUNS = {  # by architecture: the IoU of its two finals, the wrong share of pixels, latency, MACs
+RUNS = {  # IoU of the two final runs, share of wrong pixels, latency in ms, MACs
     "unet": ((0.50, 0.60), 0.30, 4.0, 1e6),
     "pspnet": ((0.20, 0.20), 0.80, 9.0, 2e6),
     "segnet": ((0.70, 0.80), 0.05, 5.0, 8e6),
 }
 
 
-def truths() -> np.ndarray:
-    """A face with two eyes on every image, and no hat on any."""
+def true_labels() -> np.ndarray:
+    """Return labels with a face and two eyes on every image, and a hat on none."""
     labels = np.zeros((IMAGES, SIZE, SIZE), dtype=np.uint8)
     labels[:, 3:14, 3:13] = 1
     labels[:, 6:8, 4:7] = 2
@@ -63,8 +63,8 @@ def truths() -> np.ndarray:
     return labels
 
 
-def spoilt(labels: np.ndarray, wrong: float, seed: int) -> np.ndarray:
-    """Labels in which about this share of the pixels is another class that occurs."""
+def with_errors(labels: np.ndarray, wrong: float, seed: int) -> np.ndarray:
+    """Return labels in which about this share of the pixels has a random class."""
     rng = np.random.default_rng(seed)
     noise = rng.integers(0, 4, labels.shape).astype(np.uint8)
     return np.where(rng.random(labels.shape) < wrong, noise, labels)
@@ -73,8 +73,8 @@ def spoilt(labels: np.ndarray, wrong: float, seed: int) -> np.ndarray:
 def make_final(name: str, seed: int) -> FinalRun:
     scores, wrong, latency, macs = RUNS[name]
     iou = scores[seed]
-    labels, ids = truths(), tuple(f"photo-{number}" for number in range(IMAGES))
-    predicted = spoilt(labels, wrong, seed)
+    labels, ids = true_labels(), tuple(f"photo-{number}" for number in range(IMAGES))
+    predicted = with_errors(labels, wrong, seed)
     rng = np.random.default_rng(9)
     images = rng.integers(0, 256, (IMAGES, SIZE, SIZE, 3), dtype=np.uint8)
     metrics = {
@@ -98,28 +98,31 @@ def make_final(name: str, seed: int) -> FinalRun:
         params=dict(sample_values.PARAMS),
         history=sample_values.history(iou),
         records=EvaluationRecords(
-            ids, conditions(wrong, seed), BLIND, tested(ids, labels, predicted), FACTS
+            ids=ids,
+            conditions=conditions(wrong, seed),
+            baseline_iou=BASELINE_IOU,
+            tested=tested(ids, labels, predicted),
+            facts=FACTS,
         ),
         rows={"occlusion": occlusion(iou)},
         panel=ImagePanel(
-            ids[:2],
-            {ids[place]: images[place] for place in range(2)},
-            {ids[place]: labels[place] for place in range(2)},
-            {ids[place]: predicted[place] for place in range(2)},
-            ids[:2],
+            ids=ids[:2],
+            images={ids[index]: images[index] for index in range(2)},
+            truths={ids[index]: labels[index] for index in range(2)},
+            predictions={ids[index]: predicted[index] for index in range(2)},
+            worst=ids[:2],
         ),
     )
 
 
 def tested(ids: tuple[str, ...], labels: np.ndarray, predicted: np.ndarray) -> SplitEvaluation:
-    """Matrices of the images; outlines that are all hit, and no calibration."""
-    edges = np.full((IMAGES, len(CLASSES), 2), 10)
+    """Return the images' confusion matrices, with perfect outlines and no calibration."""
     return SplitEvaluation(
-        ids,
-        confusion_per_image(labels, predicted, len(CLASSES)),
-        edges,
-        np.full((IMAGES, 2), 40),
-        np.zeros((2, 15, 3)),
+        ids=ids,
+        counts=confusion_per_image(labels, predicted, len(CLASSES)),
+        boundary=np.full((IMAGES, len(CLASSES), 2), 10),
+        outline=np.full((IMAGES, 2), 40),
+        calibration=np.zeros((2, 15, 3)),
     )
 
 
@@ -134,64 +137,79 @@ def occlusion(iou: float) -> pd.DataFrame:
 
 
 def conditions(wrong: float, seed: int) -> tuple[Condition, ...]:
-    """What occ-v1 counts: more pixels are wrong as more of the face is covered."""
-    labels = truths()
-    found = []
+    """Return the conditions of occ-v1: the larger the covered share, the more wrong pixels."""
+    labels = true_labels()
+    made = []
     for kind, severity, share in STEPS:
         counts = confusion_per_image(
-            labels, spoilt(labels, min(1.0, wrong + share / 2), seed), len(CLASSES)
+            labels, with_errors(labels, min(1.0, wrong + share / 2), seed), len(CLASSES)
         ).astype(np.int32)
         policies = {"visible": counts, "unoccluded": counts}
-        found.append(Condition("occ-v1", kind, severity, policies, np.full(IMAGES, share)))
-    return tuple(found)
+        made.append(
+            Condition(
+                suite="occ-v1",
+                kind=kind,
+                severity=severity,
+                counts=policies,
+                coverage=np.full(IMAGES, share),
+            )
+        )
+    return tuple(made)
 
 
 def trials(iou: float) -> tuple[TrialRun, ...]:
-    """Three completed trials, two pruned, one failed."""
+    """Return three complete trials, two pruned ones and a failed one."""
     states = ("complete", "pruned", "complete", "failed", "pruned", "complete")
     values = (0.5, 0.2, 0.8, math.nan, 0.3, 0.9)
     return tuple(
-        TrialRun(number, state, iou * value, {"learning_rate": 1e-3, "batch_size": 8.0}, 50.0, 2)
+        TrialRun(
+            number=number,
+            state=state,
+            value=iou * value,
+            settings={"learning_rate": 1e-3, "batch_size": 8.0},
+            seconds=50.0,
+            epochs=2,
+        )
         for number, (state, value) in enumerate(zip(states, values, strict=True))
     )
 
 
 @pytest.fixture(scope="session")
-def record() -> StudyResults:
-    """The study: segnet best, then unet, then pspnet."""
-    contenders = tuple(
+def study() -> StudyResults:
+    """Return the study, in which segnet is best, then unet, then pspnet."""
+    models = tuple(
         ComparedModel(
-            name,
-            (make_final(name, 0), make_final(name, 1)),
-            trials(RUNS[name][0][0]),
+            name=name,
+            finals=(make_final(name, 0), make_final(name, 1)),
+            trials=trials(RUNS[name][0][0]),
         )
         for name in RUNS
     )
     return StudyResults(
-        "made",
-        "made-12345678",
-        "studyrun",
-        "abcdef012345",
-        sample_values.make_manifest(CLASSES),
-        contenders,
-        Experiment(name="made"),
-        "A study made up for its tests.",
+        experiment="made",
+        name="made-12345678",
+        run_id="studyrun",
+        commit="abcdef012345",
+        manifest=sample_values.make_manifest(CLASSES),
+        models=models,
+        settings=Experiment(name="made"),
+        description="A synthetic study for tests.",
     )
 
 
 @pytest.fixture(scope="session")
-def report(record: StudyResults) -> ComparisonReport:
-    """All that the study comes to."""
-    return build_report(record, resamples=200)
+def report(study: StudyResults) -> ComparisonReport:
+    """Return the report of the study."""
+    return build_report(study, resamples=200)
 
 
 @pytest.fixture(scope="session")
 def html(report: ComparisonReport) -> str:
-    """The page of it."""
+    """Return the page of the report."""
     return render_html(report)
 
 
 @pytest.fixture(scope="session")
-def contender(record: StudyResults) -> Callable[[str], ComparedModel]:
-    """Find an architecture of the study by name."""
-    return lambda name: next(each for each in record.models if each.name == name)
+def find_model(study: StudyResults) -> Callable[[str], ComparedModel]:
+    """Return a function that returns a model of the study by name."""
+    return lambda name: next(each for each in study.models if each.name == name)

@@ -1,4 +1,4 @@
-"""What made-up studies share: settings, costs, curves and a manifest."""
+"""Values that synthetic studies share: settings, costs, learning curves and a manifest."""
 
 import pandas as pd
 

@@ -1,7 +1,7 @@
-"""Studies whose truth is known: drawn faces, and predictions made from their labels.
+"""Simulated studies: drawn faces, and predictions generated from their true labels.
 
-A prediction is the truth with its outlines frayed, drawn anew for every network and seed, so
-that networks differ by chance alone. A `Flaw` makes one worse in one way.
+A prediction is the true mask with noise along its outlines, drawn anew for every network and
+seed, so networks differ only by chance. A `Flaw` makes one network worse in one way.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ from tests.pipelines.compare import sample_values
 
 IMAGES, SIZE = 16, 96
 KINDS = {OCCLUSION: ("blob",), GEOMETRY: ("resolution", "framing")}
-BLIND = 0.05
-FRAYED = 0.25  # of the pixels
+BASELINE_IOU = 0.05
+NOISE = 0.25  # share of the pixels that may take a neighbour's label
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """What is wrong with a network: its eyes eroded, lost around an occluder, so much slower."""
+    """A weakness of a network: eroded eyes, errors around occluders, a slowdown by a factor."""
 
     eyes: bool = False
     occluded: bool = False
@@ -48,8 +48,8 @@ class Flaw:
 
 @cache
 def faces() -> list[tuple[str, np.ndarray, np.ndarray, dict[str, object]]]:
-    """Id, image, labels and facts of the test images."""
-    items = DrawnFaces({"test": IMAGES}, SIZE, difficulty=0.5, seed=3).items("test")
+    """Return id, image, labels and facts of each test image."""
+    items = DrawnFaces(counts={"test": IMAGES}, size=SIZE, difficulty=0.5, seed=3).items("test")
     read = [(item, *item.read()) for item in items]
     return [
         (item.id, image, labels, {**item.facts(labels), **measure_facts(image, labels, LAPA)})
@@ -59,8 +59,8 @@ def faces() -> list[tuple[str, np.ndarray, np.ndarray, dict[str, object]]]:
 
 @cache
 def views() -> list[list[tuple[str, str, float, View]]]:
-    """By image: suite, kind, severity and view of every condition."""
-    found = []
+    """Return, for each image, suite, kind, severity and view of every condition."""
+    by_image = []
     for name, image, labels, _ in faces():
         shown = []
         for suite, kinds in KINDS.items():
@@ -71,36 +71,36 @@ def views() -> list[list[tuple[str, str, float, View]]]:
                     (suite.version, kind, step, view)
                     for step, view in zip(steps, each, strict=True)
                 ]
-        found.append(shown)
-    return found
+        by_image.append(shown)
+    return by_image
 
 
 def predicted(view: View, flaw: Flaw, rng: np.random.Generator) -> np.ndarray:
-    """The truth of a view, frayed: some pixels take the label of a neighbour."""
+    """Return the true labels of a view in which some pixels have the label of a neighbour."""
     truth = next(iter(view.truth.values()))
     labels = np.where(truth == IGNORE, 0, truth).astype(np.uint8)
     rows, columns = np.indices(labels.shape)
-    away = rng.integers(-1, 2, (2, *labels.shape)) * (rng.random(labels.shape) < FRAYED)
-    places = [
+    offsets = rng.integers(-1, 2, (2, *labels.shape)) * (rng.random(labels.shape) < NOISE)
+    sources = [
         np.clip(index + step, 0, SIZE - 1)
-        for index, step in zip((rows, columns), away, strict=True)
+        for index, step in zip((rows, columns), offsets, strict=True)
     ]
-    frayed = labels[places[0], places[1]]
+    noisy = labels[sources[0], sources[1]]
     if flaw.eyes:
         for eye in LAPA.eyes:
-            mask = (frayed == eye).astype(np.uint8)
-            gone = mask - cv2.erode(mask, np.ones((2, 1), np.uint8))
-            frayed = np.where(gone > 0, LAPA.skin, frayed).astype(np.uint8)
+            mask = (noisy == eye).astype(np.uint8)
+            eroded = mask - cv2.erode(mask, np.ones((2, 1), np.uint8))
+            noisy = np.where(eroded > 0, LAPA.skin, noisy).astype(np.uint8)
     if flaw.occluded and view.occlusion is not None:
         around = cv2.dilate(view.occlusion.mask.astype(np.uint8), np.ones((9, 9), np.uint8))
-        frayed = np.where(around > 0, 0, frayed).astype(np.uint8)
-    return frayed
+        noisy = np.where(around > 0, 0, noisy).astype(np.uint8)
+    return noisy
 
 
 @cache
 def records(flaw: Flaw, seed: int) -> EvaluationRecords:
     rng = np.random.default_rng(seed)
-    tallies: dict[tuple[str, str, float], ConditionCounter] = {}
+    overlaps: dict[tuple[str, str, float], ConditionCounter] = {}
     counts, edges, outlines = [], [], []
     for (_, _, labels, _), shown in zip(faces(), views(), strict=True):
         clean = predicted(shown[0][3], flaw, rng)
@@ -109,65 +109,83 @@ def records(flaw: Flaw, seed: int) -> EvaluationRecords:
         edges.append(boundary_counts(labels, clean, len(LAPA), width))
         outlines.append((outline_length(clean), outline_length(labels)))
         for suite, kind, step, view in shown:
-            tally = tallies.setdefault(
+            counter = overlaps.setdefault(
                 (suite, kind, step), ConditionCounter(suite, kind, step, len(LAPA))
             )
-            tally.add(view, clean if kind == CLEAN else predicted(view, flaw, rng), clean)
+            counter.add(view, clean if kind == CLEAN else predicted(view, flaw, rng), clean)
     ids = tuple(name for name, *_ in faces())
     tested = SplitEvaluation(
-        ids, np.stack(counts), np.stack(edges), np.array(outlines), np.ones((2, 15, 3))
+        ids=ids,
+        counts=np.stack(counts),
+        boundary=np.stack(edges),
+        outline=np.array(outlines),
+        calibration=np.ones((2, 15, 3)),
     )
-    conditions: tuple[Condition, ...] = tuple(each.condition() for each in tallies.values())
-    return EvaluationRecords(ids, conditions, BLIND, tested, tuple(facts for *_, facts in faces()))
+    conditions: tuple[Condition, ...] = tuple(each.condition() for each in overlaps.values())
+    return EvaluationRecords(
+        ids=ids,
+        conditions=conditions,
+        baseline_iou=BASELINE_IOU,
+        tested=tested,
+        facts=tuple(facts for *_, facts in faces()),
+    )
 
 
-def panel(of: EvaluationRecords, flaw: Flaw) -> ImagePanel:
-    """The first two images, and the worst."""
-    assert of.tested is not None
-    worst = worst_indices(of.tested, LAPA)
+def panel(evaluated: EvaluationRecords, flaw: Flaw) -> ImagePanel:
+    """Return the panel of the first two images and of the worst ones."""
+    assert evaluated.tested is not None
+    worst = worst_indices(evaluated.tested, LAPA)
     rng = np.random.default_rng(0)
-    shown = {of.ids[place]: place for place in (0, 1, *worst)}
+    shown = {evaluated.ids[index]: index for index in (0, 1, *worst)}
     return ImagePanel(
-        of.ids[:2],
-        {name: faces()[place][1] for name, place in shown.items()},
-        {name: faces()[place][2] for name, place in shown.items()},
-        {name: predicted(views()[place][0][3], flaw, rng) for name, place in shown.items()},
-        tuple(of.ids[place] for place in worst),
+        ids=evaluated.ids[:2],
+        images={name: faces()[index][1] for name, index in shown.items()},
+        truths={name: faces()[index][2] for name, index in shown.items()},
+        predictions={
+            name: predicted(views()[index][0][3], flaw, rng) for name, index in shown.items()
+        },
+        worst=tuple(evaluated.ids[index] for index in worst),
     )
 
 
 def final(number: int, flaw: Flaw, seed: int) -> FinalRun:
-    found = records(replace(flaw, slower=1.0), seed)
-    rows = results.suite_tables(found.conditions, LAPA)
+    evaluated = records(replace(flaw, slower=1.0), seed)
+    rows = results.suite_tables(evaluated.conditions, LAPA)
     rng = np.random.default_rng(seed)
     latency = 5.0 * flaw.slower * rng.uniform(0.99, 1.01)
     metrics = {
-        **results.test_scores(found.tested, LAPA),
-        **results.suite_summaries(rows, BLIND),
+        **results.test_scores(evaluated.tested, LAPA),
+        **results.suite_summaries(rows, BASELINE_IOU),
         **sample_values.COSTS,
         "latency/p50_ms": latency,
         "latency/p95_ms": 1.2 * latency,
         "memory/peak_mb": 900 * rng.uniform(0.995, 1.005),
     }
-    history = sample_values.history(metrics["test/iou"])
     return FinalRun(
-        number, 100 + number, f"run-{seed}", metrics, dict(sample_values.PARAMS), history, found, rows,
-        panel(found, flaw),
-    )  # fmt: skip
+        number=number,
+        seed=100 + number,
+        run_id=f"run-{seed}",
+        metrics=metrics,
+        params=dict(sample_values.PARAMS),
+        history=sample_values.history(metrics["test/iou"]),
+        records=evaluated,
+        rows=rows,
+        panel=panel(evaluated, flaw),
+    )
 
 
 def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> StudyResults:
-    """A study of unet, pspnet and segnet, alike but for their flaws."""
-    contenders = tuple(
+    """Return a study of unet, pspnet and segnet, which differ only in their flaws."""
+    models = tuple(
         ComparedModel(
-            name,
-            tuple(
-                final(number, flaws.get(name, Flaw()), 10 * place + number)
+            name=name,
+            finals=tuple(
+                final(number, flaws.get(name, Flaw()), 10 * index + number)
                 for number in range(seeds)
             ),
-            trials(place),
+            trials=trials(index),
         )
-        for place, name in enumerate(("unet", "pspnet", "segnet"))
+        for index, name in enumerate(("unet", "pspnet", "segnet"))
     )
     experiment = Experiment.model_validate(
         {
@@ -176,26 +194,31 @@ def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> StudyResults:
             "robustness": {"kinds": ["blob"], "geometry": ["resolution", "framing"]},
         }
     )
-    manifest = sample_values.make_manifest(LAPA)
     return StudyResults(
-        "planted", "planted-1", "studyrun", "abcdef012345", manifest, contenders, experiment,
-        "A study whose truth is known.",
-    )  # fmt: skip
+        experiment="planted",
+        name="planted-1",
+        run_id="studyrun",
+        commit="abcdef012345",
+        manifest=sample_values.make_manifest(LAPA),
+        models=models,
+        settings=experiment,
+        description="A simulated study.",
+    )
 
 
 def trials(seed: int, count: int = 12) -> tuple[TrialRun, ...]:
-    """Trials that the learning rate alone decides; the best is the lowest rate."""
+    """Return trials whose value depends on the learning rate only; the lowest rate is best."""
     rates = np.geomspace(1e-4, 1e-2, count)
     sizes = [8, 16, 32] * count
     order = np.random.default_rng(seed).permutation(count)
     return tuple(
         TrialRun(
-            number,
-            "pruned" if rate > 5e-3 else "complete",
-            0.8 - 0.2 * float(np.log10(rate / 1e-4)),
-            {"learning_rate": float(rate), "batch_size": float(size)},
-            30.0,
-            3,
+            number=number,
+            state="pruned" if rate > 5e-3 else "complete",
+            value=0.8 - 0.2 * float(np.log10(rate / 1e-4)),
+            settings={"learning_rate": float(rate), "batch_size": float(size)},
+            seconds=30.0,
+            epochs=3,
         )
         for number, (rate, size) in enumerate(zip(rates[order], sizes, strict=False))
     )

@@ -1,3 +1,5 @@
+"""`compare_study` with a synthetic study: the files that it writes and the table it prints."""
+
 import io
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +29,7 @@ FILES = [
 
 
 class FakeTracker:
-    """Keeps what a run is given in a folder."""
+    """A tracker that stores the files of a run in a local folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,34 +41,34 @@ class FakeTracker:
         yield folder
 
 
-def below(folder):
+def files_in(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("stage")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("compare")
 
 
 @pytest.fixture(scope="module")
-def printed(record, report, html, place):
+def printed(study, report, html, root):
     console = Console(file=io.StringIO(), width=80)
-    tracker = FakeTracker(place / "mlflow")
+    tracker = FakeTracker(root / "mlflow")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison, "read_study", lambda tracker, experiment, study: record)
-        patch.setattr(comparison, "build_report", lambda record, claims, reference: report)
+        patch.setattr(comparison, "read_study", lambda *arguments: study)
+        patch.setattr(comparison, "build_report", lambda *arguments, **options: report)
         patch.setattr(comparison, "render_html", lambda report: html)
-        patch.setattr(Chart, "png", lambda chart: b"drawn")  # seconds, and test_charts draws one
-        comparison.compare_study(tracker, Experiment(name="made"), place / "results", console)
+        patch.setattr(Chart, "png", lambda chart: b"drawn")  # saves seconds; test_figures saves one
+        comparison.compare_study(tracker, Experiment(name="made"), root / "results", console)
     return console.file.getvalue()
 
 
-def test_the_study_run_and_the_folder_get_the_same_files(printed, place):
-    assert below(place / "results") == FILES
-    assert below(place / "mlflow" / "studyrun") == FILES
-    html = (place / "results" / "comparison.html").read_text(encoding="utf-8")
+def test_the_same_files_are_written_to_the_study_run_and_to_the_folder(printed, root):
+    assert files_in(root / "results") == FILES
+    assert files_in(root / "mlflow" / "studyrun") == FILES
+    html = (root / "results" / "comparison.html").read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
-    assert list(pd.read_csv(place / "results" / "comparison.csv").architecture) == [
+    assert list(pd.read_csv(root / "results" / "comparison.csv").architecture) == [
         "segnet",
         "unet",
         "pspnet",

@@ -1,4 +1,4 @@
-"""A flaw that is put in is found by the claim that is about it, and by no other."""
+"""A simulated flaw decides the claims about it and no other claim."""
 
 import pytest
 
@@ -12,8 +12,8 @@ WORSE_EYES = {"pspnet": Flaw(eyes=True), "segnet": Flaw(eyes=True)}
 
 
 def decided(flaws):
-    evidence = Measurements.from_study(study(flaws), 1000)
-    judged = [judge_claim(claim, evidence) for claim in REFERENCE_CLAIMS]
+    measurements = Measurements.from_study(study(flaws), 1000)
+    judged = [judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS]
     return {
         each.claim.text: each.answer
         for each in judged
@@ -22,7 +22,7 @@ def decided(flaws):
 
 
 @pytest.mark.parametrize(
-    ("flaws", "found"),
+    ("flaws", "verdicts"),
     [
         ({}, {}),
         (WORSE_EYES, {"U-Net is the best on small parts": "supported"}),
@@ -34,31 +34,30 @@ def decided(flaws):
     ],
     ids=["no flaw", "eyes", "occlusion", "time"],
 )
-def test_a_flaw_decides_its_claim_alone(flaws, found):
-    assert decided(flaws) == found
+def test_a_flaw_decides_only_its_own_claim(flaws, verdicts):
+    assert decided(flaws) == verdicts
 
 
 def test_a_flaw_of_the_claimed_best_contradicts_the_claim():
-    found = decided({"unet": Flaw(eyes=True), "segnet": Flaw(slower=2)})
-    assert found["U-Net is the best on small parts"] == "contradicted"
-    assert found["SegNet is the fastest"] == "contradicted"
-    assert found["PSPNet is slower"] == "contradicted"  # segnet is slower
+    verdicts = decided({"unet": Flaw(eyes=True), "segnet": Flaw(slower=2)})
+    assert verdicts["U-Net is the best on small parts"] == "contradicted"
+    assert verdicts["SegNet is the fastest"] == "contradicted"
+    assert verdicts["PSPNet is slower"] == "contradicted"  # segnet is slower
 
 
-def test_advice_names_the_unflawed_and_says_where_it_is_not_sure():
+def test_advice_names_the_network_without_flaws_and_its_certainty():
     flaws = {"pspnet": Flaw(eyes=True), "segnet": Flaw(eyes=True, slower=2)}
-    told = {each.question: each for each in advise(Measurements.from_study(study(flaws), 1000))}
-    assert (told["Best on small parts"].name, told["Best on small parts"].certainty) == (
+    advice = {each.question: each for each in advise(Measurements.from_study(study(flaws), 1000))}
+    assert (advice["Best on small parts"].name, advice["Best on small parts"].certainty) == (
         "unet",
         "sure",
     )
-    sturdiest = told["Sturdiest under occlusion"]
-    assert sturdiest.name == "unet"
+    assert advice["Most robust under occlusion"].name == "unet"
     alike = {each.question: each for each in advise(Measurements.from_study(study({}), 1000))}
     assert alike["Best on small parts"].certainty == "not sure"
     assert "may be as good" in alike["Best on small parts"].words
 
 
-def test_the_made_scores_are_those_of_the_made_records():
-    for contender in study({}, seeds=1).models:
-        check_logged_scores(contender.finals[0], LAPA)
+def test_simulated_scores_agree_with_simulated_records():
+    for model in study({}, seeds=1).models:
+        check_logged_scores(model.finals[0], LAPA)

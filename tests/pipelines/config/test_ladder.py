@@ -1,4 +1,4 @@
-"""The reference ladder: each rung corrects one defect, on any data, and changes nothing else."""
+"""The reference ladder: each rung corrects one defect and changes nothing else, on any data."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ LADDER = [
     "reference-4-dice",
     "reference-5-tuned",
 ]
-# What each step changes: the dotted settings, and to what.
+# The changes of each step: the dotted settings and their new values.
 STEPS: list[dict[str, Any]] = [
     {"data.label_resizing": "nearest"},
     {
@@ -45,25 +45,25 @@ def rungs(machine: tuple[str, ...]) -> list[Experiment]:
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
-    """Return every setting by its dotted key, what is said of the experiment left out."""
+    """Return every setting by its dotted key, without the name and the description."""
 
-    def flat(value: Any, place: str) -> dict[str, Any]:
+    def flat(value: Any, key_path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            return {place: value}
+            return {key_path: value}
         return {
             key: each
             for name in value
-            for key, each in flat(value[name], f"{place}.{name}").items()
+            for key, each in flat(value[name], f"{key_path}.{name}").items()
         }
 
     content = experiment.model_dump(exclude={"name", "description"})
-    # Left out of a dump while it says nothing.
+    # A dump does not contain this setting while it has its default.
     content["data"].setdefault("label_resizing", experiment.data.label_resizing)
     return {key.removeprefix("."): value for key, value in flat(content, "").items()}
 
 
 def changes(before: Experiment, after: Experiment) -> dict[str, Any]:
-    """Return the settings of `after` that `before` has otherwise, or has not."""
+    """Return the settings that differ between two experiments, with the values of `after`."""
     first, second = settings(before), settings(after)
     return {
         key: second.get(key)
@@ -81,9 +81,11 @@ def test_each_rung_changes_one_thing(machine: tuple[str, ...]):
 
 @on_every_machine
 def test_all_rungs_are_tested_on_the_same_images(machine: tuple[str, ...]):
-    told = [experiment.model_dump(exclude={"data": {"label_resizing"}})["data"]
-            for experiment in rungs(machine)]  # fmt: skip
-    assert all(each == told[0] for each in told)
+    data = [
+        experiment.model_dump(exclude={"data": {"label_resizing"}})["data"]
+        for experiment in rungs(machine)
+    ]
+    assert all(each == data[0] for each in data)
 
 
 @on_every_machine
@@ -92,7 +94,7 @@ def test_the_first_rung_is_the_notebook(machine: tuple[str, ...]):
     training = first.training
     assert first.data.label_resizing == "bilinear"
     assert {each.pixels for each in first.architectures.values()} == {"unit_bgr"}
-    # Of 80 images 10 epochs would be 100 steps.
+    # 10 epochs of 80 images would be only 100 steps.
     epochs = 40 if "facesynth" in str(machine) else 10
     assert (training.learning_rate, training.batch_size, training.epochs) == (1e-4, 8, epochs)
     assert (training.optimizer, training.dice_weight, training.augmentation.strength) == (

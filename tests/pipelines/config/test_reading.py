@@ -1,4 +1,4 @@
-"""Reading experiments: bases, overrides, environment variables, and every refusal's words."""
+"""Reading experiments: bases, overrides, environment variables, and every error message."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipelines.config import Experiment, load
 
 REPOSITORY = Path(__file__).parents[3]
 EXPERIMENTS = sorted((REPOSITORY / "experiments").glob("*.yaml"))
-# A file and what its refusal must say: the dotted place, and what would be right there.
+# A file, and parts of its error message: the dotted key, and what is valid there.
 WRONG = [
     ("trainig: {}", ("trainig: unknown key", "'training'")),
     ("architectures: {unet: {alpa: 1}}", ("architectures.unet.alpa: unknown key", "'alpha'")),
@@ -22,36 +22,36 @@ WRONG = [
         "search: {space: {lerning_rate: {low: 1, high: 2}}}",
         ("search.space.lerning_rate: unknown key", "'learning_rate'"),
     ),
-    (  # a section that may be left out
+    (  # an optional section
         "search: {space: {weight_decay: {low: 1, high: 2, hihg: 3}}}",
         ("search.space.weight_decay.hihg: unknown key", "'high'"),
     ),
-    (  # a section of which there are two kinds
+    (  # a union of two sections
         "data: {classes: {names: [a, b], palete: []}}",
         ("data.classes.palete: unknown key", "'palette'"),
     ),
-    ("wholly_different: 1", ("wholly_different: unknown key; known are name, ", "storage")),
-    ("architectures: {unt: {}}", ("architectures.unt: no such network", "'unet'")),
+    ("wholly_different: 1", ("wholly_different: unknown key; valid keys: name, ", "storage")),
+    ("architectures: {unt: {}}", ("architectures.unt: unknown architecture", "'unet'")),
     (
         "architectures: {segnet: {output_stride: 8}}",
-        ("architectures.segnet takes no output_stride", "encoder_weights"),
+        ("architectures.segnet has no option output_stride", "encoder_weights"),
     ),
-    ("architectures: {unet: null}", ("architectures: name at least one",)),
+    ("architectures: {unet: null}", ("architectures: at least one is required",)),
     ("training: {epochs: many}", ("training.epochs: ", "integer", "got 'many'")),
     ("training: {batch_size: 0}", ("training.batch_size: ", "greater than", "got 0")),
     ("seed: 1.5", ("seed: ", "integer", "got 1.5")),
     ("name: a/b", ("name: ", "pattern", "got 'a/b'")),
     ("data: {image_size: [65, 64]}", ("data: image_size [65, 64]: both must be multiples of 32",)),
-    ("data: {source: directory}", ("data: source 'directory' needs a path",)),
+    ("data: {source: directory}", ("data: source 'directory' requires a path",)),
     ("data: {path: x}", ("data: source 'drawn' takes no path", "'directory'")),
     ("data: {classes: lappa}", ("data.classes: ", "'lapa'; got 'lappa'")),
     (
         "search: {first: [{learning_rate: 5.0}]}",
-        ("search.first: learning_rate 5.0 lies outside search.space",),
+        ("search.first: learning_rate 5.0 is outside search.space",),
     ),
     (
         "search: {first: [{batch_size: 9}]}",
-        ("search.first: batch_size 9.0 lies outside search.space",),
+        ("search.first: batch_size 9.0 is outside search.space",),
     ),
     (
         "search: {first: [{dice_weight: 1.0}]}",
@@ -59,19 +59,25 @@ WRONG = [
     ),
     (
         "search: {space: {learning_rate: {low: 2, high: 1}}}",
-        ("search.space.learning_rate: a range needs low < high",),
+        ("search.space.learning_rate: a range requires low < high",),
     ),
-    (  # found at the start, not when the search draws it
+    (  # found when the file is read, not when the search samples it
         "search: {space: {augmentation_strength: {low: 0, high: 9}}}",
-        ("search.space.augmentation_strength: 9.0 cannot be", "less than or equal to 3"),
+        ("search.space.augmentation_strength: 9.0 is not valid", "less than or equal to 3"),
     ),
-    ("search: {space: {batch_size: {choices: [8, 0]}}}", ("search.space.batch_size: 0 cannot be",)),
-    ("- a\n- b", ("should hold keys and values, not list",)),
-    ("", ("should hold keys and values, not NoneType",)),
+    (
+        "search: {space: {batch_size: {choices: [8, 0]}}}",
+        ("search.space.batch_size: 0 is not valid",),
+    ),
+    ("- a\n- b", ("must contain keys and values, not list",)),
+    ("", ("must contain keys and values, not NoneType",)),
     ("seed: [", ("is not plain YAML",)),
     ("seed: !!python/object/apply:os.getcwd []", ("is not plain YAML", "python/object/apply")),
     ("seed: !!python/name:os.system", ("is not plain YAML", "python/name")),
-    ("base: other.yaml", ("there is no experiment file", "other.yaml; ", "holds experiment.yaml")),
+    (
+        "base: other.yaml",
+        ("there is no experiment file", "other.yaml; ", "contains experiment.yaml"),
+    ),
     ("description: ${FACESEG_NOT_SET}", ("environment variable FACESEG_NOT_SET is not set",)),
 ]
 Write = Callable[..., Path]
@@ -87,7 +93,7 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_the_experiments_we_ship_load(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_included_experiments_load(path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_DATA", "/data")
     experiment = load(path)
     assert experiment.name == path.stem
@@ -95,45 +101,45 @@ def test_the_experiments_we_ship_load(path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG, ids=[text for text, _ in WRONG])
-def test_what_is_wrong_is_refused_with_its_place_and_the_way_out(
+def test_error_messages_contain_the_key_and_the_remedy(
     text: str, words: tuple[str, ...], write: Write
 ):
     with pytest.raises(UserError) as refused:
         load(write(text))
     message = str(refused.value)
     assert all(word in message for word in words), message
-    assert "function-after" not in message  # pydantic's name of a branch says nothing to a person
+    assert "function-after" not in message  # not pydantic's name of a branch
 
 
-def test_several_mistakes_are_told_together(write: Write):
+def test_several_errors_are_reported_together(write: Write):
     with pytest.raises(UserError) as refused:
         load(write("sead: 1\ntraining: {epochs: 0}"))
     assert "sead: unknown key; did you mean 'seed'?" in str(refused.value)
     assert "training.epochs: " in str(refused.value)
 
 
-def test_a_missing_file_names_its_neighbours(write: Write):
+def test_the_message_on_a_missing_file_lists_its_neighbours(write: Write):
     write("seed: 1", "quickstart.yaml")
     with pytest.raises(UserError, match=r"no experiment file .*quikstart.yaml; .* quickstart.yaml"):
         load(write("seed: 1").with_name("quikstart.yaml"))
 
 
-def test_a_folder_is_no_experiment(tmp_path: Path):
+def test_a_folder_is_not_an_experiment(tmp_path: Path):
     with pytest.raises(UserError, match="cannot be read as an experiment"):
         load(tmp_path)
 
 
-def test_a_variant_says_only_what_differs(write: Write):
+def test_a_derived_experiment_contains_only_the_differences(write: Write):
     write("name: a\nseed: 3\ntraining: {epochs: 5, batch_size: 4}", "first.yaml")
     write("base: first.yaml\ntraining: {epochs: 6}", "second.yaml")
     variant = load(write("base: second.yaml\ntraining: {warmup: 0.5}", "third.yaml"))
-    assert variant.name == "third"  # never its base's
+    assert variant.name == "third"  # not the name of its base
     assert variant.seed == 3
     assert (variant.training.epochs, variant.training.batch_size) == (6, 4)
     assert variant.training.warmup == 0.5
 
 
-def test_a_variant_adds_and_drops_architectures(write: Write):
+def test_a_derived_experiment_adds_and_removes_architectures(write: Write):
     write("architectures: {unet: {alpha: 0.5}, pspnet: {}}", "base.yaml")
     variant = load(
         write("base: base.yaml\narchitectures: {unet: {width: 0.5}, pspnet: null, segnet: {}}")
@@ -149,13 +155,13 @@ def test_a_list_replaces_its_base(write: Write):
 
 
 @pytest.mark.parametrize("base", ["experiment.yaml", "other.yaml"])
-def test_bases_that_go_round_are_refused(base: str, write: Write):
+def test_circular_bases_are_refused(base: str, write: Write):
     write("base: experiment.yaml", "other.yaml")
-    with pytest.raises(UserError, match="its bases lead back to itself"):
+    with pytest.raises(UserError, match="is its own base"):
         load(write(f"base: {base}"))
 
 
-def test_overrides_come_last(write: Write):
+def test_overrides_have_precedence(write: Write):
     path = write("seed: 1\ntraining:\nsearch: {trials: 3}")
     experiment = load(
         path,
@@ -170,7 +176,7 @@ def test_the_last_of_two_overrides_wins(write: Write):
     assert load(write("seed: 1"), ("seed=2", "seed=3")).seed == 3
 
 
-def test_a_file_may_be_laid_over_an_experiment(write: Write):
+def test_an_overlay_overrides_an_experiment(write: Write):
     write("training: {epochs: 2, warmup: 0.2}", "below.yaml")
     small = write(
         "base: below.yaml\ndata: {image_size: [32, 32]}\ntraining: {epochs: 3}", "small.yaml"
@@ -184,7 +190,7 @@ def test_a_file_may_be_laid_over_an_experiment(write: Write):
     assert load(path, ("training.epochs=1", f"@{small}")).training.epochs == 3  # the last wins
 
 
-def test_a_file_to_lay_over_that_is_not_there(write: Write):
+def test_a_missing_overlay_is_refused(write: Write):
     path = write("seed: 1")
     with pytest.raises(UserError, match=r"no experiment file .*smal\.yaml; .* experiment\.yaml"):
         load(path, (f"@{path.with_name('smal.yaml')}",))
@@ -193,8 +199,8 @@ def test_a_file_to_lay_over_that_is_not_there(write: Write):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("seed", "--set takes KEY=VALUE"),
-        ("=4", "--set takes KEY=VALUE"),
+        ("seed", "--set requires KEY=VALUE"),
+        ("=4", "--set requires KEY=VALUE"),
         ("seed.x=4", "'seed' is a value, not a section"),
         ("seed=[", "the value is not plain YAML"),
         ("seed=!!python/name:os.system", "the value is not plain YAML"),
@@ -207,7 +213,7 @@ def test_a_wrong_override_is_refused(override: str, words: str, write: Write):
     assert words in str(refused.value)
 
 
-def test_variables_of_the_environment_stand_for_text(write: Write, monkeypatch: pytest.MonkeyPatch):
+def test_environment_variables_are_replaced(write: Write, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_TEST_FOLDER", "/faces")
     path = write("data: {source: directory, path: '${FACESEG_TEST_FOLDER}/lapa'}")
     assert load(path).data.path == Path("/faces/lapa")
@@ -225,11 +231,11 @@ def test_the_resolved_experiment_written_out_is_the_same_experiment(
 
 
 def test_numbers_written_with_an_exponent_are_numbers(write: Write):
-    """YAML 1.1 takes 1e-3 for text."""
+    """YAML 1.1 reads 1e-3 as text."""
     assert load(write("training: {learning_rate: 1e-3}")).training.learning_rate == 0.001
 
 
-def test_the_home_folder_may_be_meant(write: Write):
+def test_the_home_folder_is_expanded(write: Write):
     assert load(write("storage: ~/runs")).storage == Path.home() / "runs"
 
 

@@ -1,4 +1,4 @@
-"""The experiment as data: the study's name, its addresses, the table of architectures."""
+"""The experiment as data: the study's name, the addresses, the table of architectures."""
 
 from pathlib import Path
 
@@ -10,16 +10,16 @@ from pipelines.config import Experiment, Resources
 from pipelines.config.schema import ARCHITECTURE_OPTIONS, Network
 
 PLAIN = Experiment(name="plain")
-# What may change in a study that goes on ...
+# Changes that keep the study ...
 SAME_STUDY = [
     {"resources": {"workers": 5, "cpus": 2, "gpus": 0.5}},
     {"tracking": {"uri": "http://elsewhere:5000", "registered_model": "other"}},
     {"storage": "elsewhere"},
-    {"description": "said otherwise"},
+    {"description": "another text"},
     {"search": {"trials": 500}},
     {"finals": {"seeds": 7}},
 ]
-# ... and what makes another study.
+# ... and changes that make another study.
 OTHER_STUDY = [
     {"name": "other"},
     {"seed": 1},
@@ -44,24 +44,24 @@ def changed(change: dict[str, object]) -> Experiment:
 
 
 @pytest.mark.parametrize("change", SAME_STUDY, ids=str)
-def test_who_runs_it_where_and_how_long_is_the_same_study(change: dict[str, object]):
+def test_placement_and_budget_do_not_change_the_study(change: dict[str, object]):
     assert changed(change) != PLAIN
     assert changed(change).study == PLAIN.study
 
 
 @pytest.mark.parametrize("change", OTHER_STUDY, ids=str)
-def test_everything_else_makes_another_study(change: dict[str, object]):
+def test_every_other_change_makes_another_study(change: dict[str, object]):
     assert changed(change).study != PLAIN.study
 
 
-def test_what_is_said_as_it_is_by_default_changes_nothing():
+def test_an_explicit_default_changes_nothing():
     assert changed({"training": {"batch_size": 8}}).study == PLAIN.study
 
 
-def test_options_that_came_later_leave_the_names_of_older_studies_alone():
-    told = PLAIN.model_dump(mode="json")
-    assert "label_resizing" not in told["data"]
-    assert "pixels" not in told["architectures"]["unet"]
+def test_later_options_keep_the_names_of_earlier_studies():
+    content = PLAIN.model_dump(mode="json")
+    assert "label_resizing" not in content["data"]
+    assert "pixels" not in content["architectures"]["unet"]
     assert changed({"data": {"label_resizing": "nearest"}}).study == PLAIN.study
     assert (
         changed({"architectures": {"unet": {"pixels": None}, "pspnet": {}, "segnet": {}}}).study
@@ -69,12 +69,12 @@ def test_options_that_came_later_leave_the_names_of_older_studies_alone():
     )
 
 
-def test_the_study_bears_the_experiments_name():
+def test_the_name_of_a_study_begins_with_the_experiments():
     assert PLAIN.study.startswith("plain-")
     assert len(PLAIN.study) == len("plain-") + 8
 
 
-def test_databases_are_files_of_their_own_in_the_storage(tmp_path: Path):
+def test_the_default_databases_are_two_files_in_the_storage(tmp_path: Path):
     experiment = changed({"storage": str(tmp_path / "runs")})
     assert experiment.tracking_uri == f"sqlite:///{tmp_path}/runs/mlflow.db"
     assert experiment.search_database == f"sqlite:///{tmp_path}/runs/optuna.db"
@@ -82,14 +82,14 @@ def test_databases_are_files_of_their_own_in_the_storage(tmp_path: Path):
     assert elsewhere.tracking_uri == "http://host:5000"
 
 
-def test_a_class_set_is_lapas_or_the_given_one():
+def test_the_class_set_is_lapas_or_the_given_one():
     assert PLAIN.data.class_set is LAPA
     own = {"names": ["back", "face"], "palette": [[0, 0, 0], [9, 9, 9]], "face": [1]}
     assert changed({"data": {"classes": own}}).data.class_set.names == ("back", "face")
 
 
-def test_the_table_of_architectures_is_the_builders_own():
-    """The table spares a framework's import; it must not say anything else."""
+def test_the_table_of_architectures_matches_the_builders():
+    """The table replaces the import of a framework."""
     assert ARCHITECTURE_OPTIONS.keys() == BUILDERS.keys()
     for name, builder in BUILDERS.items():
         settable = [option for option in builder_options(builder) if option in Network.model_fields]
@@ -97,10 +97,10 @@ def test_the_table_of_architectures_is_the_builders_own():
 
 
 @pytest.mark.parametrize("gpus", [0, 0.25, 1, 4])
-def test_a_worker_gets_a_share_of_a_card_or_whole_cards(gpus: float):
+def test_gpus_are_a_share_of_one_or_a_whole_number(gpus: float):
     assert Resources(gpus=gpus).gpus == gpus
 
 
-def test_a_card_and_a_half_is_refused():
-    with pytest.raises(ValueError, match=r"gpus 1\.5: above 1 it is a number of whole cards"):
+def test_one_and_a_half_gpus_are_refused():
+    with pytest.raises(ValueError, match=r"gpus 1\.5: above 1 it must be a whole number"):
         Resources(gpus=1.5)

@@ -1,4 +1,4 @@
-"""The search space: what is tuned, in Optuna's terms, and how it becomes a trial's settings."""
+"""The search space: the tuned settings, Optuna's distributions, and the settings of a trial."""
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -19,7 +19,7 @@ def test_a_given_range_is_tuned_too():
     assert set(space.tuned()) == {"learning_rate", "batch_size", "dice_weight"}
 
 
-def test_distributions_say_what_the_space_says():
+def test_distributions_match_the_space():
     space = SearchSpace(
         learning_rate=Range(low=1e-4, high=1e-1, log=True),
         batch_size=Choices(choices=(4, 16)),
@@ -32,12 +32,12 @@ def test_distributions_say_what_the_space_says():
     }
 
 
-def test_tuned_values_are_put_in_and_the_rest_stays():
+def test_only_tuned_values_change():
     settings = apply_parameters({"learning_rate": 0.5, "batch_size": 16}, BASE)
     assert settings == BASE.model_copy(update={"learning_rate": 0.5, "batch_size": 16})
 
 
-def test_the_strength_goes_to_the_augmentation_and_leaves_its_ranges():
+def test_the_augmentation_strength_keeps_the_ranges():
     turned = BASE.augmentation.model_copy(update={"rotation_degrees": 30.0})
     base = BASE.model_copy(update={"augmentation": turned})
     settings = apply_parameters({"augmentation_strength": 0.5}, base)
@@ -51,26 +51,26 @@ def test_every_tuned_name_is_a_setting():
     assert isinstance(apply_parameters(values, BASE), TrainingSettings)
 
 
-def test_a_batch_size_that_yaml_made_a_fraction_is_whole_again():
-    """`search.first` holds floats; a batch of 16.0 images is one of 16."""
+def test_a_float_batch_size_becomes_an_integer():
+    """`search.first` contains floats; 16.0 images are 16 images."""
     assert apply_parameters({"batch_size": 16.0}, BASE).batch_size == 16
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_settings_that_are_not_valid_are_refused():
     with pytest.raises(ValidationError, match="batch_size"):
         apply_parameters({"batch_size": 0}, BASE)
 
 
 @pytest.mark.parametrize("point", [{}, {"learning_rate": 1e-4}, {"batch_size": 32}])
-def test_points_on_the_edge_or_in_part_lie_inside(point: dict[str, float]):
+def test_points_on_the_bounds_and_partial_points_are_valid(point: dict[str, float]):
     SearchSpace().check_point(point)
 
 
 @pytest.mark.parametrize(
     ("point", "words"),
     [
-        ({"learning_rate": 1.1e-2}, "learning_rate 0.011 lies outside"),
-        ({"batch_size": 12}, "batch_size 12 lies outside"),
+        ({"learning_rate": 1.1e-2}, "learning_rate 0.011 is outside"),
+        ({"batch_size": 12}, "batch_size 12 is outside"),
         ({"dropout": 0.1}, r"\['dropout'\] are not tuned"),
     ],
 )
@@ -83,5 +83,5 @@ def test_points_outside_are_refused(point: dict[str, float], words: str):
     "wrong", [{"low": 1, "high": 1}, {"low": 0, "high": 1, "log": True}, {"low": 1, "high": 0}]
 )
 def test_an_empty_range_is_refused(wrong: dict[str, float]):
-    with pytest.raises(ValidationError, match="a range needs low < high"):
+    with pytest.raises(ValidationError, match="a range requires low < high"):
         Range.model_validate(wrong)

@@ -1,4 +1,4 @@
-"""Passwords of addresses are not shown, and an experiment written down does not hold them."""
+"""Passwords in addresses are redacted, and an experiment's YAML does not contain them."""
 
 import pytest
 
@@ -19,11 +19,11 @@ from pipelines.config.secrets import redact
         ({"a": ["s3://k:v@b"], "n": 3}, {"a": ["s3://k:***@b"], "n": 3}),
     ],
 )
-def test_a_password_is_hidden_and_nothing_else(given, shown):
+def test_only_passwords_are_redacted(given, shown):
     assert redact(given) == shown
 
 
-def test_an_experiment_is_written_down_without_its_password():
+def test_an_experiment_is_written_without_its_password():
     experiment = Experiment.model_validate(
         {"name": "x", "tracking": {"database": "postgresql+psycopg://me:s3cret@db/optuna"}}
     )
@@ -31,7 +31,7 @@ def test_an_experiment_is_written_down_without_its_password():
     assert "s3cret" not in experiment.as_yaml()
 
 
-def test_where_it_runs_does_not_name_a_study():
+def test_placement_does_not_change_the_name_of_a_study():
     plain = Experiment.model_validate({"name": "x"})
     moved = Experiment.model_validate(
         {"name": "x", "checkpoints": "s3://b/c", "tracking": {"database": "postgresql://db/o"}}

@@ -1,4 +1,4 @@
-"""The first stage hands the experiment's settings of the data to the pack."""
+"""Preparing images passes the experiment's data settings to the packs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipelines.data.prepare import prepare
 
 
 @pytest.mark.parametrize("label_resizing", ["nearest", "bilinear"])
-def test_labels_are_resized_as_the_experiment_says(label_resizing: str, tmp_path: Path):
+def test_labels_are_resized_as_in_the_experiment(label_resizing: str, tmp_path: Path):
     experiment = Experiment.model_validate(
         {
             "name": "plain",

@@ -1,4 +1,4 @@
-"""Three networks whose answers are known, and a portrait."""
+"""Fixtures: three networks whose predictions are known, and a portrait."""
 
 import os
 from pathlib import Path
@@ -14,15 +14,15 @@ from faceseg.networks.saving import save_network
 from pipelines.demo.networks import DemoNetwork, open_networks
 
 DATA = Path(os.environ.get("FACESEG_DATA", Path(__file__).parents[4] / "shared/data"))
-# What red, green and blue pixels are called by each of them.
-CALLED = {"first": (1, 10, 6), "second": (1, 2, 10), "third": (10, 1, 3)}
+# The labels of red, green and blue pixels by each network.
+LABELS = {"first": (1, 10, 6), "second": (1, 2, 10), "third": (10, 1, 3)}
 
 
 @pytest.fixture(scope="session")
 def network_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("networks")
     paths = []
-    for name, ids in CALLED.items():
+    for name, ids in LABELS.items():
         image = keras.Input((32, 32, 3))
         kernel = np.zeros((1, 1, 3, 11), dtype=np.float32)
         kernel[0, 0, [0, 1, 2], ids] = 1
@@ -40,7 +40,7 @@ def networks(network_files: list[Path]) -> list[DemoNetwork]:
 
 @pytest.fixture(scope="session")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph-like portrait where FACESEG_DATA is, a drawn face elsewhere."""
+    """Return a photograph-like portrait if FACESEG_DATA contains one, else a drawn face."""
     found = sorted((DATA / "facesynth_lapa/test/images").glob("*.jpg"))
     if found:
         return found[0]

@@ -1,4 +1,4 @@
-"""Inspections without a page: what is labelled, what is drawn, what is worked out once."""
+"""Inspections without a page: labels, occluders and the cache."""
 
 import re
 from collections.abc import Callable
@@ -17,24 +17,26 @@ from pipelines.demo.inspection import Inspection, OccluderChoice, inspect_photog
 from pipelines.demo.networks import MAX_CACHED_MAPS, DemoNetwork, LabelCache
 from pipelines.demo.photograph import UploadedPhotograph, read_upload
 
-Look = Callable[..., Inspection]
+Inspect = Callable[..., Inspection]
 
 
-class Counted(Predictor):
-    """Counts how often it is asked."""
+class CountingPredictor(Predictor):
+    """Counts its calls."""
 
     def __init__(self, other: Predictor) -> None:
         super().__init__(other.network, other.classes)
-        self.asked = 0
+        self.calls = 0
 
     def predict(self, image: Image) -> np.ndarray:
-        self.asked += 1
+        self.calls += 1
         return super().predict(image)
 
 
 @pytest.fixture
-def counted(networks: list[DemoNetwork]) -> list[DemoNetwork]:
-    return [replace(network, predictor=Counted(network.predictor)) for network in networks]
+def counting_networks(networks: list[DemoNetwork]) -> list[DemoNetwork]:
+    return [
+        replace(network, predictor=CountingPredictor(network.predictor)) for network in networks
+    ]
 
 
 @pytest.fixture
@@ -43,19 +45,24 @@ def picture(portrait: Path) -> UploadedPhotograph:
 
 
 @pytest.fixture
-def look(picture: UploadedPhotograph, counted: list[DemoNetwork]) -> Look:
-    labeller = LabelCache()
+def inspect(picture: UploadedPhotograph, counting_networks: list[DemoNetwork]) -> Inspect:
+    cache = LabelCache()
 
-    def run(cover: OccluderChoice | None = None) -> Inspection:
+    def run(occluder: OccluderChoice | None = None) -> Inspection:
         return inspect_photograph(
-            picture, counted, counted[0], cover, labeller=labeller, report=lambda *told: None
+            picture,
+            counting_networks,
+            counting_networks[0],
+            occluder,
+            cache=cache,
+            report=lambda *progress: None,
         )
 
     return run
 
 
-def asked(networks: list[DemoNetwork]) -> list[int]:
-    return [network.predictor.asked for network in networks]
+def calls(networks: list[DemoNetwork]) -> list[int]:
+    return [network.predictor.calls for network in networks]
 
 
 def drawn(inspection: Inspection) -> Occlusion:
@@ -64,97 +71,99 @@ def drawn(inspection: Inspection) -> Occlusion:
 
 
 def test_labels_are_those_of_the_predictor(
-    look: Look, picture: UploadedPhotograph, networks: list[DemoNetwork]
+    inspect: Inspect, picture: UploadedPhotograph, networks: list[DemoNetwork]
 ):
-    for finding, network in zip(look().results, networks, strict=True):
+    for result, network in zip(inspect().results, networks, strict=True):
         expected = network.predictor.predict(picture.pixels)
-        np.testing.assert_array_equal(finding.before.labels, expected)
-        assert finding.before.shares["skin"] == pytest.approx((expected == 1).mean())
-        assert finding.after is None
+        np.testing.assert_array_equal(result.before.labels, expected)
+        assert result.before.shares["skin"] == pytest.approx((expected == 1).mean())
+        assert result.after is None
 
 
-def test_each_network_is_asked_once_a_picture(look: Look, counted: list[DemoNetwork]):
-    look()
-    look()
-    assert asked(counted) == [1, 1, 1]
-    look(OccluderChoice("blob", 20))
-    look(OccluderChoice("blob", 20))
-    assert asked(counted) == [2, 2, 2]
+def test_each_network_runs_once_per_image(inspect: Inspect, counting_networks: list[DemoNetwork]):
+    inspect()
+    inspect()
+    assert calls(counting_networks) == [1, 1, 1]
+    inspect(OccluderChoice("blob", 20))
+    inspect(OccluderChoice("blob", 20))
+    assert calls(counting_networks) == [2, 2, 2]
 
 
-def test_what_is_remembered_is_bounded(counted: list[DemoNetwork]):
-    labeller, network = LabelCache(), counted[0]
+def test_the_cache_is_bounded(counting_networks: list[DemoNetwork]):
+    cache, network = LabelCache(), counting_networks[0]
     images = [np.full((4, 4, 3), value, np.uint8) for value in range(MAX_CACHED_MAPS + 1)]
     for image in [*images, images[-1], images[0]]:
-        labeller.labels(network, image)
-    assert asked(counted)[0] == MAX_CACHED_MAPS + 2  # the last is remembered, the first no longer
+        cache.labels(network, image)
+    assert (
+        calls(counting_networks)[0] == MAX_CACHED_MAPS + 2
+    )  # the last is cached, the first no longer
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_covers_the_face_that_the_first_network_sees(look: Look, kind: str):
-    inspection = look(OccluderChoice(kind, severity_range(kind).default))
+def test_every_kind_covers_the_face_that_the_first_network_labels(inspect: Inspect, kind: str):
+    inspection = inspect(OccluderChoice(kind, severity_range(kind).default))
     occlusion = drawn(inspection)
     face = np.isin(inspection.results[0].before.labels, LAPA.face)
     assert occlusion.coverage == pytest.approx(occlusion.mask[face].mean())
     assert occlusion.mask.any()
-    for finding in inspection.results:
-        assert finding.after is not None
-        assert finding.after.image is occlusion.image  # one picture for all of them
+    for result in inspection.results:
+        assert result.after is not None
+        assert result.after.image is occlusion.image  # one image for all networks
 
 
-def test_a_severity_is_a_percentage_of_the_face(look: Look):
-    assert drawn(look(OccluderChoice("blob", 35))).coverage == pytest.approx(0.35, abs=0.02)
+def test_a_severity_is_a_percentage_of_the_face(inspect: Inspect):
+    assert drawn(inspect(OccluderChoice("blob", 35))).coverage == pytest.approx(0.35, abs=0.02)
 
 
-def test_a_replica_is_another_occluder(look: Look):
+def test_a_replica_is_another_occluder(inspect: Inspect):
     one, same, other = (
-        drawn(look(OccluderChoice("blob", 20, number))).mask for number in (0, 0, 1)
+        drawn(inspect(OccluderChoice("blob", 20, number))).mask for number in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
 
 
 @pytest.mark.parametrize(
-    "cover",
+    "occluder",
     [OccluderChoice("blob", 90), OccluderChoice("eye_band", 20), OccluderChoice("beard", 1)],
 )
-def test_what_cannot_be_drawn_is_a_mistake_of_the_users(look: Look, cover: OccluderChoice):
+def test_an_impossible_occluder_is_a_user_error(inspect: Inspect, occluder: OccluderChoice):
     with pytest.raises(UserError):
-        look(cover)
+        inspect(occluder)
 
 
-def test_a_photograph_without_a_face_says_so(counted: list[DemoNetwork]):
+def test_a_photograph_without_a_face_gives_a_notice(counting_networks: list[DemoNetwork]):
     blue = np.zeros((32, 32, 3), np.uint8)
     blue[..., 2] = 255  # hair to the second network
     picture = UploadedPhotograph(blue, (32, 32))
     inspection = inspect_photograph(
         picture,
-        counted[:1],
-        counted[1],
+        counting_networks[:1],
+        counting_networks[1],
         OccluderChoice("hand", 20),
-        labeller=LabelCache(),
-        report=lambda *told: None,
+        cache=LabelCache(),
+        report=lambda *progress: None,
     )
     assert drawn(inspection).coverage == 0
     assert "second finds no face" in rendering.render(inspection, picture)
 
 
-def test_a_page_says_how_a_large_photograph_was_scaled(look: Look, picture: UploadedPhotograph):
-    shown = rendering.render(look(), replace(picture, file_size=(4000, 3000)))
-    assert re.search(r"of 3000 . 4000 pixels is shown, labelled and downloaded at", shown)
-    assert "labelled and downloaded at" not in rendering.render(look(), picture)
+def test_a_downscaled_photograph_gives_a_notice(inspect: Inspect, picture: UploadedPhotograph):
+    shown = rendering.render(inspect(), replace(picture, file_size=(4000, 3000)))
+    assert re.search(r"of 3000 . 4000 pixels is displayed, labelled and downloaded at", shown)
+    assert "labelled and downloaded at" not in rendering.render(inspect(), picture)
 
 
-def test_titles_cannot_write_into_the_page(look: Look, picture: UploadedPhotograph):
-    inspection = look()
-    sly = replace(inspection.results[0].network, title="<script>alert(1)</script>")
-    findings = (replace(inspection.results[0], network=sly),)
-    assert "<script>" not in rendering.render(replace(inspection, findings=findings), picture)
+def test_titles_are_escaped_in_the_page(inspect: Inspect, picture: UploadedPhotograph):
+    inspection = inspect()
+    malicious = replace(inspection.results[0].network, title="<script>alert(1)</script>")
+    results = (replace(inspection.results[0], network=malicious),)
+    assert "<script>" not in rendering.render(replace(inspection, results=results), picture)
 
 
 @pytest.mark.parametrize(
     ("share", "expected"),
     [(0.5, "50.0 %"), (0.0, "0.0 %"), (0.0001, "< 0.1 %"), (float("nan"), "\N{EN DASH}")],
 )
-def test_shares_are_told_as_percentages(share: float, expected: str):
+def test_shares_are_printed_as_percentages(share: float, expected: str):
     assert rendering.percent(share).replace("\N{NO-BREAK SPACE}", " ") == expected

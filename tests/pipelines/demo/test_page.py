@@ -1,4 +1,4 @@
-"""The page in a real browser, served by a process of its own, with three networks."""
+"""The page in a real browser, with three networks, served by a separate process."""
 
 import json
 import os
@@ -23,28 +23,28 @@ from pipelines.demo.networks import DemoNetwork
 
 pytestmark = pytest.mark.slow
 
-SERVE = """
+SERVER_SCRIPT = """
 import sys
 from rich.console import Console
 from pipelines.demo import server
-stage.run(sys.argv[1:], Console(), port=0)
+server.serve_demo(sys.argv[1:], Console(), port=0)
 """
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = (
+BROWSER_ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-PATIENCE = 60_000  # milliseconds; this machine may have other work
+TIMEOUT = 60_000  # milliseconds, enough for a busy machine
 PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def address(network_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the page; at the end, Ctrl-C ends it cleanly, and nothing uploaded is left."""
+    """Serve the page; at the end check that Ctrl-C stops it and that all uploads are deleted."""
     folder = tmp_path_factory.mktemp("temporary")
     environment = {**os.environ, "TMPDIR": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("FACESEG_TOKEN", None)
-    command = [sys.executable, "-c", SERVE, *map(str, network_files)]
+    command = [sys.executable, "-c", SERVER_SCRIPT, *map(str, network_files)]
     with (
         (folder / "errors.txt").open("w+") as errors,
         subprocess.Popen(
@@ -57,9 +57,9 @@ def address(network_files: list[Path], tmp_path_factory: pytest.TempPathFactory)
         kept = list(folder.glob("faceseg-demo-*"))
         yield line.split()[0]
         server.send_signal(signal.SIGINT)
-        said = server.stdout.read()
+        output = server.stdout.read()
         assert server.wait(timeout=60) == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     assert len(kept) == 1
     assert not kept[0].exists()
 
@@ -67,33 +67,33 @@ def address(network_files: list[Path], tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine: install it to run this test")
+        pytest.skip("Chromium is not installed")
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGUMENTS.split())
         yield opened
         opened.close()
 
 
 @pytest.fixture(params=[{"width": 1366, "height": 768}], ids=["laptop"])
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page with its first result; in the end, it asked nobody else and had no complaint."""
+    """Yield the page with its first result; check that it loads nothing from other servers."""
     context = browser.new_context(viewport=request.param, accept_downloads=True)
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    asked: list[str] = []
-    complaints: list[str] = []
+    context.set_default_timeout(TIMEOUT)
+    expect.set_options(timeout=TIMEOUT)
+    requested: list[str] = []
+    errors: list[str] = []
     page = context.new_page()
-    page.on("request", lambda each: asked.append(each.url))
-    page.on("pageerror", lambda each: complaints.append(str(each)))
-    page.on("console", lambda each: complaints.append(each.text) if each.type == "error" else None)
+    page.on("request", lambda each: requested.append(each.url))
+    page.on("pageerror", lambda each: errors.append(str(each)))
+    page.on("console", lambda each: errors.append(each.text) if each.type == "error" else None)
     page.goto(address)
     expect(page.locator(".card")).to_have_count(3)
     yield page
-    elsewhere = [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))]
+    external = [url for url in requested if not url.startswith((f"{address}/", "data:", "blob:"))]
     context.close()
-    assert asked
-    assert elsewhere == []
-    assert complaints == []
+    assert requested
+    assert external == []
+    assert errors == []
 
 
 def upload(page: Page, file: Path) -> None:
@@ -103,7 +103,7 @@ def upload(page: Page, file: Path) -> None:
 
 
 def wait_for_size(page: Page, size: tuple[int, int]) -> None:
-    """Wait until the first picture has this many columns and rows."""
+    """Wait until the first picture has a size in columns and rows."""
     page.wait_for_function(
         "size => { const shown = document.querySelector('.stack .photograph');"
         " return shown && shown.naturalWidth === size[0] && shown.naturalHeight === size[1] }",
@@ -111,47 +111,49 @@ def wait_for_size(page: Page, size: tuple[int, int]) -> None:
     )
 
 
-def downloaded(page: Page, name: str, place: int) -> Image.Image:
-    """Press the link or button of this name of one of the pictures; return what came."""
-    with page.expect_download() as coming:
-        page.locator("figcaption").nth(place).get_by_text(name, exact=True).click()
-    return Image.open(coming.value.path())
+def download(page: Page, name: str, index: int) -> Image.Image:
+    """Press the link or button `name` of one of the pictures; return the downloaded image."""
+    with page.expect_download() as event:
+        page.locator("figcaption").nth(index).get_by_text(name, exact=True).click()
+    return Image.open(event.value.path())
 
 
-def test_masks_are_those_of_three_networks(page: Page, portrait: Path, networks: list[DemoNetwork]):
+def test_the_masks_equal_the_predictions_of_three_networks(
+    page: Page, portrait: Path, networks: list[DemoNetwork]
+):
     image = read_image(portrait)
     upload(page, portrait)
     wait_for_size(page, (image.shape[1], image.shape[0]))
-    for place, network in enumerate(networks):
-        expect(page.locator(".card h2").nth(place)).to_have_text(network.title)
-        with downloaded(page, "Mask", place) as mask:
+    for index, network in enumerate(networks):
+        expect(page.locator(".card h2").nth(index)).to_have_text(network.title)
+        with download(page, "Mask", index) as mask:
             assert mask.mode == "P"
             palette = [channel for colour in LAPA.palette for channel in colour]
             assert mask.getpalette()[: len(palette)] == palette
             np.testing.assert_array_equal(np.asarray(mask), network.predictor.predict(image))
-    with downloaded(page, "Overlay", 0) as overlay:
+    with download(page, "Overlay", 0) as overlay:
         assert overlay.size == (image.shape[1], image.shape[0])
         blended = np.asarray(overlay.convert("RGB")).astype(float)
     labels = networks[0].predictor.predict(image)
     expected = np.where(labels[..., None] > 0, 0.45 * image + 0.55 * LAPA.colour(labels), image)
-    assert np.abs(blended - expected).mean() < 4  # the photograph comes as a JPEG
+    assert np.abs(blended - expected).mean() < 4  # the photograph is embedded as a JPEG
 
 
-def test_an_occluder_and_its_severity_change_what_is_seen(page: Page):
+def test_an_occluder_and_its_severity_change_the_result(page: Page):
     page.get_by_role("radio", name="second").check()
     expect(page.locator(".card")).to_have_count(1)
     page.get_by_role("radio", name="blob").check()
     expect(page.locator(".picture")).to_have_count(2)
-    expect(page.locator(".damage li").first).to_contain_text("pixels still in view")
+    expect(page.locator(".damage li").first).to_contain_text("of the visible pixels")
     expect(page.locator(".notice")).to_contain_text("as first labels it")
     before = page.locator(".layer").nth(1).get_attribute("src")
-    with downloaded(page, "Mask", 1) as one:
+    with download(page, "Mask", 1) as one:
         milder = np.asarray(one)
     severity = page.locator("#severity input[type=number]")
     severity.fill("50")
     severity.press("Enter")
     expect(page.locator(".notice")).to_contain_text("covers 50")
-    with downloaded(page, "Mask", 1) as other:
+    with download(page, "Mask", 1) as other:
         assert (np.asarray(other) != milder).any()
     harder = page.locator(".layer").nth(1).get_attribute("src")
     assert harder != before
@@ -162,9 +164,9 @@ def test_an_occluder_and_its_severity_change_what_is_seen(page: Page):
     expect(page.locator(".damage")).to_be_visible()
 
 
-def test_the_opacity_follows_the_keyboard_without_asking_the_server(page: Page):
-    asked: list[str] = []
-    page.on("request", lambda each: asked.append(each.url))
+def test_the_opacity_follows_the_keyboard_without_a_request(page: Page):
+    requested: list[str] = []
+    page.on("request", lambda each: requested.append(each.url))
     layer = page.locator(".layer").first
     expect(layer).to_have_css("opacity", "0.55")
     page.locator("#opacity input[type=range]").focus()
@@ -177,10 +179,10 @@ def test_the_opacity_follows_the_keyboard_without_asking_the_server(page: Page):
     expect(layer).to_have_css("opacity", "1")
     page.get_by_role("radio", name="photograph").check()
     expect(layer).to_be_hidden()
-    assert asked == []
+    assert requested == []
 
 
-def test_a_file_that_is_no_image_is_told_so_and_the_next_one_goes(
+def test_a_file_that_is_not_an_image_gives_a_notice_and_the_next_one_a_result(
     page: Page, portrait: Path, tmp_path: Path
 ):
     text = tmp_path / "text.jpg"
@@ -193,7 +195,7 @@ def test_a_file_that_is_no_image_is_told_so_and_the_next_one_goes(
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
-def test_on_a_phone_nothing_is_cut_off(page: Page):
+def test_nothing_is_cut_off_on_a_phone(page: Page):
     page.get_by_role("radio", name="hand").check()
     expect(page.locator(".damage")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
@@ -205,15 +207,15 @@ def test_on_a_phone_nothing_is_cut_off(page: Page):
     assert right <= PHONE["width"]
 
 
-def asked_for(address: str, upload: dict[str, Any]) -> str:
-    """Ask the page, past its controls, to show a file; return what it says."""
-    with urllib.request.urlopen(f"{address}/config") as answer:
-        listeners = json.load(answer)["dependencies"]
+def request_result(address: str, upload: dict[str, Any]) -> str:
+    """Request the result for a file directly, bypassing the controls; return the response."""
+    with urllib.request.urlopen(f"{address}/config") as response:
+        listeners = json.load(response)["dependencies"]
     show = next(each["id"] for each in listeners if len(each["inputs"]) == 5)
     order = {
         "data": [upload, "first", "none", 20, 0],
         "fn_index": show,
-        "session_hash": "past-the-controls",
+        "session_hash": "without-controls",
     }
     urllib.request.urlopen(
         urllib.request.Request(
@@ -223,7 +225,7 @@ def asked_for(address: str, upload: dict[str, Any]) -> str:
         )
     ).close()
     with urllib.request.urlopen(
-        f"{address}/gradio_api/queue/data?session_hash=past-the-controls", timeout=60
+        f"{address}/gradio_api/queue/data?session_hash=without-controls", timeout=60
     ) as events:
         return next(line.decode() for line in events if b"process_completed" in line)
 
@@ -232,12 +234,12 @@ def asked_for(address: str, upload: dict[str, Any]) -> str:
 def test_a_file_that_was_not_uploaded_is_not_shown(
     address: str, portrait: Path, meta: dict[str, Any]
 ):
-    said = asked_for(address, {"path": str(portrait), **meta})
-    assert "card" not in said
+    result = request_result(address, {"path": str(portrait), **meta})
+    assert "card" not in result
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{address}/gradio_api/file={portrait}")
 
 
 def test_an_address_is_not_fetched(address: str):
     upload = {"path": "http://198.51.100.1/a.png", "meta": {"_type": "gradio.FileData"}}
-    assert "not its address" in asked_for(address, upload)
+    assert "not its address" in request_result(address, upload)

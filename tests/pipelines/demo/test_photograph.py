@@ -1,4 +1,4 @@
-"""Which files are taken as a photograph, and as what."""
+"""The files that are accepted as a photograph, and how they are read."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_a_photograph_is_turned_upright(tmp_path: Path):
     assert not found.scaled
 
 
-def test_a_large_photograph_is_scaled_and_says_so(tmp_path: Path):
+def test_a_large_photograph_is_downscaled(tmp_path: Path):
     Image.new("RGB", (4 * MAX_SIDE, MAX_SIDE), "red").save(tmp_path / "wide.png")
     found = read_upload(tmp_path / "wide.png", tmp_path)
     assert found.pixels.shape == (MAX_SIDE // 4, MAX_SIDE, 3)
@@ -39,20 +39,20 @@ def test_the_digest_is_of_content_and_shape(tmp_path: Path):
     assert first != other
 
 
-def test_a_text_file_is_refused_in_a_sentence_without_its_path(tmp_path: Path):
+def test_a_text_file_is_refused_without_naming_its_path(tmp_path: Path):
     (tmp_path / "text.jpg").write_text("no image", encoding="utf-8")
     with pytest.raises(UserError, match="no JPEG or PNG image") as error:
         read_upload(tmp_path / "text.jpg", tmp_path)
     assert str(tmp_path) not in str(error.value)
 
 
-def test_pixels_are_bounded_before_they_are_decoded(tmp_path: Path):
+def test_the_number_of_pixels_is_checked_before_decoding(tmp_path: Path):
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(UserError, match="too large"):
         read_upload(tmp_path / "bomb.png", tmp_path)
 
 
-def test_bytes_are_bounded_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_size_is_checked_before_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with (tmp_path / "large.png").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     monkeypatch.setattr(photograph, "read_image", lambda path: pytest.fail("it was read"))
@@ -61,10 +61,10 @@ def test_bytes_are_bounded_before_they_are_read(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "link.png", "gone.png"])
-def test_other_files_of_the_machine_are_not_there(tmp_path: Path, name: str):
+def test_files_outside_the_uploads_are_refused(tmp_path: Path, name: str):
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
     (uploads / "link.png").symlink_to(tmp_path / "secret.png")
-    with pytest.raises(UserError, match="no longer here"):
+    with pytest.raises(UserError, match="was deleted"):
         read_upload(uploads / name, uploads)

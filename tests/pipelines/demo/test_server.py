@@ -1,4 +1,4 @@
-"""Who may see the page, on which port; which models it takes."""
+"""The password and the port of the page, and the facts of its models."""
 
 import json
 import os
@@ -17,22 +17,24 @@ from pipelines.demo.networks import DemoNetwork, describe, open_networks
 from pipelines.demo.server import bound_socket, password_for
 from pipelines.tracking import Tracker
 
-ASK = """
+REQUEST_SCRIPT = """
 import json, sys
 from pathlib import Path
 from types import SimpleNamespace
 from faceseg.data.classes import LAPA
 from faceseg.inference.predictor import Predictor
-from pipelines.demo import serving, stage
+from pipelines.demo import server
 from pipelines.demo.networks import DemoNetwork
 folder = Path(sys.argv[1])
-serving.temporary_files(folder)
-never_run = SimpleNamespace(input_shape=(None, 32, 32, 3))
-networks = [Network("first", (), Predictor(never_run, LAPA))]
-examples = stage.draw_examples(folder / "examples")
+server.configure_gradio(folder)
+unused_network = SimpleNamespace(input_shape=(None, 32, 32, 3))
+networks = [DemoNetwork("first", (), Predictor(unused_network, LAPA))]
+examples = server.draw_examples(folder / "examples")
 from fastapi.testclient import TestClient
 from pipelines.demo.page import build_page
-page = TestClient(serving.application(build(networks, examples, folder), "open sesame"))
+page = TestClient(
+    server.create_application(build_page(networks, examples, folder), "open sesame")
+)
 order = {"data": [None, "first", "none", 20, 0], "fn_index": 0, "session_hash": "s"}
 def login(password):
     return page.post("/login", data={"username": "faceseg", "password": password})
@@ -48,13 +50,13 @@ print(json.dumps({
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.0.1"])
-def test_this_machine_needs_no_password(host: str, monkeypatch: pytest.MonkeyPatch):
+def test_loopback_needs_no_password(host: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("FACESEG_TOKEN", raising=False)
     assert password_for(host) is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "my-machine", ""])
-def test_other_machines_need_one(host: str, monkeypatch: pytest.MonkeyPatch):
+def test_other_addresses_need_a_password(host: str, monkeypatch: pytest.MonkeyPatch):
     assert not is_loopback(host)
     monkeypatch.setenv("FACESEG_TOKEN", "")
     with pytest.raises(UserError, match="FACESEG_TOKEN"):
@@ -64,14 +66,14 @@ def test_other_machines_need_one(host: str, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.slow
-def test_behind_a_password_nothing_is_told_without_it(tmp_path: Path):
-    # In a process of its own: Gradio leaves event loops open, of which pytest would complain.
-    asked = subprocess.run(
-        [sys.executable, "-c", ASK, str(tmp_path)],
+def test_a_page_with_a_password_serves_nothing_without_it(tmp_path: Path):
+    # In a separate process, because Gradio leaves event loops open, about which pytest warns.
+    completed = subprocess.run(
+        [sys.executable, "-c", REQUEST_SCRIPT, str(tmp_path)],
         stdout=subprocess.PIPE,
         check=True,
     )
-    assert json.loads(asked.stdout.splitlines()[-1]) == {
+    assert json.loads(completed.stdout.splitlines()[-1]) == {
         "config": 401,
         "join": 401,
         "upload": 401,
@@ -81,10 +83,10 @@ def test_behind_a_password_nothing_is_told_without_it(tmp_path: Path):
     }
 
 
-def test_a_port_in_use_is_a_mistake_before_any_model_is_opened():
+def test_a_port_in_use_is_an_error_before_any_model_is_opened():
     with bound_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"127.0.0.1:{port} cannot be listened on"):
+        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}"):
             server.serve_demo(["no-such-model.keras"], Console(), port=port)
 
 
@@ -94,7 +96,7 @@ def test_a_file_is_described_by_its_origin(networks: list[DemoNetwork]):
     assert networks[0].facts[-1] == "study by-hand"
 
 
-def test_a_name_that_two_share_becomes_a_path(network_files: list[Path], tmp_path: Path):
+def test_the_second_of_two_equal_titles_becomes_a_path(network_files: list[Path], tmp_path: Path):
     copy = shutil.copy(network_files[0], tmp_path / "first.keras")
     titles = [one.title for one in open_networks([str(network_files[0]), str(copy)], None)]
     assert titles == ["first", str(copy)]
@@ -131,7 +133,7 @@ def test_a_version_is_described_by_its_tags_and_its_data(
     assert "trained on 1,480 images of drawn faces, 48 x 64 pixels" in facts
 
 
-def test_examples_are_drawn_here(tmp_path: Path):
+def test_examples_are_drawn(tmp_path: Path):
     paths = server.draw_examples(tmp_path / "examples")
     assert len(paths) == server.EXAMPLES
     assert all(os.path.getsize(path) > 10_000 for path in paths)

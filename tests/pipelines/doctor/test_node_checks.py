@@ -1,4 +1,4 @@
-"""What the doctor does on a node, done here."""
+"""The checks of a node, called in this process."""
 
 import socket
 from pathlib import Path
@@ -13,34 +13,34 @@ from pipelines.tracking import Tracker
 
 
 def test_versions_are_compared():
-    ours = versions.installed_versions()
+    own = versions.installed_versions()
     assert (
-        NodeChecks().versions(ours)
-        == f"as the driver's: Python {ours['python']}, Ray {ours['ray']}"
+        NodeChecks().versions(own)
+        == f"same as the driver's: Python {own['python']}, Ray {own['ray']}"
     )
     with pytest.raises(UserError, match=r"^ray: 2\.9\.3 expected, .* found\. Install the same"):
-        NodeChecks().versions({**ours, "ray": "2.9.3"})
+        NodeChecks().versions({**own, "ray": "2.9.3"})
 
 
-def test_a_storage_is_written_and_seen(tmp_path: Path):
+def test_files_of_a_storage_are_written_and_listed(tmp_path: Path):
     folder = tmp_path / "storage" / ".doctor"
     assert NodeChecks().list_files(folder) == []
-    NodeChecks().storage(folder, "me")
-    assert NodeChecks().list_files(folder) == ["me"]
+    NodeChecks().storage(folder, "node-1")
+    assert NodeChecks().list_files(folder) == ["node-1"]
     NodeChecks().remove(folder)
     assert list((tmp_path / "storage").iterdir()) == []
 
 
-def test_a_storage_that_cannot_be_written_is_told():
+def test_a_storage_that_cannot_be_written_is_an_error():
     with pytest.raises(UserError, match=r"^storage /proc/storage cannot be written \(No such file"):
-        NodeChecks().storage(Path("/proc/storage/.doctor"), "me")
+        NodeChecks().storage(Path("/proc/storage/.doctor"), "node-1")
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(node_checks, "MIN_FREE_BYTES", 0)
     assert NodeChecks().disk(tmp_path).endswith(" GiB free")
     monkeypatch.setattr(node_checks, "MIN_FREE_BYTES", 2**60)
-    with pytest.raises(UserError, match=r"GiB are free in .*, expected 1\.07374e\+09: make room"):
+    with pytest.raises(UserError, match=r"GiB are free in .*, expected 1\.07374e\+09: free space"):
         NodeChecks().disk(tmp_path)
 
 
@@ -49,20 +49,22 @@ def test_checkpoints_are_written_and_read_back(tmp_path: Path):
     assert list((tmp_path / "copies").iterdir()) == []
     with pytest.raises(UserError, match=r"^file:///proc/copies cannot be used: FileNotFoundError"):
         NodeChecks().checkpoints("file:///proc/copies")
-    with pytest.raises(UserError, match=r"cannot be used: .*Give this node the package"):
+    with pytest.raises(UserError, match=r"cannot be used: .*Install its package"):
         NodeChecks().checkpoints("no-such-kind://copies")
 
 
 def test_a_run_is_written_read_back_and_deleted(tracker: Tracker, experiment_id: str):
-    assert NodeChecks().mlflow(tracker.uri, experiment_id) == "a run written and read back"
+    assert NodeChecks().mlflow(tracker.uri, experiment_id) == "a run was written and read back"
     assert tracker.client.search_runs([experiment_id]) == []
 
 
-def test_an_mlflow_that_does_not_answer_is_told(tracker: Tracker, monkeypatch: pytest.MonkeyPatch):
+def test_an_unreachable_mlflow_is_an_error(tracker: Tracker, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(UserError, match=rf"^MLflow at {uri} cannot be used: .*Is it up"):
+        with pytest.raises(
+            UserError, match=rf"^MLflow at {uri} cannot be used: .*Check that it runs"
+        ):
             NodeChecks().mlflow(uri, "1")
-    assert tracker.client.get_experiment_by_name("Default")  # the store of the tests again
+    assert tracker.client.get_experiment_by_name("Default")  # the test's own store is still usable

@@ -1,6 +1,6 @@
-"""One job done by a real bench on a real store: what is logged, and what a second try adds.
+"""Jobs of a real runner on a real store: what is logged, and what a second attempt adds.
 
-A small SegNet at 32 px on a few drawn faces, compiled once for the whole file.
+The network is a small SegNet at 32 px on a few drawn faces, compiled once for the whole file.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from pipelines.tracking import Sender, Tracker
 pytestmark = pytest.mark.slow
 
 
-class Heard:
-    """A job's line that notes what it is told, and prunes after an epoch if it should."""
+class RecordingReporter:
+    """Records the reports of a job, and prunes it after an epoch if one is given."""
 
     def __init__(self, prune_after: int | None = None) -> None:
         self.prune_after = prune_after
@@ -36,7 +36,7 @@ class Heard:
 
 
 @pytest.fixture(scope="module")
-def bench(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
+def runner(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
     folder = tmp_path_factory.mktemp("trial")
     experiment = Experiment.model_validate(
         {
@@ -53,7 +53,15 @@ def bench(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> JobRunn
     )
     packs, manifest = prepare(experiment, Console(quiet=True))
     experiment_id = tracker.experiment(experiment.name, folder / "artifacts")
-    context = StudyContext(experiment, packs, manifest, tracker, experiment_id, "study", "commit1")
+    context = StudyContext(
+        experiment=experiment,
+        packs=packs,
+        manifest=manifest,
+        tracker=tracker,
+        experiment_id=experiment_id,
+        study_run="study",
+        commit="commit1",
+    )
     return JobRunner(context, 1)
 
 
@@ -61,10 +69,10 @@ Points = dict[str, list[tuple[int, float]]]
 
 
 @pytest.fixture
-def points(bench: JobRunner) -> Callable[[str], Points]:
+def points(runner: JobRunner) -> Callable[[str], Points]:
     def read(run_id: str) -> Points:
-        """All points but those of the machine, which go on as long as it runs."""
-        client = bench.context.tracker.client
+        """Return all points except those of the system metrics, whose number varies."""
+        client = runner.context.tracker.client
         return {
             key: [(each.step, each.value) for each in client.get_metric_history(run_id, key)]
             for key in client.get_run(run_id).data.metrics
@@ -74,52 +82,58 @@ def points(bench: JobRunner) -> Callable[[str], Points]:
     return read
 
 
-def job_of(bench: JobRunner, number: int, attempt: int = 1, **settings: Any) -> Job:
-    training = bench.context.experiment.training.model_copy(update=settings)
-    return Job(JobKey("trial", "segnet", number), "s-1", 7, attempt, training)
+def job_of(runner: JobRunner, number: int, attempt: int = 1, **settings: Any) -> Job:
+    training = runner.context.experiment.training.model_copy(update=settings)
+    return Job(
+        key=JobKey(kind="trial", architecture="segnet", number=number),
+        study="s-1",
+        seed=7,
+        attempt=attempt,
+        settings=training,
+    )
 
 
-def run_of(bench: JobRunner, number: int) -> Any:
-    """Return the run of a job as MLflow has it once all that was said has arrived."""
-    context = bench.context
+def run_of(runner: JobRunner, number: int) -> Any:
+    """Return the run of a job once all of its records are delivered to MLflow."""
+    context = runner.context
     with Sender(context.outboxes, context.tracker) as sender:
         assert sender.drain(60), sender.status()
     (run,) = context.tracker.find_runs(context.experiment_id, study="s-1", trial=str(number))
     return run
 
 
-def test_a_job_concluded_again_after_a_crash_doubles_nothing(
-    bench: JobRunner, points: Callable[[str], Points]
+def test_a_job_that_is_finished_again_after_a_crash_logs_nothing_twice(
+    runner: JobRunner, points: Callable[[str], Points]
 ):
-    """The worker died between its last record and the note of how the job ended."""
-    heard = Heard()
-    result = bench.run(job_of(bench, 0), heard)
-    run = run_of(bench, 0)
+    """The worker died between its last record and outcome.json."""
+    first = RecordingReporter()
+    result = runner.run(job_of(runner, 0), first)
+    run = run_of(runner, 0)
     before = points(run.info.run_id)
-    assert [epoch for epoch, _ in heard.values] == [1, 2, 3]
-    assert result.value == max(value for _, value in heard.values)
+    assert [epoch for epoch, _ in first.values] == [1, 2, 3]
+    assert result.value == max(value for _, value in first.values)
     assert [step for step, _ in before["occlusion/gray_square/iou"]] == [0, 5, 10, 20, 35, 50]
-    (bench.context.checkpoints / "s-1" / "segnet-trial-000" / "outcome.json").unlink()
-    again = Heard()
-    assert bench.run(job_of(bench, 0, attempt=2), again) == result
-    assert again.values == heard.values  # from the checkpoint: nothing was trained again
+    (runner.context.checkpoints / "s-1" / "segnet-trial-000" / "outcome.json").unlink()
+    second = RecordingReporter()
+    assert runner.run(job_of(runner, 0, attempt=2), second) == result
+    assert second.values == first.values  # from the checkpoint: no epoch is trained again
     assert points(run.info.run_id) == before
-    assert run_of(bench, 0).data.tags["faceseg.attempt"] == "2"
+    assert run_of(runner, 0).data.tags["faceseg.attempt"] == "2"
 
 
-def test_a_job_that_had_ended_untold_is_told_and_closed(bench: JobRunner):
-    bench.run(job_of(bench, 1), Heard(prune_after=1))
-    nothing = Heard()
-    result = bench.run(job_of(bench, 1, attempt=2), nothing)
+def test_the_outcome_of_a_job_that_ended_before_its_worker_died_is_returned(runner: JobRunner):
+    runner.run(job_of(runner, 1), RecordingReporter(prune_after=1))
+    reporter = RecordingReporter()
+    result = runner.run(job_of(runner, 1, attempt=2), reporter)
     assert result.pruned
-    assert nothing.values == []
-    assert run_of(bench, 1).info.status == "FINISHED"
-    assert run_of(bench, 1).data.tags["faceseg.attempt"] == "1"  # nothing was begun anew
+    assert reporter.values == []
+    assert run_of(runner, 1).info.status == "FINISHED"
+    assert run_of(runner, 1).data.tags["faceseg.attempt"] == "1"  # no attempt was started
 
 
-def test_a_pruned_job_is_evaluated_and_says_so(bench: JobRunner, points: Callable[[str], Points]):
-    result = bench.run(job_of(bench, 2), Heard(prune_after=2))
-    run = run_of(bench, 2)
+def test_a_pruned_job_is_evaluated(runner: JobRunner, points: Callable[[str], Points]):
+    result = runner.run(job_of(runner, 2), RecordingReporter(prune_after=2))
+    run = run_of(runner, 2)
     assert result.pruned
     assert result.value == run.data.metrics["best/val_iou"]
     assert run.data.tags["faceseg.state"] == "pruned"
@@ -128,58 +142,68 @@ def test_a_pruned_job_is_evaluated_and_says_so(bench: JobRunner, points: Callabl
     assert "occlusion/gray_square/iou" in run.data.metrics
 
 
-def test_a_loss_that_is_not_finite_fails_the_job_with_its_step(bench: JobRunner):
-    result = bench.run(job_of(bench, 3, learning_rate=1e30), Heard())
+def test_a_loss_that_is_not_finite_fails_the_job_with_its_step(runner: JobRunner):
+    result = runner.run(job_of(runner, 3, learning_rate=1e30), RecordingReporter())
     assert result.value is None
     assert "the loss is not finite at step " in result.reason
-    run = run_of(bench, 3)
+    run = run_of(runner, 3)
     assert run.info.status == "FAILED"
     assert run.data.tags["faceseg.reason"] == result.reason
 
 
-def test_the_next_job_is_none_the_worse_for_it(bench: JobRunner):
-    """The network that diverged is the one that the next job gets: it scores as the first did."""
+def test_the_next_job_is_not_affected(runner: JobRunner):
+    """The next job uses the network that diverged, and has the scores of the first job."""
     scores = []
     for number in (4, 5):
-        heard = Heard(prune_after=1)
-        bench.run(job_of(bench, number), heard)
-        scores.append(heard.values)
-        bench.run(job_of(bench, 10 + number, learning_rate=1e30), Heard())
+        reporter = RecordingReporter(prune_after=1)
+        runner.run(job_of(runner, number), reporter)
+        scores.append(reporter.values)
+        runner.run(job_of(runner, 10 + number, learning_rate=1e30), RecordingReporter())
     assert scores[0] == scores[1]
 
 
-def test_an_exception_is_told_with_its_traceback(bench: JobRunner, tmp_path: Path):
-    bench.record_failure(job_of(bench, 6), "ValueError: it broke", "Traceback ...")
-    run = run_of(bench, 6)
+def test_an_exception_is_recorded_with_its_traceback(runner: JobRunner, tmp_path: Path):
+    runner.record_failure(job_of(runner, 6), "ValueError: it broke", "Traceback ...")
+    run = run_of(runner, 6)
     assert run.info.status == "FAILED"
     assert run.data.tags["faceseg.reason"] == "ValueError: it broke"
-    told = bench.context.tracker.fetch(run.info.run_id, "failure.txt", tmp_path)
-    assert told.read_text() == "Traceback ..."
+    stored = runner.context.tracker.fetch(run.info.run_id, "failure.txt", tmp_path)
+    assert stored.read_text() == "Traceback ..."
 
 
-def test_checkpoints_of_two_studies_lie_apart_and_go_with_their_job(bench: JobRunner):
-    """`faceseg train` and a study's first trial bear the same key."""
-    job = job_of(bench, 7)
-    bench.run(job, Heard(prune_after=1))
-    checkpoints = bench.context.checkpoints
+def test_checkpoints_of_two_studies_are_separate_and_removed_with_their_job(runner: JobRunner):
+    """`faceseg train` and a study's first trial have the same key."""
+    job = job_of(runner, 7)
+    runner.run(job, RecordingReporter(prune_after=1))
+    checkpoints = runner.context.checkpoints
     assert (checkpoints / "s-1" / "segnet-trial-007" / "latest.npz").exists()
-    bench.remove_checkpoints(Job(job.key, "s-2", 7, 1, job.settings))
+    runner.remove_checkpoints(
+        Job(key=job.key, study="s-2", seed=7, attempt=1, settings=job.settings)
+    )
     assert (checkpoints / "s-1" / "segnet-trial-007").exists()
-    bench.remove_checkpoints(job)
+    runner.remove_checkpoints(job)
     assert not (checkpoints / "s-1" / "segnet-trial-007").exists()
 
 
 @pytest.mark.parametrize(
     ("key", "alone", "sentence"),
     [
-        (JobKey("trial", "unet", 3), False, "Trial 3 of the search for unet: "),
-        (JobKey("trial", "unet", 3), True, "Single training 3 of unet: "),
-        (JobKey("final", "unet", 1, "w"), False, "Final 1 of unet's best setting, tested once: "),
+        (
+            JobKey(kind="trial", architecture="unet", number=3),
+            False,
+            "Trial 3 of the search for unet: ",
+        ),
+        (JobKey(kind="trial", architecture="unet", number=3), True, "Single training 3 of unet: "),
+        (
+            JobKey(kind="final", architecture="unet", number=1, winner="w"),
+            False,
+            "Final 1 of unet's best setting, tested once: ",
+        ),
     ],
 )
-def test_a_run_says_in_a_sentence_what_it_is(
-    bench: JobRunner, key: JobKey, alone: bool, sentence: str
+def test_a_run_is_described_in_one_sentence(
+    runner: JobRunner, key: JobKey, alone: bool, sentence: str
 ):
-    job = Job(key, "s", 7, 1, bench.context.experiment.training)
+    job = Job(key=key, study="s", seed=7, attempt=1, settings=runner.context.experiment.training)
     expected = f"{sentence}learning rate 0.01, batch size 4, 3 epochs, seed 7."
     assert describe_job(job, alone=alone) == expected

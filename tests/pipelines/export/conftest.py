@@ -1,4 +1,4 @@
-"""Small networks of every architecture, and faces to compare them on."""
+"""Fixtures: small networks of every architecture, and faces on which to compare them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ from faceseg.networks import build
 from pipelines.export.sample_images import SampleImages, draw_sample_images
 
 GRID = (64, 64)
-FEW = ClassSet(  # so far apart in colour that 8 bits tell them
+FEW = ClassSet(  # colours that 8 bits can separate
     names=("background", "skin", "hair"),
     palette=((0, 0, 0), (0, 153, 255), (255, 0, 102)),
     face=(1,),
@@ -33,10 +33,11 @@ def few() -> ClassSet:
 
 @pytest.fixture(scope="session")
 def small(faces: SampleImages) -> Callable[[str], Predictor]:
-    """Return a maker of predictors, each architecture made once.
+    """Return a cached factory of predictors by architecture.
 
-    At a momentum of 0 one pass in training fits the moving statistics to the faces: logits
-    then have the size of trained ones, where a fresh network's fade to nothing.
+    With a momentum of 0 one forward pass in training mode fits the moving statistics to the
+    faces. The logits then have the magnitude of a trained network's; those of a new network
+    are almost 0.
     """
 
     @cache

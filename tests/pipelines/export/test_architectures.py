@@ -1,4 +1,4 @@
-"""Every architecture in every format: Keras's labels, in the file's own runtime."""
+"""Every architecture in every format labels as Keras does, in the runtime of the format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +23,19 @@ from pipelines.export.verification import export_and_verify
 from pipelines.models.exported_models import open_exported
 from pipelines.models.formats import ExportTarget
 
-WHOLE = [
+FLOAT32_CASES = [
     *((name, "onnx") for name in ("unet", "pspnet", "segnet")),
     *((name, "litert") for name in ("unet", "pspnet", "segnet")),
-    ("segnet", "saved-model"),  # TensorFlow's own operations: the layers are Keras's there
+    (
+        "segnet",
+        "saved-model",
+    ),  # runs the same TensorFlow operations as Keras, so one network suffices
 ]
-QUANTISED = [("onnx", "int8"), ("litert", "float16"), ("litert", "int8")]
+REDUCED_PRECISION_CASES = [("onnx", "int8"), ("litert", "float16"), ("litert", "int8")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("architecture", "format_name"), WHOLE)
+@pytest.mark.parametrize(("architecture", "format_name"), FLOAT32_CASES)
 def test_labels_of_an_odd_sized_photograph_are_those_of_keras(
     architecture: str,
     format_name: str,
@@ -41,8 +44,8 @@ def test_labels_of_an_odd_sized_photograph_are_those_of_keras(
     tmp_path: Path,
 ):
     predictor = small(architecture)
-    made = export_and_verify(predictor, faces, ExportTarget(format_name, "float32"), tmp_path, {})
-    assert made.refused == ()
+    result = export_and_verify(predictor, faces, ExportTarget(format_name, "float32"), tmp_path, {})
+    assert result.refused == ()
     exported = open_exported(tmp_path)
     photograph = draw_face("odd", 150).image[:101, :77]
     np.testing.assert_allclose(
@@ -52,7 +55,7 @@ def test_labels_of_an_odd_sized_photograph_are_those_of_keras(
     )
     labels, expected = exported.predict(photograph), predictor.predict(photograph)
     assert labels.shape == (101, 77)
-    # Where they are not equal, two classes tie in Keras.
+    # Labels may differ only where two classes tie in Keras.
     best = np.sort(resize_logits(predictor.logits([photograph])[0], (101, 77)), axis=-1)
     tied = best[..., -1] - best[..., -2] < 0.001
     assert (tied | (labels == expected)).all()
@@ -61,9 +64,9 @@ def test_labels_of_an_odd_sized_photograph_are_those_of_keras(
 
 @pytest.fixture(scope="module")
 def shallow(few: ClassSet) -> Predictor:
-    """Pooling indices and adaptive pooling, near enough to the image that 8 bits tell classes.
+    """Return a shallow network with pooling indices and adaptive pooling, for 8-bit precision.
 
-    Wide rows: a mistaken order of height and width would show.
+    Its grid is wider than high, so that swapping height and width fails the test.
     """
     image = keras.Input((64, 96, 3))
     scaled = layers.Rescaling(1 / 127.5, -1.0)(image)
@@ -71,7 +74,7 @@ def shallow(few: ClassSet) -> Predictor:
         8, 3, padding="same", activation="relu", kernel_initializer=keras.initializers.HeNormal(1)
     )(scaled)
     values, indices = MaxPoolWithIndices()(features)
-    sparse = layers.Rescaling(0.2)(MaxUnpool()(values, indices))  # in 8 bits many values tie
+    sparse = layers.Rescaling(0.2)(MaxUnpool()(values, indices))  # in 8 bits many maxima tie
     scene = BilinearResize(64, 96)(AdaptiveAveragePooling(3)(features))
     together = layers.Concatenate()([scaled, sparse, scene])
     weights = keras.initializers.RandomNormal(seed=2)
@@ -79,14 +82,14 @@ def shallow(few: ClassSet) -> Predictor:
     return Predictor(keras.Model(image, outputs), few)
 
 
-@pytest.mark.parametrize(("format_name", "precision"), QUANTISED)
-def test_fewer_bits_stay_near_keras(
+@pytest.mark.parametrize(("format_name", "precision"), REDUCED_PRECISION_CASES)
+def test_reduced_precision_agrees_with_keras(
     format_name: str, precision: str, shallow: Predictor, faces: SampleImages, tmp_path: Path
 ):
     wide = SampleImages(widened(faces.test[:8]), widened(faces.calibration[:8]), "drawn faces")
-    made = export_and_verify(shallow, wide, ExportTarget(format_name, precision), tmp_path, {})
-    assert made.refused == ()
-    assert made.agreement.largest > 0  # it is not the float32 file under another name
+    result = export_and_verify(shallow, wide, ExportTarget(format_name, precision), tmp_path, {})
+    assert result.refused == ()
+    assert result.agreement.largest > 0  # so it is not a float32 file
     assert open_exported(tmp_path).grid == (64, 96)
 
 

@@ -1,4 +1,4 @@
-"""Two label maps of 4 x 8 pixels and three classes, compared by hand."""
+"""Agreement of two label maps of 4 x 8 pixels and three classes, worked by hand."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pipelines.models.formats import AGREEMENT_BOUNDS, FLOAT32, AgreementBound
 
 
 def logits(labels: np.ndarray) -> np.ndarray:
-    """10 for the label, 0 for the others: (N, h, w, 3)."""
+    """Return logits (N, h, w, 3): 10 for the label, 0 for the others."""
     return (10 * np.eye(3)[labels]).astype(np.float32)
 
 
@@ -26,14 +26,14 @@ def test_figures_match_the_hand_count():
     assert found.error == pytest.approx(np.sqrt(100 * 8 / 96) / np.sqrt(200 / 9))
 
 
-def test_a_class_of_few_pixels_does_not_rule_the_mean():
+def test_a_class_of_few_pixels_is_not_in_the_mean():
     wide = HALVES.repeat(2, axis=1)  # 32 pixels a class
     speck = wide.copy()
     speck[0, 0, 0] = 2
     assert measure_agreement(logits(speck), logits(wide)).iou == pytest.approx((31 / 32 + 1) / 2)
 
 
-def test_other_logits_are_told_where_all_is_background():
+def test_wrong_logits_are_detected_when_all_labels_are_background():
     nothing = np.zeros((1, 4, 8, 3), np.float32)
     nothing[..., 0] = 9 + np.arange(8)
     agreement = measure_agreement(nothing, nothing * 2)
@@ -43,18 +43,23 @@ def test_other_logits_are_told_where_all_is_background():
     ]
 
 
-def test_what_is_no_number_is_refused():
+def test_nan_logits_are_refused():
     broken = measure_agreement(logits(HALVES), np.full((1, 4, 8, 3), np.nan, np.float32))
     assert len(disagreements(broken, AgreementBound(pixels=0, iou=0, error=1e9))) == 1
 
 
-def test_a_bound_that_is_just_met_is_met():
+def test_a_value_equal_to_the_bound_passes():
     exact = measure_agreement(logits(HALVES), logits(MOVED))
-    assert disagreements(exact, AgreementBound(exact.pixels, exact.iou, exact.error)) == []
-    above = AgreementBound(exact.pixels + 1e-9, exact.iou + 1e-9, exact.error - 1e-9)
+    assert (
+        disagreements(exact, AgreementBound(pixels=exact.pixels, iou=exact.iou, error=exact.error))
+        == []
+    )
+    above = AgreementBound(
+        pixels=exact.pixels + 1e-9, iou=exact.iou + 1e-9, error=exact.error - 1e-9
+    )
     assert len(disagreements(exact, above)) == 3
 
 
-def test_another_shape_is_an_error():
+def test_a_different_shape_is_an_error():
     with pytest.raises(ValueError, match="Keras gives"):
         measure_agreement(logits(HALVES), logits(HALVES)[:, :2])

@@ -1,4 +1,4 @@
-"""A job's checkpoints on a disk that dies, and their copy at an address that does not."""
+"""A job's checkpoints on a disk that is lost, and their copy at an address that is not."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def empty_memory():
     fsspec.filesystem("memory").store.clear()
 
 
-def test_another_node_goes_on_from_the_copy(tmp_path: Path):
+def test_another_node_resumes_from_the_copy(tmp_path: Path):
     here, there = (JobCheckpoints(tmp_path / node, ADDRESS) for node in ("here", "there"))
-    here.fetch()  # nothing yet
+    here.download()  # nothing yet
     assert not here.folder.exists()
     here.folder.mkdir()
     for epoch in (b"1", b"2"):
@@ -26,21 +26,21 @@ def test_another_node_goes_on_from_the_copy(tmp_path: Path):
         (here.folder / LATEST).write_bytes(epoch)
         here.upload(BEST, LATEST)
     there.folder.mkdir()
-    (there.folder / LATEST).write_bytes(b"0")  # what an attempt before left on this node
-    there.fetch()
+    (there.folder / LATEST).write_bytes(b"0")  # from an earlier attempt on this node
+    there.download()
     assert (there.folder / LATEST).read_bytes() == b"2"
     assert (there.folder / BEST).read_bytes() == b"best2"
     assert there.read_outcome() is None
     there.write_outcome({"value": 0.5, "pruned": False, "reason": ""})
-    here.fetch()
+    here.download()
     assert here.read_outcome() == {"value": 0.5, "pruned": False, "reason": ""}
     here.remove()
     assert not here.folder.exists()
     assert fsspec.filesystem("memory").find("/bucket") == []
 
 
-def test_what_the_copy_has_is_not_sent_again(tmp_path: Path, monkeypatch):
-    """The best epoch is rarely the last, and a job taken up again tells its epochs anew."""
+def test_unchanged_files_are_not_copied_again(tmp_path: Path, monkeypatch):
+    """The best epoch is rarely the last, and a resumed job reports its epochs again."""
     sent = []
     monkeypatch.setattr("shutil.copyfileobj", lambda source, target: sent.append(source.name))
     here, there = (JobCheckpoints(tmp_path / node, f"file://{tmp_path}/copy") for node in "ab")
@@ -49,12 +49,12 @@ def test_what_the_copy_has_is_not_sent_again(tmp_path: Path, monkeypatch):
     for epoch in (b"1", b"2"):
         (here.folder / LATEST).write_bytes(epoch)
         here.upload(BEST, LATEST)
-    there.fetch()
+    there.download()
     there.upload(BEST, LATEST)
     assert [Path(name).name for name in sent] == [BEST, LATEST, LATEST]
 
 
-def test_a_copy_cut_off_in_the_middle_leaves_the_old_one(tmp_path: Path, monkeypatch):
+def test_an_interrupted_copy_keeps_the_old_one(tmp_path: Path, monkeypatch):
     kept = JobCheckpoints(tmp_path / "here", f"file://{tmp_path}/copy")
     kept.folder.mkdir()
     (kept.folder / LATEST).write_bytes(b"whole")
@@ -66,17 +66,19 @@ def test_a_copy_cut_off_in_the_middle_leaves_the_old_one(tmp_path: Path, monkeyp
 
     (kept.folder / LATEST).write_bytes(b"newer")
     monkeypatch.setattr("shutil.copyfileobj", break_off)
-    with pytest.raises(UserError, match=r"address file:.*No space left.*the same command goes on"):
+    with pytest.raises(
+        UserError, match=r"address file:.*No space left.*re-run the same command to resume"
+    ):
         kept.upload(LATEST)
     assert (tmp_path / "copy" / LATEST).read_bytes() == b"whole"
 
 
-def test_an_address_of_no_known_kind_is_told_without_its_password(tmp_path: Path):
+def test_the_error_about_an_unknown_kind_of_address_has_no_password(tmp_path: Path):
     with pytest.raises(UserError, match=r"nosuch://me:\*\*\*@host/x cannot be used"):
         JobCheckpoints(tmp_path, "nosuch://me:secret@host/x").download()
 
 
-def test_without_an_address_the_folder_is_all(tmp_path: Path):
+def test_without_an_address_there_is_only_the_folder(tmp_path: Path):
     only = JobCheckpoints(tmp_path / "job")
     only.folder.mkdir()
     only.download()

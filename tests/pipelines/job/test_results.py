@@ -1,3 +1,5 @@
+"""The image panel of a final: which images it contains, and that it is read as written."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +19,7 @@ from tests.pipelines.compare import simulated_study
 
 
 class Faces:
-    """Drawn faces as a split that keeps its originals."""
+    """Drawn faces as a split with its original images."""
 
     ids = tuple(name for name, *_ in simulated_study.faces())
 
@@ -34,16 +36,16 @@ def tested():
     return simulated_study.records(simulated_study.Flaw(), seed=0).tested
 
 
-def test_the_worst_images_come_lowest_first_one_a_photograph(tested):
+def test_the_worst_images_are_sorted_and_at_most_one_per_photograph(tested):
     counts = tested.counts.copy()
-    for place, hits in ((3, 0.0), (5, 0.1), (7, 0.2)):  # the fewer hits, the worse
+    for place, hits in ((3, 0.0), (5, 0.1), (7, 0.2)):  # the fewer hits, the lower the IoU
         missed = counts[place].sum(axis=1)
         counts[place] = 0
         kept = (missed * hits).astype(np.int64)
         counts[place][np.diag_indices(11)] = kept
         counts[place, :, 0] += missed - kept
     assert worst_indices(replace(tested, counts=counts), LAPA) == [3, 5, 7]
-    # A repeat of the worst one's photograph is left out.
+    # Another image of the worst one's photograph is left out.
     repeated = [tested.ids[3] if place == 5 else name for place, name in enumerate(tested.ids)]
     once = worst_indices(replace(tested, counts=counts, ids=tuple(repeated)), LAPA)
     assert once[:2] == [3, 7]
@@ -56,7 +58,7 @@ def test_an_image_without_a_face_is_never_the_worst(tested):
     assert 0 not in worst_indices(replace(tested, counts=counts), LAPA)
 
 
-def test_a_panel_comes_back_with_the_shown_and_the_worst(tmp_path):
+def test_a_panel_is_read_with_the_shown_and_the_worst_images(tmp_path):
     predictor = constant_background((32, 32), LAPA)
     faces = Faces()
     found = evaluate_split(predictor, faces)
@@ -70,7 +72,7 @@ def test_a_panel_comes_back_with_the_shown_and_the_worst(tmp_path):
         assert not panel.predictions[name].any()
 
 
-def test_without_the_test_the_worst_are_not_known(tmp_path):
+def test_without_an_evaluation_there_are_no_worst_images(tmp_path):
     predictor = constant_background((32, 32), LAPA)
     write_panel(tmp_path / "panel.npz", predictor, Faces())
     assert read_panel(tmp_path / "panel.npz").worst == ()

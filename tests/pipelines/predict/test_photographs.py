@@ -1,4 +1,4 @@
-"""`faceseg predict` on files: what it writes, what it refuses, what it leaves out."""
+"""`faceseg predict` on files: the results, the refusals and the skipped images."""
 
 import json
 from collections.abc import Callable
@@ -11,10 +11,9 @@ from PIL import Image
 
 from faceseg.data.classes import LAPA
 from faceseg.errors import UserError
-from pipelines.models import loading as models
 from pipelines.predict.image_files import find_images, result_names
 
-Say = Callable[..., tuple[int, str]]
+RunFaceseg = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -23,26 +22,28 @@ def network(network_file: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Be in the test's folder."""
+def working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Change into the test's folder."""
     monkeypatch.chdir(tmp_path)
 
 
 def half_red(size: tuple[int, int] = (32, 64)) -> Image.Image:
-    """The left half red, the right half green."""
+    """Return an image whose left half is red and whose right half is green."""
     pixels = np.zeros((*size, 3), dtype=np.uint8)
     pixels[:, : size[1] // 2, 0] = 255
     pixels[:, size[1] // 2 :, 1] = 255
     return Image.fromarray(pixels)
 
 
-def test_masks_overlays_and_shares_of_a_folder(say: Say, network: Path, tmp_path: Path):
+def test_masks_overlays_and_shares_of_a_folder(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
     (tmp_path / "photos" / "more").mkdir(parents=True)
     half_red().save(tmp_path / "photos" / "one.png")
     half_red((20, 40)).save(tmp_path / "photos" / "more" / "two.PNG")
-    code, said = say("predict", network, "photos", "--out", "out")
+    code, output = run_faceseg("predict", network, "photos", "--out", "out")
     assert code == 0
-    assert "2 of 2 images labelled" in said
+    assert "2 of 2 images labelled" in output
     with Image.open("out/masks/one.png") as mask:
         assert mask.mode == "P"
         assert mask.getpalette()[:33] == [channel for colour in LAPA.palette for channel in colour]
@@ -54,18 +55,18 @@ def test_masks_overlays_and_shares_of_a_folder(say: Say, network: Path, tmp_path
     with Image.open("out/overlays/one.jpg") as overlay:
         left = np.asarray(overlay)[16, 8].astype(int)
     assert np.abs(left - [128, 76, 128]).max() <= 6  # half of red, half of skin's (0, 153, 255)
-    told = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
-    shares = told["images"]["one"]["shares"]
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    shares = results["images"]["one"]["shares"]
     assert (shares["skin"], shares["left_eyebrow"], shares["hair"]) == (0.5, 0.5, 0.0)
-    assert told["images"]["one"]["size"] == [32, 64]
-    assert told["unreadable"] == {}
+    assert results["images"]["one"]["size"] == [32, 64]
+    assert results["unreadable"] == {}
 
 
-def test_an_exif_rotation_is_honoured(say: Say, network: Path, tmp_path: Path):
+def test_an_exif_rotation_is_applied(run_faceseg: RunFaceseg, network: Path, tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise: left becomes top
     half_red().save(tmp_path / "turned.jpg", quality=95, exif=exif)
-    assert say("predict", network, "turned.jpg", "--out", "out")[0] == 0
+    assert run_faceseg("predict", network, "turned.jpg", "--out", "out")[0] == 0
     with Image.open("out/masks/turned.png") as mask:
         labels = np.asarray(mask)
     assert labels.shape == (64, 32)
@@ -73,38 +74,44 @@ def test_an_exif_rotation_is_honoured(say: Say, network: Path, tmp_path: Path):
     assert (labels[36:] == 2).all()
 
 
-def test_bad_images_are_named_and_the_rest_go_on(say: Say, network: Path, tmp_path: Path):
+def test_unreadable_images_are_reported_and_the_others_labelled(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
     half_red().save(tmp_path / "good.png")
     (tmp_path / "text.jpg").write_text("no image", encoding="utf-8")
     whole = (tmp_path / "good.png").read_bytes()
     (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
-    code, said = say("predict", network, "*.png", "text.jpg", "--out", "out")
+    code, output = run_faceseg("predict", network, "*.png", "text.jpg", "--out", "out")
     assert code == 1
-    assert "left out: text.jpg" in said
-    assert "left out: short.png" in said
-    told = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
-    assert list(told["images"]) == ["good"]
-    assert sorted(told["unreadable"]) == ["short.png", "text.jpg"]
-    code, said = say("predict", network, "text.jpg", "--out", "other")
+    assert "skipped: text.jpg" in output
+    assert "skipped: short.png" in output
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    assert list(results["images"]) == ["good"]
+    assert sorted(results["unreadable"]) == ["short.png", "text.jpg"]
+    code, output = run_faceseg("predict", network, "text.jpg", "--out", "other")
     assert code == 2
-    assert "none of 1 images" in said
+    assert "none of 1 images" in output
     assert not Path("other").exists()
 
 
-def test_nothing_is_replaced_unasked(say: Say, network: Path, tmp_path: Path):
+def test_existing_results_are_not_overwritten_without_the_option(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
     half_red().save(tmp_path / "one.png")
-    assert say("predict", network, "one.png", "--out", "out")[0] == 0
-    code, said = say("predict", network, "one.png", "--out", "out")
+    assert run_faceseg("predict", network, "one.png", "--out", "out")[0] == 0
+    code, output = run_faceseg("predict", network, "one.png", "--out", "out")
     assert code == 2
-    assert "--overwrite" in said
-    assert say("predict", network, "one.png", "--out", "out", "--overwrite")[0] == 0
+    assert "--overwrite" in output
+    assert run_faceseg("predict", network, "one.png", "--out", "out", "--overwrite")[0] == 0
 
 
-def test_a_place_that_cannot_be_written_to_is_named(say: Say, network: Path, tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_an_error(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
     half_red().save(tmp_path / "one.png")
-    code, said = say("predict", network, "one.png", "--out", "one.png")
+    code, output = run_faceseg("predict", network, "one.png", "--out", "one.png")
     assert code == 2
-    assert "cannot be written" in said
+    assert "cannot be written" in output
 
 
 def mask_of(name: str) -> np.ndarray:
@@ -112,46 +119,53 @@ def mask_of(name: str) -> np.ndarray:
         return np.asarray(mask)
 
 
-def test_the_mirror_image_has_half_a_voice(say: Say, network: Path, tmp_path: Path):
+def test_the_mirrored_image_counts_as_half(run_faceseg: RunFaceseg, network: Path, tmp_path: Path):
     half_red().save(tmp_path / "one.png")
-    assert say("predict", network, "one.png", "--out", "out", "--flip")[0] == 0
+    assert run_faceseg("predict", network, "one.png", "--out", "out", "--flip")[0] == 0
     assert (mask_of("one")[:, :31] == 1).all()
-    # Green: left brow here and right brow in the mirror, 1/2 each; 0.7 for the nose in both.
+    # Green is left brow in the image and right brow in its mirror, 1/2 each; nose is 0.7 in both.
     assert (mask_of("one")[:, 33:] == 6).all()
 
 
-def test_crumbs_go_if_that_is_wanted(say: Say, network: Path, tmp_path: Path):
-    # Ten pixels are one of the grid. Bilinearly the blue of this one wins over red on 2 x 2 only.
+def test_clean_removes_small_islands(run_faceseg: RunFaceseg, network: Path, tmp_path: Path):
+    # Ten pixels are one pixel of the grid. After bilinear resizing its blue exceeds the red on
+    # 2 x 2 pixels only.
     pixels = np.zeros((320, 320, 3), dtype=np.uint8)
     pixels[..., 0] = 255
     pixels[100:110, 100:110] = (100, 0, 155)
     pixels[200:240, 200:240] = (0, 0, 255)
     Image.fromarray(pixels).save(tmp_path / "one.png")
-    assert say("predict", network, "one.png", "--out", "out")[0] == 0
+    assert run_faceseg("predict", network, "one.png", "--out", "out")[0] == 0
     np.testing.assert_array_equal(np.argwhere(mask_of("one")[:150] == 3)[[0, -1]],
                                   [[104, 104], [105, 105]])  # fmt: skip
-    assert say("predict", network, "one.png", "--out", "out", "--overwrite", "--clean")[0] == 0
+    assert (
+        run_faceseg("predict", network, "one.png", "--out", "out", "--overwrite", "--clean")[0] == 0
+    )
     assert (mask_of("one")[:150] == 1).all()
     assert (mask_of("one")[205:235, 205:235] == 3).all()
 
 
-def test_a_video_becomes_an_overlay_and_shares_by_frame(say: Say, network: Path, tmp_path: Path):
+def test_a_video_becomes_an_overlay_and_shares_by_frame(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
     film = cv2.VideoWriter(
         str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 32)
     )
     for _ in range(5):
         film.write(cv2.cvtColor(np.asarray(half_red()), cv2.COLOR_RGB2BGR))
     film.release()
-    code, _ = say("predict", network, "--video", "film.avi", "--frames", "3", "--out", "out")
+    code, _ = run_faceseg(
+        "predict", network, "--video", "film.avi", "--frames", "3", "--out", "out"
+    )
     assert code == 0
-    told = json.loads(Path("out/film.json").read_text(encoding="utf-8"))
-    assert len(told["frames"]) == 3
-    assert told["frames"][0]["skin"] == pytest.approx(0.5, abs=0.05)
-    made = cv2.VideoCapture("out/film.mp4")
-    frames = sum(made.read()[0] for _ in range(5))
-    made.release()
+    results = json.loads(Path("out/film.json").read_text(encoding="utf-8"))
+    assert len(results["frames"]) == 3
+    assert results["frames"][0]["skin"] == pytest.approx(0.5, abs=0.05)
+    written = cv2.VideoCapture("out/film.mp4")
+    frames = sum(written.read()[0] for _ in range(5))
+    written.release()
     assert frames == 3
-    assert say("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
+    assert run_faceseg("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -162,11 +176,13 @@ def test_a_video_becomes_an_overlay_and_shares_by_frame(say: Say, network: Path,
         (["a/x.jpg", "a/x.png", "a/y.png"], ["x.jpg", "x.png", "y.png"]),
     ],
 )
-def test_results_of_equal_stems_keep_apart(tmp_path: Path, files: list[str], expected: list[str]):
+def test_results_of_equal_stems_have_different_names(
+    tmp_path: Path, files: list[str], expected: list[str]
+):
     assert result_names([tmp_path / file for file in files]) == expected
 
 
-def test_an_image_is_taken_once_and_results_are_not_taken(tmp_path: Path):
+def test_an_image_is_found_once_and_results_are_not_found(tmp_path: Path):
     (tmp_path / "photos" / "out").mkdir(parents=True)
     for name in ("photos/b.jpg", "photos/a.png", "photos/out/c.png", "photos/notes.txt"):
         (tmp_path / name).touch()
@@ -176,42 +192,30 @@ def test_an_image_is_taken_once_and_results_are_not_taken(tmp_path: Path):
 
 
 @pytest.mark.parametrize("word", ["nothing-here", "none/*.jpg"])
-def test_a_word_that_means_no_image_is_named(tmp_path: Path, word: str):
-    with pytest.raises(UserError, match=r"means no image") as error:
+def test_a_pattern_that_matches_no_image_is_an_error(tmp_path: Path, word: str):
+    with pytest.raises(UserError, match=r"matches no image") as error:
         find_images([word], tmp_path)
     assert word in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        ("a" * 32, f"runs:/{'a' * 32}/checkpoints/best.keras"),
-        (f"runs:/{'b' * 32}", f"runs:/{'b' * 32}/checkpoints/best.keras"),
-        (f"runs:/{'b' * 32}/model", f"runs:/{'b' * 32}/model"),
-        ("models:/faceseg@champion", "models:/faceseg@champion"),
-        ("best.keras", "best.keras"),
-    ],
-)
-def test_a_run_means_its_best_checkpoint(model: str, expected: str):
-    assert models.resolve_address(model) == expected
-
-
-def test_an_address_without_a_store_is_a_paragraph(
-    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_address_without_a_tracking_uri_is_a_user_error(
+    run_faceseg: RunFaceseg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     half_red().save(tmp_path / "one.png")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    code, said = say("predict", "models:/faceseg@champion", "one.png")
+    code, output = run_faceseg("predict", "models:/faceseg@champion", "one.png")
     assert code == 2
-    assert "--tracking" in said
+    assert "--tracking" in output
     assert not (tmp_path / "mlflow.db").exists()
-    code, said = say("predict", "models:/x@champion", "one.png", "--tracking", "sqlite:///none.db")
+    code, output = run_faceseg(
+        "predict", "models:/x@champion", "one.png", "--tracking", "sqlite:///none.db"
+    )
     assert code == 2
-    assert "no MLflow database" in said
+    assert "MLflow database none.db does not exist" in output
 
 
-def test_a_file_that_is_no_model_is_a_paragraph(say: Say, tmp_path: Path):
+def test_a_file_that_is_no_model_is_a_user_error(run_faceseg: RunFaceseg, tmp_path: Path):
     half_red().save(tmp_path / "one.png")
-    code, said = say("predict", "one.png", "one.png")
+    code, output = run_faceseg("predict", "one.png", "one.png")
     assert code == 2
-    assert "not a model saved by faceseg" in said
+    assert "not a model saved by faceseg" in output

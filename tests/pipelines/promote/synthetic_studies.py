@@ -1,8 +1,8 @@
-"""Studies planted in MLflow without training: one final each, its errors as the test says.
+"""Studies written into MLflow without training, with finals of given errors.
 
-An image has 100 pixels of each of six classes. A network with the error 0.2 on a class takes
-about 20 of them for background, up to 3 more or less from image to image. So the IoU of a class
-is 1 - error, but for the jitter's mean.
+An image has 100 pixels of each of six classes. A network with the error 0.2 on a class labels
+about 20 of them background, up to 3 more or less from image to image. The IoU of a class is
+therefore 1 - error, apart from the mean of this jitter.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from pipelines.tracking import Tracker
 
 CLASSES = ClassSet(
     names=("background", "skin", "left_eye", "right_eye", "nose", "hair"),
-    palette=tuple((40 * place, 0, 0) for place in range(6)),
+    palette=tuple((40 * index, 0, 0) for index in range(6)),
     pairs=((2, 3),),
     small=(2, 3),
     face=(1, 2, 3, 4),
@@ -34,9 +34,11 @@ IMAGES = 30
 SEVERITIES = (0.05, 0.1, 0.2, 0.35, 0.5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SyntheticFinal:
-    """What a network does: `errors` by class (others: `error`), `occluded` more under occlusion."""
+    """The errors of a network: `errors` by class, `error` for the others; `occluded` is added
+    under occlusion.
+    """
 
     error: float = 0.2
     errors: Mapping[str, float] = field(default_factory=dict)
@@ -47,24 +49,24 @@ class SyntheticFinal:
     images: int = IMAGES
     kinds: tuple[str, ...] = ("gray_square",)
     classes: ClassSet = CLASSES
-    dark: float = 0.0  # more error on the images 0 to 9, which are dark
+    dark: float = 0.0  # added on the images 0 to 9, which are dark
     seed: int = 0  # of the jitter
 
     def counts(self, more: float = 0.0) -> np.ndarray:
-        """Matrices (N, 6, 6) of the images, with so much more error."""
+        """Return the confusion matrices (N, 6, 6) of the images, with `more` added to the error."""
         found = np.zeros((self.images, 6, 6), dtype=np.int64)
         found[:, 0, 0] = 100
         jitter = np.random.default_rng(self.seed).integers(-3, 4, (self.images, 6))
-        for place, name in enumerate(PARTS, start=1):
+        for index, name in enumerate(PARTS, start=1):
             share = self.errors.get(name, self.error) + more
             dark = np.where(np.arange(self.images) < 10, self.dark, 0.0)
-            wrong = np.rint(100 * (share + dark)).astype(int) + jitter[:, place]
+            wrong = np.rint(100 * (share + dark)).astype(int) + jitter[:, index]
             wrong = np.clip(wrong, 0, 100)
-            found[:, place, place], found[:, place, 0] = 100 - wrong, wrong
+            found[:, index, index], found[:, index, 0] = 100 - wrong, wrong
         return found
 
     def records(self) -> EvaluationRecords:
-        """The file of records of such a final."""
+        """Return the evaluation records of the final."""
         ids = tuple(f"photo-{number}" for number in range(self.images))
         conditions = [self._condition("clean", 0.0, 0.0)]
         conditions += [
@@ -74,22 +76,30 @@ class SyntheticFinal:
         ]
         facts = tuple({"lightness": 20.0 + number} for number in range(self.images))
         tested = SplitEvaluation(
-            ids,
-            self.counts(),
-            np.full((self.images, 6, 2), 10),
-            np.full((self.images, 2), 40),
-            np.zeros((2, 15, 3)),
+            ids=ids,
+            counts=self.counts(),
+            boundary=np.full((self.images, 6, 2), 10),
+            outline=np.full((self.images, 2), 40),
+            calibration=np.zeros((2, 15, 3)),
         )
-        return EvaluationRecords(ids, tuple(conditions), 0.0, tested, facts)
+        return EvaluationRecords(
+            ids=ids, conditions=tuple(conditions), baseline_iou=0.0, tested=tested, facts=facts
+        )
 
     def _condition(self, kind: str, severity: float, more: float) -> Condition:
         counts = self.counts(more).astype(np.int32)
         policies = {"visible": counts, "unoccluded": counts}
-        return Condition("occ-v1", kind, severity, policies, np.full(self.images, severity))
+        return Condition(
+            suite="occ-v1",
+            kind=kind,
+            severity=severity,
+            counts=policies,
+            coverage=np.full(self.images, severity),
+        )
 
 
 def write_experiment(folder: Path, name: str, uri: str, model: str) -> Path:
-    """Write an experiment's file."""
+    """Write an experiment file; return its path."""
     path = folder / f"{name}.yaml"
     path.write_text(
         f"name: {name}\nstorage: {folder / 'results'}\n"
@@ -100,20 +110,22 @@ def write_experiment(folder: Path, name: str, uri: str, model: str) -> Path:
     return path
 
 
-def write_study(tracker: Tracker, experiment: Experiment, *plans: SyntheticFinal) -> list[str]:
-    """Make an ended study of unet with a final for each plan; return their versions."""
+def write_study(tracker: Tracker, experiment: Experiment, *finals: SyntheticFinal) -> list[str]:
+    """Write a finished study of unet with these finals; return their versions."""
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     study = tracker.open_run(
         experiment_id, "study", {"study": experiment.study, "kind": "study"}, "A study."
     )
     tracker.set_tags(study, **{"winner.unet": "w1nner"})
     with tracker.files(study) as folder:
-        (folder / "manifest.json").write_text(_manifest(plans[0].classes), encoding="utf-8")
-    return [_final(tracker, experiment, study, number, plan) for number, plan in enumerate(plans)]
+        (folder / "manifest.json").write_text(_manifest(finals[0].classes), encoding="utf-8")
+    return [
+        _final(tracker, experiment, study, number, final) for number, final in enumerate(finals)
+    ]
 
 
 def _final(
-    tracker: Tracker, experiment: Experiment, study: str, number: int, plan: SyntheticFinal
+    tracker: Tracker, experiment: Experiment, study: str, number: int, final: SyntheticFinal
 ) -> str:
     identity = {
         "study": experiment.study,
@@ -125,14 +137,14 @@ def _final(
     client, model = tracker.client, experiment.tracking.registered_model
     experiment_id = client.get_run(study).info.experiment_id
     run = tracker.open_run(experiment_id, f"unet-final-{number}", identity, "A final.", study)
-    tracker.set_tags(run, state="complete", host=plan.host, data="fingerprint", commit="c0ffee")
+    tracker.set_tags(run, state="complete", host=final.host, data="fingerprint", commit="c0ffee")
     tracker.log_metrics(
         run,
-        {"best/val_iou": plan.val, "latency/p50_ms": plan.latency, "latency/threads": 1}
+        {"best/val_iou": final.val, "latency/p50_ms": final.latency, "latency/threads": 1}
         | {"model/size_mb": 2.5},
     )
     with tracker.files(run) as folder:
-        plan.records().write(folder / "confusion.npz")
+        final.records().write(folder / "confusion.npz")
     tracker.end(run, "FINISHED")
     try:
         client.create_registered_model(model)
@@ -140,7 +152,7 @@ def _final(
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     source = client.get_run(run).info.artifact_uri
-    tags = {"architecture": "unet", "study": experiment.study, "test_iou": f"{1 - plan.error:.4f}"}
+    tags = {"architecture": "unet", "study": experiment.study, "test_iou": f"{1 - final.error:.4f}"}
     return str(client.create_model_version(model, source, run, tags=tags).version)
 
 

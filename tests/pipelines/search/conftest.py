@@ -1,4 +1,4 @@
-"""What the tests of the search share: a small experiment, and Optuna databases on disk."""
+"""Fixtures of the search's tests: a small experiment, Optuna databases on disk, a local Ray."""
 
 import itertools
 import shutil
@@ -14,6 +14,7 @@ import ray
 from faceseg.data.manifest import Manifest
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
+from pipelines.job.log import close_log, study_log
 from pipelines.search import coordinator, database, driver, worker_pool
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.coordinator import StudySnapshot
@@ -21,12 +22,12 @@ from pipelines.tracking import Sender, Tracker
 
 from . import fake_runner
 
-OpenLane = Callable[..., ArchitectureSearch]
+OpenSearch = Callable[..., ArchitectureSearch]
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An Optuna database with its tables and nothing in it: making them takes a second."""
+    """An Optuna database with empty tables: creating them takes a second."""
     path = tmp_path_factory.mktemp("optuna") / "empty.db"
     database.open_storage(f"sqlite:///{path}").engine.dispose()
     return path
@@ -34,25 +35,26 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def closed_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close at the end every database that a test has opened; be as quiet as a coordinator."""
+    """Close every database that a test has opened; log as little as a coordinator does."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = []
-    really_open = database.open_storage
+    original = database.open_storage
 
     def open_and_note(url: str) -> optuna.storages.RDBStorage:
-        opened.append(really_open(url))
+        opened.append(original(url))
         return opened[-1]
 
     monkeypatch.setattr(database, "open_storage", open_and_note)
     monkeypatch.setattr(coordinator, "open_storage", open_and_note)
     yield
+    close_log()  # a coordinator of this process has opened it
     for storage in opened:
         storage.engine.dispose()
 
 
 @pytest.fixture
 def experiment(tmp_path: Path, empty_database: Path) -> Experiment:
-    """Three architectures, three trials each, two finals, in a folder of its own."""
+    """Three architectures, three trials each, two finals, in the test's own folder."""
     shutil.copy(empty_database, tmp_path / "optuna.db")
     return Experiment.model_validate(
         {
@@ -67,8 +69,8 @@ def experiment(tmp_path: Path, empty_database: Path) -> Experiment:
 
 
 @pytest.fixture
-def open_lane() -> OpenLane:
-    """Open lanes as a new driver would: each with its own session and connection."""
+def open_search() -> OpenSearch:
+    """Open searches as a new driver does: each with its own session and connection."""
     sessions = itertools.count()
 
     def opener(
@@ -113,7 +115,7 @@ def second_storage(tmp_path: Path, empty_database: Path) -> Callable[[Experiment
 
 @pytest.fixture(scope="module")
 def our_ray() -> Iterator[None]:
-    """A Ray of the module's own on two processors, however many there are."""
+    """A Ray of two CPUs, however many the machine has."""
     ray.cloudpickle.register_pickle_by_value(fake_runner)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
@@ -122,12 +124,12 @@ def our_ray() -> Iterator[None]:
 
 
 @dataclass
-class Ran:
-    """What one driver left: the winners, what was said, and the context it ran in."""
+class Finished:
+    """The result of one driver: its context, the winners and the messages."""
 
     context: StudyContext
     winners: dict[str, str] = field(default_factory=dict)
-    news: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -137,8 +139,8 @@ def run(
     changed: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Ran]:
-    """Run one architecture's study with made-up training to its end."""
+) -> Callable[..., Finished]:
+    """Run one architecture's study with fake training to its end."""
     monkeypatch.setattr(worker_pool, "Worker", fake_runner.FakeWorker)
 
     def run_pool(
@@ -147,7 +149,7 @@ def run(
         jobs: int = 50,
         watch: Callable[[StudySnapshot], None] | None = None,
         **search: Any,
-    ) -> Ran:
+    ) -> Finished:
         planned = changed(
             experiment,
             description=plans,
@@ -155,19 +157,28 @@ def run(
             search=search,
             resources={"workers": workers, "trials_per_worker": jobs},
         )
-        manifest = Manifest.model_construct()  # no job of ours looks at it
+        manifest = Manifest.model_construct()  # no fake job uses it
         context = StudyContext(
-            planned, tmp_path, manifest, Tracker("http://store"), "0", "run", "abc"
+            experiment=planned,
+            packs=tmp_path,
+            manifest=manifest,
+            tracker=Tracker("http://store"),
+            experiment_id="0",
+            study_run="run",
+            commit="abc",
         )
-        ran = Ran(context)
+        finished = Finished(context)
 
-        def show(snapshot: StudySnapshot, news: list[str]) -> None:
-            ran.news.extend(news)
+        def show(snapshot: StudySnapshot, messages: list[str]) -> None:
+            finished.messages.extend(messages)
             if watch is not None:
                 watch(snapshot)
 
-        with Sender(context.outboxes, context.tracker) as sender:
-            ran.winners = driver.run_jobs(context, show, sender)
-        return ran
+        with (
+            study_log(tmp_path, context.name),
+            Sender(context.outboxes, context.tracker) as sender,
+        ):
+            finished.winners = driver.run_jobs(context, show, sender)
+        return finished
 
     return run_pool

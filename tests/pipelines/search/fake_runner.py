@@ -1,4 +1,4 @@
-"""A worker of ours with a made-up bench: jobs that raise, die, creep on or fill the disk.
+"""A worker with a fake runner, whose jobs raise, die, make slow progress or fill the disk.
 
 It is sent to Ray by value, so that no worker loads a framework.
 """
@@ -12,24 +12,23 @@ from typing import Any
 import optuna
 
 from faceseg.errors import UserError
-from pipelines.job import context
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, job_checkpoints
 from pipelines.job.job import Job, Reporter
 from pipelines.search.database import open_storage
 from pipelines.search.worker import Worker
 
 
 class FakeResult:
-    """What a bench returns, without the framework that `pipelines.execution.runner` loads."""
+    """The result of a job, without the framework that `pipelines.execution.runner` loads."""
 
     def __init__(self, value: float | None, reason: str = "") -> None:
         self.value, self.pruned, self.reason = value, False, reason
 
 
-class FakeBench:
-    """Scores a trial by its number, unless the experiment's description has other plans.
+class FakeRunner:
+    """Score a trial by its number, unless the experiment's description has another plan for it.
 
-    A plan is NUMBER:WHAT, for instance `1:raises`; `all:WHAT` is for every trial.
+    A plan is NUMBER:ACTION, for instance `1:raises`; `all:ACTION` applies to every trial.
     """
 
     def __init__(self, context: StudyContext) -> None:
@@ -37,87 +36,87 @@ class FakeBench:
         self.notes = context.experiment.storage / "notes.txt"
         self.plans = dict(each.split(":") for each in context.experiment.description.split())
 
-    def do(self, job: Job, line: Reporter) -> FakeResult:
+    def run(self, job: Job, reporter: Reporter) -> FakeResult:
         self._note(f"{job.key.label} attempt {job.attempt} by {os.getpid()}")
         plan = self.plans.get(str(job.key.number), self.plans.get("all", ""))
         if job.key.kind == "trial" and hasattr(self, f"_{plan}"):
-            result: FakeResult = getattr(self, f"_{plan}")(job, line)
+            result: FakeResult = getattr(self, f"_{plan}")(job, reporter)
             return result
-        return self._score(job, line)
+        return self._score(job, reporter)
 
-    def warm(self) -> tuple[str, ...]:
+    def compiled_networks(self) -> tuple[str, ...]:
         return ()
 
-    def fail(self, job: Job, reason: str, details: str) -> None:
+    def record_failure(self, job: Job, reason: str, details: str) -> None:
         self._note(f"{job.key.label} failed: {reason}")
         self._note(details.splitlines()[0])
 
-    def forget(self, job: Job) -> None:
-        self._note(f"{job.key.label} forgotten")
+    def remove_checkpoints(self, job: Job) -> None:
+        self._note(f"{job.key.label} removed")
 
-    def _score(self, job: Job, line: Reporter) -> FakeResult:
+    def _score(self, job: Job, reporter: Reporter) -> FakeResult:
         value = 0.1 * (job.key.number + 1)
-        line.report(job.key, 1, value, 10.0)
+        reporter.report(job.key, 1, value, 10.0)
         return FakeResult(value)
 
-    def _raises(self, job: Job, line: Reporter) -> FakeResult:
+    def _raises(self, job: Job, reporter: Reporter) -> FakeResult:
         raise ValueError("it broke here")
 
-    def _diverges(self, job: Job, line: Reporter) -> FakeResult:
+    def _diverges(self, job: Job, reporter: Reporter) -> FakeResult:
         return FakeResult(None, "the loss is not finite")
 
-    def _dies(self, job: Job, line: Reporter) -> FakeResult:
+    def _dies(self, job: Job, reporter: Reporter) -> FakeResult:
         """Die at the first attempt."""
         if job.attempt == 1:
             os._exit(1)
-        return self._score(job, line)
+        return self._score(job, reporter)
 
-    def _kills(self, job: Job, line: Reporter) -> FakeResult:
-        """Die at every attempt, at the same place, behind a checkpoint."""
-        folder = context.job_checkpoints(self.context, job).folder
+    def _kills(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Die at every attempt, at the same place, after a checkpoint."""
+        folder = job_checkpoints(self.context, job).folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "latest.npz").write_bytes(b"an epoch")
-        line.report(job.key, 1, 0.1, 10.0)
+        reporter.report(job.key, 1, 0.1, 10.0)
         os._exit(1)
 
-    def _creeps(self, job: Job, line: Reporter) -> FakeResult:
-        """Die behind every epoch, resumed from a checkpoint: four deaths."""
+    def _creeps(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Die after every epoch and resume from a checkpoint: four deaths."""
         for epoch in range(1, job.attempt + 1):
-            line.report(job.key, epoch, 0.1 * epoch, 10.0)
+            reporter.report(job.key, epoch, 0.1 * epoch, 10.0)
         if job.attempt < 5:
             os._exit(1)
         return FakeResult(0.5)
 
-    def _lingers(self, job: Job, line: Reporter) -> FakeResult:
-        """Never end at the first attempt; go on from where it was at the second."""
+    def _lingers(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Never end at the first attempt; resume at the second."""
         first = job.attempt == 1
         for epoch in range(1, 3) if first else range(3, 7):
-            line.report(job.key, epoch, 0.1 * epoch, 10.0)
+            reporter.report(job.key, epoch, 0.1 * epoch, 10.0)
         if first:
             time.sleep(600)
         return FakeResult(0.6)
 
-    def _strolls(self, job: Job, line: Reporter) -> FakeResult:
-        """Take two seconds over six epochs."""
+    def _strolls(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Take two seconds for six epochs."""
         for epoch in range(1, 7):
             time.sleep(0.3)
-            line.report(job.key, epoch, 0.1 * epoch, 10.0)
+            reporter.report(job.key, epoch, 0.1 * epoch, 10.0)
         return FakeResult(0.6)
 
-    def _overflows(self, job: Job, line: Reporter) -> FakeResult:
-        """Run out of memory at the larger batch sizes."""
+    def _overflows(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Run out of memory at batch sizes above 8."""
         if job.settings.batch_size > 8:
             raise MemoryError("32 images")
-        return self._score(job, line)
+        return self._score(job, reporter)
 
-    def _fills(self, job: Job, line: Reporter) -> FakeResult:
-        """Find the disk full, until somebody makes room."""
-        line.report(job.key, 1, 0.3, 10.0)
+    def _fills(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Raise the error of a full disk until the file `room` exists."""
+        reporter.report(job.key, 1, 0.3, 10.0)
         if not (self.context.experiment.storage / "room").exists():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "latest.npz")
-        return self._score(job, line)
+        return self._score(job, reporter)
 
-    def _mistaken(self, job: Job, line: Reporter) -> FakeResult:
+    def _mistaken(self, job: Job, reporter: Reporter) -> FakeResult:
         raise UserError("give another weights file")
 
     def _note(self, text: str) -> None:
@@ -126,21 +125,21 @@ class FakeBench:
 
 
 class FakeWorker(Worker):
-    """Our worker with the other bench; told to, it fails before it takes a job."""
+    """A worker with the fake runner; one plan makes it fail before it takes a job."""
 
     def make_runner(self) -> Any:
-        if self.context.experiment.description == "all:still-born":
+        if self.context.experiment.description == "all:cannot-start":
             raise RuntimeError("no such card")
-        return FakeBench(self.context)
+        return FakeRunner(self.context)
 
 
 def notes(folder: Path) -> list[str]:
-    """Return what the made-up bench has noted."""
+    """Return the lines that the fake runner has written."""
     return (folder / "notes.txt").read_text().splitlines()
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    """Read the search back with a connection of our own."""
+    """Return the search's trials, read through a separate connection."""
     storage = open_storage(f"sqlite:///{folder / 'optuna.db'}")
     (name,) = [each for each in optuna.get_all_study_names(storage) if each.endswith("/search")]
     found = optuna.load_study(study_name=name, storage=storage).trials

@@ -1,46 +1,28 @@
-"""A lane opened anew on the same database: what was running, what was asked, what is added."""
+"""A search that is opened again on the same database resumes, and may be extended."""
 
 from typing import Any
 
 import pytest
-from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.job.job import Job, JobKey
+from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
-from pipelines.search.trials import JobOutcome
 
-COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL
-
-
-def worker(lane: ArchitectureSearch) -> str:
-    return f"{lane.session}/worker-1"
-
-
-def tell(
-    lane: ArchitectureSearch, key: JobKey, value: float | None, state: TrialState, reason: str = ""
-) -> None:
-    lane.end(key, JobOutcome(value, state == TrialState.PRUNED, reason))
-
-
-def take(lane: ArchitectureSearch) -> Job:
-    job = lane.next(worker(lane))
-    assert job is not None
-    return job
+from .steps import COMPLETE, complete_finals, end, next_job, take, winner_digest, worker_of
 
 
 def score(job: Job) -> float:
-    """A made-up score with one best learning rate, 0.002, that likes batches of 16."""
+    """Return a synthetic score, highest at learning rate 0.002 and batch size 16."""
     settings = job.settings
     return 1 / (1 + abs(settings.learning_rate / 0.002 - 1)) / (1 + (settings.batch_size != 16))
 
 
-def search(lane: ArchitectureSearch) -> list[dict[str, Any]]:
-    """Do the whole search; return what was asked."""
-    while (job := take(lane)).key.kind == "trial":
-        tell(lane, job.key, score(job), COMPLETE)
-    tell(lane, job.key, 0.5, COMPLETE)
-    return [trial.params for trial in lane.search.study.trials]
+def run_search(search: ArchitectureSearch) -> list[dict[str, Any]]:
+    """Run the whole search; return the parameters of its trials."""
+    while (job := take(search)).key.kind == "trial":
+        end(search, job.key, score(job), COMPLETE)
+    end(search, job.key, 0.5, COMPLETE)
+    return [trial.params for trial in search.trials.study.trials]
 
 
 @pytest.fixture
@@ -50,130 +32,130 @@ def longer(experiment: Experiment, changed: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_the_same_seed_asks_the_same(
-    sampler: str, longer: Experiment, open_lane: Any, changed: Any, second_storage: Any
+def test_the_same_seed_suggests_the_same(
+    sampler: str, longer: Experiment, open_search: Any, changed: Any, second_storage: Any
 ):
     experiment = changed(longer, search={"sampler": sampler})
-    asked = search(open_lane(experiment))
-    assert len({trial["learning_rate"] for trial in asked}) == 7
-    assert search(open_lane(second_storage(experiment))) == asked
+    suggested = run_search(open_search(experiment))
+    assert len({trial["learning_rate"] for trial in suggested}) == 7
+    assert run_search(open_search(second_storage(experiment))) == suggested
 
 
-def test_another_seed_and_another_architecture_ask_otherwise(
-    longer: Experiment, open_lane: Any, changed: Any
+def test_another_seed_or_architecture_suggests_other_parameters(
+    longer: Experiment, open_search: Any, changed: Any
 ):
-    asked = search(open_lane(longer))
-    assert search(open_lane(changed(longer, seed=6))) != asked
-    assert search(open_lane(longer, "segnet")) != asked
+    suggested = run_search(open_search(longer))
+    assert run_search(open_search(changed(longer, seed=6))) != suggested
+    assert run_search(open_search(longer, "segnet")) != suggested
 
 
-def test_a_lane_opened_before_every_ask_asks_the_same(
-    longer: Experiment, open_lane: Any, second_storage: Any
+def test_a_search_opened_before_every_trial_suggests_the_same(
+    longer: Experiment, open_search: Any, second_storage: Any
 ):
-    """The sampler's state dies with its process; what it is seeded with does not."""
+    """The sampler's state ends with its process; its seed is derived from the database."""
     elsewhere = second_storage(longer)
     for _ in range(7):
-        lane = open_lane(elsewhere)
-        job = take(lane)
-        tell(lane, job.key, score(job), COMPLETE)
-    again = [trial.params for trial in lane.search.study.trials]
-    assert again == search(open_lane(longer))
+        search = open_search(elsewhere)
+        job = take(search)
+        end(search, job.key, score(job), COMPLETE)
+    again = [trial.params for trial in search.trials.study.trials]
+    assert again == run_search(open_search(longer))
 
 
-def test_running_trials_are_handed_out_again_before_new_ones(
-    experiment: Experiment, open_lane: Any
+def test_running_trials_are_assigned_again_before_new_ones(
+    experiment: Experiment, open_search: Any
 ):
-    lane = open_lane(experiment)
-    running = [take(lane), take(lane)]
-    lane.report(worker(lane), running[0].key, 1, 0.25)
-    reopened = open_lane(experiment)
+    search = open_search(experiment)
+    running = [take(search), take(search)]
+    search.report(worker_of(search), running[0].key, 1, 0.25)
+    reopened = open_search(experiment)
     again = [take(reopened), take(reopened)]
     assert [job.key for job in again] == [job.key for job in running]
     assert [job.settings for job in again] == [job.settings for job in running]
     assert [job.seed for job in again] == [job.seed for job in running]
     assert [job.attempt for job in again] == [2, 2]
-    assert reopened.search.study.trials[0].intermediate_values == {1: 0.25}
-    assert take(reopened).key.number == 2  # the budget is topped up, not started anew
-    assert reopened.next(worker(reopened)) is None
+    assert reopened.trials.study.trials[0].intermediate_values == {1: 0.25}
+    assert take(reopened).key.number == 2  # the budget continues, it does not start again
+    assert next_job(reopened) is None
 
 
-def test_running_finals_are_handed_out_again(experiment: Experiment, open_lane: Any):
-    lane = open_lane(experiment)
+def test_running_finals_are_assigned_again(experiment: Experiment, open_search: Any):
+    search = open_search(experiment)
     for value in (0.1, 0.3, 0.2):
-        tell(lane, take(lane).key, value, COMPLETE)
-    final = take(lane)
-    reopened = open_lane(experiment)
+        end(search, take(search).key, value, COMPLETE)
+    final = take(search)
+    reopened = open_search(experiment)
     assert not reopened.done()
     again = take(reopened)
     assert (again.key, again.seed, again.settings) == (final.key, final.seed, final.settings)
     assert again.attempt == 2
     second = take(reopened)
     assert second.key.number == 1
-    assert reopened.next(worker(reopened)) is None
+    assert next_job(reopened) is None
 
 
 @pytest.fixture
-def finished(experiment: Experiment, open_lane: Any) -> ArchitectureSearch:
-    """A lane with nothing left to do; its winner is trial 1."""
-    lane: ArchitectureSearch = open_lane(experiment)
+def finished(experiment: Experiment, open_search: Any) -> ArchitectureSearch:
+    """A search without jobs left; its winner is trial 1."""
+    search: ArchitectureSearch = open_search(experiment)
     for value in (0.1, 0.3, 0.2):
-        tell(lane, take(lane).key, value, COMPLETE)
+        end(search, take(search).key, value, COMPLETE)
     for _ in range(2):
-        tell(lane, take(lane).key, 0.3, COMPLETE)
-    assert lane.done()
-    return lane
+        end(search, take(search).key, 0.3, COMPLETE)
+    assert search.done()
+    return search
 
 
-def test_a_finished_lane_opened_again_has_nothing_to_do(
-    finished: ArchitectureSearch, experiment: Experiment, open_lane: Any
+def test_a_finished_search_opened_again_has_no_jobs(
+    finished: ArchitectureSearch, experiment: Experiment, open_search: Any
 ):
-    again = open_lane(experiment)
-    assert again.next(worker(again)) is None
+    again = open_search(experiment)
+    assert next_job(again) is None
     assert again.done()
-    assert again.finals_done() == 2
-    assert again.winner_digest() == finished.winner_digest()
+    assert complete_finals(again) == 2
+    assert winner_digest(again) == winner_digest(finished)
 
 
-def test_more_trials_go_on_from_where_the_search_was(
-    finished: ArchitectureSearch, experiment: Experiment, open_lane: Any, changed: Any
+def test_a_larger_budget_continues_the_search(
+    finished: ArchitectureSearch, experiment: Experiment, open_search: Any, changed: Any
 ):
-    more = open_lane(changed(experiment, search={"trials": 5}))
+    more = open_search(changed(experiment, search={"trials": 5}))
     assert not more.done()
     jobs = [take(more), take(more)]
     assert [job.key.number for job in jobs] == [3, 4]
     for job in jobs:
-        tell(more, job.key, 0.25, COMPLETE)
-    assert more.winner().number == 1
-    assert more.next(worker(more)) is None  # the winner's finals are there
+        end(more, job.key, 0.25, COMPLETE)
+    assert more.trials.best().number == 1
+    assert next_job(more) is None  # the winner's finals exist
     assert more.done()
 
 
-def test_another_winner_has_finals_of_its_own(
-    finished: ArchitectureSearch, experiment: Experiment, open_lane: Any, changed: Any
+def test_another_winner_gets_new_finals(
+    finished: ArchitectureSearch, experiment: Experiment, open_search: Any, changed: Any
 ):
-    before = finished.winner_digest()
-    more = open_lane(changed(experiment, search={"trials": 4}))
-    tell(more, take(more).key, 0.9, COMPLETE)
+    before = winner_digest(finished)
+    more = open_search(changed(experiment, search={"trials": 4}))
+    end(more, take(more).key, 0.9, COMPLETE)
     finals = [take(more), take(more)]
     assert [job.key.number for job in finals] == [0, 1]
-    assert {job.key.winner for job in finals} == {more.winner_digest()}
-    assert more.winner_digest() != before
+    assert {job.key.winner for job in finals} == {winner_digest(more)}
+    assert winner_digest(more) != before
     assert {job.attempt for job in finals} == {1}
 
 
-def test_more_seeds_add_finals_to_those_that_are_there(
-    finished: ArchitectureSearch, experiment: Experiment, open_lane: Any, changed: Any
+def test_more_seeds_add_finals_to_the_existing_ones(
+    finished: ArchitectureSearch, experiment: Experiment, open_search: Any, changed: Any
 ):
-    more = open_lane(changed(experiment, finals={"seeds": 3}))
+    more = open_search(changed(experiment, finals={"seeds": 3}))
     assert not more.done()
     final = take(more)
     assert (final.key.kind, final.key.number) == ("final", 2)
-    assert more.next(worker(more)) is None
+    assert next_job(more) is None
 
 
-def test_asking_for_less_than_is_there_does_nothing(
-    finished: ArchitectureSearch, experiment: Experiment, open_lane: Any, changed: Any
+def test_a_smaller_budget_than_was_used_adds_nothing(
+    finished: ArchitectureSearch, experiment: Experiment, open_search: Any, changed: Any
 ):
-    less = open_lane(changed(experiment, search={"trials": 1}, finals={"seeds": 1}))
-    assert less.next(worker(less)) is None
+    less = open_search(changed(experiment, search={"trials": 1}, finals={"seeds": 1}))
+    assert next_job(less) is None
     assert less.done()

@@ -1,4 +1,4 @@
-"""Who gets which job: the coordinator as a plain object, its database real, its workers made up."""
+"""Which worker gets which job: a coordinator as a plain object on a real database."""
 
 from collections import Counter
 from typing import Any
@@ -23,12 +23,12 @@ def end(
     coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "s/w1"
 ) -> None:
     coordinator.finish(
-        worker, job.key, JobOutcome(value, reason="" if value is not None else "broken")
+        worker, job.key, JobOutcome(value=value, reason="" if value is not None else "broken")
     )
 
 
 def finish(coordinator: Coordinator) -> list[JobKey]:
-    """One worker does all there is, each job scored by its number; return the keys."""
+    """Run all jobs with one worker, each scored by its number; return the keys."""
     keys = []
     while (job := coordinator.next_job("s/w1")) is not None:
         assert isinstance(job, Job)
@@ -53,7 +53,7 @@ def test_one_worker_does_every_job_once(coordinator: Coordinator):
 
 
 def test_the_lowest_used_budget_comes_first(coordinator: Coordinator):
-    """At no moment is one architecture two trials ahead of another."""
+    """No architecture is ever two trials ahead of another."""
     started: Counter[str] = Counter(dict.fromkeys(ARCHITECTURES, 0))
     for _ in range(9):
         job = take(coordinator)
@@ -62,7 +62,7 @@ def test_the_lowest_used_budget_comes_first(coordinator: Coordinator):
         end(coordinator, job)
 
 
-def test_a_failed_trial_is_paid_from_its_architectures_own_budget(coordinator: Coordinator):
+def test_a_failed_trial_counts_in_its_architectures_budget(coordinator: Coordinator):
     trials = []
     for _ in range(9):
         job = take(coordinator)
@@ -74,7 +74,7 @@ def test_a_failed_trial_is_paid_from_its_architectures_own_budget(coordinator: C
     assert coordinator.failure_reasons() == {"unet": [], "pspnet": ["broken"], "segnet": []}
 
 
-def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
+def test_workers_wait_while_others_may_still_fail_and_stop_at_the_end(
     experiment: Experiment, changed: Any
 ):
     coordinator = Coordinator(
@@ -95,31 +95,29 @@ def test_workers_wait_while_others_may_still_fail_and_leave_at_the_end(
     assert [coordinator.next_job(worker) for worker in ("s/w1", "s/w3")] == [None, None]
 
 
-def test_a_lost_workers_job_goes_to_the_next_that_asks(coordinator: Coordinator):
+def test_the_job_of_a_dead_worker_goes_to_the_next_worker(coordinator: Coordinator):
     job = take(coordinator, "s/w1")
     assert coordinator.release("s/w1") == "unet-trial-000"
     assert coordinator.release("s/w1") == ""
-    assert coordinator.release("never seen") == ""
+    assert coordinator.release("unknown") == ""
     again = [take(coordinator, worker) for worker in ("s/w2", "s/w3", "s/w4")]
     assert [each.attempt for each in again if each.key == job.key] == [2]
 
 
-def test_a_worker_that_asks_twice_gets_the_job_it_holds(coordinator: Coordinator):
-    """Its first question was answered by a coordinator that died with the answer."""
+def test_a_repeated_call_returns_the_same_job(coordinator: Coordinator):
+    """The coordinator may die between the first call and its result."""
     assert take(coordinator) == take(coordinator)
     assert [each.worker for each in coordinator.snapshot().running] == ["s/w1"]
 
 
-def test_a_coordinator_that_ray_starts_again_goes_on_as_if_nothing_was(
-    experiment: Experiment, coordinator: Coordinator
-):
-    """Between any two calls."""
+def test_a_restarted_coordinator_continues(experiment: Experiment, coordinator: Coordinator):
+    """It is restarted between any two calls."""
     keys = []
     for _ in range(15):
         job = take(Coordinator(experiment, "s"))
         assert take(Coordinator(experiment, "s")) == job
-        assert Coordinator(experiment, "s").report("s/w1", job.key, 1, 0.5, 9.0) == "go on"
-        assert Coordinator(experiment, "s").finish("s/w1", job.key, JobOutcome(0.5))
+        assert Coordinator(experiment, "s").report("s/w1", job.key, 1, 0.5, 9.0) == "continue"
+        assert Coordinator(experiment, "s").finish("s/w1", job.key, JobOutcome(value=0.5))
         keys.append(job.key)
     assert len(set(keys)) == 15
     assert coordinator.next_job("s/w1") is None
@@ -129,21 +127,21 @@ def test_a_coordinator_that_ray_starts_again_goes_on_as_if_nothing_was(
 def test_another_drivers_coordinator_keeps_the_budget(
     experiment: Experiment, coordinator: Coordinator
 ):
-    """The first one is gone in the middle: two trials done, two running."""
+    """The first one dies with two trials done and two running."""
     for _ in range(2):
         end(coordinator, take(coordinator))
     running = [take(coordinator, "s/w1").key, take(coordinator, "s/w2").key]
-    anew = Coordinator(experiment, "t")
-    keys = finish(anew)
+    second = Coordinator(experiment, "t")
+    keys = finish(second)
     assert set(running) <= set(keys)
     assert Counter((key.architecture, key.kind) for key in keys)["unet", "final"] == 2
-    snapshot = anew.snapshot()
+    snapshot = second.snapshot()
     assert snapshot.counts == {name: {"complete": 3} for name in ARCHITECTURES}
     assert snapshot.finals == dict.fromkeys(ARCHITECTURES, 2)
     assert Coordinator(experiment, "u").next_job("u/w1") is None
 
 
-def test_a_doomed_job_is_shown_until_it_is_given_up(experiment: Experiment, changed: Any):
+def test_a_job_to_fail_is_in_the_snapshot_until_it_has_failed(experiment: Experiment, changed: Any):
     alone = changed(experiment, architectures={"pspnet": None, "segnet": None})
     coordinator = Coordinator(alone, "s")
     job = take(coordinator)
@@ -151,15 +149,15 @@ def test_a_doomed_job_is_shown_until_it_is_given_up(experiment: Experiment, chan
         coordinator.release("s/w1")
         following = take(coordinator)
     assert following.key != job.key
-    ((doomed, reason),) = coordinator.snapshot().jobs_to_fail
-    assert doomed.key == job.key
+    ((job_to_fail, reason),) = coordinator.snapshot().jobs_to_fail
+    assert job_to_fail.key == job.key
     for _ in range(2):
-        coordinator.fail_job(doomed.key, reason)
+        coordinator.fail_job(job_to_fail.key, reason)
     assert coordinator.snapshot().jobs_to_fail == []
     assert coordinator.snapshot().counts["unet"] == {"fail": 1, "running": 1}
 
 
-def test_winners_are_named_by_their_settings(coordinator: Coordinator):
+def test_winners_are_identified_by_a_digest_of_their_settings(coordinator: Coordinator):
     finish(coordinator)
     winners = coordinator.winners()
     assert winners.keys() == set(ARCHITECTURES)
@@ -174,7 +172,7 @@ def test_an_architecture_without_a_completed_trial_has_no_winner(coordinator: Co
     assert coordinator.winners()["unet"] != ""
 
 
-def test_the_snapshot_shows_what_runs_and_how_far(coordinator: Coordinator):
+def test_the_snapshot_contains_the_progress_of_running_jobs(coordinator: Coordinator):
     job = take(coordinator)
     coordinator.progress(job.key, 1, 40)
     coordinator.report("s/w1", job.key, 1, 0.25, 120.0)
@@ -191,7 +189,7 @@ def test_the_snapshot_shows_what_runs_and_how_far(coordinator: Coordinator):
     assert coordinator.snapshot().best == {"unet": 0.3, "pspnet": None, "segnet": None}
 
 
-def test_a_study_taken_up_again_knows_the_epochs_behind_it(
+def test_a_resumed_study_counts_the_finished_epochs(
     experiment: Experiment, coordinator: Coordinator
 ):
     for _ in range(2):
@@ -200,7 +198,7 @@ def test_a_study_taken_up_again_knows_the_epochs_behind_it(
     assert Coordinator(experiment, "s").snapshot().epochs_done == 2 * 6
 
 
-def test_progress_of_a_job_that_is_over_is_passed_over(coordinator: Coordinator):
+def test_progress_of_an_ended_job_is_ignored(coordinator: Coordinator):
     job = take(coordinator)
     end(coordinator, job)
     coordinator.progress(job.key, 5, 50)
@@ -208,7 +206,7 @@ def test_progress_of_a_job_that_is_over_is_passed_over(coordinator: Coordinator)
     assert coordinator.snapshot().running == []
 
 
-def test_a_worker_stays_with_what_it_has_compiled_but_not_far_ahead(
+def test_a_worker_stays_with_its_compiled_network_within_a_limit(
     experiment: Experiment, changed: Any
 ):
     longer = changed(experiment, search={**experiment.search.model_dump(), "trials": 9})
@@ -225,10 +223,10 @@ def test_a_worker_stays_with_what_it_has_compiled_but_not_far_ahead(
     assert following.key.architecture == "unet"
 
 
-def test_a_search_that_nobody_is_at_comes_before_finals_and_finals_before_company(
+def test_a_search_without_a_worker_comes_first_then_finals_then_other_searches(
     coordinator: Coordinator,
 ):
-    take(coordinator, "s/w1")  # and is at it all the time
+    take(coordinator, "s/w1")  # and runs it all the time
     taken: list[tuple[str, str]] = []
     for _ in range(11):
         job = coordinator.next_job("s/w2", {name for name, _ in taken})

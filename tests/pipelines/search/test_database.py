@@ -1,4 +1,4 @@
-"""Optuna's database goes away and comes back, is full, or was never there."""
+"""Optuna's database stops and restarts, is full, or never existed."""
 
 import errno
 import os
@@ -41,28 +41,26 @@ def coordinator(
     return Coordinator(alone, "s")
 
 
-def test_a_server_that_restarts_in_the_middle_costs_nothing_but_time(
-    coordinator: Coordinator, postgres: Postgres
-):
-    """It goes away between two calls; the next waits until it is back."""
+def test_calls_wait_for_a_server_that_restarts(coordinator: Coordinator, postgres: Postgres):
+    """It stops between two calls; the next one waits until it is back."""
     job = coordinator.next_job("s/w1")
     assert isinstance(job, Job)
-    for again in (
+    for call in (
         lambda: coordinator.report("s/w1", job.key, 1, 0.25, 9.0),
-        lambda: coordinator.finish("s/w1", job.key, JobOutcome(0.25)),
+        lambda: coordinator.finish("s/w1", job.key, JobOutcome(value=0.25)),
         lambda: coordinator.next_job("s/w1"),
         coordinator.snapshot,
     ):
         postgres.stop()
         starting = threading.Timer(0.5, postgres.start)
         starting.start()
-        said = again()
+        result = call()
         starting.join()
-    assert said.counts == {"unet": {"complete": 1, "running": 1}}
-    assert said.best == {"unet": 0.25}
+    assert result.counts == {"unet": {"complete": 1, "running": 1}}
+    assert result.best == {"unet": 0.25}
 
 
-def test_a_server_that_stays_away_is_told_without_its_password(
+def test_the_error_about_a_server_that_stays_away_has_no_password(
     coordinator: Coordinator, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(database, "DATABASE_TIMEOUT", 0.5)
@@ -76,7 +74,7 @@ def test_a_server_that_stays_away_is_told_without_its_password(
     words = str(raised.value)
     assert f"***@127.0.0.1:{postgres.port}" in words
     assert "for-tests-only" not in words
-    assert words.endswith("start it, and the same command goes on")
+    assert words.endswith("then re-run the same command to resume")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ def test_a_server_that_stays_away_is_told_without_its_password(
         ({"postgresql+psycopg://": "postgresql:/"}, "cannot be opened: .*Expected in tracking"),
     ],
 )
-def test_an_address_that_no_waiting_mends_is_told_at_once(
+def test_a_wrong_address_is_reported_at_once(
     postgres: Postgres, experiment: Experiment, changed: Any, change: dict[str, str], words: str
 ):
     url = postgres.url("postgres")
@@ -99,19 +97,19 @@ def test_an_address_that_no_waiting_mends_is_told_at_once(
         coordinator.next_job("s/w1")
 
 
-def test_a_full_disk_under_sqlite_is_told_at_once(tmp_path: Any):
+def test_a_full_disk_under_sqlite_is_reported_at_once(tmp_path: Any):
     def fill() -> None:
         full = sqlite3.OperationalError("database or disk is full")
         raise OperationalError("UPDATE", {}, full)
 
     with (
         never_waiting(),
-        pytest.raises(UserError, match=r"database or disk is full.*make room.*goes on"),
+        pytest.raises(UserError, match=r"database or disk is full.*free some space.*to resume"),
     ):
         retry_while_unavailable(f"sqlite:///{tmp_path}/optuna.db", fill)
 
 
-def test_a_locked_sqlite_is_tried_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+def test_a_locked_sqlite_is_retried(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(database, "RETRY_PAUSES", (0.01, 0.01))
     left = [1, 2, 3]
 
@@ -126,9 +124,9 @@ def test_a_locked_sqlite_is_tried_again(tmp_path: Any, monkeypatch: pytest.Monke
 
 def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
     def fail() -> None:
-        raise ValueError("a defect of ours")
+        raise ValueError("a defect")
 
-    with pytest.raises(ValueError, match="a defect of ours"):
+    with pytest.raises(ValueError, match="a defect"):
         retry_while_unavailable(URL, fail)
     with pytest.raises(OSError, match="Bad file descriptor"):
         retry_while_unavailable(URL, lambda: _raise(OSError(errno.EBADF, os.strerror(errno.EBADF))))
@@ -136,7 +134,7 @@ def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
 
 @contextmanager
 def never_waiting() -> Iterator[None]:
-    """Fail where there is a second try."""
+    """Fail at a second attempt."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(database.time, "sleep", lambda seconds: pytest.fail("it waits"))
         yield

@@ -1,4 +1,4 @@
-"""One driver a study, one worker a job; a lock ends with the process that held it."""
+"""One driver per study, one worker per job; a lock ends with the process that holds it."""
 
 import os
 import signal
@@ -21,11 +21,11 @@ import sys, time
 from pathlib import Path
 from pipelines.config import Experiment
 from pipelines.search.leases import study_lock, job_lock
-what, where = sys.argv[1:]
-held = only_worker(Path(where)) if what == "job" else only_driver(
-    Experiment(name="fake", storage=Path(where))
+kind, path = sys.argv[1:]
+lock = job_lock(Path(path)) if kind == "job" else study_lock(
+    Experiment(name="fake", storage=Path(path))
 )
-with held:
+with lock:
     print("held", flush=True)
     time.sleep(600)
 """
@@ -34,11 +34,11 @@ Hold = Callable[[str, Path], subprocess.Popen[str]]
 
 @pytest.fixture
 def hold() -> Iterator[Hold]:
-    """Hold a lock in a process of its own."""
+    """Hold a lock in another process."""
     with ExitStack() as stack:
 
-        def start(what: str, where: Path) -> subprocess.Popen[str]:
-            command = [sys.executable, "-c", HOLD, what, str(where)]
+        def start(kind: str, path: Path) -> subprocess.Popen[str]:
+            command = [sys.executable, "-c", HOLD, kind, str(path)]
             process = stack.enter_context(
                 subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
             )
@@ -50,20 +50,20 @@ def hold() -> Iterator[Hold]:
         yield start
 
 
-def test_a_second_driver_is_refused_and_told_who_has_the_study(tmp_path: Path, hold: Hold):
+def test_a_second_driver_is_refused_and_the_error_names_the_first(tmp_path: Path, hold: Hold):
     experiment = Experiment(name="fake", storage=tmp_path)
     first = hold("study", tmp_path)
-    with pytest.raises(UserError, match=f"is being run already, by process {first.pid} on "):
+    with pytest.raises(UserError, match=f"is already being run by process {first.pid} on "):
         study_lock(experiment).__enter__()
     with study_lock(experiment.model_copy(update={"name": "other"})):
         pass  # another study on the same storage
 
 
-def test_a_study_whose_driver_was_killed_is_free(tmp_path: Path, hold: Hold):
+def test_the_lock_of_a_killed_driver_is_free(tmp_path: Path, hold: Hold):
     first = hold("study", tmp_path)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    (path,) = (tmp_path / "locks").iterdir()  # the file is left, the lock is not
+    (path,) = (tmp_path / "locks").iterdir()  # the file remains, the lock does not
     with study_lock(Experiment(name="fake", storage=tmp_path)):
         assert path.read_text().startswith(f"process {os.getpid()} on ")
     assert not path.exists()
@@ -76,32 +76,32 @@ def test_a_study_is_free_again_after_an_error(tmp_path: Path):
             raise ValueError("no")
 
 
-def test_a_job_held_by_a_dying_worker_is_waited_for(tmp_path: Path, hold: Hold):
+def test_a_worker_waits_for_the_lock_of_a_dying_worker(tmp_path: Path, hold: Hold):
     path = tmp_path / "unet-trial-000.lock"
-    zombie = hold("job", path)
+    other = hold("job", path)
 
     def die() -> None:
         time.sleep(0.3)
-        zombie.kill()
+        other.kill()
 
     dying = threading.Thread(target=die)
     dying.start()
-    with job_lock(path, patience=60):
-        assert zombie.poll() is not None
+    with job_lock(path, timeout=60):
+        assert other.poll() is not None
     dying.join()
     assert not path.exists()
 
 
-def test_a_job_that_stays_held_is_left_alone(tmp_path: Path, hold: Hold):
+def test_a_job_whose_lock_stays_held_raises(tmp_path: Path, hold: Hold):
     path = tmp_path / "unet-trial-000.lock"
-    zombie = hold("job", path)
-    words = f"unet-trial-000 is still held by process {zombie.pid} on .* after 0 s"
-    with pytest.raises(LockHeldError, match=words), job_lock(path, patience=0.1):
+    other = hold("job", path)
+    words = f"unet-trial-000 is still held by process {other.pid} on .* after 0 s"
+    with pytest.raises(LockHeldError, match=words), job_lock(path, timeout=0.1):
         pass
 
 
-def test_one_after_the_other_never_two_at_once(tmp_path: Path):
-    """Each removes the file behind it, while others wait for it."""
+def test_a_lock_is_never_held_twice(tmp_path: Path):
+    """Each thread removes the lock file while others wait for it."""
     path, inside, most = tmp_path / "job.lock", [], []
 
     def work() -> None:

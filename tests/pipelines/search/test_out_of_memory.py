@@ -1,4 +1,4 @@
-"""Batch sizes that ran out of memory are left out of later asks; nothing else changes."""
+"""Batch sizes that ran out of memory are excluded from later trials; nothing else changes."""
 
 from typing import Any
 
@@ -9,6 +9,8 @@ from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.trials import JobOutcome
 
+from .steps import complete_finals, next_job, take
+
 WORKER = "s/worker-1"
 FIRST = [
     {"learning_rate": 0.003, "batch_size": 16.0},
@@ -17,16 +19,10 @@ FIRST = [
 ]
 
 
-def take(lane: ArchitectureSearch) -> Job:
-    job = lane.next(WORKER)
-    assert job is not None
-    return job
-
-
-def overflow(lane: ArchitectureSearch, job: Job) -> None:
-    """End a job as a worker does whose memory ran out."""
+def overflow(search: ArchitectureSearch, job: Job) -> None:
+    """End a job as a worker does that ran out of memory."""
     reason = f"out of memory at batch size {job.settings.batch_size}"
-    lane.finish_by(WORKER, job.key, JobOutcome(None, reason=reason, out_of_memory=True))
+    search.finish_by(WORKER, job.key, JobOutcome(value=None, reason=reason, out_of_memory=True))
 
 
 @pytest.fixture
@@ -36,113 +32,115 @@ def long(experiment: Experiment, changed: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_batches_as_large_as_one_that_failed_are_never_asked_for_again(
-    sampler: str, long: Experiment, open_lane: Any, changed: Any
+def test_batches_as_large_as_one_that_failed_are_not_suggested_again(
+    sampler: str, long: Experiment, open_search: Any, changed: Any
 ):
-    """The score likes the largest batch that fits, so the sampler would go there."""
-    lane = open_lane(changed(long, search={"sampler": sampler}))
+    """The score is best for the largest batch, so the sampler would suggest it."""
+    search = open_search(changed(long, search={"sampler": sampler}))
     sizes, limit = [], 32
     for _ in range(24):
-        job = take(lane)
+        job = take(search, WORKER)
         size = job.settings.batch_size
         sizes.append((size, limit))
         if size >= 32:
-            overflow(lane, job)
+            overflow(search, job)
             limit = min(limit, size)
         else:
-            lane.finish(WORKER, job.key, JobOutcome(size / 32))
+            search.finish_by(WORKER, job.key, JobOutcome(value=size / 32))
     first_failure = next(place for place, (size, _) in enumerate(sizes) if size == 32)
     assert {size for size, _ in sizes[first_failure + 1 :]} == {8, 16}
-    assert lane.search.count() == {"complete": 23, "fail": 1}
-    assert lane.failure_reasons() == ["out of memory at batch size 32"]
-    failed = lane.search.find(first_failure)
+    assert search.trials.count() == {"complete": 23, "fail": 1}
+    assert search.failure_reasons() == ["out of memory at batch size 32"]
+    failed = search.trials.find(first_failure)
     assert failed.user_attrs["out_of_memory"] == 32
 
 
-def test_another_architecture_may_still_take_them(long: Experiment, open_lane: Any):
-    lane = open_lane(long)
-    while (job := take(lane)).settings.batch_size != 16:
-        lane.finish(WORKER, job.key, JobOutcome(0.5))
-    overflow(lane, job)
-    assert lane.suggester.batch_sizes() == (8,)
-    assert open_lane(long, "segnet").suggester.batch_sizes() == (8, 16, 32)
-    assert open_lane(long).suggester.batch_sizes() == (8,)  # a new driver knows it too
+def test_another_architecture_may_still_use_them(long: Experiment, open_search: Any):
+    search = open_search(long)
+    while (job := take(search, WORKER)).settings.batch_size != 16:
+        search.finish_by(WORKER, job.key, JobOutcome(value=0.5))
+    overflow(search, job)
+    assert search.suggester.batch_sizes() == (8,)
+    assert open_search(long, "segnet").suggester.batch_sizes() == (8, 16, 32)
+    assert open_search(long).suggester.batch_sizes() == (8,)  # a new driver excludes it too
 
 
-def test_a_first_point_that_is_too_large_is_left_out_and_says_so(
-    long: Experiment, open_lane: Any, changed: Any
+def test_a_first_point_that_is_too_large_fails_with_the_reason(
+    long: Experiment, open_search: Any, changed: Any
 ):
-    lane = open_lane(changed(long, search={"first": FIRST}))
-    job = take(lane)
+    search = open_search(changed(long, search={"first": FIRST}))
+    job = take(search, WORKER)
     assert job.settings.batch_size == 16
-    overflow(lane, job)
-    following = take(lane)
+    overflow(search, job)
+    following = take(search, WORKER)
     assert (following.key.number, following.settings.batch_size) == (2, 8)
-    left_out = lane.search.find(1)
+    left_out = search.trials.find(1)
     assert left_out.state.name == "FAIL"
     assert left_out.user_attrs["reason"].startswith("left out: batch size 32")
-    assert lane.search.find(3 - 1).number == 2
+    assert search.trials.find(3 - 1).number == 2
 
 
-def test_a_larger_batch_that_runs_already_is_heard_out(long: Experiment, open_lane: Any):
-    """It may have fitted where it is; a new attempt of it is allowed too."""
-    lane = open_lane(long, session="s")
-    jobs = [take(lane) for _ in range(12)]
+def test_a_larger_batch_that_is_running_continues(long: Experiment, open_search: Any):
+    """It may fit where it runs; a new attempt of it is allowed too."""
+    search = open_search(long, session="s")
+    jobs = [take(search, WORKER) for _ in range(12)]
     large = next(job for job in jobs if job.settings.batch_size == 32)
     small = next(job for job in jobs if job.settings.batch_size == 8)
-    overflow(lane, small)
-    assert lane.report(WORKER, large.key, 1, 0.5) == "go on"
-    again = open_lane(long, session="t")
-    resumed = [again.next("t/worker-1") for _ in range(11)]
+    overflow(search, small)
+    assert search.report(WORKER, large.key, 1, 0.5) == "continue"
+    again = open_search(long, session="t")
+    resumed = [next_job(again, "t/worker-1") for _ in range(11)]
     assert large.key in [job.key for job in resumed]
-    assert again.next("t/worker-1") is None
+    assert next_job(again, "t/worker-1") is None
 
 
-def test_a_search_whose_smallest_batch_does_not_fit_ends_and_says_why(
-    experiment: Experiment, open_lane: Any, changed: Any
+def test_a_search_whose_smallest_batch_does_not_fit_ends_with_a_message(
+    experiment: Experiment, open_search: Any, changed: Any
 ):
     space = {**experiment.search.space.model_dump(), "batch_size": {"choices": [8]}}
-    lane = open_lane(changed(experiment, search={"space": space, "trials": 9}))
-    lane.finish(WORKER, take(lane).key, JobOutcome(0.25))
-    overflow(lane, take(lane))
+    search = open_search(changed(experiment, search={"space": space, "trials": 9}))
+    search.finish_by(WORKER, take(search, WORKER).key, JobOutcome(value=0.25))
+    overflow(search, take(search, WORKER))
     note = "unet: even the smallest batch size of search.space ran out of memory; its search ends"
-    assert lane.suggester.note().startswith(note)
-    assert "after 2 of 9 trials" in lane.suggester.note()
-    assert take(lane).key.kind == "final"  # what was completed has its finals
+    assert search.suggester.early_end_message().startswith(note)
+    assert "after 2 of 9 trials" in search.suggester.early_end_message()
+    assert take(search, WORKER).key.kind == "final"  # the completed trial has its finals
 
 
-def test_a_search_without_any_trial_that_fits_has_an_end(
-    experiment: Experiment, open_lane: Any, changed: Any
+def test_a_search_without_a_trial_that_fits_ends(
+    experiment: Experiment, open_search: Any, changed: Any
 ):
     space = {**experiment.search.space.model_dump(), "batch_size": {"choices": [8]}}
-    lane = open_lane(changed(experiment, search={"space": space}))
-    overflow(lane, take(lane))
-    assert lane.next(WORKER) is None
-    assert lane.done()
-    assert lane.winner() is None
-    assert lane.failure_reasons()[0] == "out of memory at batch size 8"
+    search = open_search(changed(experiment, search={"space": space}))
+    overflow(search, take(search, WORKER))
+    assert next_job(search, WORKER) is None
+    assert search.done()
+    assert search.trials.best() is None
+    assert search.failure_reasons()[0] == "out of memory at batch size 8"
 
 
-def test_a_final_that_does_not_fit_fails_with_the_reason(experiment: Experiment, open_lane: Any):
-    lane = open_lane(experiment)
+def test_a_final_that_does_not_fit_fails_with_the_reason(experiment: Experiment, open_search: Any):
+    search = open_search(experiment)
     for _ in range(3):
-        lane.finish(WORKER, take(lane).key, JobOutcome(0.5))
+        search.finish_by(WORKER, take(search, WORKER).key, JobOutcome(value=0.5))
     for _ in range(2):
-        final = take(lane)
-        overflow(lane, final)
-    assert lane.done()
-    assert lane.finals_done() == 0
-    assert lane.failure_reasons() == [f"out of memory at batch size {final.settings.batch_size}"]
+        final = take(search, WORKER)
+        overflow(search, final)
+    assert search.done()
+    assert complete_finals(search) == 0
+    assert search.failure_reasons() == [f"out of memory at batch size {final.settings.batch_size}"]
 
 
-def test_a_worker_killed_for_its_memory_dooms_the_job_at_once(long: Experiment, open_lane: Any):
-    lane = open_lane(long)
-    while (job := take(lane)).settings.batch_size == 8:
-        lane.finish(WORKER, job.key, JobOutcome(0.5))
-    assert lane.release(WORKER, is_fault=True, out_of_memory=True) == job.key
-    ((doomed, reason),) = lane.doomed()
-    assert (doomed.key, reason) == (
+def test_the_job_of_a_worker_killed_for_its_memory_fails_at_once(
+    long: Experiment, open_search: Any
+):
+    search = open_search(long)
+    while (job := take(search, WORKER)).settings.batch_size == 8:
+        search.finish_by(WORKER, job.key, JobOutcome(value=0.5))
+    assert search.release(WORKER, is_fault=True, out_of_memory=True) == job.key
+    ((job_to_fail, reason),) = search.jobs_to_fail()
+    assert (job_to_fail.key, reason) == (
         job.key,
-        f"out of memory at batch size {doomed.settings.batch_size}",
+        f"out of memory at batch size {job_to_fail.settings.batch_size}",
     )
-    assert max(lane.suggester.batch_sizes()) < doomed.settings.batch_size
+    assert max(search.suggester.batch_sizes()) < job_to_fail.settings.batch_size

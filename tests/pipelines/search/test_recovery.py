@@ -1,4 +1,4 @@
-"""A study on a real Ray survives the deaths of its processes; only the training is made up."""
+"""A study on a real Ray survives the deaths of its processes; only the training is fake."""
 
 import shutil
 from pathlib import Path
@@ -18,14 +18,14 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 class Killer:
-    """Kills the coordinator whenever the study is looked at; Ray starts it again."""
+    """Kill the coordinator at each snapshot of a running trial; Ray restarts it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kills: int) -> None:
         self.left = kills
-        really_start = driver._start_coordinator
+        original = driver._start_coordinator
 
         def start(*arguments: Any) -> Any:
-            self.coordinator = really_start(*arguments)
+            self.coordinator = original(*arguments)
             return self.coordinator
 
         monkeypatch.setattr(driver, "_start_coordinator", start)
@@ -44,36 +44,38 @@ def states(folder: Path) -> list[str]:
     return [trial.state.name for trial in trials(folder)]
 
 
-def test_the_coordinator_may_die_in_the_middle_and_no_job_is_begun_anew(
+def test_the_coordinator_may_die_and_no_job_is_started_again(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     killer = Killer(monkeypatch, kills=3)
-    ran = run("all:strolls", workers=2, watch=killer, trials=4)
+    finished = run("all:strolls", workers=2, watch=killer, trials=4)
     assert killer.left == 0
     assert attempts(tmp_path) == [1, 1, 1, 1]
     assert states(tmp_path) == ["COMPLETE"] * 4
     assert all(len(trial.intermediate_values) == 6 for trial in trials(tmp_path))
-    assert ran.winners["unet"]
-    begun = [line.split(" by ")[0] for line in notes(tmp_path) if " by " in line]
-    assert len(begun) == len(set(begun)) == 4 + 2
+    assert finished.winners["unet"]
+    started = [line.split(" by ")[0] for line in notes(tmp_path) if " by " in line]
+    assert len(started) == len(set(started)) == 4 + 2
 
 
-def test_a_job_that_kills_its_workers_is_given_up_and_its_run_closed(run: Any, tmp_path: Path):
-    ran = run("1:kills", trials=3)
+def test_a_job_that_kills_its_workers_is_failed_and_its_run_closed(run: Any, tmp_path: Path):
+    finished = run("1:kills", trials=3)
     reason = "its worker died 3 times in a row before an epoch was done"
     assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
-    # The first death comes behind an epoch that nobody had done before.
+    # The first death comes after a new epoch.
     assert attempts(tmp_path) == [1, 4, 1]
     assert trials(tmp_path)[1].user_attrs["reason"] == reason
-    assert f"unet-trial-001 is given up: {reason}" in ran.news
-    folders = [each for each in ran.context.outboxes.iterdir() if each.is_dir()]
-    (folder,) = [each for each in folders if not each.name.startswith("study-")]  # its workers'
-    said = [outbox.read_record(path) for path in outbox.record_paths(folder)]
-    assert [each.kind for each in said] == ["tags", "end"]
-    assert said[0].content["tags"] == {"state": "failed", "reason": reason}
-    assert said[1].content["status"] == "FAILED"
-    assert said[0].run.name == "unet-trial-001"
-    assert list(ran.context.checkpoints.rglob("latest.npz")) == []
+    assert f"unet-trial-001 is recorded as failed and not retried: {reason}" in finished.messages
+    folders = [each for each in finished.context.outboxes.iterdir() if each.is_dir()]
+    (folder,) = [
+        each for each in folders if not each.name.startswith("study-")
+    ]  # written by its workers
+    records = [outbox.read_record(path) for path in outbox.record_paths(folder)]
+    assert [each.kind for each in records] == ["tags", "end"]
+    assert records[0].content["tags"] == {"state": "failed", "reason": reason}
+    assert records[1].content["status"] == "FAILED"
+    assert records[0].run.name == "unet-trial-001"
+    assert list(finished.context.checkpoints.rglob("latest.npz")) == []
 
 
 def test_a_job_that_makes_progress_survives_any_number_of_deaths(run: Any, tmp_path: Path):
@@ -83,7 +85,7 @@ def test_a_job_that_makes_progress_survives_any_number_of_deaths(run: Any, tmp_p
     assert trial.intermediate_values == pytest.approx({n: 0.1 * n for n in range(1, 6)})
 
 
-def test_out_of_memory_is_told_with_the_batch_size_and_not_met_again(run: Any, tmp_path: Path):
+def test_out_of_memory_is_recorded_with_the_batch_size_and_avoided(run: Any, tmp_path: Path):
     run("all:overflows", trials=8)
     found = trials(tmp_path)
     failed = [trial for trial in found if trial.state.name == "FAIL"]
@@ -96,14 +98,14 @@ def test_out_of_memory_is_told_with_the_batch_size_and_not_met_again(run: Any, t
     assert {trial.params["batch_size"] for trial in found[failed[-1].number + 1 :]} == {8}
 
 
-def test_a_full_disk_stops_the_study_and_the_same_command_goes_on(run: Any, tmp_path: Path):
+def test_a_full_disk_stops_the_study_and_the_same_command_resumes_it(run: Any, tmp_path: Path):
     with pytest.raises(UserError) as raised:
         run("1:fills", trials=3)
     words = str(raised.value)
     assert "No space left on device" in words
     assert f"the disk of {tmp_path} has" in words
     assert "MiB free" in words
-    assert words.endswith("make room, or mend the disk; the same command goes on")
+    assert words.endswith("then re-run the same command to resume")
     assert states(tmp_path) == ["COMPLETE", "RUNNING"]
     (tmp_path / "room").touch()
     run("1:fills", trials=3)
@@ -111,16 +113,16 @@ def test_a_full_disk_stops_the_study_and_the_same_command_goes_on(run: Any, tmp_
     assert attempts(tmp_path) == [1, 2, 1]
 
 
-def test_a_database_that_is_gone_is_told_in_a_paragraph(run: Any, tmp_path: Path):
-    """The storage is taken away while a trial runs."""
+def test_a_missing_database_is_reported_without_a_traceback(run: Any, tmp_path: Path):
+    """The storage is moved away while a trial runs."""
 
-    def take_away(snapshot: StudySnapshot) -> None:
+    def move_away(snapshot: StudySnapshot) -> None:
         if any(each.epoch for each in snapshot.running) and tmp_path.exists():
             shutil.move(tmp_path, f"{tmp_path}-away")
 
     with pytest.raises(UserError) as raised:
-        run("all:strolls", watch=take_away)
+        run("all:strolls", watch=move_away)
     shutil.move(f"{tmp_path}-away", tmp_path)
     assert "Traceback" not in str(raised.value)
-    assert "bring it back" in str(raised.value)
+    assert "restore it" in str(raised.value)
     assert states(tmp_path) == ["RUNNING"]

@@ -1,4 +1,4 @@
-"""An MLflow store on sqlite with versions of a registered model, for tests and the load test."""
+"""An MLflow store on sqlite with versions of a registered model, for tests and benchmarks."""
 
 import time
 from functools import cached_property
@@ -16,7 +16,7 @@ NAME = "served"
 
 
 class ModelVersions:
-    """A store in a folder; each version is a network written by `registry.write_model`."""
+    """A store in a folder; `pipelines.registry.publish.write_model` writes its versions."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Photographs to send, and networks whose answers are known.
+"""Photographs to send, and networks whose predictions are known.
 
 A network is one 1x1 convolution: red pixels are class `red`, green ones 2, blue ones 3.
 """
@@ -28,7 +28,7 @@ def network(path: Path, red: int = 1) -> Path:
 
 
 def red_and_blue(rows: int = 48, columns: int = 80) -> np.ndarray:
-    """The left half red, the right half blue."""
+    """Return an image whose left half is red and whose right half is blue."""
     pixels = np.zeros((rows, columns, 3), np.uint8)
     pixels[:, : columns // 2, 0] = pixels[:, columns // 2 :, 2] = 255
     return pixels
@@ -41,7 +41,7 @@ def encoded(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
 
 
 def decoded(content: bytes) -> np.ndarray:
-    """The class ids of a mask; it must be a palette PNG in LaPa's colours."""
+    """Return the class ids of a mask, which must be a palette PNG in LaPa's colours."""
     with Image.open(io.BytesIO(content)) as mask:
         assert (mask.format, mask.mode) == ("PNG", "P")
         assert mask.getpalette()[:33] == [channel for colour in LAPA.palette for channel in colour]
@@ -49,7 +49,7 @@ def decoded(content: bytes) -> np.ndarray:
 
 
 def black_png(rows: int, columns: int) -> bytes:
-    """A black PNG written row by row: however large, it takes no memory to make."""
+    """Return a black PNG, compressed row by row so that a huge one needs little memory."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
@@ -65,7 +65,7 @@ def black_png(rows: int, columns: int) -> bytes:
 
 @cache
 def bad_bodies() -> dict[str, tuple[bytes, int]]:
-    """Bodies that are refused, and the status that says why."""
+    """Return bodies that are refused, with the expected status, by name."""
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     jpeg = encoded(noise, "JPEG")
     return {

@@ -1,4 +1,4 @@
-"""What waits goes through together; failures and leavers touch nobody else."""
+"""Waiting items run together; failures and cancellations do not affect other items."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from pipelines.serve.batcher import Batcher
 
 
 class Network:
-    """Doubles numbers; the first call waits until it is let through."""
+    """Doubles numbers; the first call blocks until `released` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -28,7 +28,7 @@ class Network:
 
 
 async def first_then(batcher: Batcher[int, int], network: Network, items: list[int]):
-    """Let item 0 enter the network; hand in the others while it is busy."""
+    """Submit item 0, and the others while the network is busy with it."""
     first = asyncio.create_task(batcher(0))
     await asyncio.to_thread(network.entered.wait, 30)
     others = [asyncio.create_task(batcher(item)) for item in items]
@@ -36,7 +36,7 @@ async def first_then(batcher: Batcher[int, int], network: Network, items: list[i
     return first, others
 
 
-def test_what_arrives_while_the_network_is_busy_goes_together():
+def test_items_that_arrive_while_the_network_is_busy_run_together():
     async def scenario() -> list[int]:
         first, others = await first_then(batcher, network, [1, 2, 3, 4])
         network.released.set()
@@ -49,7 +49,7 @@ def test_what_arrives_while_the_network_is_busy_goes_together():
     assert network.batches == [[0], [1, 2, 3], [4]]
 
 
-def test_a_failure_is_told_to_its_batch_and_the_next_goes_on():
+def test_a_failure_propagates_to_its_batch_only():
     async def scenario():
         first, others = await first_then(batcher, network, [-1, 1, 5])
         network.released.set()
@@ -58,14 +58,14 @@ def test_a_failure_is_told_to_its_batch_and_the_next_goes_on():
     network = Network()
     with ThreadPoolExecutor(1) as executor:
         batcher = Batcher(network, 2, executor)
-        first, bad, beside, after = asyncio.run(scenario())
+        first, bad, other, after = asyncio.run(scenario())
     assert (first, after) == (0, 10)
-    assert bad is beside
+    assert bad is other
     with pytest.raises(ValueError, match="a bad batch"):
         raise bad
 
 
-def test_who_has_left_is_not_worked_for():
+def test_a_cancelled_item_is_not_processed():
     async def scenario() -> list[int]:
         first, others = await first_then(batcher, network, [1, 2])
         others[0].cancel()

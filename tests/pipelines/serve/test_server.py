@@ -1,4 +1,4 @@
-"""What is settled before a server starts: host, token, port and model; and its news."""
+"""The checks before a server starts (host, token, port, model), and its status messages."""
 
 import io
 import os
@@ -25,7 +25,7 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "own"),
+    ("host", "expected"),
     [
         ("127.0.0.1", True),
         ("127.8.8.8", True),
@@ -37,11 +37,11 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
         ("localhost.example.org", False),
     ],
 )
-def test_loopback_is_told_from_other_hosts(host: str, own: bool):
-    assert secrets.is_loopback(host) is own
+def test_loopback_addresses_are_recognised(host: str, expected: bool):
+    assert secrets.is_loopback(host) is expected
 
 
-def test_another_host_takes_a_token(monkeypatch: pytest.MonkeyPatch):
+def test_a_non_loopback_host_requires_a_token(monkeypatch: pytest.MonkeyPatch):
     settings = ServeSettings(model="best.keras")
     with pytest.raises(UserError, match="FACESEG_TOKEN is not set"):
         server.serve_model(settings, Console(), host="0.0.0.0")
@@ -50,58 +50,58 @@ def test_another_host_takes_a_token(monkeypatch: pytest.MonkeyPatch):
         server.serve_model(settings, Console(), host="0.0.0.0")
 
 
-def test_no_token_is_asked_for_on_loopback_unless_there_is_one(monkeypatch: pytest.MonkeyPatch):
+def test_loopback_requires_no_token_but_uses_one_that_is_set(monkeypatch: pytest.MonkeyPatch):
     assert secrets.server_token(required=False, because="") is None
     monkeypatch.setenv(secrets.TOKEN_VARIABLE, "0123456789abcdef")
     assert secrets.server_token(required=False, because="") == "0123456789abcdef"
 
 
-def test_a_port_in_use_is_told():
+def test_a_port_in_use_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match="another program has it"):
+        with pytest.raises(UserError, match="another program uses it"):
             server.check_port("127.0.0.1", port)
     server.check_port("127.0.0.1", port)
 
 
-def test_a_model_that_is_nowhere_is_told():
-    with pytest.raises(UserError, match=r"no file nothing\.keras"):
+def test_a_missing_model_is_an_error():
+    with pytest.raises(UserError, match=r"file nothing\.keras does not exist"):
         model_source("nothing.keras", None)
     with pytest.raises(UserError, match="--tracking"):
         model_source("models:/faceseg@champion", None)
 
 
-def test_an_exported_file_takes_no_graphics_card(tmp_path: Path):
+def test_an_exported_file_does_not_run_on_a_gpu(tmp_path: Path):
     (tmp_path / "model.onnx").touch()
     settings = ServeSettings(model=str(tmp_path / "model.onnx"), gpus=0.5)
     with pytest.raises(UserError, match="exported file, which runs on the CPU"):
         server.serve_model(settings, Console(), port=free_port())
 
 
-def test_a_stop_while_it_starts_waits_for_what_has_begun(
+def test_a_signal_during_the_start_waits_for_the_start_to_finish(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     done: list[str] = []
 
-    def begin(*_: object) -> None:
+    def start(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         Event().wait(0.2)  # an exception in the main thread would end the test here
-        done.append("begun")
+        done.append("started")
 
-    def ready(told: Event) -> object | None:
-        return None if told.wait(10) else "a handle"
+    def ready(stop: Event) -> object | None:
+        return None if stop.wait(10) else "a handle"
 
-    monkeypatch.setattr(server, "start_replicas", begin)
+    monkeypatch.setattr(server, "start_replicas", start)
     monkeypatch.setattr(server, "wait_until_ready", ready)
     monkeypatch.setattr(server, "stop_replicas", lambda: done.append("stopped"))
     (tmp_path / "best.keras").touch()
     console = Console(file=io.StringIO())
     server.serve_model(ServeSettings(model=str(tmp_path / "best.keras")), console, port=free_port())
-    assert done == ["begun", "stopped"]
-    assert "stopped while it was loading" in console.file.getvalue()
+    assert done == ["started", "stopped"]
+    assert "stopped while loading" in console.file.getvalue()
 
 
-def test_more_replicas_than_fit_are_told():
+def test_more_replicas_than_fit_are_an_error():
     settings = ServeSettings(model="x", replicas=1, max_replicas=4, cpus=2)
     server._check_resources(settings, {"CPU": 8.0})
     with pytest.raises(UserError, match="4 replicas of 2 CPUs"):
@@ -111,12 +111,16 @@ def test_more_replicas_than_fit_are_told():
 
 
 def test_the_cause_of_a_failed_replica_is_its_last_line():
-    told = "The deployment failed to start:\n  File x\nfaceseg.errors.UserError: no network there\n"
-    assert server._error_message(told) == "no network there"
+    message = (
+        "The deployment failed to start:\n  File x\nfaceseg.errors.UserError: no network there\n"
+    )
+    assert server._error_message(message) == "no network there"
 
 
 def state(replica: str, version: str, trouble: str = "") -> ReplicaState:
-    return ReplicaState(replica, version, f"models:/m/{version}", trouble)
+    return ReplicaState(
+        replica=replica, version=version, address=f"models:/m/{version}", trouble=trouble
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def state(replica: str, version: str, trouble: str = "") -> ReplicaState:
             [state("a", "2"), state("b", "2")],
             ["models:/m/2 is served by 2 of 2 replicas"],
         ),
-        ([state("a", "1")], [state("a", "1", "no 2")], ["no 2; what is served stays"]),
+        ([state("a", "1")], [state("a", "1", "no 2")], ["no 2; the served model stays in use"]),
         (
             [state("a", "1", "no 2")],
             [state("a", "1")],
@@ -142,7 +146,7 @@ def state(replica: str, version: str, trouble: str = "") -> ReplicaState:
         ),
     ],
 )
-def test_news_are_told_once(
+def test_each_change_is_described_once(
     before: list[ReplicaState], after: list[ReplicaState], lines: list[str]
 ):
     assert server.describe_changes(before, after) == lines

@@ -28,12 +28,12 @@ from tests.pipelines.serve.sample_photographs import (
 )
 
 PHOTO = encoded(red_and_blue())
-PATIENCE = 90.0  # seconds that a loaded machine may need
-TOKEN = "a-token-for-this-test"  # noqa: S105  # of this test alone
+TIMEOUT = 90.0  # seconds, enough for a busy machine
+TOKEN = "a-token-for-this-test"  # noqa: S105  # used in this test only
 
 
 class Served(NamedTuple):
-    """A running server: its address, its store, the driver's handle."""
+    """A running server: an HTTP client, its store and the driver's handle."""
 
     client: httpx.Client
     store: ModelVersions
@@ -49,19 +49,19 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         model=f"models:/{NAME}@champion", tracking=store.uri, look_every=0.5, token_required=False
     )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Ray's own threads and sockets
+        warnings.simplefilter("ignore")  # Ray leaves threads and sockets open
         patch.setenv(secrets.TOKEN_VARIABLE, TOKEN)
         server.start_replicas(settings, "127.0.0.1", port)
         handle = server.wait_until_ready(threading.Event())
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, headers=headers, trust_env=False
+            base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT, headers=headers, trust_env=False
         ) as client:
             yield Served(client, store, handle)
         server.stop_replicas()
 
 
-def ask(served: Served) -> httpx.Response:
+def post_photo(served: Served) -> httpx.Response:
     return served.client.post("/v1/predict", content=PHOTO)
 
 
@@ -69,29 +69,29 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 def test_a_photograph_is_labelled(served: Served):
-    answer = ask(served)
-    assert answer.status_code == 200
-    labels = decoded(answer.content)
+    response = post_photo(served)
+    assert response.status_code == 200
+    labels = decoded(response.content)
     assert labels.shape == (48, 80)
     assert (labels[:, :38] == 1).all()
     assert (labels[:, 42:] == 3).all()
 
 
 @pytest.mark.parametrize("name", list(bad_bodies()))
-def test_bad_bodies_are_refused_and_the_server_is_well(served: Served, name: str):
+def test_bad_bodies_are_refused_and_the_server_stays_up(served: Served, name: str):
     content, status = bad_bodies()[name]
-    answer = served.client.post("/v1/predict", content=content)
-    assert (answer.status_code, answer.json()["status"]) == (status, status)
-    assert ask(served).status_code == 200
+    response = served.client.post("/v1/predict", content=content)
+    assert (response.status_code, response.json()["status"]) == (status, status)
+    assert post_photo(served).status_code == 200
 
 
 def test_a_long_body_of_unknown_length_is_refused(served: Served):
     endless = (bytes(65536) for _ in range(800))
     assert served.client.post("/v1/predict", content=endless).status_code == 413
-    assert ask(served).status_code == 200
+    assert post_photo(served).status_code == 200
 
 
-def test_without_the_token_only_the_health_is_told(served: Served):
+def test_only_the_health_checks_need_no_token(served: Served):
     def status(path: str) -> int:
         return httpx.get(str(served.client.base_url.join(path)), trust_env=False).status_code
 
@@ -102,38 +102,40 @@ def test_without_the_token_only_the_health_is_told(served: Served):
 
 
 def test_metrics_are_gathered_from_the_replicas(served: Served):
-    ask(served)
-    told = served.client.get("/metrics").text
-    assert 'faceseg_requests_total{path="/v1/predict"' in told
-    assert "faceseg_model{" in told
+    post_photo(served)
+    text = served.client.get("/metrics").text
+    assert 'faceseg_requests_total{path="/v1/predict"' in text
+    assert "faceseg_model{" in text
 
 
-def test_a_new_champion_is_rolled_in_without_a_lost_request(served: Served):
-    answers: list[tuple[int, str, int]] = []
+def test_a_new_champion_is_rolled_out_without_a_lost_request(served: Served):
+    responses: list[tuple[int, str, int]] = []
     stop = threading.Event()
 
     def client() -> None:
         while not stop.is_set():
-            answer = ask(served)
-            label = int(decoded(answer.content)[24, 8]) if answer.status_code == 200 else -1
-            answers.append((answer.status_code, answer.headers.get("faceseg-model", ""), label))
+            response = post_photo(served)
+            label = int(decoded(response.content)[24, 8]) if response.status_code == 200 else -1
+            responses.append(
+                (response.status_code, response.headers.get("faceseg-model", ""), label)
+            )
 
-    def seen(address: str) -> bool:
-        return any(model == address for _, model, _ in answers)
+    def was_served(address: str) -> bool:
+        return any(model == address for _, model, _ in responses)
 
     threads = [threading.Thread(target=client) for _ in range(4)]
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: seen(f"models:/{NAME}/1"))
+        wait_until(lambda: was_served(f"models:/{NAME}/1"))
         second = served.store.version(network(served.store.folder / "2.keras", red=6))
         served.store.champion(second)
-        wait_until(lambda: seen(f"models:/{NAME}/{second}"))
+        wait_until(lambda: was_served(f"models:/{NAME}/{second}"))
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    counted = Counter(answers)
+    counted = Counter(responses)
     assert set(counted) == {
         (200, f"models:/{NAME}/1", 1),
         (200, f"models:/{NAME}/{second}", 6),
@@ -141,7 +143,7 @@ def test_a_new_champion_is_rolled_in_without_a_lost_request(served: Served):
     assert served.client.get("/v1/model").json()["version"] == second
 
 
-def test_a_champion_that_cannot_be_loaded_leaves_the_old_one(served: Served):
+def test_the_old_champion_stays_if_the_new_one_cannot_be_loaded(served: Served):
     before = served.client.get("/v1/model").json()["version"]
     folder = served.store.folder / "damaged"
     folder.mkdir()
@@ -153,29 +155,29 @@ def test_a_champion_that_cannot_be_loaded_leaves_the_old_one(served: Served):
         return str(served.client.get("/v1/model").json()["trouble"])
 
     wait_until(lambda: "cannot be loaded" in trouble())
-    assert ask(served).status_code == 200
+    assert post_photo(served).status_code == 200
     assert served.client.get("/v1/model").json()["version"] == before
     served.store.champion(before)
     wait_until(lambda: trouble() == "")
 
 
-def test_requests_under_way_are_answered_when_the_server_stops(served: Served):
+def test_running_requests_are_finished_when_the_server_stops(served: Served):
     """The last test of the module: it stops the server."""
-    answers: list[int] = []
+    responses: list[int] = []
     large = encoded(np.zeros((3000, 3000, 3), np.uint8), "JPEG")
-    under_way = threading.Event()
+    started = threading.Event()
 
     def client() -> None:
-        under_way.set()
-        answers.append(served.client.post("/v1/predict", content=large).status_code)
+        started.set()
+        responses.append(served.client.post("/v1/predict", content=large).status_code)
 
     thread = threading.Thread(target=client)
     thread.start()
-    under_way.wait()
-    wait_until(lambda: waiting(served) > 0 or bool(answers))
+    started.wait()
+    wait_until(lambda: waiting(served) > 0 or bool(responses))
     server.stop_replicas()
-    thread.join(PATIENCE)
-    assert answers == [200]
+    thread.join(TIMEOUT)
+    assert responses == [200]
 
 
 def waiting(served: Served) -> int:
@@ -184,8 +186,8 @@ def waiting(served: Served) -> int:
     return int(sum(float(line.split()[-1]) for line in found))
 
 
-def wait_until(true: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The command itself, told to stop while Ray starts: torn in two, that aborts."""
+"""`faceseg serve` interrupted while Ray starts, which must not abort the process."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.pipelines.serve.sample_photographs import network
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
-def test_sigterm_while_it_starts_ends_it_and_all_that_it_started(tmp_path: Path):
+def test_sigterm_during_the_start_stops_the_server_and_its_child_processes(tmp_path: Path):
     command = [sys.executable, "-m", "pipelines", "serve", str(network(tmp_path / "red.keras"))]
     with subprocess.Popen(
         [*command, "--port", str(free_port())],
@@ -28,9 +28,9 @@ def test_sigterm_while_it_starts_ends_it_and_all_that_it_started(tmp_path: Path)
         assert process.stdout.readline().startswith("loading")
         wait_until("Ray starts", lambda: len(process_tree(process.pid)) > 1)
         process.send_signal(signal.SIGTERM)
-        said = process.stdout.read()
-        assert process.wait(timeout=120) == 0, said
-    assert said == "stopped while it was loading\n"
+        output = process.stdout.read()
+        assert process.wait(timeout=120) == 0, output
+    assert output == "stopped while loading\n"
     wait_until(
-        "all that it started ends", lambda: not any(map(is_running, process_tree(process.pid)))
+        "all child processes end", lambda: not any(map(is_running, process_tree(process.pid)))
     )

@@ -1,4 +1,4 @@
-"""The study in the terminal, from made-up snapshots: a table where there is one, else lines."""
+"""A study's progress from made-up snapshots: tables in a terminal, plain lines elsewhere."""
 
 import io
 
@@ -24,30 +24,38 @@ def snapshot(done: int) -> StudySnapshot:
     counts = {"unet": {"complete": 2, "pruned": 1, "running": 1}, "segnet": {"fail": 1}}
     budgets, finals = {"unet": 4, "segnet": 4}, {"unet": 1, "segnet": 0}
     best = {"unet": 0.5, "segnet": None}
-    return StudySnapshot([RUNNING], counts, budgets, best, finals, done, 40)
+    return StudySnapshot(
+        running=[RUNNING],
+        counts=counts,
+        budgets=budgets,
+        best=best,
+        finals=finals,
+        epochs_done=done,
+        epochs_all=40,
+    )
 
 
-def show(*snapshots: StudySnapshot, terminal: bool, news: tuple[str, ...] = ()) -> str:
+def show(*snapshots: StudySnapshot, terminal: bool, messages: tuple[str, ...] = ()) -> str:
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=terminal, width=150)
     with StudyDisplay(console, seeds=2) as shown:
         for each in snapshots:
-            shown(each, list(news))
+            shown(each, list(messages))
     return buffer.getvalue()
 
 
-def test_plain_lines_say_how_far_each_architecture_is(monkeypatch: pytest.MonkeyPatch):
+def test_plain_lines_contain_the_progress_of_each_architecture(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(terminal, "PLAIN_INTERVAL", -1.0)
     text = show(snapshot(10), snapshot(20), terminal=False)
     first, second = text.splitlines()
     assert first.startswith("unet 3/4 (best 0.500), segnet 1/4 (best -) | running: ")
     assert "unet-trial-003 2/6 40%" in first
-    assert "min gone" in first
-    assert "min left" not in first  # nothing done yet to judge by
-    assert "min left" in second
+    assert "min elapsed" in first
+    assert "min remaining" not in first  # no epoch is done yet to estimate from
+    assert "min remaining" in second
 
 
-def test_plain_lines_come_now_and_then():
+def test_plain_lines_are_printed_at_intervals():
     assert len(show(*[snapshot(10)] * 20, terminal=False).splitlines()) <= 1
 
 
@@ -58,7 +66,7 @@ def test_a_terminal_shows_tables():
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_news_stay_as_they_are(terminal: bool):
-    """Square brackets are no markup."""
-    news = "worker-1 died ([Errno 28] no space); unet-trial-003 goes on anew"
-    assert news in show(snapshot(1), terminal=terminal, news=(news,))
+def test_messages_are_printed_unchanged(terminal: bool):
+    """Square brackets are not markup."""
+    message = "worker-1 died ([Errno 28] no space); unet-trial-003 goes on anew"
+    assert message in show(snapshot(1), terminal=terminal, messages=(message,))

@@ -1,4 +1,4 @@
-"""What a run says waits on disk, arrives in order, and arrives once, whatever dies meanwhile."""
+"""Records wait on disk and are delivered in order and once, whichever process dies."""
 
 import http.server
 import threading
@@ -17,7 +17,12 @@ DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
 @pytest.fixture
 def box(experiment_id: str, tmp_path: Path) -> Outbox:
     identity = {"study": tmp_path.name, "kind": "trial", "architecture": "unet", "trial": "0"}
-    info = RunIdentity(experiment_id, "unet-trial-000", identity, "A trial.")
+    info = RunIdentity(
+        experiment_id=experiment_id,
+        name="unet-trial-000",
+        identity=identity,
+        description="A trial.",
+    )
     return Outbox(tmp_path / "outbox" / "unet-trial-000", info)
 
 
@@ -37,7 +42,7 @@ def curve(tracker: Tracker, box: Outbox, key: str) -> list[tuple[int, float, int
     return [(each.step, each.value, each.timestamp) for each in points]
 
 
-def test_all_that_a_run_says_arrives(tracker: Tracker, box: Outbox, tmp_path: Path):
+def test_all_records_of_a_run_are_delivered(tracker: Tracker, box: Outbox, tmp_path: Path):
     box.open(DATASET, attempt=1)
     box.params({"epochs": 2, "augmentation": {"flip": True}})
     for epoch in (1, 2):
@@ -60,8 +65,8 @@ def test_all_that_a_run_says_arrives(tracker: Tracker, box: Outbox, tmp_path: Pa
     assert list(box.folder.iterdir()) == []
 
 
-def test_an_epoch_that_is_trained_and_said_again_is_one_point(tracker: Tracker, box: Outbox):
-    """A node died with its disk: the next attempt begins anew, at other times of day."""
+def test_an_epoch_that_is_trained_and_recorded_again_is_one_point(tracker: Tracker, box: Outbox):
+    """A node was lost with its disk: the next attempt trains all epochs again, at other times."""
     box.metrics({"val/iou": 0.2}, 1, at=1000.0)
     send(tracker, box)
     box.metrics({"val/iou": 0.2}, 1, at=2000.0)
@@ -73,20 +78,20 @@ def test_an_epoch_that_is_trained_and_said_again_is_one_point(tracker: Tracker, 
     assert [value for _, value, _ in curve(tracker, box, "latency")] == [5.0]
 
 
-def test_a_record_whose_answer_was_lost_is_not_doubled(
+def test_a_record_whose_confirmation_was_lost_is_not_stored_twice(
     tracker: Tracker, box: Outbox, monkeypatch: pytest.MonkeyPatch
 ):
-    """The server stores a record and dies before it says so, every time the first time."""
+    """The server stores each record and dies before it confirms the first delivery."""
     seen: set[str] = set()
-    really = delivery.deliver
+    original = delivery.deliver
 
-    def forgetful(record, *others) -> None:
-        really(record, *others)
+    def deliver_and_fail(record, *others) -> None:
+        original(record, *others)
         if record.path.name not in seen:
             seen.add(record.path.name)
             raise MlflowException("connection reset")
 
-    monkeypatch.setattr(sender, "deliver", forgetful)
+    monkeypatch.setattr(sender, "deliver", deliver_and_fail)
     box.open(DATASET, attempt=1)
     box.metrics({"val/iou": 0.2}, 1)
     for at in (10.0, 20.0):
@@ -99,7 +104,7 @@ def test_a_record_whose_answer_was_lost_is_not_doubled(
     assert len(tracker.client.get_run(run_of(tracker, box).info.run_id).inputs.dataset_inputs) == 1
 
 
-def test_what_mlflow_will_never_take_is_set_aside_with_the_reason(tracker: Tracker, box: Outbox):
+def test_a_record_that_mlflow_refuses_is_kept_with_the_reason(tracker: Tracker, box: Outbox):
     box.params({"epochs": 2})
     box.params({"epochs": 3})  # a param cannot change
     box.metrics({"val/iou": 0.2}, 1)
@@ -111,7 +116,7 @@ def test_what_mlflow_will_never_take_is_set_aside_with_the_reason(tracker: Track
     assert "epochs" in reason.read_text()
 
 
-def test_what_has_arrived_leaves_nothing_behind(tracker: Tracker, box: Outbox):
+def test_empty_outboxes_are_removed(tracker: Tracker, box: Outbox):
     root = box.folder.parent
     box.metrics({"val/iou": 0.2}, 1)
     with Sender(root, tracker) as sending:
@@ -125,7 +130,7 @@ def test_what_has_arrived_leaves_nothing_behind(tracker: Tracker, box: Outbox):
         assert len(list(box.folder.glob("*.refused"))) == 1
 
 
-def test_files_of_something_that_failed_are_not_said(box: Outbox):
+def test_files_of_a_failed_context_are_not_recorded(box: Outbox):
     def write_half() -> None:
         with box.files() as folder:
             (folder / "half.csv").write_text("1")
@@ -136,7 +141,7 @@ def test_files_of_something_that_failed_are_not_said(box: Outbox):
     assert list(box.folder.iterdir()) == []
 
 
-def test_one_sender_sends_for_a_run_and_the_other_takes_over(tracker: Tracker, box: Outbox):
+def test_two_senders_deliver_each_record_once(tracker: Tracker, box: Outbox):
     for step in range(20):
         box.metrics({"val/iou": 0.01 * step}, step)
     with (
@@ -148,28 +153,28 @@ def test_one_sender_sends_for_a_run_and_the_other_takes_over(tracker: Tracker, b
     assert [step for step, _, _ in curve(tracker, box, "val/iou")] == list(range(20))
 
 
-class Unwell(http.server.BaseHTTPRequestHandler):
-    """A proxy whose server is gone."""
+class BadGateway(http.server.BaseHTTPRequestHandler):
+    """A proxy whose server does not run."""
 
     def do_GET(self) -> None:
         self.send_error(502)
 
-    def log_message(self, *given: object) -> None:
+    def log_message(self, *arguments: object) -> None:
         pass
 
 
 @pytest.fixture
-def unwell() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unwell)
+def bad_gateway() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), BadGateway)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
 
 
-def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, unwell: str):
+def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, bad_gateway: str):
     box.metrics({"val/iou": 0.2}, 1)
-    with Sender(box.folder.parent, Tracker(unwell)) as sending:
+    with Sender(box.folder.parent, Tracker(bad_gateway)) as sending:
         assert not sending.drain(2)
         waiting = sending.status()
     assert (waiting.records, waiting.runs) == (1, 1)
@@ -178,10 +183,10 @@ def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, unwell
     assert len(outbox.record_paths(box.folder)) == 1
 
 
-def test_the_machine_is_watched_through_the_outbox(box: Outbox):
+def test_system_metrics_are_written_to_the_outbox(box: Outbox):
     with log_system_metrics(box, interval=0.05):
         threading.Event().wait(0.4)
-    said = [outbox.read_record(path) for path in outbox.record_paths(box.folder)]
-    assert said
-    assert {each.content["step"] for each in said} == {None}
-    assert "system/cpu_utilization_percentage" in said[0].content["values"]
+    records = [outbox.read_record(path) for path in outbox.record_paths(box.folder)]
+    assert records
+    assert {each.content["step"] for each in records} == {None}
+    assert "system/cpu_utilization_percentage" in records[0].content["values"]

@@ -1,4 +1,4 @@
-"""What a card's driver tells reaches the run: through MLflow's own monitor, and the outbox."""
+"""The values of a GPU's driver reach the run, through MLflow's monitor and the outbox."""
 
 import time
 from types import SimpleNamespace
@@ -10,20 +10,20 @@ from pipelines.tracking.system_metrics import log_system_metrics
 
 
 class Box:
-    """Keeps what a run is told."""
+    """Collects the metrics that are recorded."""
 
     def __init__(self) -> None:
-        self.told: dict[str, float] = {}
+        self.values: dict[str, float] = {}
 
     def metrics(self, values: dict[str, float], step: int | None) -> None:
         assert step is None
-        self.told |= values
+        self.values |= values
 
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One card that is half full, four fifths busy and draws 350 of its 700 watts."""
-    stand_in = SimpleNamespace(
+    """One GPU: half of its memory is used, its load is 80 %, it draws 350 of 700 watts."""
+    fake = SimpleNamespace(
         NVMLError=Exception,
         nvmlInit=lambda: None,
         nvmlDeviceGetCount=lambda: 1,
@@ -33,17 +33,17 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> None:
         nvmlDeviceGetPowerUsage=lambda handle: 350_000,
         nvmlDeviceGetEnforcedPowerLimit=lambda handle: 700_000,
     )
-    monkeypatch.setattr(gpu_monitor, "pynvml", stand_in)
+    monkeypatch.setattr(gpu_monitor, "pynvml", fake)
 
 
 @pytest.mark.usefixtures("driver")
-def test_a_run_is_told_how_busy_and_how_full_the_card_is_and_what_it_draws() -> None:
+def test_the_load_memory_and_power_of_a_gpu_are_recorded() -> None:
     box = Box()
     with log_system_metrics(box, interval=0.02):  # type: ignore[arg-type]
         deadline = time.monotonic() + 20
-        while not box.told and time.monotonic() < deadline:
+        while not box.values and time.monotonic() < deadline:
             time.sleep(0.02)
-    found = {key: value for key, value in box.told.items() if "gpu" in key}
+    found = {key: value for key, value in box.values.items() if "gpu" in key}
     assert found == {
         "system/gpu_0_memory_usage_percentage": 50.0,
         "system/gpu_0_memory_usage_megabytes": 40_000.0,

@@ -1,4 +1,4 @@
-"""The tracker on a real MLflow store: runs are found again, and nothing is stored twice."""
+"""The tracker on a real MLflow store: runs are found again, and no value is stored twice."""
 
 import math
 import pickle
@@ -11,7 +11,8 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from faceseg.errors import UserError
-from pipelines.tracking.tracker import Tracker, flatten
+from pipelines.tracking.tracker import Tracker
+from pipelines.tracking.values import flatten
 
 IDENTITY = {"study": "s-1", "kind": "trial", "architecture": "unet", "trial": "0"}
 
@@ -25,13 +26,13 @@ def history(tracker: Tracker, run_id: str, key: str) -> list[Metric]:
     return list(tracker.client.get_metric_history(run_id, key))
 
 
-def test_an_experiment_is_made_once(tracker: Tracker, experiment_id: str, tmp_path: Path):
+def test_an_experiment_is_created_once(tracker: Tracker, experiment_id: str, tmp_path: Path):
     assert tracker.experiment(tmp_path.name, tmp_path / "other") == experiment_id
     stored = tracker.client.get_experiment(experiment_id)
     assert stored.artifact_location == (tmp_path / "artifacts").as_uri()
 
 
-def test_a_deleted_experiment_is_refused_with_the_way_out(
+def test_the_error_about_a_deleted_experiment_has_advice(
     tracker: Tracker, experiment_id: str, tmp_path: Path
 ):
     tracker.client.delete_experiment(experiment_id)
@@ -39,25 +40,25 @@ def test_a_deleted_experiment_is_refused_with_the_way_out(
         tracker.experiment(tmp_path.name, tmp_path)
 
 
-def test_a_server_that_is_not_there_is_told_at_once(
+def test_a_server_that_does_not_run_is_reported_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "restored by monkeypatch after Tracker sets it")
-    with socket.socket() as unused:  # bound and not listening: nobody else takes the port
+    with socket.socket() as unused:  # bound and not listening: no other process takes the port
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(UserError, match=f"MLflow at {address} does not answer"):
             Tracker(address).experiment("any", tmp_path)
 
 
-def test_a_store_of_no_known_kind_is_told(tmp_path: Path):
+def test_an_unknown_kind_of_store_is_reported(tmp_path: Path):
     with pytest.raises(UserError, match="MLflow at foo://bar does not answer"):
         Tracker("foo://bar").experiment("any", tmp_path)
 
 
 def test_a_run_is_found_again_by_its_tags(tracker: Tracker, experiment_id: str, run_id: str):
     tracker.end(run_id, "KILLED")
-    assert tracker.open_run(experiment_id, "any name", IDENTITY, "said otherwise") == run_id
+    assert tracker.open_run(experiment_id, "any name", IDENTITY, "another description") == run_id
     run = tracker.client.get_run(run_id)
     assert run.info.status == "RUNNING"
     assert run.info.run_name == "unet-trial-000"
@@ -76,7 +77,7 @@ def test_another_identity_is_another_run(tracker: Tracker, experiment_id: str, r
     assert [run.info.run_id for run in found] == [other]
 
 
-def test_a_child_knows_its_parent(tracker: Tracker, experiment_id: str, run_id: str):
+def test_a_child_run_has_its_parents_id(tracker: Tracker, experiment_id: str, run_id: str):
     child = tracker.open_run(experiment_id, "c", {"study": "c"}, "A child.", parent=run_id)
     assert tracker.client.get_run(child).data.tags["mlflow.parentRunId"] == run_id
     assert "mlflow.parentRunId" not in tracker.client.get_run(run_id).data.tags
@@ -92,13 +93,13 @@ def test_an_epoch_sent_twice_is_stored_once(tracker: Tracker, run_id: str):
     assert points == [(1, 0.1, 1_001_000), (2, 0.2, 1_002_000)]
 
 
-def test_what_is_no_number_is_left_out(tracker: Tracker, run_id: str):
+def test_values_that_are_not_finite_are_left_out(tracker: Tracker, run_id: str):
     tracker.log_metrics(run_id, {"nan": math.nan, "infinite": math.inf, "one": 1}, step=3)
     assert tracker.client.get_run(run_id).data.metrics == {"one": 1.0}
 
 
-def test_more_values_than_a_call_takes(tracker: Tracker, run_id: str):
-    """MLflow takes 1,000 metrics or 100 params at once."""
+def test_more_values_than_one_call_accepts(tracker: Tracker, run_id: str):
+    """MLflow accepts 1,000 metrics or 100 params in one call."""
     values = {f"metric/{number}": float(number) for number in range(2001)}
     tracker.log_metrics(run_id, values)
     tracker.log_params(run_id, {f"param/{number}": number for number in range(201)})
@@ -108,7 +109,7 @@ def test_more_values_than_a_call_takes(tracker: Tracker, run_id: str):
 
 
 def test_final_values_are_logged_once(tracker: Tracker, run_id: str):
-    """A job concluded a second time measures other times; the first ones stay."""
+    """A job that is finished a second time measures other times; the first ones are kept."""
     tracker.log_once(run_id, {"latency": 5.0}, at=1.0)
     tracker.log_once(run_id, {"latency": 6.0, "iou": 0.5}, at=1.0)
     assert [each.value for each in history(tracker, run_id, "latency")] == [5.0]
@@ -118,7 +119,7 @@ def test_final_values_are_logged_once(tracker: Tracker, run_id: str):
 def test_nested_params_have_dotted_names(tracker: Tracker, run_id: str):
     values = {"epochs": 3, "augmentation": {"flip": True, "by": {"degrees": 10.0}}, "none": {}}
     tracker.log_params(run_id, values)
-    tracker.log_params(run_id, values)  # a run taken up again says the same
+    tracker.log_params(run_id, values)  # a resumed run logs the same
     assert tracker.client.get_run(run_id).data.params == {
         "epochs": "3",
         "augmentation.flip": "True",
@@ -127,12 +128,12 @@ def test_nested_params_have_dotted_names(tracker: Tracker, run_id: str):
     assert dict(flatten({"a": {"b": 1}, "c": 2})) == {"a.b": 1, "c": 2}
 
 
-def test_a_param_beyond_mlflows_length_is_cut(tracker: Tracker, run_id: str):
+def test_a_param_beyond_mlflows_length_is_truncated(tracker: Tracker, run_id: str):
     tracker.log_params(run_id, {"long": "x" * 7000})
     assert tracker.client.get_run(run_id).data.params["long"] == "x" * 6000
 
 
-def test_tags_are_text_under_our_name(tracker: Tracker, run_id: str):
+def test_tags_are_text_with_the_prefix(tracker: Tracker, run_id: str):
     tracker.set_tags(run_id, attempt=2, seed=7)
     tracker.set_tags(run_id, attempt=3)
     tags = tracker.client.get_run(run_id).data.tags
@@ -147,7 +148,7 @@ def test_the_data_set_is_attached_once(tracker: Tracker, run_id: str):
     assert found.dataset.profile == '{"counts": {"train": 4}, "left_out": 0}'
 
 
-def test_files_become_artifacts_and_come_back(tracker: Tracker, run_id: str, tmp_path: Path):
+def test_files_become_artifacts_and_are_downloaded(tracker: Tracker, run_id: str, tmp_path: Path):
     with tracker.files(run_id) as folder:
         (folder / "checkpoints").mkdir()
         (folder / "checkpoints" / "best.keras").write_bytes(b"weights")
@@ -158,7 +159,7 @@ def test_files_become_artifacts_and_come_back(tracker: Tracker, run_id: str, tmp
     assert tracker.fetch(run_id, "history.csv", tmp_path).read_text() == "epoch\n1\n"
 
 
-def test_files_of_something_that_failed_are_not_kept(tracker: Tracker, run_id: str):
+def test_files_of_a_failed_context_are_not_logged(tracker: Tracker, run_id: str):
     def write_half() -> None:
         with tracker.files(run_id) as folder:
             (folder / "half.csv").write_text("1")
@@ -169,27 +170,27 @@ def test_files_of_something_that_failed_are_not_kept(tracker: Tracker, run_id: s
     assert tracker.client.list_artifacts(run_id) == []
 
 
-def test_a_file_that_is_not_there_is_named(tracker: Tracker, run_id: str, tmp_path: Path):
-    with pytest.raises(UserError, match=f"run {run_id} holds no artifact 'nothing.csv'"):
+def test_the_error_about_a_missing_artifact_names_it(tracker: Tracker, run_id: str, tmp_path: Path):
+    with pytest.raises(UserError, match=f"run {run_id} has no artifact 'nothing.csv'"):
         tracker.fetch(run_id, "nothing.csv", tmp_path)
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-def test_a_run_ends_as_it_did(tracker: Tracker, run_id: str, status: str):
+def test_a_run_ends_with_the_given_status(tracker: Tracker, run_id: str, status: str):
     tracker.end(run_id, status)
     info = tracker.client.get_run(run_id).info
     assert info.status == status
     assert info.end_time is not None
 
 
-def test_a_tracker_travels_as_its_address(tracker: Tracker):
+def test_a_tracker_is_pickled_as_its_address(tracker: Tracker):
     assert tracker.client is not None
-    travelled = pickle.loads(pickle.dumps(tracker))  # noqa: S301  # our own bytes, as Ray sends them
-    assert travelled == tracker
-    assert travelled.__dict__ == {"uri": tracker.uri}
+    unpickled = pickle.loads(pickle.dumps(tracker))  # noqa: S301  # bytes of this test, as Ray sends them
+    assert unpickled == tracker
+    assert unpickled.__dict__ == {"uri": tracker.uri}
 
 
-def test_all_runs_are_found_though_they_fill_more_than_a_page(
+def test_all_runs_are_found_on_several_pages(
     tracker: Tracker, experiment_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     for number in range(5):
@@ -198,16 +199,16 @@ def test_all_runs_are_found_though_they_fill_more_than_a_page(
     monkeypatch.setattr(
         tracker.client,
         "search_runs",
-        lambda *given, **named: search(*given, max_results=2, **named),
+        lambda *arguments, **options: search(*arguments, max_results=2, **options),
     )
     found = tracker.find_runs(experiment_id, study="p")
     assert [run.data.tags["faceseg.trial"] for run in found] == ["0", "1", "2", "3", "4"]
 
 
-def test_an_error_of_the_database_is_raised_and_not_printed_besides(
+def test_an_error_of_the_database_is_raised_and_not_printed(
     tracker: Tracker, run_id: str, capfd: pytest.CaptureFixture[str]
 ):
-    """A table that is gone stands in for a full disk: to SQLAlchemy both are the same error."""
+    """The table is missing: for SQLAlchemy, that is the same error as a full disk."""
     with sqlite3.connect(tracker.uri.removeprefix("sqlite:///")) as database:
         database.execute("drop table tags")
     database.close()

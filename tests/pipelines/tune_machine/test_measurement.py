@@ -1,4 +1,4 @@
-"""A candidate's processes build, train and answer; one that cannot is left out with its reason."""
+"""A candidate is measured in real processes; one that fails is skipped with the reason."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def experiment(tmp_path: Path) -> Experiment:
     return Experiment.model_validate(
         {
-            "name": "made",
+            "name": "test",
             "data": {"image_size": [32, 32]},
             "architectures": {"segnet": {"width": 0.1}},
             "search": {"space": {"batch_size": {"choices": [2, 4]}}},
@@ -25,17 +25,19 @@ def experiment(tmp_path: Path) -> Experiment:
     )
 
 
-def test_a_candidate_is_measured_and_one_that_cannot_start_is_left_out(
+def test_a_candidate_is_measured_and_one_that_cannot_start_is_skipped(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measurement, "SECONDS", 0.0)
     monkeypatch.setattr(measurement, "ROUNDS", 2)
-    good, bad = Candidate(1, 1, 0.0, "float32"), Candidate(1, 1, 7.0, "float32")
-    told: list[str] = []
-    (found,) = measurement.measure_candidates(experiment, [bad, good], told.append)
+    good, bad = (
+        Candidate(workers=1, cpus=1, gpus=gpus, precision="float32") for gpus in (0.0, 7.0)
+    )
+    lines: list[str] = []
+    (found,) = measurement.measure_candidates(experiment, [bad, good], lines.append)
     assert found.candidate == good
     assert found.speeds["segnet"] > 0
-    assert any(line.startswith("left out: RuntimeError: this worker was given 7 GPU")
-               for line in told)  # fmt: skip
+    assert any(line.startswith("skipped: RuntimeError: this worker was given 7 GPU")
+               for line in lines)  # fmt: skip
     with pytest.raises(UserError, match="no candidate could be measured"):
-        measurement.measure_candidates(experiment, [bad], told.append)
+        measurement.measure_candidates(experiment, [bad], lines.append)

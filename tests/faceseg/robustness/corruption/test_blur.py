@@ -1,4 +1,4 @@
-"""Blurs against scipy's convolutions with the source's own kernels, at the source's own size."""
+"""Blurs equal scipy's convolutions with the source's kernels at the source's size."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def noise() -> NDArray[np.uint8]:
 
 
 def source_disc(radius: int, alias_blur: float) -> NDArray[np.float64]:
-    """The kernel as in the code of ImageNet-C."""
+    """Return the kernel of a disc as in the code of ImageNet-C."""
     size, width = (8, 3) if radius <= 8 else (radius, 5)
     across, down = np.meshgrid(np.arange(-size, size + 1), np.arange(-size, size + 1))
     disc = np.array(across**2 + down**2 <= radius**2, dtype=np.float64)
@@ -28,9 +28,9 @@ def source_disc(radius: int, alias_blur: float) -> NDArray[np.float64]:
 def test_defocus(severity: int, radius: int, soft: float, noise: NDArray[np.uint8]) -> None:
     found = corrupt(noise, "a", "defocus_blur", severity)
     kernel = source_disc(radius, soft)[..., None]
-    # The discs of 8 and 10 pixels touch the edge of their grid: the source brightens by 1 %.
+    # Discs of 8 and 10 pixels touch the edge of their grid, and the source brightens by 1 %.
     expected = ndimage.convolve(noise.astype(float), kernel / kernel.sum(), mode="mirror")
-    np.testing.assert_allclose(found, expected, atol=0.501)  # by rounding
+    np.testing.assert_allclose(found, expected, atol=0.501)  # the rounding error
 
 
 @pytest.mark.parametrize(("severity", "sigma"), [(1, 1), (3, 3), (5, 6)])
@@ -43,7 +43,7 @@ def test_gaussian(severity: int, sigma: int, noise: NDArray[np.uint8]) -> None:
 
 
 def spot(size: int) -> NDArray[np.uint8]:
-    """A white square of 1/32 of the side, in the middle of a black picture."""
+    """Return a black picture with a white square of 1/32 of its side in the middle."""
     image = np.zeros((size, size, 3), np.uint8)
     part = slice(size // 2 - size // 64, size // 2 + size // 64)
     image[part, part] = 255
@@ -52,9 +52,9 @@ def spot(size: int) -> NDArray[np.uint8]:
 
 def moments(image: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the centre (x, y) and the covariance of an image's light."""
-    places = np.stack(np.mgrid[: image.shape[0], : image.shape[1]][::-1]).reshape(2, -1)
+    positions = np.stack(np.mgrid[: image.shape[0], : image.shape[1]][::-1]).reshape(2, -1)
     light = image[..., 0].ravel().astype(float)
-    return np.average(places, axis=1, weights=light), np.cov(places, aweights=light)
+    return np.average(positions, axis=1, weights=light), np.cov(positions, aweights=light)
 
 
 @pytest.mark.parametrize("image_id", ["a", "b", "c"])
@@ -67,7 +67,7 @@ def test_motion_is_along_a_line_and_does_not_displace(image_id: str) -> None:
         centre, covariance = moments(image)
         np.testing.assert_allclose(centre, before, atol=0.8)
         widths, axes = np.linalg.eigh(covariance - own)
-        # A half Gaussian cut off at twice the radius, of the source's taps 0, 1, 2, ...
+        # Half a Gaussian with the source's taps 0, 1, 2, ..., cut off at twice the radius.
         steps = np.arange(2 * radius + 1)
         weights = np.exp(-(steps**2) / (2 * sigma**2))
         expected = np.cov(steps, aweights=weights, ddof=0)
@@ -83,7 +83,7 @@ def test_a_blur_is_the_same_share_of_a_larger_picture(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gaussian_blur", "defocus_blur", "motion_blur"])
-def test_an_even_picture_stays_even_to_its_edges(kind: str) -> None:
+def test_a_uniform_picture_does_not_change(kind: str) -> None:
     even = np.full((40, 60, 3), (7, 128, 255), np.uint8)
     for image in corrupt_each(even, "a", kind, SEVERITIES):
         np.testing.assert_array_equal(image, even)

@@ -1,4 +1,4 @@
-"""Large pixels, and the artefacts of JPEG."""
+"""Digital corruptions, compared with hand-worked values or the standard library."""
 
 import colorsys
 
@@ -9,8 +9,8 @@ from faceseg.robustness.corruption import SEVERITIES, corrupt, corrupt_each
 
 
 @pytest.mark.parametrize("size", [224, 448])
-def test_pixels_are_as_large_a_share_of_any_picture(size: int) -> None:
-    # Severity 5 has a quarter of 224 pixels a side: blocks of 4 pixels of 224, of 8 of 448.
+def test_large_pixels_have_the_same_share_of_any_picture(size: int) -> None:
+    # Severity 5 keeps a quarter of 224 pixels a side: blocks of 4 pixels at 224, of 8 at 448.
     block = size // 56
     image = np.random.default_rng(4).integers(0, 256, (size, size, 3), dtype=np.uint8)
     found = corrupt(image, "a", "pixelate", 5).astype(float)
@@ -19,13 +19,13 @@ def test_pixels_are_as_large_a_share_of_any_picture(size: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1)  # Pillow rounds after each axis
 
 
-def test_a_picture_of_fewer_pixels_has_none_to_lose() -> None:
+def test_a_picture_of_fewer_pixels_does_not_change() -> None:
     image = np.random.default_rng(5).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     for found in corrupt_each(image, "a", "pixelate", SEVERITIES):
         np.testing.assert_array_equal(found, image)
 
 
-def test_jpeg_keeps_blocks_and_loses_detail_within() -> None:
+def test_jpeg_keeps_the_means_of_blocks_and_loses_detail() -> None:
     rng = np.random.default_rng(6)
     blocks = rng.integers(40, 216, (4, 4), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
     image = np.repeat(blocks[..., None], 3, axis=2)
@@ -37,10 +37,10 @@ def test_jpeg_keeps_blocks_and_loses_detail_within() -> None:
         assert np.diff(found.astype(int), axis=0).std() < np.diff(detail.astype(int), axis=0).std()
 
 
-# --- Light and colour, worked by hand or by the standard library.
+# --- Light and colour.
 
 
-def test_contrast_draws_each_channel_to_its_mean() -> None:
+def test_contrast_moves_each_channel_towards_its_mean() -> None:
     # Means 100, 50 and 7; severity 1 keeps 0.4 of the distance, severity 5 0.05 of it.
     image = np.array([[[0, 50, 6], [100, 0, 7], [200, 100, 8]]], np.uint8)
     mild, hard = corrupt_each(image, "a", "contrast", (1, 5))
@@ -59,7 +59,7 @@ def test_brightness_is_added_to_the_value_of_hsv(severity: float) -> None:
         np.testing.assert_allclose(after, np.array(brighter) * 255, atol=0.5 + 1e-9)
 
 
-def test_grey_loses_a_fifth_of_its_colour_a_step() -> None:
+def test_grey_removes_a_fifth_of_the_colour_per_severity() -> None:
     # Luma of (200, 100, 50): 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2.
     image = np.array([[[200, 100, 50], [9, 9, 9]]], np.uint8)
     found = corrupt_each(image, "a", "grey", SEVERITIES)

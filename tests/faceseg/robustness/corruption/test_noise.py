@@ -1,4 +1,4 @@
-"""Noise has the distribution that it is named after, by scipy's account of it."""
+"""Noise has the distribution of its name, as scipy computes it."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def flat(value: int) -> NDArray[np.uint8]:
 
 
 def shares(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the share of channels at most 0, 1, ... 255."""
+    """Return the shares of channels that are at most 0, 1, ... 255."""
     return np.cumsum(np.bincount(image.ravel(), minlength=256)) / image.size
 
 
-# The largest gap of two distributions of 110,592 draws is below 0.0052 in 99.5 % of all draws
-# (Kolmogorov and Smirnov); these draws are fixed.
+# The largest difference from the distribution of 110,592 draws is below 0.0052 in 99.5 % of all
+# cases (Kolmogorov and Smirnov). The draws in these tests are fixed.
 GAP = 1.73 / np.sqrt(PIXELS)
 
 
@@ -45,12 +45,12 @@ def test_shot(value: int, severity: int, photons: int) -> None:
 
 
 def test_low_light_is_dark_and_as_noisy_as_its_electrons() -> None:
-    # A white pixel has 1000 electrons in full light; 1/2 to 1/32 of them, and 3 of read noise.
+    # A white pixel has 1000 electrons in full light. Here 1/2 to 1/32 of them, and read noise 3.
     for severity, electrons in zip((1, 2, 3, 4, 5), (500, 250, 125, 62.5, 31.25), strict=True):
         image = corrupt(flat(255), "a", "low_light", severity) / 255
         linear = ((image + 0.055) / 1.055) ** 2.4 * 1000  # all far above the sRGB toe
         assert linear.mean() == pytest.approx(electrons, rel=0.01)
-        # sRGB rounds to 1/255, which adds to the noise where it is coarse in electrons.
+        # Rounding to 1/255 of sRGB adds noise where a step is many electrons.
         assert linear.std() == pytest.approx(np.sqrt(electrons + 9), rel=0.03)
     black = corrupt(flat(0), "a", "low_light", 5)
     assert (black == 0).mean() > 0.5

@@ -1,4 +1,4 @@
-"""Moves: labels stay on their image, worked by hand on small pictures."""
+"""Moves keep labels aligned with their image; worked by hand on small pictures."""
 
 import hashlib
 import math
@@ -24,7 +24,7 @@ Labels = NDArray[np.uint8]
 
 
 def picture(labels: Labels) -> NDArray[np.uint8]:
-    """Paint labels (H, W) in greys that are 20 apart."""
+    """Return labels (H, W) as grey levels in steps of 20."""
     return np.repeat((labels * 20)[..., None], 3, axis=2)
 
 
@@ -32,8 +32,8 @@ def centre(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.argwhere(mask).mean(axis=0)
 
 
-# Of the labels of two hand-made faces; the first 16 digits. A change is a change of the
-# protocol's version. The same with and without AVX2 and AVX-512.
+# The first 16 digits of the digests of moved labels of two hand-made faces. A change requires a
+# new version of the protocol. They are the same with and without AVX2 and AVX-512.
 PINNED = {
     "resolution": "3b99698316f54a56",
     "framing": "210c08bde6a35289",
@@ -44,7 +44,9 @@ PINNED = {
 
 
 @pytest.mark.parametrize(("kind", "start"), PINNED.items())
-def test_the_labels_of_geo_v1_are_these(kind: str, start: str, face: Callable[..., Labels]) -> None:
+def test_the_labels_of_geo_v1_do_not_change(
+    kind: str, start: str, face: Callable[..., Labels]
+) -> None:
     digest = hashlib.sha256()
     for name, labels in (("a", face(128)), ("b", face(64, tilt=True)[:50])):
         for move in moves_for(labels, name, kind, LAPA):
@@ -55,16 +57,16 @@ def test_the_labels_of_geo_v1_are_these(kind: str, start: str, face: Callable[..
 SQUARE = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 1, 2], [3, 4, 5, 6]], np.uint8)
 
 
-def test_shifted_by_whole_pixels() -> None:
+def test_a_shift_moves_by_whole_pixels() -> None:
     move = shifted((4, 4), across=1, down=-2)
     expected = [[255, 9, 10, 1], [255, 3, 4, 5], [255] * 4, [255] * 4]
     assert move.labels(SQUARE).tolist() == expected
-    # The last row and the first column run on.
+    # The last row and the first column are repeated.
     shown = [[9, 9, 10, 1], [3, 3, 4, 5], [3, 3, 4, 5], [3, 3, 4, 5]]
     assert (move.image(picture(SQUARE))[..., 0] // 20).tolist() == shown
 
 
-def test_mirrored_sides_change_places() -> None:
+def test_a_flip_exchanges_left_and_right_classes() -> None:
     # Brows 2 and 3 and eyes 4 and 5 are exchanged.
     expected = [[5, 2, 3, 1], [8, 7, 6, 4], [3, 1, 10, 9], [6, 4, 5, 2]]
     assert mirrored(LAPA).labels(SQUARE).tolist() == expected
@@ -72,13 +74,13 @@ def test_mirrored_sides_change_places() -> None:
     assert shown.tolist() == SQUARE[:, ::-1].tolist()
 
 
-def test_rolled_by_a_quarter() -> None:
+def test_a_roll_by_90_degrees_is_exact() -> None:
     move = rolled((4, 4), (1.5, 1.5), 90)
     assert move.labels(SQUARE).tolist() == np.rot90(SQUARE).tolist()
     assert move.image(picture(SQUARE))[..., 0].tolist() == (np.rot90(SQUARE) * 20).tolist()
 
 
-def test_zoomed_out_by_half_about_the_corner() -> None:
+def test_zooming_out_by_half_about_the_corner() -> None:
     wide = SQUARE.repeat(2, axis=0).repeat(2, axis=1)
     move = zoomed_out((8, 8), (-0.5, -0.5), 0.5)
     found = move.labels(wide)
@@ -90,13 +92,13 @@ def test_zoomed_out_by_half_about_the_corner() -> None:
     assert shown[4:, :4].tolist() == [SQUARE[3].tolist()] * 4
 
 
-def test_zoomed_in_twice_about_the_corner() -> None:
+def test_zooming_in_by_two_about_the_corner() -> None:
     found = zoomed_in((4, 4), (3.5, 3.5), 2).labels(SQUARE)
     assert found.tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [5, 5, 6, 6], [5, 5, 6, 6]]
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.7, 1.4, 2.0])
-def test_the_point_zoomed_about_stays_in_place(scale: float) -> None:
+def test_the_centre_of_a_zoom_stays_in_place(scale: float) -> None:
     labels = np.zeros((200, 120), np.uint8)
     labels[48:52, 28:32] = 4
     move = (zoomed_out if scale < 1 else zoomed_in)((200, 120), (29.5, 49.5), scale)
@@ -106,8 +108,8 @@ def test_the_point_zoomed_about_stays_in_place(scale: float) -> None:
     assert math.sqrt(len(rows)) == pytest.approx(4 * scale, abs=1)
 
 
-def test_detail_is_counted_against_one_side_for_all() -> None:
-    # 256 / 4 pixels a side are left of either picture; one of 50 pixels has no more.
+def test_detail_is_relative_to_a_fixed_side() -> None:
+    # Both pictures keep 256 / 4 pixels a side; one of 50 pixels has less and does not change.
     rng = np.random.default_rng(0)
     for side in (256, 512):
         block = side // 64
@@ -129,8 +131,8 @@ def test_labels_stay_on_the_picture(kind: str, rows: int, face: Callable[..., La
         assert shown.shape == (*labels.shape, 3)
         scored = moved != IGNORE
         face_moved, face_shown = (moved == 1) & scored, (shown[..., 0] >= 128) & scored
-        # At half the size a label is one of two whose edge lies on the new pixel's centre: a
-        # quarter of a pixel off. A slip of half a pixel would show.
+        # At half the size the new pixel's centre is on an edge between two labels, which causes
+        # an offset of a quarter of a pixel. The tolerance detects a slip of half a pixel.
         np.testing.assert_allclose(centre(face_moved), centre(face_shown), atol=0.3)
         assert face_moved.sum() == pytest.approx(face_shown.sum(), rel=0.02)
 
@@ -140,7 +142,7 @@ def test_less_detail_keeps_the_labels(face: Callable[..., Labels]) -> None:
     assert all(move.labels(labels) is labels for move in moves_for(labels, "a", "resolution", LAPA))
 
 
-def test_sides_and_diagonals_are_drawn_for_each_image(face: Callable[..., Labels]) -> None:
+def test_directions_are_random_for_each_image(face: Callable[..., Labels]) -> None:
     labels = face(64)
     for kind, ways in (("roll", 2), ("shift", 4)):
         found = {
@@ -152,17 +154,17 @@ def test_sides_and_diagonals_are_drawn_for_each_image(face: Callable[..., Labels
         assert again in found
 
 
-def test_a_picture_without_a_face_turns_about_its_middle() -> None:
+def test_a_picture_without_a_face_rolls_about_its_middle() -> None:
     labels = np.zeros((65, 65), np.uint8)
     labels[32, 32] = 10
     for move in moves_for(labels, "a", "roll", LAPA):
         assert move.labels(labels)[32, 32] == 10
 
 
-def test_what_changes_nothing() -> None:
+def test_the_neutral_severity_of_each_kind() -> None:
     assert [neutral(kind) for kind in KINDS] == [1, 1, 0, 0, 0]
 
 
-def test_another_kind_is_the_users_to_mend() -> None:
+def test_an_unknown_kind_is_a_user_error() -> None:
     with pytest.raises(UserError, match="no geometry kind 'yaw': expected one of resolution"):
         severities("yaw")

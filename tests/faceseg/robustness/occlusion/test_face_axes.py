@@ -1,4 +1,4 @@
-"""Glasses sit on the eyes and masks on the jaw, however the head is held."""
+"""Glasses cover the eyes and masks the jaw, whatever the roll of the head."""
 
 from collections.abc import Callable
 
@@ -23,13 +23,20 @@ def covered(labels: Labels, kind: str, step: int) -> NDArray[np.bool_]:
     return occlude(blank, labels, "a", kind, step, LAPA).mask
 
 
-def frame(labels: Labels) -> FaceAxes:
+def axes_of(labels: Labels) -> FaceAxes:
     blank = np.zeros((*labels.shape, 3), np.uint8)
-    return face_axes_of(OccluderInput(blank, labels, LAPA, generator_for("occ-v1", "blob", "a")))
+    return face_axes_of(
+        OccluderInput(
+            image=blank,
+            labels=labels,
+            classes=LAPA,
+            generator=generator_for("occ-v1", "blob", "a"),
+        )
+    )
 
 
 @pytest.mark.parametrize("tilt", [False, True])
-def test_glasses_hide_the_eyes_and_spare_the_mouth(tilt: bool, face: Faces) -> None:
+def test_glasses_cover_the_eyes_and_not_the_mouth(tilt: bool, face: Faces) -> None:
     labels = face(tilt=tilt)
     for step in (1, 2, 3):
         mask = covered(labels, "eye_band", step)
@@ -38,7 +45,7 @@ def test_glasses_hide_the_eyes_and_spare_the_mouth(tilt: bool, face: Faces) -> N
 
 
 @pytest.mark.parametrize("tilt", [False, True])
-def test_a_mask_rises_from_the_chin_to_the_bridge_and_spares_the_eyes(
+def test_the_steps_of_a_mask_rise_from_the_chin_to_the_bridge_below_the_eyes(
     tilt: bool, face: Faces
 ) -> None:
     labels = face(tilt=tilt)
@@ -52,29 +59,29 @@ def test_a_mask_rises_from_the_chin_to_the_bridge_and_spares_the_eyes(
 
 
 def test_the_axes_follow_the_eyes(face: Faces) -> None:
-    # Eyes of 3x1 units of 4 pixels: middles 14 pixels left and right of column 64, less a half.
-    level = frame(face())
+    # Eyes have 3x1 units of 4 pixels; their middles are 14 pixels left and right of 63.5.
+    level = axes_of(face())
     np.testing.assert_allclose(level.left, [49.5, 53.5])
     np.testing.assert_allclose(level.right, [77.5, 53.5])
     np.testing.assert_allclose(level.down, [0, 1])
     assert level.distance == 28
-    tilted = frame(face(tilt=True))
+    tilted = axes_of(face(tilt=True))
     assert tilted.along[1] / tilted.along[0] == pytest.approx(1 / 5, abs=0.02)
 
 
-def test_a_hidden_eye_is_taken_level_towards_the_middle(face: Faces) -> None:
+def test_a_hidden_eye_is_assumed_level_towards_the_middle(face: Faces) -> None:
     labels = face()
     labels[labels == 4] = 1
-    one = frame(labels)
+    one = axes_of(labels)
     np.testing.assert_allclose(one.right, [77.5, 53.5])
     assert one.left[1] == one.right[1]
     assert one.left[0] == pytest.approx(49.5, abs=5)
 
 
-def test_without_eyes_the_usual_places_in_the_face_are_taken(face: Faces) -> None:
+def test_without_eyes_their_usual_positions_are_assumed(face: Faces) -> None:
     labels = face()
     labels[np.isin(labels, EYES)] = 1
-    none = frame(labels)
+    none = axes_of(labels)
     np.testing.assert_allclose(none.left, [49.5, 53.5], atol=8)
     np.testing.assert_allclose(none.right, [77.5, 53.5], atol=8)
     assert covered(labels, "eye_band", 2).any()

@@ -1,4 +1,4 @@
-"""Which kinds there are for which class set, and their names' severities."""
+"""The kinds that are possible with a class set, and the severities of a kind."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_the_protocol_has_seven_kinds_and_lapa_has_them_all() -> None:
     ("change", "kind", "role"),
     [({"eyes": ()}, "eye_band", "eyes"), ({"hair": None}, "strands", "hair")],
 )
-def test_a_kind_is_left_out_where_its_part_is_missing(
+def test_a_kind_is_left_out_if_a_required_class_is_missing(
     change: dict[str, object], kind: str, role: str
 ) -> None:
     poorer = LAPA.model_copy(update=change)
@@ -26,6 +26,6 @@ def test_a_kind_is_left_out_where_its_part_is_missing(
         draw_function(kind, poorer)
 
 
-def test_shares_and_steps() -> None:
+def test_severities_are_shares_or_steps() -> None:
     assert severities("hand") == (0.05, 0.10, 0.20, 0.35, 0.50)
     assert severities("lower_face") == (1.0, 2.0, 3.0)

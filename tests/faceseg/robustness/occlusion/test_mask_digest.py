@@ -1,4 +1,4 @@
-"""Masks are pinned: a change of these checksums is a change of the protocol's version."""
+"""Checksums of masks, which must not change without a new version of the protocol."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from faceseg.robustness.seeds import generator_for
 
 Faces = Callable[..., NDArray[np.uint8]]
 
-# Of the hand-made face; the first 16 digits. The same with and without AVX2 and AVX-512.
+# The first 16 digits for the hand-made face, the same with and without AVX2 and AVX-512.
 PINNED = {
     "gray_square": "3d722ba07a7a5b5f",
     "blob": "692fbb2276d5f5d0",
@@ -26,12 +26,12 @@ PINNED = {
 
 
 @pytest.mark.parametrize(("kind", "start"), PINNED.items())
-def test_the_masks_of_occ_v1_are_these(kind: str, start: str, face: Faces) -> None:
+def test_the_masks_of_occ_v1_do_not_change(kind: str, start: str, face: Faces) -> None:
     images = [("a", face(128)), ("b", face(64, tilt=True))]
     assert mask_digest(images, [kind], LAPA)[:16] == start
 
 
-def test_the_digest_tells_ids_replicas_and_labels_apart(face: Faces) -> None:
+def test_the_digest_depends_on_ids_replicas_and_labels(face: Faces) -> None:
     digests = {
         mask_digest([("a", face(64))], ["blob"], LAPA),
         mask_digest([("b", face(64))], ["blob"], LAPA),
@@ -41,7 +41,7 @@ def test_the_digest_tells_ids_replicas_and_labels_apart(face: Faces) -> None:
     assert len(digests) == 4
 
 
-def test_threads_change_no_mask(face: Faces) -> None:
+def test_threads_do_not_change_the_digest(face: Faces) -> None:
     images = [(name, face(64, tilt=name in "bd")) for name in "abcdef"]
     one, four = (mask_digest(images, KINDS, LAPA, threads=threads) for threads in (1, 4))
     assert one == four

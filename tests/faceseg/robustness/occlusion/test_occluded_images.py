@@ -1,4 +1,4 @@
-"""Every kind of occ-v1: fixed by its key, nested, as severe as asked, and only in its mask."""
+"""Every kind of occ-v1 depends on its key only, is nested, and reaches its severity."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -37,7 +37,7 @@ def series(labels: Labels, kind: str, image_id: str = "a", replica: int = 0) -> 
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_drawing_depends_on_its_key_and_not_on_what_was_drawn_before(
+def test_an_occluder_depends_on_its_key_and_not_on_earlier_calls(
     kind: str, face: Faces, picture: Pictures
 ) -> None:
     labels = face()
@@ -51,7 +51,7 @@ def test_a_drawing_depends_on_its_key_and_not_on_what_was_drawn_before(
 
 
 @pytest.mark.parametrize("kind", SHARES)
-def test_another_image_or_replica_gets_another_occluder(kind: str, face: Faces) -> None:
+def test_another_image_or_replica_has_another_occluder(kind: str, face: Faces) -> None:
     masks = [
         series(face(), kind, image_id, replica)[2].mask.tobytes()
         for image_id, replica in (("a", 0), ("b", 0), ("a", 1))
@@ -85,7 +85,7 @@ def test_the_share_of_the_face_is_reached_within_one_percent(
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_pixels_outside_the_mask_stay_and_inputs_are_not_written(
+def test_pixels_outside_the_mask_and_the_inputs_do_not_change(
     kind: str, face: Faces, picture: Pictures
 ) -> None:
     labels = face()
@@ -108,7 +108,7 @@ def test_masks_do_not_depend_on_the_colours(kind: str, face: Faces, picture: Pic
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_an_image_without_a_face_comes_back_as_it_is(kind: str, picture: Pictures) -> None:
+def test_an_image_without_a_face_does_not_change(kind: str, picture: Pictures) -> None:
     labels = np.full((40, 30), 10, np.uint8)  # hair only
     image = picture(labels)
     found = occlude(image, labels, "a", kind, severities(kind)[-1], LAPA)
@@ -143,14 +143,14 @@ def test_covered_pixels_are_background_or_hair_or_ignored(face: Faces) -> None:
             np.testing.assert_array_equal(changed[~occlusion.mask], labels[~occlusion.mask])
 
 
-def test_labels_stand_under_a_see_through_occluder(face: Faces) -> None:
+def test_labels_do_not_change_under_a_translucent_occluder(face: Faces) -> None:
     labels = face()
     occlusion = series(labels, REFERENCE_KIND)[2]
     np.testing.assert_array_equal(relabel(labels, occlusion, "visible"), labels)
     np.testing.assert_array_equal(relabel(labels, occlusion, "unoccluded"), labels)
 
 
-def test_another_policy_is_refused(face: Faces) -> None:
+def test_an_unknown_policy_is_refused(face: Faces) -> None:
     with pytest.raises(ValueError, match="policy 'both'"):
         relabel(face(), series(face(), "blob")[0], "both")  # type: ignore[arg-type]  # on purpose
 
@@ -164,7 +164,7 @@ def test_another_policy_is_refused(face: Faces) -> None:
         ("eye_band", 0.2, "steps 1, 2, 3"),
     ],
 )
-def test_what_cannot_be_drawn_is_the_users_to_mend(
+def test_an_unknown_kind_or_severity_is_a_user_error(
     kind: str, severity: float, message: str, face: Faces, picture: Pictures
 ) -> None:
     with pytest.raises(UserError, match=message):

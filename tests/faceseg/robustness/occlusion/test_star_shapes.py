@@ -1,4 +1,4 @@
-"""Star-shaped growth, worked by hand, and the search for a scale."""
+"""The growth of star-shaped sets, worked by hand, and the search for a scale."""
 
 import math
 
@@ -21,7 +21,7 @@ SQUARE = np.array([[2.0, 2.0], [-2.0, 2.0], [-2.0, -2.0], [2.0, -2.0]])
 def test_a_square_reaches_its_sides_and_its_corners() -> None:
     reach = convex_reach(SQUARE)
     eighth = DIRECTIONS // 8
-    # Along an axis the side is 2 away; on the diagonal the corner is 2 + 2 away.
+    # The distance is 2 along an axis, and 2 + 2 to the corner on the diagonal.
     np.testing.assert_allclose(reach[[0, 2 * eighth, 4 * eighth]], 2, rtol=1e-3)
     np.testing.assert_allclose(reach[[eighth, 3 * eighth, 7 * eighth]], 4, rtol=1e-3)
     np.testing.assert_allclose(convex_reach(SQUARE[::-1]), reach)
@@ -43,7 +43,7 @@ def test_a_dense_outline_and_a_polygon_agree() -> None:
 @pytest.mark.parametrize(
     ("share", "pixels"), [(0.2, 1), (0.29, 1), (0.31, 2), (0.3, 1), (0.6, 3), (0.99, 4), (1.0, 4)]
 )
-def test_the_nearest_reachable_share_is_taken_the_smaller_of_equals(
+def test_the_scale_of_the_nearest_share_is_found_or_the_smaller_of_equals(
     share: float, pixels: int
 ) -> None:
     growth = np.array([10, 30, 50, 70, NEVER], np.int32)  # the fifth pixel is never covered

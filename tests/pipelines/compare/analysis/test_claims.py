@@ -1,3 +1,5 @@
+"""Verdicts of claims, combined by hand and judged on a synthetic study."""
+
 from dataclasses import replace
 from itertools import product
 
@@ -19,16 +21,16 @@ YES, NO, OPEN = "supported", "contradicted", "undecided"
 
 
 def claim(**changes):
-    given = {"text": "a claim", "measure": "iou", "who": "unet", "direction": "higher"}
-    return Claim.model_validate({**given, **changes})
+    defaults = {"text": "a claim", "measure": "iou", "who": "unet", "direction": "higher"}
+    return Claim.model_validate({**defaults, **changes})
 
 
 @pytest.fixture(scope="module")
-def evidence(record):
-    return Measurements.from_study(record, 300)
+def measurements(study):
+    return Measurements.from_study(study, 300)
 
 
-# Verdicts are 'the first is surely higher' against each of two others.
+# Verdicts on 'the claimed model is higher', against each of two others.
 @pytest.mark.parametrize(
     ("direction", "verdicts", "expected"),
     [
@@ -44,7 +46,7 @@ def evidence(record):
         ("between", (YES, OPEN), OPEN),
     ],
 )
-def test_a_superlative_must_hold_against_each_and_fails_against_any(direction, verdicts, expected):
+def test_a_claim_must_hold_against_each_and_fails_against_any(direction, verdicts, expected):
     assert combine_verdicts(claim(direction=direction), verdicts) == expected
 
 
@@ -57,100 +59,100 @@ def test_higher_and_lower_are_mirror_images():
         )
 
 
-def test_a_claim_on_photographs_is_answered_with_its_figures(evidence):
+def test_a_claim_about_an_image_measure_has_its_comparisons(measurements):
     # segnet has 5 % of wrong pixels, unet 30 %, pspnet 80 %.
-    found = judge_claim(claim(who="segnet"), evidence)
-    assert found.answer == YES
-    assert [each.second for each in found.comparisons] == ["unet", "pspnet"]
-    assert all(each.estimate.photos == 6 for each in found.comparisons)
-    assert judge_claim(claim(who="pspnet"), evidence).answer == NO
-    assert judge_claim(claim(direction="between"), evidence).answer == YES
+    judged = judge_claim(claim(who="segnet"), measurements)
+    assert judged.answer == YES
+    assert [each.second for each in judged.comparisons] == ["unet", "pspnet"]
+    assert all(each.estimate.photos == 6 for each in judged.comparisons)
+    assert judge_claim(claim(who="pspnet"), measurements).answer == NO
+    assert judge_claim(claim(direction="between"), measurements).answer == YES
 
 
-def test_a_margin_wider_than_the_difference_leaves_it_open(evidence):
-    assert judge_claim(claim(who="segnet", margin=0.99), evidence).answer == OPEN
+def test_a_margin_larger_than_the_difference_leaves_it_undecided(measurements):
+    assert judge_claim(claim(who="segnet", margin=0.99), measurements).answer == OPEN
 
 
-def test_rivals_may_be_named(evidence):
-    found = judge_claim(claim(against=["pspnet"]), evidence)
-    assert [each.second for each in found.comparisons] == ["pspnet"]
-    assert found.answer == YES
+def test_a_claim_may_name_its_rivals(measurements):
+    judged = judge_claim(claim(against=["pspnet"]), measurements)
+    assert [each.second for each in judged.comparisons] == ["pspnet"]
+    assert judged.answer == YES
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"measure": "iuo"}, "there is no measure 'iuo'; there are iou,"),
-        ({"who": "deeplab"}, "deeplab not in this study"),
-        ({"against": ["deeplab"]}, "deeplab not in this study"),
+        ({"measure": "iuo"}, "unknown measure 'iuo'; expected one of iou,"),
+        ({"who": "deeplab"}, "this study has no deeplab"),
+        ({"against": ["deeplab"]}, "this study has no deeplab"),
         ({"measure": "scale/retention"}, "set robustness.geometry: [resolution, framing]"),
-        ({"measure": "iou/hat"}, "occurs in no test image"),
+        ({"measure": "iou/hat"}, "no test image shows what it measures"),
         ({"who": ENSEMBLE}, "set ensemble: true"),
         ({"who": "pretrained"}, "set variants: {unet-scratch: {of: unet, encoder_weights: none}}"),
     ],
 )
-def test_what_cannot_be_answered_says_why_and_what_to_set(evidence, changes, reason):
-    found = judge_claim(claim(**changes), evidence)
-    assert found.answer == "not answerable here"
-    assert reason in found.reason
-    assert found.comparisons == ()
+def test_a_claim_that_cannot_be_judged_has_a_reason(measurements, changes, reason):
+    judged = judge_claim(claim(**changes), measurements)
+    assert judged.answer == "not answerable here"
+    assert reason in judged.reason
+    assert judged.comparisons == ()
 
 
-def test_what_is_kept_is_not_asked_of_a_network_that_never_looked(record):
-    pspnet = record.models[1]
-    blind = tuple(
+def test_retention_is_undefined_for_a_network_that_learned_nothing(study):
+    pspnet = study.models[1]
+    untrained = tuple(
         replace(final, metrics={**final.metrics, "test/iou": 0.05}) for final in pspnet.finals
     )
-    contenders = tuple(
-        replace(each, finals=blind) if each is pspnet else each for each in record.models
+    models = tuple(
+        replace(each, finals=untrained) if each is pspnet else each for each in study.models
     )
-    evidence = Measurements.from_study(replace(record, contenders=contenders), 50)
-    found = judge_claim(claim(measure="occlusion/mean/retention"), evidence)
-    assert found.answer == "not answerable here"
-    assert "pspnet learned nothing" in found.reason
+    measurements = Measurements.from_study(replace(study, models=models), 50)
+    judged = judge_claim(claim(measure="occlusion/mean/retention"), measurements)
+    assert judged.answer == "not answerable here"
+    assert "pspnet scored no higher than the mean label map" in judged.reason
 
 
-def test_variants_and_the_ensemble_are_no_rivals_of_the_architectures(record):
-    unet, _, segnet = record.models
+def test_variants_and_the_ensemble_are_not_rivals_of_architectures(study):
+    unet, _, segnet = study.models
     weights = {"network.encoder_weights": "imagenet"}
     pretrained = tuple(
         replace(final, params={**final.params, **weights}) for final in segnet.finals
     )
-    study = replace(
-        record,
-        contenders=(
+    changed = replace(
+        study,
+        models=(
             replace(unet, finals=pretrained),
             replace(unet, name="unet-scratch", variant_of="unet"),
             replace(segnet, name=ENSEMBLE),
-            record.models[1],
+            study.models[1],
         ),
     )
-    evidence = Measurements.from_study(study, 300)
-    assert [each.second for each in judge_claim(claim(), evidence).comparisons] == ["pspnet"]
-    transfer = judge_claim(claim(who="pretrained"), evidence)
+    measurements = Measurements.from_study(changed, 300)
+    assert [each.second for each in judge_claim(claim(), measurements).comparisons] == ["pspnet"]
+    transfer = judge_claim(claim(who="pretrained"), measurements)
     assert [(each.first, each.second) for each in transfer.comparisons] == [
         ("unet", "unet-scratch")
     ]
     assert transfer.answer == YES
-    together = judge_claim(claim(who=ENSEMBLE), evidence)
+    together = judge_claim(claim(who=ENSEMBLE), measurements)
     assert [each.second for each in together.comparisons] == ["unet", "pspnet"]
 
 
-def test_every_claim_of_the_reference_study_names_a_measure_that_there_is(evidence):
+def test_every_claim_of_the_reference_study_names_a_known_measure(measurements):
     texts = [each.text for each in REFERENCE_CLAIMS]
     assert len(set(texts)) == len(texts) == 17
-    assert {each.measure for each in REFERENCE_CLAIMS} <= set(evidence.table)
+    assert {each.measure for each in REFERENCE_CLAIMS} <= set(measurements.measures)
 
 
-def test_a_misspelt_measure_is_refused_with_the_nearest_right_one(record):
+def test_an_unknown_measure_raises_with_the_nearest_known_one(study):
     require_known_measures(REFERENCE_CLAIMS, LAPA)
-    with pytest.raises(UserError, match="there is not; did you mean 'iou_small'"):
+    with pytest.raises(UserError, match="unknown measure 'iuo_small'; did you mean 'iou_small'"):
         require_known_measures([claim(measure="iuo_small")], LAPA)
-    with pytest.raises(UserError, match="'iou/nose', which there is not"):
-        require_known_measures([claim(measure="iou/nose")], record.classes)
+    with pytest.raises(UserError, match="unknown measure 'iou/nose'"):
+        require_known_measures([claim(measure="iou/nose")], study.classes)
 
 
-def test_a_claim_is_checked_at_birth():
+def test_a_claim_is_validated_when_it_is_created():
     with pytest.raises(ValidationError, match="direction"):
         claim(direction="best")
     with pytest.raises(ValidationError, match="margin"):

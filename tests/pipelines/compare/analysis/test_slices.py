@@ -1,3 +1,5 @@
+"""Slices of a simulated study, in which one network fails on some images."""
+
 from dataclasses import replace
 
 import pytest
@@ -14,45 +16,46 @@ def study():
     return simulated_study.study({}, seeds=1)
 
 
-def marked(study, places):
-    """The study in which an occluder lies before some faces, and there unet finds no eyes."""
-    facts = [{"occluder": "mask" if place in places else "none"} for place in range(16)]
-    contenders = []
+def with_weakness(study, indices):
+    """Return the study in which some faces have an occluder and unet finds no eyes on them."""
+    facts = [{"occluder": "mask" if index in indices else "none"} for index in range(16)]
+    models = []
     for each in study.models:
         final = each.finals[0]
         counts = final.tested.counts.copy()
         if each.name == "unet":
-            for place in places:
-                counts[place, 4:6, 1] += counts[place, 4:6, 4:6].sum(axis=1)
-                counts[place, 4:6, 4:6] = 0
+            for index in indices:
+                counts[index, 4:6, 1] += counts[index, 4:6, 4:6].sum(axis=1)
+                counts[index, 4:6, 4:6] = 0
         records = replace(
             final.records, facts=tuple(facts), tested=replace(final.tested, counts=counts)
         )
-        contenders.append(replace(each, finals=(replace(final, records=records),)))
-    return replace(study, contenders=tuple(contenders))
+        models.append(replace(each, finals=(replace(final, records=records),)))
+    return replace(study, models=tuple(models))
 
 
-def test_a_planted_weakness_is_the_worst_slice(study):
-    places = list(range(0, 12))
-    planted_study = marked(study, places)
-    found = score_slices(planted_study, Measurements.from_study(planted_study, 100))
-    # Four images without an occluder are too few for a slice: ten are wanted.
-    assert [row.name for row in found.rows] == [ALL, "before the face: something"]
-    row = found.worst("unet")
-    counts = planted_study.models[0].finals[0].tested.counts[places].sum(axis=0)
+def test_the_images_of_a_weakness_are_the_worst_slice(study):
+    indices = list(range(0, 12))
+    weak = with_weakness(study, indices)
+    slices = score_slices(weak, Measurements.from_study(weak, 100))
+    # The four images without an occluder are too few for a slice, which needs ten.
+    assert [row.name for row in slices.rows] == [ALL, "before the face: something"]
+    row = slices.worst("unet")
+    counts = weak.models[0].finals[0].tested.counts[indices].sum(axis=0)
     assert row.images == 12
     assert row.by_model["unet"].value == pytest.approx(mean_of_defined(class_iou(counts)[1:]))
     assert row.by_model["unet"].fixed_low < row.by_model["unet"].value
-    assert "fewer than 10" in found.left_out[-1]
-    (words,) = worst_slice_sentences(found, ["unet"])
-    assert words.startswith("unet is worst on the slice 'before the face: something': IoU 0.")
-    assert "12 images" in words
+    assert "fewer than 10" in slices.left_out[-1]
+    (words,) = worst_slice_sentences(slices, ["unet"])
+    assert words.startswith(
+        "unet is worst on the slice 'before the face: something' (12 images): IoU 0."
+    )
 
 
-def test_without_facts_nothing_is_sliced_and_it_is_said(study):
+def test_without_facts_there_are_no_slices_and_a_reason(study):
     bare = replace(
         study,
-        contenders=tuple(
+        models=tuple(
             replace(
                 each,
                 finals=tuple(
@@ -63,7 +66,7 @@ def test_without_facts_nothing_is_sliced_and_it_is_said(study):
             for each in study.models
         ),
     )
-    found = score_slices(bare, Measurements.from_study(bare, 50))
-    assert [row.name for row in found.rows] == [ALL]
-    assert found.worst("unet") is None
-    assert "Nothing is known of the single images" in found.left_out[0]
+    slices = score_slices(bare, Measurements.from_study(bare, 50))
+    assert [row.name for row in slices.rows] == [ALL]
+    assert slices.worst("unet") is None
+    assert "contain no facts about single images" in slices.left_out[0]

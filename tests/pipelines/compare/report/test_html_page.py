@@ -1,3 +1,5 @@
+"""The HTML page: its sections, its safety with hostile names, its text."""
+
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,7 +16,7 @@ HOSTILE = "\"><script>alert(1)</script> $\\bad_{ & '"
 
 
 class Reader(HTMLParser):
-    """Keeps the tags, attributes and text of a page; fails on a tag closed out of order."""
+    """Collects tags, attributes and text of a page; fails on a tag that is closed out of order."""
 
     def __init__(self):
         super().__init__()
@@ -44,9 +46,9 @@ def read(html):
     return reader
 
 
-def with_others(record):
-    """A variant of the first architecture, and an ensemble, which has no training."""
-    first = record.models[0]
+def with_others(study):
+    """Return a variant of the first architecture, and an ensemble, which is not trained."""
+    first = study.models[0]
     finals = tuple(
         replace(
             final,
@@ -66,46 +68,46 @@ def with_others(record):
     )
 
 
-def test_every_architecture_class_and_origin_is_there(record, html):
+def test_every_architecture_class_and_identifier_is_shown(study, html):
     text = read(html).text
     for word in ("unet", "pspnet", "segnet", "skin", "left eye", "right eye", "hat"):
         assert word in text
-    for word in (record.commit, record.manifest.fingerprint, record.study, record.description):
+    for word in (study.commit, study.manifest.fingerprint, study.name, study.description):
         assert word in text
 
 
 def test_sections_come_in_order(html):
     titles = re.findall("<h2>(.*?)</h2>", html)
     assert titles == [
-        "Which to use for what, and how sure that is",
-        "The table",
-        "Every two compared",
-        "The reference study's claims",
+        "Which network to use",
+        "Results",
+        "Comparison of every two networks",
+        "Claims of the reference study",
         "IoU by class",
-        "Under occlusion",
-        "Which part suffers under which occlusion",
+        "IoU under occlusion",
+        "IoU by class and kind of occlusion",
         "Slices of the test images",
         "Cost and accuracy",
-        "Where they fail",
-        "Test images, their truth, and each network&#39;s mask",
-        "What is taken for what",
-        "How the finals learned",
+        "The worst test images",
+        "Test images with true and predicted masks",
+        "Confusion matrices",
+        "Learning curves of the final runs",
         "What mattered in the search",
-        "Where the time went",
-        "The reference study's formulas, for comparison only",
+        "Time of the workers",
+        "Formulas of the reference study, for comparison only",
         "Method",
         "Limits",
         "Notes",
     ]
 
 
-def test_no_number_reads_nan_and_an_absent_class_is_a_dash_with_a_note(html):
+def test_no_number_is_nan_and_an_absent_class_has_a_note(html):
     text = read(html).text
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
     assert "no test image shows hat" in text
 
 
-def test_nothing_is_fetched_and_nothing_runs(html):
+def test_the_page_has_no_scripts_and_no_external_files(html):
     reader = read(html)
     assert not {"script", "link", "iframe", "object"} & set(reader.tags)
     fetched = [value for _, name, value in reader.attributes if name in ("src", "href", "srcset")]
@@ -116,7 +118,7 @@ def test_nothing_is_fetched_and_nothing_runs(html):
     assert "@import" not in style
 
 
-def test_every_figure_says_what_it_shows(html):
+def test_every_figure_has_a_caption_and_a_text_alternative(html):
     reader = read(html)
     texts = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
     assert len(texts) == 8
@@ -124,43 +126,43 @@ def test_every_figure_says_what_it_shows(html):
     assert reader.tags.count("figcaption") == reader.tags.count("figure") == 8
 
 
-def test_hostile_names_stay_text_in_a_study_of_all_sorts(record):
-    classes = record.classes.model_copy(
+def test_hostile_names_are_escaped_everywhere(study):
+    classes = study.classes.model_copy(
         update={"names": ("background", "skin", "left_eye", "right_eye", HOSTILE)}
     )
     splits = {
         name: facts.model_copy(update={"class_shares": {HOSTILE: 0.0}})
-        for name, facts in record.manifest.splits.items()
+        for name, facts in study.manifest.splits.items()
     }
-    manifest = record.manifest.model_copy(update={"classes": classes, "splits": splits})
-    contenders = (replace(record.models[0], name=HOSTILE), *with_others(record))
+    manifest = study.manifest.model_copy(update={"classes": classes, "splits": splits})
+    models = (replace(study.models[0], name=HOSTILE), *with_others(study))
     hostile = replace(
-        record,
+        study,
         experiment=HOSTILE,
         description=HOSTILE,
         commit=HOSTILE,
         manifest=manifest,
-        contenders=contenders,
+        models=models,
     )
     claim = Claim(text=HOSTILE, measure="latency", who=ENSEMBLE, direction="higher")
     reader = read(render_html(build_report(hostile, (claim,), resamples=50)))
     assert "script" not in reader.tags
     assert not re.search(r"\b(nan|inf)\b", reader.text, re.IGNORECASE)
     assert "Claims of this experiment" in reader.text
-    assert f"{HOSTILE}-scratch is {HOSTILE} with another option" in reader.text
+    assert f"{HOSTILE}-scratch is {HOSTILE} with one option changed" in reader.text
     assert reader.text.count(HOSTILE) >= 8
 
 
-def test_every_claim_has_an_answer(report, html):
+def test_every_claim_has_a_verdict(report, html):
     text = read(html).text
     for judged in report.claims:
         assert judged.claim.text in text
         assert judged.answer in text
 
 
-def test_weights_are_named_by_their_file_alone(record):
-    final = record.models[0].finals[0]
+def test_weights_are_shown_without_their_folder(study):
+    final = study.models[0].finals[0]
     params = {**final.params, "network.encoder_weights": "/home/somebody/weights.h5"}
-    contender = replace(record.models[0], finals=(replace(final, params=params),))
-    told = network_options(replace(record, contenders=(contender,)))
-    assert told == {"unet": "encoder weights weights.h5"}
+    model = replace(study.models[0], finals=(replace(final, params=params),))
+    options = network_options(replace(study, models=(model,)))
+    assert options == {"unet": "encoder weights weights.h5"}

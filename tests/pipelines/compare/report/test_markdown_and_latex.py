@@ -1,21 +1,42 @@
-from pipelines.compare.report.markdown_and_latex import render_markdown
+"""The Markdown report, the LaTeX table and the notes."""
+
+from pipelines.compare.report.markdown_and_latex import (
+    escape_latex,
+    render_latex,
+    render_markdown,
+)
 from pipelines.compare.report.method import notes
 
 
-def test_each_row_has_the_columns_of_its_header(report):
+def test_each_row_has_as_many_columns_as_its_header(report):
     for block in render_markdown(report).split("\n\n"):
         lines = [line for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) <= 1
 
 
-def test_scores_have_their_spread_and_what_has_none_a_dash(report):
+def test_scores_have_a_deviation_and_undefined_ones_a_dash(report):
     text = render_markdown(report)
     assert "| unet | 0.550 ± 0.071 |" in text
-    assert "| hat | – | – | – |" in text  # noqa: RUF001  # no test image shows one
+    assert "| hat | – | – | – |" in text  # noqa: RUF001  # no test image shows a hat
     assert "nan" not in text
 
 
-def test_notes_say_on_what_and_of_which_code(report):
+def test_notes_contain_the_sample_and_the_identifiers(report):
     text = " ".join(notes(report.study, report.table))
     for fact in ("6 images", "2 seeds", "fedcba987654", "abcdef012345", "made-12345678"):
         assert fact in text
+
+
+def test_latex_has_one_row_per_network(report):
+    text = render_latex(report.study, report.table)
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 4
+    assert {row.count(" & ") for row in rows} == {8}
+    assert r"unet & $0.550 \pm 0.071$" in text
+    assert "nan" not in text
+
+
+def test_special_characters_are_escaped():
+    assert escape_latex(r"a_b & 5% {x} \~^#$") == (
+        r"a\_b \& 5\% \{x\} \textbackslash{}\textasciitilde{}\textasciicircum{}\#\$"
+    )

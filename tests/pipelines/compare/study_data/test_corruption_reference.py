@@ -1,4 +1,4 @@
-"""The pinned model behind mean corruption errors, read from a real registry."""
+"""The pinned reference of mean corruption errors, read from a model registry."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipelines.tracking import Tracker
 
 
 def rows(images: int = 4, **iou: list[float]) -> pd.DataFrame:
-    """The table of cor-v1: the clean row, then two severities of each kind."""
+    """Return a table of cor-v1: the clean row, then two severities of each kind."""
     clean = {"kind": "clean", "share": 0.0, "policy": "truth", "iou": 0.9, "images": images}
     return pd.DataFrame(
         [clean]
@@ -27,14 +27,14 @@ def rows(images: int = 4, **iou: list[float]) -> pd.DataFrame:
 
 @dataclass
 class Final:
-    """A final's tables."""
+    """A final run with its tables only."""
 
     rows: dict[str, pd.DataFrame]
 
 
 @pytest.fixture
 def pinned(tracker: Tracker, experiment_id: str, tmp_path: Path) -> Experiment:
-    """Version 1 was put through two kinds, version 2 through none."""
+    """Return an experiment that pins version 1, tested under two kinds; version 2 has no scores."""
     client, model = tracker.client, f"model-{tmp_path.name}"
     client.create_registered_model(model)
     for number in range(2):
@@ -49,7 +49,7 @@ def pinned(tracker: Tracker, experiment_id: str, tmp_path: Path) -> Experiment:
 def test_the_mean_corruption_error_by_hand(tracker: Tracker, pinned: Experiment):
     reference = read_corruption_reference(tracker, pinned)
     assert reference is not None
-    # Errors: 1 - 0.7 = 0.3 and 1 - 0.4 = 0.6. A final with 0.15 and 0.9: a half, and three halves.
+    # Errors of the reference: 1 - 0.7 = 0.3, 1 - 0.4 = 0.6. Of the final run: 0.15 and 0.9.
     assert reference.errors == pytest.approx({"grey": 0.3, "jpeg": 0.6})
     final = Final({"corruption": rows(grey=[0.85, 0.85], jpeg=[0.2, 0.0])})
     assert reference.mean_error(final) == pytest.approx((0.5 + 1.5) / 2)
@@ -58,7 +58,7 @@ def test_the_mean_corruption_error_by_hand(tracker: Tracker, pinned: Experiment)
     ) == pytest.approx(1)
 
 
-def test_other_images_or_kinds_are_refused(tracker: Tracker, pinned: Experiment):
+def test_other_images_or_kinds_raise(tracker: Tracker, pinned: Experiment):
     reference = read_corruption_reference(tracker, pinned)
     assert reference is not None
     for other in (rows(images=5, grey=[0.8, 0.6]), rows(fog=[0.8, 0.6])):
@@ -66,10 +66,10 @@ def test_other_images_or_kinds_are_refused(tracker: Tracker, pinned: Experiment)
             reference.mean_error(Final({"corruption": other}))
 
 
-def test_what_cannot_be_a_reference_is_told(tracker: Tracker, pinned: Experiment):
+def test_a_missing_or_unsuitable_reference_raises(tracker: Tracker, pinned: Experiment):
     name = str(pinned.corruption_reference).removesuffix("/1")
     without = pinned.model_copy(update={"corruption_reference": f"{name}/2"})
-    with pytest.raises(UserError, match="was not put through cor-v1"):
+    with pytest.raises(UserError, match="was not tested under cor-v1"):
         read_corruption_reference(tracker, without)
     absent = pinned.model_copy(update={"corruption_reference": f"{name}/3"})
     with pytest.raises(UserError, match=f"has no version 3 of {name}"):

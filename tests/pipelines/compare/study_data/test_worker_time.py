@@ -1,4 +1,4 @@
-"""Where the time went: two workers' jobs added up by hand."""
+"""The time of two workers, with sums worked out by hand."""
 
 from dataclasses import replace
 
@@ -19,8 +19,8 @@ from pipelines.compare.study_data.worker_time import (
 from pipelines.job import results
 from pipelines.tracking import Tracker
 
-# One worker does unet twice, the other segnet once; one of them waits 10 s at the end.
-SPENDING = WorkerTime(
+# One worker runs two jobs of unet, the other one job of segnet; one waits 10 s at the end.
+WORKER_TIME = WorkerTime(
     (
         RunSeconds("unet", 1, {STEPS: 60.0, results.IMPORTS_PHASE: 40.0}),
         RunSeconds("unet", 2, {STEPS: 90.0, INPUT: 0.1}),
@@ -30,46 +30,46 @@ SPENDING = WorkerTime(
 )
 
 
-def test_the_share_of_steps_is_counted_over_all_workers_time() -> None:
-    assert optimiser_share(SPENDING.total()) == pytest.approx(200 / 300)
-    assert optimiser_share(SPENDING.from_second_job()) == pytest.approx(90 / 100)
-    assert worker_time_sentences(SPENDING) == [
-        "Optimiser steps took 66.7 % of 5.0 min of workers' time, and 90.0 % from a worker's "
-        "second job on."
+def test_the_share_of_optimiser_steps_is_taken_of_all_worker_time() -> None:
+    assert optimiser_share(WORKER_TIME.total()) == pytest.approx(200 / 300)
+    assert optimiser_share(WORKER_TIME.from_second_job()) == pytest.approx(90 / 100)
+    assert worker_time_sentences(WORKER_TIME) == [
+        "Workers spent 5.0 min; 66.7 % of it on optimiser steps (90.0 % without the first job of "
+        "each worker)."
     ]
 
 
-def test_a_row_is_a_phase_and_the_last_row_their_sum() -> None:
-    grid = worker_time_table(SPENDING, ["segnet", "unet"])
-    assert grid.headings[:3] == ("", "segnet", "unet")
-    rows = {row[0]: row[1:] for row in grid.rows}
+def test_each_phase_has_a_row_and_the_last_row_is_the_sum() -> None:
+    table = worker_time_table(WORKER_TIME, ["segnet", "unet"])
+    assert table.headings[:3] == ("phase", "segnet", "unet")
+    rows = {row[0]: row[1:] for row in table.rows}
     assert list(rows) == [
         "optimiser steps",
         "waiting for input",
         "imports",
         "waiting for a job",
-        "together",
+        "total",
     ]
     assert rows["optimiser steps"] == ["50 s", "2.5 min", "–", "3.3 min", "66.7 %", "90.0 %"]  # noqa: RUF001
     assert rows["waiting for input"][1] == "< 1 s"
-    assert rows["together"] == ["100 s", "3.2 min", "10 s", "5.0 min", "100.0 %", "100.0 %"]
+    assert rows["total"] == ["100 s", "3.2 min", "10 s", "5.0 min", "100.0 %", "100.0 %"]
 
 
-def test_a_study_that_did_not_measure_says_so(record) -> None:
-    assert record.worker_time == WorkerTime()
-    report = build_report(record, resamples=50)
+def test_the_report_states_that_time_was_not_measured(study) -> None:
+    assert study.worker_time == WorkerTime()
+    report = build_report(study, resamples=50)
     for text in (render_html(report), render_markdown(report)):
-        assert "Where the time went" in text
+        assert "Time of the workers" in text
         assert "was not measured" in text
 
 
-def test_the_report_has_the_table(record) -> None:
-    measured = build_report(replace(record, spending=SPENDING), resamples=50)
+def test_the_report_has_the_table(study) -> None:
+    measured = build_report(replace(study, worker_time=WORKER_TIME), resamples=50)
     assert "| optimiser steps |" in render_markdown(measured)
     assert '<th scope="row">optimiser steps</th>' in render_html(measured)
 
 
-def test_it_is_read_from_the_runs(tracker: Tracker, tmp_path) -> None:
+def test_worker_time_is_read_from_the_runs(tracker: Tracker, tmp_path) -> None:
     experiment = tracker.experiment(tmp_path.name, tmp_path)
 
     def run(name: str, **values: float) -> str:
@@ -79,8 +79,8 @@ def test_it_is_read_from_the_runs(tracker: Tracker, tmp_path) -> None:
         return made
 
     run("unet", seconds_steps=60.0, seconds_training=7.0, worker_job=1)
-    run("unet", seconds_steps=3.0)  # of an older version
-    run("ensemble")  # done in no worker
+    run("unet", seconds_steps=3.0)  # logged by an older version
+    run("ensemble")  # not run by a worker
     study = tracker.open_run(experiment, "s", {"study": "s", "kind": "study"}, "")
     for step, seconds in enumerate((4.0, 5.0)):  # two workers
         tracker.log_metrics(study, {"seconds/waiting": seconds}, step)

@@ -1,1 +1,0 @@
-"""Moves modules and renames names throughout the project, as tables say."""

@@ -1,0 +1,27 @@
+"""Opening an experiment for a verb of the command line or a call from Python."""
+
+from pathlib import Path
+
+from pipelines import config
+from pipelines.config import Experiment
+
+
+def open_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read an experiment, and keep the precision with which its study was begun.
+
+    Args:
+        path: The experiment's file, or the name of an included experiment.
+        overrides: `KEY=VALUE` or `@FILE`, as for `--set`; the last one wins.
+
+    Returns:
+        The checked experiment.
+
+    Raises:
+        UserError: The experiment does not exist or is not valid.
+    """
+    experiment = config.load(path, overrides)
+    if experiment.training.precision == "mixed":  # imports MLflow only where it may matter
+        from pipelines.tracking.earlier import as_begun
+
+        experiment = as_begun(experiment)
+    return experiment

@@ -1,0 +1,91 @@
+"""`pipelines.study` and `pipelines.train` in a Python process, compared with the verbs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# Two trainings, because a notebook calls a function more than once in a process.
+TRAIN = """
+import json, sys
+import pipelines
+storage = sys.argv[1]
+results = [pipelines.train("tiny.yaml", "segnet", storage=storage) for _ in range(2)]
+print("RESULT", json.dumps([[each.best_iou, each.failure, each.run_id] for each in results]))
+"""
+STUDY = """
+import json, sys
+import pipelines
+result = pipelines.study(
+    "tiny.yaml", storage=sys.argv[1], architectures__unet=None, architectures__pspnet=None,
+    variants={}, ensemble=False,
+)
+assert result.comparison.equals(pipelines.study(
+    "tiny.yaml", storage=sys.argv[1], architectures__unet=None, architectures__pspnet=None,
+    variants={}, ensemble=False,
+).comparison)
+print("RESULT", json.dumps([result.name, str(result.folder), result.tracking_uri]))
+print("RESULT", result.comparison.to_json(orient="records"))
+"""
+
+
+def run_code(code: str, folder: Path, *arguments: object) -> tuple[list[Any], str]:
+    """Run Python code in a folder; return the JSON after each `RESULT`, and all output."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    return [json.loads(line.removeprefix("RESULT ")) for line in lines], done.stdout
+
+
+def test_train_has_the_result_of_the_verb(
+    folder: Path, faceseg: Any, open_store: Any, tmp_path: Path
+):
+    (results,), output = run_code(TRAIN, folder, tmp_path / "function")
+    verb = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", f"storage={tmp_path / 'verb'}")
+    assert verb.returncode == 0, verb.stdout + verb.stderr
+    assert "epoch 2/2  val IoU 0." in output
+    client = open_store(tmp_path / "function").tracker.client
+    for iou, failure, run_id in results:
+        run = client.get_run(run_id)
+        assert failure == ""
+        assert run.data.metrics["best/val_iou"] == iou
+        assert f"best val IoU {iou:.4f}; " in verb.stdout
+        assert run.info.status == "FINISHED"
+    assert len({run_id for _, _, run_id in results}) == 2
+
+
+@pytest.mark.ray
+def test_study_has_the_result_of_the_verb(
+    folder: Path, faceseg: Any, open_store: Any, tmp_path: Path
+):
+    ((name, results, uri), rows), output = run_code(STUDY, folder, tmp_path)
+    network = ["architectures.unet=null", "architectures.pspnet=null"]
+    alone = (*network, "variants={}", "ensemble=false")
+    store = open_store(tmp_path, *alone)
+    assert name == store.experiment.study
+    assert uri == store.experiment.tracking_uri
+    assert Path(results) == tmp_path / "tiny"
+    assert (Path(results) / "comparison.html").is_file()
+    assert "is finished" in output  # the second call
+    (row,) = rows
+    (final,) = store.runs(kind="final")
+    assert row["architecture"] == "segnet"
+    assert row["iou"] == pytest.approx(final.data.metrics["test/iou"])
+    # The verb resumes the study of the function.
+    options = [f"--set={each}" for each in (*alone, f"storage={tmp_path}")]
+    verb = faceseg(folder, "study", "tiny.yaml", *options)
+    assert verb.returncode == 0, verb.stdout + verb.stderr
+    assert f"study {name} is finished" in verb.stdout
+    table = pd.read_csv(tmp_path / "tiny" / "comparison.csv")
+    assert table.architecture.tolist() == ["segnet"]
