@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-units test-backend lint docs bare benchmark peers lock \
+.PHONY: help study test test-studies test-units nightly test-backend lint docs bare benchmark peers lock \
 	release release-check clean
 
 help: ## list the targets
@@ -17,21 +17,26 @@ study: $(VENV)/run.stamp ## run the quickstart study and print its table
 
 # Two halves run in parallel: one waits for clusters and studies while the other computes. By default
 # Ray starts its workers at the lowest priority, which would leave the CPU to the other half.
-test: lint docs ## lint, types, import contracts, docs and all tests
+test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
 	$(MAKE) --no-print-directory --jobs=2 test-studies test-units
 
 test-studies: $(VENV)/dev.stamp ## tests that run studies, clusters and servers
-	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos/test_audit.py tests/chaos/test_kills.py tests/infra tests/end_to_end
+	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/chaos/test_audit.py \
+		tests/chaos/test_kills.py tests/infra tests/end_to_end
 	$(MAKE) --no-print-directory test-backend BACKEND=jax
 
 test-units: $(VENV)/dev.stamp ## tests of the library, the pipelines and the benchmarks
-	$(BIN)/python -m pytest tests/test_import_order.py tests/test_documentation.py tests/faceseg \
-		tests/pipelines tests/benchmarks
+	$(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py tests/test_documentation.py \
+		tests/faceseg tests/pipelines tests/benchmarks
+
+nightly: $(VENV)/dev.stamp ## the tests that make test leaves out, and all of tests/chaos (an hour)
+	$(BIN)/python -m pytest -m nightly tests
+	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos --kills 20
 
 # Networks, metrics and training on another of Keras's backends. JAX is in the lock; for torch,
 # whose wheels are gigabytes: .venv/bin/pip install torch, then make test-backend BACKEND=torch
 test-backend: $(VENV)/dev.stamp ## library tests on another backend: BACKEND=jax or torch
-	KERAS_BACKEND=$(BACKEND) $(BIN)/python -m pytest $(addprefix tests/faceseg/,networks training \
+	KERAS_BACKEND=$(BACKEND) $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,networks training \
 		backends inference evaluation/test_split_evaluation.py)
 
 # For a machine that has JAX or torch already: everything but a framework, which $(PYTHON) provides. A

@@ -75,9 +75,9 @@ class Device:
 
     Attributes:
         kind: "cpu" or "gpu".
-        name: A name to display, such as the model of the graphics card.
+        name: A name to display, such as the model of the GPU.
         threads: CPU threads of the process.
-        gpus: The number of graphics cards that each training is distributed over.
+        gpus: The number of GPUs that each training is distributed over.
     """
 
     kind: str
@@ -87,12 +87,12 @@ class Device:
 
 
 def memory_fraction(gpus: float) -> float:
-    """Return the fraction of a card's memory that a process with a share of `gpus` may fill."""
+    """Return the fraction of a GPU's memory that a process with a share of `gpus` may fill."""
     return min(gpus, 1.0) * USABLE_SHARE
 
 
 def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
-    """Return the error for a card that was requested but does not exist.
+    """Return the error for a GPU that was requested but does not exist.
 
     It is an error, not a fallback to the CPU: a study planned for a GPU would silently take a
     hundred times as long.
@@ -104,38 +104,38 @@ def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
 
 
 def multi_gpu_error(gpus: float, backend: str) -> RuntimeError:
-    """Return the error for a backend that cannot distribute one training over several cards."""
+    """Return the error for a backend that cannot distribute one training over several GPUs."""
     return RuntimeError(
-        f"this worker was given {gpus:g} GPUs; one training is spread over several cards on JAX "
+        f"this worker was given {gpus:g} GPUs; one training is spread over several GPUs on JAX "
         f"alone, not on {backend}: set KERAS_BACKEND=jax, or resources.gpus to at most 1, or to 0 "
         "to run on the CPU"
     )
 
 
 def configure_device(threads: int, gpus: float = 0.0) -> Device:
-    """Limit this process to `threads` CPU threads and to its share of graphics cards.
+    """Limit this process to `threads` CPU threads and to its share of GPUs.
 
     Only the first call of a process takes effect.
 
     Args:
         threads: CPU threads.
-        gpus: 0 hides every card. A fraction is a share of one card: memory grows as needed up to
-            that share, so several processes can use the card without taking one another's
-            memory. 1 is a whole card. A larger number distributes each training over that many
-            cards (JAX alone).
+        gpus: 0 hides every GPU. A fraction is a share of one GPU: memory grows as needed up to
+            that share, so several processes can use the GPU without taking one another's
+            memory. 1 is a whole GPU. A larger number distributes each training over that many
+            GPUs (JAX alone).
 
     Returns:
         The device in use.
 
     Raises:
-        RuntimeError: A card was requested and does not exist, or the backend cannot distribute a
-            training over several cards.
+        RuntimeError: A GPU was requested and does not exist, or the backend cannot distribute a
+            training over several GPUs.
     """
     return cast("Device", _backend().configure_device(threads, gpus))
 
 
 def batch_shards() -> int:
-    """Return the number of parts of each training batch: the cards of `configure_device`, or 1."""
+    """Return the number of parts of each training batch: the GPUs of `configure_device`, or 1."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
@@ -143,7 +143,7 @@ def batch_shards() -> int:
 def resolve_precision(precision: str) -> str:
     """Return the Keras dtype policy for `precision`; "mixed" depends on the device.
 
-    "mixed" is bfloat16 on cards from compute capability 8.0 (Ampere) on, and float16 with a scaled
+    "mixed" is bfloat16 on GPUs from compute capability 8.0 (Ampere) on, and float16 with a scaled
     loss on older ones, which have no fast bfloat16. On a CPU it is float32: whether bfloat16 is
     faster depends on the processor (`faceseg tune-machine` measures it), and float16 is six times
     slower there.
@@ -167,7 +167,7 @@ def set_precision(precision: str) -> None:
 def jit() -> Any:
     """Return the value for Keras's `compile(jit_compile=…)`: "auto", or False.
 
-    It is False where TensorFlow sees no card: XLA halves the speed of a CPU.
+    It is False where TensorFlow sees no GPU: XLA halves the speed of a CPU.
     """
     return _backend().jit()
 
@@ -194,7 +194,7 @@ def build_scope() -> AbstractContextManager[Any]:
     """Return a context in which to make a network, its initial weights and its optimizer.
 
     JAX compiles every draw for every shape, 130 small programs a network. In this context they are
-    compiled for the processor, whose compiler is faster than the card's.
+    compiled for the processor, whose compiler is faster than the GPU's.
     """
     scope: AbstractContextManager[Any] = _backend().build_scope()
     return scope
@@ -203,7 +203,7 @@ def build_scope() -> AbstractContextManager[Any]:
 def counter_type() -> str:
     """Return the integer type of a counter that stays on the device: "int32" or "int64".
 
-    TensorFlow keeps int32 variables in host memory even where there is a card; JAX has no 64-bit
+    TensorFlow keeps int32 variables in host memory even where there is a GPU; JAX has no 64-bit
     types by default.
     """
     counter: str = _backend().COUNTER_TYPE

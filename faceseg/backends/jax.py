@@ -12,7 +12,7 @@ import keras
 
 from faceseg.backends.device import Device, memory_fraction, missing_gpu_error
 
-# XLA's thread pools read the first variable, the allocator of a card reads the others. Without
+# XLA's thread pools read the first variable, the allocator of a GPU reads the others. Without
 # preallocation memory grows as needed, up to the process's share.
 THREADS, MEMORY_FRACTION, PREALLOCATE = (
     "NPROC",
@@ -28,8 +28,8 @@ _configured: list[Device] = []  # by the first call of this process; later calls
 def configure_device(threads: int, gpus: float) -> Device:
     """Limit this process; see `faceseg.backends.device.configure_device`.
 
-    With 2 or more cards each training is distributed over all of them: Keras splits every batch
-    (data parallelism), and each card has a copy of the network.
+    With 2 or more GPUs each training is distributed over all of them: Keras splits every batch
+    (data parallelism), and each GPU has a copy of the network.
     """
     if not _configured:
         _configured.append(_configure(threads, gpus))
@@ -46,19 +46,19 @@ def _configure(threads: int, gpus: float) -> Device:
         return Device(kind="cpu", name="cpu", threads=threads)
     os.environ[MEMORY_FRACTION], os.environ[PREALLOCATE] = f"{memory_fraction(gpus):.3f}", "false"
     try:
-        cards = jax.devices("gpu")
+        devices = jax.devices("gpu")
     except RuntimeError as error:
         remedy = "install faceseg[jax] with jax[cuda13] on a machine with an NVIDIA driver"
         raise missing_gpu_error(gpus, "JAX", remedy) from error
     wanted = max(1, int(gpus))
-    if len(cards) < wanted:
+    if len(devices) < wanted:
         raise RuntimeError(
-            f"this worker was given {gpus:g} GPUs, but JAX sees {len(cards)}; set resources.gpus "
+            f"this worker was given {gpus:g} GPUs, but JAX sees {len(devices)}; set resources.gpus "
             "to what a node has, or show the process more (CUDA_VISIBLE_DEVICES)"
         )
     if wanted > 1:
         distribute(wanted)
-    return Device(kind="gpu", name=str(cards[0].device_kind), threads=threads, gpus=wanted)
+    return Device(kind="gpu", name=str(devices[0].device_kind), threads=threads, gpus=wanted)
 
 
 def distribute(devices: int) -> None:
@@ -70,11 +70,11 @@ def distribute(devices: int) -> None:
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card; None without a card."""
-    card = jax.devices()[0]
-    if card.platform != "gpu":
+    """Return the compute capability of the first GPU; None without a GPU."""
+    device = jax.devices()[0]
+    if device.platform != "gpu":
         return None
-    major, _, minor = str(card.compute_capability).partition(".")
+    major, _, minor = str(device.compute_capability).partition(".")
     return int(major), int(minor or 0)
 
 

@@ -31,29 +31,29 @@ def configure_device(threads: int, gpus: float) -> Device:
         return Device(kind="cpu", name="cpu", threads=threads)
     if gpus > 1:
         raise multi_gpu_error(gpus, "TensorFlow")
-    cards = tf.config.list_physical_devices("GPU")
-    if not cards:
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
         remedy = "install faceseg[gpu] on a machine with an NVIDIA driver"
         raise missing_gpu_error(gpus, "TensorFlow", remedy)
-    _limit_memory(cards[0], gpus)
-    details = tf.config.experimental.get_device_details(cards[0])
+    _limit_memory(devices[0], gpus)
+    details = tf.config.experimental.get_device_details(devices[0])
     name = str(details.get("device_name", "gpu"))
     return Device(kind="gpu", name=name, threads=threads, gpus=1)
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first visible card; None if no card is visible."""
-    cards = tf.config.get_visible_devices("GPU")
-    if not cards:
+    """Return the compute capability of the first visible GPU; None if no GPU is visible."""
+    devices = tf.config.get_visible_devices("GPU")
+    if not devices:
         return None
-    capability = tf.config.experimental.get_device_details(cards[0]).get("compute_capability")
+    capability = tf.config.experimental.get_device_details(devices[0]).get("compute_capability")
     return (int(capability[0]), int(capability[1])) if capability else None
 
 
 def jit() -> Literal["auto", False]:
-    """Return False if no card is visible; see `faceseg.backends.device.jit`.
+    """Return False if no GPU is visible; see `faceseg.backends.device.jit`.
 
-    Keras's own "auto" considers all cards of the machine, including those hidden from this process,
+    Keras's own "auto" considers all GPUs of the machine, including those hidden from this process,
     and would compile for the CPU with XLA: 0.41 times the speed (reference U-Net, 256 px, batch 8).
     """
     return "auto" if tf.config.get_visible_devices("GPU") else False
@@ -135,19 +135,19 @@ def version() -> str:
     return str(tf.__version__)
 
 
-def _limit_memory(card: Any, gpus: float) -> None:
-    """Let the memory of a whole card grow as needed; limit that of a shared card to the share."""
+def _limit_memory(device: Any, gpus: float) -> None:
+    """Let the memory of a whole GPU grow as needed; limit that of a shared GPU to the share."""
     if gpus >= 1:
-        tf.config.experimental.set_memory_growth(card, True)
+        tf.config.experimental.set_memory_growth(device, True)
         return
     limit = int(_memory_of_visible_card() * memory_fraction(gpus) / MIB)
     tf.config.set_logical_device_configuration(
-        card, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
+        device, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
     )
 
 
 def _memory_of_visible_card() -> int:
-    """Return the memory of the first visible card in bytes.
+    """Return the memory of the first visible GPU in bytes.
 
     TensorFlow reports it only after it has started, when limits can no longer be set.
     """

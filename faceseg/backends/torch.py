@@ -20,7 +20,7 @@ def configure_device(threads: int, gpus: float) -> Device:
     with suppress(RuntimeError):  # raised by every call but the first
         torch.set_num_interop_threads(max(1, min(2, threads)))
     if gpus <= 0:
-        # Keras chose a card while it was imported, if there is one. It has no other switch that
+        # Keras chose a GPU while it was imported, if there is one. It has no other switch that
         # applies to all threads of a process once it is imported.
         core.DEFAULT_DEVICE = "cpu"
         return Device(kind="cpu", name="cpu", threads=threads)
@@ -36,7 +36,7 @@ def configure_device(threads: int, gpus: float) -> Device:
 
 
 def compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first card; None if there is none or it is not used."""
+    """Return the compute capability of the first GPU; None if there is none or it is not used."""
     return torch.cuda.get_device_capability() if core.get_device() == "cuda" else None
 
 

@@ -1,4 +1,4 @@
 """Labelled images: sources, reading and checking files, packs, augmentation and batches.
 
-Not in here: networks, metrics, and the download of data sets (`pipelines.data`).
+Not here: networks, metrics, and the download of data sets (`pipelines.data`).
 """

@@ -40,6 +40,14 @@ def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
     """Return the mean foreground IoU on the first `limit` unchanged images of a split.
 
     For the mean label map this is the baseline of the robustness summaries.
+
+    Args:
+        predictor: The network.
+        split: A split that keeps originals.
+        limit: The number of images; all if the split has fewer.
+
+    Returns:
+        The IoU in [0, 1], from one confusion matrix at the images' own size.
     """
     classes = predictor.classes
     total = np.zeros((len(classes), len(classes)), np.int64)

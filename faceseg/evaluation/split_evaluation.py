@@ -68,7 +68,19 @@ class SplitEvaluation:
 
 
 def evaluate_split(predictor: Predictor, split: Split, batch_size: int = 16) -> SplitEvaluation:
-    """Count the predictions of every image of a split that keeps originals, at their own size."""
+    """Count the predictions of every image of a split, at the images' own size.
+
+    Args:
+        predictor: The network.
+        split: A split that keeps originals.
+        batch_size: Images per call of the network.
+
+    Returns:
+        The counts of each image, from which every score can be computed.
+
+    Raises:
+        ValueError: The split keeps no originals.
+    """
     classes = len(predictor.classes)
     matrices, edges, outlines = [], [], []
     bins: Fractions = np.zeros((2, BINS, 3))

@@ -33,6 +33,9 @@ def label_maps(
             classes exchanged back). It takes twice the time.
         clean: Remove small islands (see `remove_small_islands`).
 
+    Returns:
+        The class ids of each image, (H, W), in the order of the images.
+
     Example:
         >>> maps = label_maps(faceseg.load("best.keras"), [image, other_image], flip=True)
     """
@@ -46,7 +49,16 @@ def label_maps(
 def probability_maps(
     predictor: Predictor, images: Sequence[Image], *, flip: bool = False
 ) -> list[NDArray[np.float32]]:
-    """Return class probabilities (H, W, C) of each image; arguments as in `label_maps`."""
+    """Return class probabilities (H, W, C) of each image.
+
+    Args:
+        predictor: The network.
+        images: uint8 RGB images (H, W, 3), each of any size.
+        flip: As in `label_maps`.
+
+    Returns:
+        The probabilities of each image, float32 (H, W, C), in the order of the images.
+    """
     return [
         softmax(resize_logits(logits, image.shape[:2]))
         for logits, image in zip(_logits(predictor, images, flip), images, strict=True)

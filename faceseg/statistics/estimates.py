@@ -75,7 +75,14 @@ _NO_NOISE = _Noise(0.0, math.inf)
 
 
 def estimate(measured: ResampledScore, level: float = 0.95) -> Estimate:
-    """Return the mean score over a network's seeds with its intervals at the confidence `level`.
+    """Return the mean score over a network's seeds with its intervals.
+
+    Args:
+        measured: The score of each seed, on the images and on their resamples.
+        level: The confidence level of the intervals.
+
+    Returns:
+        The mean with its intervals.
 
     Example:
         >>> found = estimate(resample_score(overlap_counts(counts), mean_iou, resampling))
@@ -90,6 +97,14 @@ def estimate_difference(
     """Return the first network's mean score minus the second's, with its intervals.
 
     Photographs are paired, seeds are not.
+
+    Args:
+        first: The first network's scores.
+        second: The second network's scores, from the same resampling.
+        level: The confidence level of the intervals.
+
+    Returns:
+        The difference with its intervals.
 
     Raises:
         ValueError: The two scores have different images or different resamples.
@@ -111,6 +126,13 @@ def verdict(found: Estimate, margin: float = 0.0) -> Verdict:
 
     The claim is supported if the whole interval is above the margin, contradicted if the whole
     interval is below it, and undecided otherwise (also if the interval is NaN).
+
+    Args:
+        found: The estimate.
+        margin: The margin, in the unit of the estimate.
+
+    Returns:
+        `supported`, `contradicted` or `undecided`.
     """
     if found.low > margin:
         return "supported"

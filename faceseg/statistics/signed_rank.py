@@ -79,7 +79,18 @@ def signed_rank_test(
 
 
 def holm_correction(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values of a family of tests with Holm's correction; NaN stays and is ignored."""
+    """Correct the p-values of a family of tests by Holm's method.
+
+    Args:
+        p_values: The p-values. NaN is ignored and returned as NaN.
+
+    Returns:
+        The corrected p-values, in the same order.
+
+    Example:
+        >>> holm_correction([0.01, 0.04])
+        [0.02, 0.04]
+    """
     from statsmodels.stats.multitest import multipletests
 
     given = np.array(p_values, dtype=np.float64)

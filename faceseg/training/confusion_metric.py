@@ -4,8 +4,8 @@ Keras's own MeanIoU counts in int32, which overflows silently after 2^31 pixels 
 33,000 images at 256x256). Here a count is two words of 30 bits, so it is exact to 2^61 on every
 backend, including JAX without 64-bit types.
 
-TensorFlow keeps int32 variables and int32 arithmetic on the host: a training step on a graphics
-card would copy every label there and back, and XLA cannot compile it. So the words have the type of
+TensorFlow keeps int32 variables and int32 arithmetic on the host: a training step on a GPU would
+copy every label there and back, and XLA cannot compile it. So the words have the type of
 `faceseg.backends.device.counter_type`, and class ids are computed as float32, which represents
 them exactly.
 

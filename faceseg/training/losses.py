@@ -44,7 +44,7 @@ class CrossEntropyDice(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the scalar loss of labels (B, H, W) and logits (B, H, W, C)."""
         logits = ops.cast(y_pred, "float32")
-        # Compared as floats: TensorFlow compares int32 on the host, not on the card.
+        # Compared as floats: TensorFlow compares int32 on the host, not on the GPU.
         labels = ops.cast(y_true, "float32")
         scored = ops.cast(labels != IGNORE, "float32")
         truth = ops.one_hot(ops.cast(labels * scored, "int32"), logits.shape[-1])

@@ -112,7 +112,7 @@ def _ignoring_end_of_input() -> Iterator[None]:
 
 
 def pad_batches(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
-    """Yield the batches, padded to a multiple of `parts`, the number of cards that share a batch.
+    """Yield the batches, padded to a multiple of `parts`, the number of GPUs that share a batch.
 
     A batch is padded with its first images, with every pixel ignored. They do not affect loss and
     scores, but they do affect the statistics of BatchNorm.

@@ -100,7 +100,16 @@ def job_info(client: Any, name: str) -> Any:
 
 
 def stop_job(client: Any, name: str, console: "Console") -> None:
-    """Stop a job, and wait until it has ended."""
+    """Stop a job, and wait until it has ended.
+
+    Args:
+        client: Ray's client of the job server.
+        name: The job's name.
+        console: Receives the progress.
+
+    Raises:
+        UserError: The cluster has no such job.
+    """
     if not job_info(client, name).status.is_terminal():
         client.stop_job(name)
         console.print(f"stopping {name}: it closes its runs first", highlight=False)

@@ -22,7 +22,7 @@ from pipelines.compare.report.html_page import render_html
 from pipelines.compare.report.markdown_and_latex import render_latex, render_markdown
 from pipelines.compare.study_data.collection import read_study
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config import Experiment
 from pipelines.tracking import Tracker
 
@@ -65,7 +65,7 @@ def _copy_files(files: Path, folder: Path) -> None:
         unfinished.replace(target)
 
 
-def _terminal_table(study: StudyResults, rows: list[list[str]]) -> Table:
+def _terminal_table(study: ComparedStudy, rows: list[list[str]]) -> Table:
     images = len(study.models[0].finals[0].tested.ids)
     title = f"{study.name}: test split, {images} images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -112,7 +112,7 @@ def compare_studies(experiments: Sequence[Experiment], console: Console) -> Path
     return folder
 
 
-def study_gains(studies: Sequence[StudyResults], resamples: int = RESAMPLES) -> pd.DataFrame:
+def study_gains(studies: Sequence[ComparedStudy], resamples: int = RESAMPLES) -> pd.DataFrame:
     """Compute each network's gain in test IoU from study to study.
 
     Args:
@@ -144,7 +144,7 @@ def study_gains(studies: Sequence[StudyResults], resamples: int = RESAMPLES) -> 
     return pd.DataFrame(rows)
 
 
-def require_same_images(studies: Sequence[StudyResults]) -> None:
+def require_same_images(studies: Sequence[ComparedStudy]) -> None:
     """Check that all studies were tested on the same images, with the same labels and classes.
 
     Raises:
@@ -191,7 +191,7 @@ def gains_markdown(rows: pd.DataFrame) -> str:
 
 
 def _gain_row(
-    study: StudyResults, model: ComparedModel, iou: Estimate, gain: Estimate | None
+    study: ComparedStudy, model: ComparedModel, iou: Estimate, gain: Estimate | None
 ) -> dict[str, object]:
     return {
         "network": model.name,

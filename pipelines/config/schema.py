@@ -217,7 +217,7 @@ class Experiment(Section):
         return f"{self.name}-{self.digest(*left_out)[:8]}"
 
     @property
-    def single(self) -> str:
+    def single_training_name(self) -> str:
         """The name under which single trainings are logged; they belong to no study."""
         return f"{self.name}-single-{self.digest(*PLACEMENT_KEYS, *REPORTING_KEYS)[:8]}"
 

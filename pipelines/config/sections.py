@@ -141,10 +141,15 @@ class Resources(Section):
 
     @field_validator("gpus")
     @classmethod
-    def _whole_cards(cls, value: float) -> float:
+    def _whole_gpus(cls, value: float) -> float:
         if value > 1 and value != int(value):
             raise ValueError(f"gpus {value:g}: above 1 it must be a whole number")
         return value
+
+    @property
+    def threads(self) -> int:
+        """The number of threads of each worker."""
+        return max(1, int(self.cpus))
 
 
 class Tracking(Section):

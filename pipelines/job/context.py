@@ -66,7 +66,7 @@ class StudyContext:
     @property
     def name(self) -> str:
         """The study's name, or that of the experiment's single trainings."""
-        return self.experiment.study if self.study_run else self.experiment.single
+        return self.experiment.study if self.study_run else self.experiment.single_training_name
 
     @property
     def checkpoints(self) -> Path:

@@ -87,7 +87,7 @@ def open_log(storage: Path, study: str, role: str) -> None:
         role: What this process is: `driver`, `coordinator`, `worker-3`.
 
     Raises:
-        UserError: `FACESEG_LOG` is no level.
+        UserError: `FACESEG_LOG` is not a logging level.
     """
     level = log_level()
     path = (storage / "logs" / f"{study}.log").absolute()
@@ -126,7 +126,7 @@ def study_log(storage: Path, study: str, role: str = "driver") -> Iterator[None]
         role: What this process is.
 
     Raises:
-        UserError: `FACESEG_LOG` is no level.
+        UserError: `FACESEG_LOG` is not a logging level.
     """
     open_log(storage, study, role)
     try:
@@ -160,11 +160,13 @@ def log_level() -> str:
     """Return the level of the log: that of the environment variable `FACESEG_LOG`, or INFO.
 
     Raises:
-        UserError: The variable is no level.
+        UserError: The variable is not a logging level.
     """
     level = os.environ.get(LEVEL_VARIABLE, "").strip().upper() or DEFAULT_LEVEL
     if level not in LEVELS:
-        raise UserError(f"{LEVEL_VARIABLE}={level} is no level; expected {', '.join(LEVELS)}")
+        raise UserError(
+            f"{LEVEL_VARIABLE}={level} is not a logging level; expected {', '.join(LEVELS)}"
+        )
     return level
 
 

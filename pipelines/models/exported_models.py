@@ -145,7 +145,19 @@ def open_exported(path: Path, threads: int | None = None) -> Predictor:
 
 
 def open_network(format_name: str, file: Path, threads: int | None = None) -> ExportedNetwork:
-    """Open a file in the runtime of its format."""
+    """Open a file in the runtime of its format.
+
+    Args:
+        format_name: A key of `FORMATS`.
+        file: The exported file.
+        threads: Threads of ONNX Runtime and LiteRT; None for all cores.
+
+    Returns:
+        The network.
+
+    Raises:
+        UserError: The runtime is not installed.
+    """
     if format_name == "onnx":
         return OnnxNetwork(file, threads)
     if format_name == "litert":

@@ -11,25 +11,25 @@ from faceseg.errors import UserError
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def find_images(wanted: Sequence[str], out: Path) -> list[Path]:
+def find_images(patterns: Sequence[str], out: Path) -> list[Path]:
     """Return the images that paths and patterns match, without duplicates, in order.
 
     Args:
-        wanted: Files, folders or glob patterns. A folder matches all JPEG and PNG files in it
+        patterns: Files, folders or glob patterns. A folder matches all JPEG and PNG files in it
             and its subfolders; `**` in a pattern matches any folders.
         out: The output folder; its files are never matched.
 
     Raises:
         UserError: Nothing was given, or one of the paths matches no image.
     """
-    if not wanted:
+    if not patterns:
         raise UserError("no images were given; expected files, folders of them, or patterns")
     found: dict[Path, Path] = {}
-    for word in wanted:
-        paths = _matching_images(word, out)
+    for pattern in patterns:
+        paths = _matching_images(pattern, out)
         if not paths:
             raise UserError(
-                f"{word!r} matches no image: it is not a file, not a folder that contains "
+                f"{pattern!r} matches no image: it is not a file, not a folder that contains "
                 f"{', '.join(SUFFIXES)} files, and not a pattern that matches such files"
             )
         for path in paths:

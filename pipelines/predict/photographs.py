@@ -55,13 +55,13 @@ class InputImage:
 
 
 def label_photographs(
-    model: str, wanted: Sequence[str], options: PredictOptions, console: Console
+    model: str, patterns: Sequence[str], options: PredictOptions, console: Console
 ) -> bool:
     """Label all images that can be read, and print how many.
 
     Args:
         model: A registry address, a run, a `.keras` file or an exported file.
-        wanted: Files, folders or patterns of images (see `find_images`).
+        patterns: Files, folders or patterns of images (see `find_images`).
         options: The options of the command line.
         console: Receives the progress bar and the warnings.
 
@@ -72,7 +72,7 @@ def label_photographs(
     Raises:
         UserError: No image could be read, or a result exists and may not be overwritten.
     """
-    files = find_images(wanted, options.out)
+    files = find_images(patterns, options.out)
     names = result_names(files)
     if not options.overwrite:
         refuse_overwriting(options.out, names)

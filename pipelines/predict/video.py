@@ -113,10 +113,10 @@ def _open_capture(video: str) -> Iterator[Any]:
         capture.release()
 
 
-def _frames(capture: Any, most: int | None) -> Iterator[Frame]:
-    """Yield at most `most` frames (H, W, 3), RGB."""
+def _frames(capture: Any, limit: int | None) -> Iterator[Frame]:
+    """Yield at most `limit` frames (H, W, 3), RGB."""
     count = 0
-    while most is None or count < most:
+    while limit is None or count < limit:
         available, frame = capture.read()
         if not available:
             return

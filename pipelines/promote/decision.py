@@ -13,12 +13,12 @@ from pipelines.promote.gate_checks import (
     robustness_check,
     speed_check,
 )
-from pipelines.promote.paired_comparison import PairedComparison, compare_versions
+from pipelines.promote.paired_comparison import VersionComparison, compare_versions
 from pipelines.promote.scored_version import ScoredVersion, check_comparable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class GateDecision:
     """The decision of the gate.
 
     Attributes:
@@ -49,7 +49,7 @@ class Decision:
         return data
 
 
-def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate) -> Decision:
+def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate) -> GateDecision:
     """Decide by the gate whether a candidate replaces the champion.
 
     Args:
@@ -64,7 +64,7 @@ def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate)
     if champion is None:
         failed = [check for check in budgets if not check.ok]
         reason = _refusal_reason(failed) if failed else "there is no champion yet"
-        return Decision(
+        return GateDecision(
             promoted=not failed,
             reason=reason,
             candidate=candidate.version,
@@ -89,7 +89,7 @@ def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate)
         reason = _acceptance_reason(better, close, gains, gate)
     else:
         reason = _refusal_reason(failed) if failed else _no_gain_reason(better, close, gate)
-    return Decision(
+    return GateDecision(
         promoted=merit and not failed,
         reason=reason,
         candidate=candidate.version,
@@ -100,7 +100,7 @@ def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate)
     )
 
 
-def _interval(comparison: PairedComparison) -> tuple[float, float] | None:
+def _interval(comparison: VersionComparison) -> tuple[float, float] | None:
     row = comparison.find("test", "iou")
     if row is None or not math.isfinite(row.candidate.low):
         return None

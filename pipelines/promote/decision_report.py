@@ -9,20 +9,20 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipelines.compare.formatting import DASH
-from pipelines.promote.decision import Decision
+from pipelines.promote.decision import GateDecision
 from pipelines.promote.gate_checks import GateCheck
 
 COLUMNS = ("check", "champion", "candidate", "change", "interval", "must be", "")
 
 
-def headline(decision: Decision) -> str:
+def headline(decision: GateDecision) -> str:
     """Return the decision and its reason in one line."""
     effect = f"replace version {decision.champion}" if decision.champion else "become the first"
     may = "may" if decision.promoted else "may not"
     return f"version {decision.candidate} {may} {effect}: {decision.reason}"
 
 
-def decision_table(decision: Decision) -> Table:
+def decision_table(decision: GateDecision) -> Table:
     """Return the checks as a table for the terminal."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, column in enumerate(COLUMNS):
@@ -33,7 +33,7 @@ def decision_table(decision: Decision) -> Table:
     return table
 
 
-def decision_markdown(decision: Decision) -> str:
+def decision_markdown(decision: GateDecision) -> str:
     """Return the headline, the checks and the notes as Markdown."""
     lines = [
         "# Gate",
@@ -49,7 +49,7 @@ def decision_markdown(decision: Decision) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def write_decision(decision: Decision, folder: Path, name: str) -> None:
+def write_decision(decision: GateDecision, folder: Path, name: str) -> None:
     """Write `<name>.md` and `<name>.json` into a folder."""
     (folder / f"{name}.md").write_text(decision_markdown(decision), encoding="utf-8")
     text = json.dumps(decision.as_data(), indent=1)

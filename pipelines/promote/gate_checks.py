@@ -8,7 +8,7 @@ from typing import Literal
 from faceseg.errors import UserError
 from faceseg.statistics import verdict
 from pipelines.config.sections import Gate
-from pipelines.promote.paired_comparison import PairedComparison, PairedDifference
+from pipelines.promote.paired_comparison import PairedDifference, VersionComparison
 from pipelines.promote.scored_version import ScoredVersion
 
 Role = Literal["merit", "veto"]
@@ -45,7 +45,7 @@ class GateCheck:
     ok: bool
 
 
-def iou_checks(comparison: PairedComparison, gate: Gate) -> tuple[GateCheck, GateCheck]:
+def iou_checks(comparison: VersionComparison, gate: Gate) -> tuple[GateCheck, GateCheck]:
     """Return two checks of the test IoU: better; and not worse than the tolerance."""
     gain = comparison.find("test", "iou")
     if gain is None:
@@ -88,7 +88,7 @@ def speed_check(
     return check, ""
 
 
-def robustness_check(comparison: PairedComparison, gate: Gate) -> GateCheck | None:
+def robustness_check(comparison: VersionComparison, gate: Gate) -> GateCheck | None:
     """Return the check of the IoU under occlusion; None if it was not measured."""
     gain = comparison.find("occlusion", "mean")
     if gain is None:
@@ -97,7 +97,7 @@ def robustness_check(comparison: PairedComparison, gate: Gate) -> GateCheck | No
     return _check("merit", "robustness (IoU under occlusion)", gain, gate.more_robust, ok=ok)
 
 
-def drop_checks(comparison: PairedComparison, gate: Gate) -> Iterator[GateCheck]:
+def drop_checks(comparison: VersionComparison, gate: Gate) -> Iterator[GateCheck]:
     """Yield a veto for each class, slice and kind; it fails if its interval is below the bound."""
     drops = {"class": gate.class_drop, "slice": gate.slice_drop}
     for gain in comparison.rows:

@@ -57,7 +57,7 @@ class PairedDifference:
 
 
 @dataclass(frozen=True)
-class PairedComparison:
+class VersionComparison:
     """All differences; `not_compared` explains in sentences what could not be compared."""
 
     rows: tuple[PairedDifference, ...]
@@ -70,7 +70,7 @@ class PairedComparison:
 
 def compare_versions(
     candidate: ScoredVersion, champion: ScoredVersion, resamples: int = 10_000, level: float = 0.95
-) -> PairedComparison:
+) -> VersionComparison:
     """Compare two versions that were tested on the same images (see `check_comparable`).
 
     Args:
@@ -109,7 +109,7 @@ def compare_versions(
         more, missing = _compare_suite(suite, candidate, champion, compare)
         rows += more
         not_compared += missing
-    return PairedComparison(
+    return VersionComparison(
         tuple(row for row in rows if np.isfinite(row.estimate.value)), tuple(not_compared)
     )
 

@@ -14,10 +14,10 @@ from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.promote import decision_report, transfer
-from pipelines.promote.decision import Decision, decide
+from pipelines.promote.decision import GateDecision, decide
 from pipelines.promote.scored_version import ScoredVersion, read_scored_version
-from pipelines.registry import alias_lock, publish
-from pipelines.registry.alias_lock import RegistryAlias, parse_alias
+from pipelines.registry import aliases, publish
+from pipelines.registry.aliases import RegistryAlias, parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 
@@ -76,7 +76,7 @@ class Promotion:
                 continue  # the model was created just now; another client may have set the alias
             # Before the move, so that a kill cannot lose the record of the decision.
             self._store_decision(decision, target, "let through")
-            if alias_lock.move_alias(self.client, self.alias, state, str(target.version)):
+            if aliases.move_alias(self.client, self.alias, state, str(target.version)):
                 self.client.set_model_version_tag(target.name, target.version, "gate", "promoted")
                 self._print_decision(decision)
                 self._print_aliases(target, state.current)
@@ -85,13 +85,13 @@ class Promotion:
                 "another promotion moved the alias first: comparing with its version"
             )
 
-    def _state(self) -> alias_lock.AliasState | None:
+    def _state(self) -> aliases.AliasState | None:
         """Return the state of the alias; None if the model does not exist or has no version."""
         if not self.client.search_model_versions(f"name = '{self.alias.model}'", max_results=1):
             return None
-        return alias_lock.read_alias(self.client, self.alias)
+        return aliases.read_alias(self.client, self.alias)
 
-    def _decide(self, state: alias_lock.AliasState | None) -> Decision | None:
+    def _decide(self, state: aliases.AliasState | None) -> GateDecision | None:
         """Return the decision; None if the alias points to the candidate already."""
         champion = None
         if state is not None and state.current is not None:
@@ -123,7 +123,7 @@ class Promotion:
         address = f"models:/{self.candidate_version.name}/{self.candidate_version.version}"
         return self.client.copy_model_version(address, model)
 
-    def _store_decision(self, decision: Decision, target: ModelVersion, outcome: str) -> None:
+    def _store_decision(self, decision: GateDecision, target: ModelVersion, outcome: str) -> None:
         """Store the decision on a version and its run; a refusal on the candidate's server."""
         against = decision.champion or "nobody"
         tags = {
@@ -143,7 +143,7 @@ class Promotion:
             name = f"{self.alias.model}-{self.alias.name}-against-{against}"
             decision_report.write_decision(decision, folder / "gate", name)
 
-    def _print_decision(self, decision: Decision) -> None:
+    def _print_decision(self, decision: GateDecision) -> None:
         if decision.checks:
             self.console.print(decision_report.decision_table(decision))
         for note in decision.notes:

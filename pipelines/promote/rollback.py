@@ -6,8 +6,8 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.registry import alias_lock
-from pipelines.registry.alias_lock import parse_alias
+from pipelines.registry import aliases
+from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 
@@ -25,13 +25,13 @@ def rollback(experiment: Experiment, console: Console, *, of: str | None = None)
     """
     tracker, alias = Tracker(experiment.tracking_uri), parse_alias(experiment, of)
     with user_errors(tracker):
-        state = alias_lock.read_alias(tracker.client, alias)
+        state = aliases.read_alias(tracker.client, alias)
         before, now = state.previous, state.current
         if now is None or before is None or before == now:
             raise UserError(
                 f"{alias.model} has no version before its {alias.name}, so it cannot be rolled back"
             )
-        if not alias_lock.move_alias(tracker.client, alias, state, before):
+        if not aliases.move_alias(tracker.client, alias, state, before):
             raise UserError(
                 f"another command moved {alias.name} of {alias.model} away from version {now} at"
                 " the same time; see `faceseg models`, and repeat the rollback if necessary"

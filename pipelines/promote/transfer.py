@@ -14,7 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from faceseg.data.manifest import MANIFEST
 from pipelines.config import Experiment
-from pipelines.registry.alias_lock import CLAIM_PREFIX
+from pipelines.registry.aliases import CLAIM_PREFIX
 from pipelines.tracking import RunIdentity, Tracker
 from pipelines.tracking.delivery import StoredMetrics, deliver
 from pipelines.tracking.outbox import FILES, OutboxRecord

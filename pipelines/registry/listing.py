@@ -12,7 +12,7 @@ from rich.table import Table
 from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.config.secrets import redact
-from pipelines.registry.alias_lock import parse_alias
+from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 

@@ -20,7 +20,7 @@ import faceseg
 from faceseg.evaluation.records import EvaluationRecords
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job
-from pipelines.registry import alias_lock, pyfunc
+from pipelines.registry import aliases, pyfunc
 from pipelines.registry.card import MODEL_CARD, model_card
 from pipelines.tracking import Outbox, Tracker
 
@@ -134,10 +134,10 @@ def set_aliases(context: StudyContext, winners: dict[str, str]) -> dict[str, str
     for alias, version in chosen.items():
         client.set_registered_model_alias(name, alias, version)
     if best:
-        champion = alias_lock.RegistryAlias(name)
+        champion = aliases.RegistryAlias(name)
         first = reduce(better_final, best.values()).version
-        state = alias_lock.read_alias(client, champion)
-        if state.current is None and alias_lock.move_alias(client, champion, state, first):
+        state = aliases.read_alias(client, champion)
+        if state.current is None and aliases.move_alias(client, champion, state, first):
             chosen[champion.name] = first
     return chosen
 

@@ -51,7 +51,7 @@ def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
                 raise
             if time.monotonic() > until:
                 raise UserError(
-                    f"Optuna's database {redact(url)} has not answered for "
+                    f"Optuna's database {redact(url)} has not responded for "
                     f"{DATABASE_TIMEOUT:.0f} s: {_root_cause(error)}. Finished work is kept: start "
                     "the database, then re-run the same command to resume"
                 ) from error

@@ -45,14 +45,14 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
     Args:
         context: The study.
         show: Called with each snapshot of the study and the messages since the last one.
-        sender: The driver's own; an MLflow that does not answer becomes a message.
+        sender: The driver's own; its status shows whether MLflow responds.
 
     Returns:
         The digest of each architecture's winner, and of the ensemble if there is one.
 
     Raises:
-        UserError: Ray or a store cannot be used, a worker met a mistake of the user's, or an
-            architecture has no complete trial or final.
+        UserError: Ray or a store cannot be used, a worker raised a UserError, or an architecture
+            has no complete trial or final.
         RuntimeError: Workers cannot start.
     """
     experiment = context.experiment
@@ -103,7 +103,7 @@ OUTAGE_POLL_INTERVAL = 2.0  # seconds between two checks of the records that wai
 
 @dataclass(kw_only=True)
 class OutageNotice:
-    """Report, once each, that MLflow stops answering and that it answers again."""
+    """Report, once each, that MLflow stops responding and that it responds again."""
 
     context: StudyContext
     sender: Sender
@@ -121,9 +121,9 @@ class OutageNotice:
         self._reported = not self._reported
         uri = redact(self.context.tracker.uri)
         if not self._reported:
-            return [f"MLflow at {uri} answers again; the waiting records are being sent"]
+            return [f"MLflow at {uri} responds again; the waiting records are being sent"]
         return [
-            f"MLflow at {uri} has not answered since {status.clock} ({status.error}); training "
+            f"MLflow at {uri} has not responded since {status.clock} ({status.error}); training "
             f"continues, {status.records} records wait in {self.context.outboxes}"
         ]
 
@@ -150,7 +150,7 @@ def _watch_workers(pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -
         try:
             snapshot = call_actor(pool.coordinator.snapshot, timeout=SNAPSHOT_TIMEOUT)
         except GetTimeoutError:
-            silent = "the coordinator does not answer: it waits for Optuna's database"
+            silent = "the coordinator does not respond: it waits for Optuna's database"
             messages += _logged(once.new_lines([silent]))
         else:
             pool.note_progress(snapshot)

@@ -91,12 +91,11 @@ def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], numb
 
     open_log(context.experiment.storage, context.name, f"ensemble-{number}")
     resources = context.experiment.resources
-    threads = max(1, int(resources.cpus))
-    configure_device(threads, resources.gpus)
+    configure_device(resources.threads, resources.gpus)
     label = JobKey(kind="final", architecture=ENSEMBLE, number=number).label
     with log_run(label), Sender(context.outboxes, context.tracker) as sender:
         logger.info("ensemble started")
-        _evaluate_ensemble(context, members, number, threads)
+        _evaluate_ensemble(context, members, number, resources.threads)
         sender.drain(FINAL_DRAIN_TIMEOUT)
         logger.info("ensemble finished")
 

@@ -132,7 +132,7 @@ class FailurePolicy:
             return None
         return Ruling(
             Decision.FAIL,
-            f"left out: batch size {batch_size}, and one that is no larger ran out of memory",
+            f"not run: batch size {batch_size} is not smaller than one that ran out of memory",
         )
 
     def unrecorded_failure(self, error: OSError, storage: Path) -> Ruling:
@@ -187,14 +187,12 @@ POLICY = FailurePolicy()
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerDeath:
-    """How a worker died: whether its job may be at fault, and whether Ray killed it to save its
-    node's memory, or it raised an error.
-    """
+    """How a worker died."""
 
     description: str
-    is_fault: bool = True
-    out_of_memory: bool = False
-    raised: bool = False
+    is_fault: bool = True  # its job may be the cause
+    out_of_memory: bool = False  # Ray killed it to save its node's memory
+    raised: bool = False  # it raised an error
 
     @classmethod
     def from_error(cls, error: RayError) -> "WorkerDeath":
@@ -212,7 +210,7 @@ class WorkerDeath:
 
 
 def _exit_description(text: str) -> str:
-    """Return how a process ended, in Ray's words, without its guesses at causes."""
+    """Return how a process ended, from Ray's text without the list of common causes."""
     _, found, detail = text.partition("Worker exit detail: ")
     detail = detail.partition(" Some common causes")[0].strip().rstrip(".")
     return f"its process ended: {detail}"[:160] if found else first_line(text)[:160]

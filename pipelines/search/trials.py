@@ -20,7 +20,7 @@ from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 OUT_OF_MEMORY = "out_of_memory"  # the attribute with the batch size that was too large
-TrialDirective = Literal["continue", "prune", "leave"]
+TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
 class TrialStore:
@@ -136,11 +136,11 @@ class TrialStore:
             value: Its `val/iou`. NaN (there was no foreground class) counts as 0.
 
         Returns:
-            `continue`, `prune`, or `leave` if the worker does not hold the trial's lease.
+            `continue`, `prune`, or `lease lost` if the worker does not hold the trial's lease.
         """
         known = self.find(number)
         if known.state in ENDED or Lease.of(known).worker != worker:
-            return "leave"
+            return "lease lost"
         if epoch not in known.intermediate_values:
             store = self.study._storage.set_trial_intermediate_value
             with self._change():

@@ -100,7 +100,7 @@ class Worker:
         from faceseg.backends.device import configure_device
 
         experiment = self.context.experiment
-        threads = max(1, int(experiment.resources.cpus))
+        threads = experiment.resources.threads
         configure_device(threads, experiment.resources.gpus)
         from pipelines.execution.runner import JobRunner
 
@@ -180,7 +180,7 @@ class CoordinatorReporter:
         self._last = 0.0
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        """Send the progress at most once per `RETRY_PAUSE`, without waiting for an answer."""
+        """Send the progress at most once per `RETRY_PAUSE`, without waiting for a response."""
         if time.monotonic() - self._last > RETRY_PAUSE:
             self._last = time.monotonic()
             self._coordinator.progress.remote(key, epoch, percent)
@@ -195,7 +195,7 @@ class CoordinatorReporter:
             self._coordinator.report, self._worker, key, epoch, value, images_per_second
         )
         logger.debug("epoch %d: val/iou %.4f, %s", epoch, value, directive)
-        if directive == "leave":
+        if directive == "lease lost":
             raise LeaseLostError(f"{key.label} was assigned to another worker than {self._worker}")
         return bool(directive == "continue")
 

@@ -99,7 +99,7 @@ class WorkerPool:
         """Wait for `POLL_INTERVAL`, replace workers that have ended, and return new messages.
 
         Raises:
-            UserError: A worker met a mistake of the user's, or a full disk.
+            UserError: A worker raised a UserError, or its disk is full.
             RuntimeError: Workers cannot start.
         """
         ready, _ = ray.wait(list(self._workers), timeout=POLL_INTERVAL)

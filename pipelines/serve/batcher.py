@@ -17,19 +17,22 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Calls `work` on waiting items, at most `most` at once, one call at a time.
+    """Calls `work` on waiting items, at most `max_batch_size` at once, one call at a time.
 
     Args:
         work: Runs in `executor`; returns one result per item, in order. An exception
             propagates to the caller of every item in the batch.
-        most: The maximum number of items per call.
+        max_batch_size: The maximum number of items per call.
         executor: Runs `work`.
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Sequence[Result]], most: int, executor: Executor
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        max_batch_size: int,
+        executor: Executor,
     ) -> None:
-        self._work, self._most, self._executor = work, most, executor
+        self._work, self._max_batch_size, self._executor = work, max_batch_size, executor
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
@@ -59,7 +62,7 @@ class Batcher(Generic[Item, Result]):
 
     def _next(self) -> list[tuple[Item, "asyncio.Future[Result]"]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
-        while self._waiting and len(batch) < self._most:
+        while self._waiting and len(batch) < self._max_batch_size:
             item, future = self._waiting.popleft()
             if not future.done():
                 batch.append((item, future))

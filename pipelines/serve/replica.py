@@ -78,11 +78,11 @@ class Replica:
 def build(settings: ServeSettings) -> Any:
     """Return the application with its replicas, for `serve.run`."""
     options: dict[str, Any] = {"num_replicas": settings.replicas}
-    if settings.most_replicas > settings.replicas:
+    if settings.replica_limit > settings.replicas:
         options = {
             "autoscaling_config": AutoscalingConfig(
                 min_replicas=settings.replicas,
-                max_replicas=settings.most_replicas,
+                max_replicas=settings.replica_limit,
                 target_ongoing_requests=MAX_BATCH,  # more than one batch: scale up
                 upscale_delay_s=5,
                 downscale_delay_s=120,

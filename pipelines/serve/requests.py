@@ -45,34 +45,36 @@ class HttpProblem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
         return JSONResponse(content, self.status.value, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-async def read_body(headers: Mapping[str, str], chunks: AsyncIterator[bytes], most: int) -> bytes:
+async def read_body(
+    headers: Mapping[str, str], chunks: AsyncIterator[bytes], max_bytes: int
+) -> bytes:
     """Return the body of a request.
 
     Args:
         headers: The headers of the request.
         chunks: The body as it arrives.
-        most: The maximum size in bytes.
+        max_bytes: The maximum size in bytes.
 
     Raises:
-        HttpProblem: 413, as soon as the size is known to exceed `most`.
+        HttpProblem: 413, as soon as the size is known to exceed `max_bytes`.
     """
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > most:
-        raise _too_many_bytes(f"{int(announced):,} bytes", most)
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_many_bytes(f"{int(announced):,} bytes", max_bytes)
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > most:
-            raise _too_many_bytes("the body is longer", most)
+        if len(body) > max_bytes:
+            raise _too_many_bytes("the body is longer", max_bytes)
     return bytes(body)
 
 
-def read_photograph(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
+def read_photograph(content: bytes, max_pixels: int) -> NDArray[np.uint8]:
     """Decode a JPEG or PNG file as training images are decoded.
 
     Args:
         content: The content of the file.
-        most_pixels: The maximum number of pixels.
+        max_pixels: The maximum number of pixels.
 
     Returns:
         The image (H, W, 3), uint8 RGB, upright.
@@ -83,7 +85,7 @@ def read_photograph(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
     """
     if not content:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "the body is empty; expected a JPEG or PNG file")
-    _check_header(content, most_pixels)
+    _check_header(content, max_pixels)
     with NamedTemporaryFile(prefix="faceseg-") as file:
         file.write(content)
         file.flush()
@@ -95,52 +97,52 @@ def read_photograph(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
             ) from error
 
 
-def _check_header(content: bytes, most_pixels: int) -> None:
+def _check_header(content: bytes, max_pixels: int) -> None:
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             width, height = image.size
     except DECOMPRESSION_BOMBS as error:
-        raise _too_many_pixels("the header declares more", most_pixels) from error
+        raise _too_many_pixels("the header declares more", max_pixels) from error
     except Exception as error:  # a malicious header can raise almost anything
         raise HttpProblem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "the body is not a JPEG or PNG file, or its header is broken; send the file itself",
         ) from error
-    if width * height > most_pixels:
-        raise _too_many_pixels(f"{width:,} x {height:,}", most_pixels)
+    if width * height > max_pixels:
+        raise _too_many_pixels(f"{width:,} x {height:,}", max_pixels)
 
 
-def _too_many_pixels(given: str, most_pixels: int) -> HttpProblem:
+def _too_many_pixels(given: str, max_pixels: int) -> HttpProblem:
     return HttpProblem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"too many pixels ({given}); expected at most {most_pixels:,}",
+        f"too many pixels ({given}); expected at most {max_pixels:,}",
     )
 
 
-def _too_many_bytes(given: str, most: int) -> HttpProblem:
+def _too_many_bytes(given: str, max_bytes: int) -> HttpProblem:
     return HttpProblem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"too many bytes ({given}); expected at most {most:,}",
+        f"too many bytes ({given}); expected at most {max_bytes:,}",
         {"Connection": "close"},
     )
 
 
-def check_token(given: str | None, wanted: str | None, path: str) -> None:
+def check_token(given: str | None, expected: str | None, path: str) -> None:
     """Verify the token of a request.
 
     Args:
         given: The `Authorization` header.
-        wanted: The token of the server; None if it has none.
+        expected: The token of the server; None if it has none.
         path: The path of the request; `UNAUTHENTICATED_PATHS` need no token.
 
     Raises:
         HttpProblem: 401, if the header does not contain the token.
     """
-    if wanted is None or path in UNAUTHENTICATED_PATHS:
+    if expected is None or path in UNAUTHENTICATED_PATHS:
         return
     scheme, _, found = (given or "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(
-        found.strip().encode(), wanted.encode()
+        found.strip().encode(), expected.encode()
     ):
         raise HttpProblem(
             HTTPStatus.UNAUTHORIZED,

@@ -231,10 +231,10 @@ def _check_model(settings: ServeSettings) -> "ModelSource":
 
 
 def _check_resources(settings: ServeSettings, have: dict[str, float]) -> None:
-    most, cpus, gpus = settings.most_replicas, have.get("CPU", 0), have.get("GPU", 0)
-    if most * settings.cpus > cpus or most * settings.gpus > gpus:
+    limit, cpus, gpus = settings.replica_limit, have.get("CPU", 0), have.get("GPU", 0)
+    if limit * settings.cpus > cpus or limit * settings.gpus > gpus:
         raise UserError(
-            f"{most} replicas of {settings.cpus} CPUs and {settings.gpus:g} GPUs were requested;"
+            f"{limit} replicas of {settings.cpus} CPUs and {settings.gpus:g} GPUs were requested;"
             f" this machine has {cpus:g} CPUs and {gpus:g} GPUs. Give fewer or smaller replicas"
         )
 

@@ -32,6 +32,6 @@ class ServeSettings(BaseModel):
     )
 
     @property
-    def most_replicas(self) -> int:
+    def replica_limit(self) -> int:
         """The maximum number of replicas at the same time."""
         return max(self.replicas, self.max_replicas or 0)

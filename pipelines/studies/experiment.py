@@ -21,7 +21,7 @@ def open_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     """
     experiment = config.load(path, overrides)
     if experiment.training.precision == "mixed":  # imports MLflow only where it may matter
-        from pipelines.tracking.earlier import as_begun
+        from pipelines.tracking.earlier_precision import with_earlier_precision
 
-        experiment = as_begun(experiment)
+        experiment = with_earlier_precision(experiment)
     return experiment

@@ -86,7 +86,7 @@ def run(experiment: Experiment, architecture: str, console: Console) -> Training
     # Imported here because it loads a framework, which user errors must not wait for.
     from faceseg.backends.device import configure_device
 
-    configure_device(_threads(experiment), experiment.resources.gpus)
+    configure_device(experiment.resources.threads, experiment.resources.gpus)
     tracker = Tracker(experiment.tracking_uri)
     context = StudyContext(
         experiment=experiment,
@@ -107,7 +107,7 @@ def _train(context: StudyContext, architecture: str, console: Console) -> Traini
     experiment = context.experiment
     job = Job(
         key=_next_key(context, architecture),
-        study=experiment.single,
+        study=experiment.single_training_name,
         seed=experiment.seed,
         attempt=1,
         settings=experiment.training,
@@ -119,7 +119,7 @@ def _train(context: StudyContext, architecture: str, console: Console) -> Traini
         TextColumn("{task.fields[loss]} {task.fields[iou]}"),
         TimeElapsedColumn(),
     )
-    runner = JobRunner(context, _threads(experiment))
+    runner = JobRunner(context, experiment.resources.threads)
     with (
         log_run(job.key.label),
         close_runs_on_error(context),
@@ -138,14 +138,12 @@ def _train(context: StudyContext, architecture: str, console: Console) -> Traini
     )
 
 
-def _threads(experiment: Experiment) -> int:
-    return max(1, int(experiment.resources.cpus))
-
-
 def _next_key(context: StudyContext, architecture: str) -> JobKey:
     """Return the key of an interrupted training, or else a new one."""
     runs = context.tracker.find_runs(
-        context.experiment_id, study=context.experiment.single, architecture=architecture
+        context.experiment_id,
+        study=context.experiment.single_training_name,
+        architecture=architecture,
     )
     ended = [run for run in runs if "faceseg.state" in run.data.tags]
     return JobKey(kind="trial", architecture=architecture, number=len(ended))
@@ -154,7 +152,7 @@ def _next_key(context: StudyContext, architecture: str) -> JobKey:
 def _run_id(context: StudyContext, key: JobKey) -> str:
     runs = context.tracker.find_runs(
         context.experiment_id,
-        study=context.experiment.single,
+        study=context.experiment.single_training_name,
         kind=key.kind,
         architecture=key.architecture,
         trial=str(key.number),

@@ -39,7 +39,7 @@ def deliver(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredM
         stored: The stored points of that run.
 
     Raises:
-        MlflowException: MLflow does not answer, or refuses the record.
+        MlflowException: MLflow does not respond, or refuses the record.
         OSError: The record's files cannot be read.
     """
     content = record.content

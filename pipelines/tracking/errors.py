@@ -28,7 +28,7 @@ def user_errors(tracker: Tracker) -> Iterator[None]:
         tracker: The MLflow store; it is probed first.
 
     Raises:
-        UserError: MLflow does not answer, or refuses a request.
+        UserError: MLflow does not respond, or refuses a request.
     """
     try:
         tracker.probe()

@@ -1,7 +1,7 @@
 """Deliver the records of outboxes to MLflow, in order, in a separate thread.
 
 A sender runs in the driver and in every worker. The process that holds a run's lock sends its
-records, so those of a dead worker are sent by another process. While MLflow does not answer,
+records, so those of a dead worker are sent by another process. While MLflow does not respond,
 records wait; that is no error.
 """
 
@@ -25,8 +25,8 @@ from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker
 from pipelines.tracking.values import failure_reason
 
 PAUSE = 0.3  # seconds between two searches of the outboxes
-LONGEST_PAUSE = 10.0  # seconds between two attempts while MLflow does not answer
-REFUSED = "refused"  # suffix of records that MLflow refuses for good
+LONGEST_PAUSE = 10.0  # seconds between two attempts while MLflow does not respond
+REFUSED = "refused"  # suffix of records that MLflow refuses permanently
 # MLflow's codes for requests that it would refuse again.
 PERMANENT_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 logger = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class DeliveryStatus:
     Attributes:
         records: Waiting records.
         runs: Runs with waiting records.
-        refused: Records that MLflow refused for good.
-        since: When MLflow stopped answering, in seconds since 1970; None: it answers.
-        error: Why it does not answer.
+        refused: Records that MLflow refused permanently.
+        since: When MLflow stopped responding, in seconds since 1970; None: it responds.
+        error: Why it does not respond.
     """
 
     records: int = 0
@@ -123,15 +123,15 @@ class Sender:
             try:
                 self._send_all()
             except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
-                # The thread must survive every answer of MLflow's: the error is shown and logged.
+                # The thread must survive every response of MLflow: the error is shown and logged.
                 self._error = failure_reason(error)
                 if self._since is None:
-                    logger.warning("MLflow does not answer, records wait: %s", self._error)
+                    logger.warning("MLflow does not respond, records wait: %s", self._error)
                 self._since = self._since or time.time()
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 if self._since is not None:
-                    logger.info("MLflow answers again")
+                    logger.info("MLflow responds again")
                 self._since, self._error, pause = None, "", PAUSE
 
     def _send_all(self) -> None:

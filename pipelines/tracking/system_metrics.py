@@ -19,7 +19,7 @@ INTERVAL = 10.0  # seconds between two samples
 def log_system_metrics(outbox: Outbox, interval: float = INTERVAL) -> Iterator[None]:
     """Log CPU, memory, disk, network and GPU of this machine while the context is open.
 
-    MLflow's own thread calls the server, and stops for good when that does not answer.
+    MLflow's own thread calls the server, and stops permanently when the server does not respond.
 
     Args:
         outbox: The outbox of the run.

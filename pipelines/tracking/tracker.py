@@ -29,7 +29,7 @@ from pipelines.tracking.values import failure_reason, finite, flatten
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 BATCH = 900  # MLflow accepts 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
-PROBE_TIMEOUT = 5.0  # seconds that a server has to answer a probe
+PROBE_TIMEOUT = 5.0  # seconds that a server has to respond to a probe
 # Without this tag, MLflow's pages open on tools for language models instead of the runs.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -73,16 +73,16 @@ class Tracker:
         return {"uri": self.uri}
 
     def probe(self) -> None:
-        """Raise an error at once if a server does not answer: MLflow's calls retry for minutes.
+        """Raise an error at once if a server does not respond: MLflow's calls retry for minutes.
 
         Raises:
-            RequestException: The server does not answer, or answers with an error.
+            RequestException: The server does not respond, or responds with an error.
         """
         if not self.uri.startswith("http"):
             return
-        answer = get(f"{self.uri.rstrip('/')}/health", timeout=PROBE_TIMEOUT)
-        if answer.status_code >= 500:
-            raise RequestException(f"{answer.status_code} {answer.reason}")
+        response = get(f"{self.uri.rstrip('/')}/health", timeout=PROBE_TIMEOUT)
+        if response.status_code >= 500:
+            raise RequestException(f"{response.status_code} {response.reason}")
 
     def experiment(self, name: str, artifacts: Path) -> str:
         """Return the id of an experiment; create it if it does not exist.
@@ -92,7 +92,7 @@ class Tracker:
             artifacts: The folder of its files, if the store is a database; a server has its own.
 
         Raises:
-            UserError: MLflow does not answer, or the experiment was deleted.
+            UserError: MLflow does not respond, or the experiment was deleted.
         """
         try:
             self.probe()
@@ -102,7 +102,7 @@ class Tracker:
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except (MlflowException, RequestException) as error:
             raise UserError(
-                f"MLflow at {redact(self.uri)} does not answer ({failure_reason(error)}): "
+                f"MLflow at {redact(self.uri)} does not respond ({failure_reason(error)}): "
                 "start it, or set tracking.uri to its address"
             ) from error
         if found.lifecycle_stage != "active":

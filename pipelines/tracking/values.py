@@ -25,7 +25,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def failure_reason(error: Exception) -> str:
-    """Return in a few words, without passwords, why MLflow does not answer or refuses."""
+    """Return in a few words, without passwords, why MLflow does not respond or refuses."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # the message of requests contains its internals
     return str(redact(first_line(error)[:200]))

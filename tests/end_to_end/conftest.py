@@ -95,7 +95,7 @@ def study_output(folder: Path, faceseg: Faceseg) -> str:
 
 
 @dataclass(frozen=True)
-class StudyResults:
+class ComparedStudy:
     """The results of a study: MLflow's runs, their metrics and files, and Optuna's trials."""
 
     experiment: Experiment
@@ -144,17 +144,19 @@ class StudyResults:
 
 
 @pytest.fixture(scope="session")
-def open_store(folder: Path) -> Callable[..., StudyResults]:
+def open_store(folder: Path) -> Callable[..., ComparedStudy]:
     """Open the results of the tiny experiment in a storage folder."""
 
-    def opener(storage: Path, *overrides: str) -> StudyResults:
+    def opener(storage: Path, *overrides: str) -> ComparedStudy:
         found = load(folder / "tiny.yaml", (*overrides, f"storage={storage}"))
-        return StudyResults(found, Tracker(found.tracking_uri))
+        return ComparedStudy(found, Tracker(found.tracking_uri))
 
     return opener
 
 
 @pytest.fixture(scope="session")
-def store(study_output: str, folder: Path, open_store: Callable[..., StudyResults]) -> StudyResults:
+def store(
+    study_output: str, folder: Path, open_store: Callable[..., ComparedStudy]
+) -> ComparedStudy:
     """The results of the study."""
     return open_store(folder / "results")

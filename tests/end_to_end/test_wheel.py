@@ -106,6 +106,7 @@ def test_the_verbs_accept_a_name_in_an_empty_folder(run_python: RunPython, tmp_p
 
 
 @pytest.mark.ray
+@pytest.mark.nightly
 def test_a_study_by_name_runs_in_an_empty_folder(run_python: RunPython, tmp_path: Path):
     output = run_python(tmp_path, "-c", STUDY)
     assert "NETWORKS ['segnet']" in output

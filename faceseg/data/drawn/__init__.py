@@ -1,6 +1,6 @@
 """Drawn faces: synthetic pictures with exact labels, made from a seed without any download.
 
-Not in here: the occluders of the robustness protocol (`faceseg.robustness.occlusion`).
+Not here: the occluders of the robustness protocol (`faceseg.robustness.occlusion`).
 """
 
 from faceseg.data.drawn.factors import Factors

@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 
 from faceseg.data.drawn.factors import Camera
 
-BORDER = cv2.BORDER_REFLECT_101
-
 
 def apply_camera(
     picture: NDArray[np.float32], camera: Camera, rng: np.random.Generator

@@ -1,6 +1,6 @@
 """The corruption protocol `cor-v1`: noise, blur, light and lossy storage, equal on every worker.
 
-`kinds` is the registry of kinds and severities. Not in here: scores and labels; a corruption
+`kinds` is the registry of kinds and severities. Not here: scores and labels; a corruption
 does not change the labels.
 """
 

@@ -1,6 +1,6 @@
 """The geometry protocol `geo-v1`: resolution, framing, roll, flip and shift.
 
-`kinds` is the registry of kinds and severities. Not in here: scores; a `View` in
+`kinds` is the registry of kinds and severities. Not here: scores; a `View` in
 `faceseg.robustness.suites` combines a moved image with the labels to score it by.
 """
 

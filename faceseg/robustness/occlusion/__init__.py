@@ -1,6 +1,6 @@
 """The occlusion protocol `occ-v1`: occluders drawn without assets, equal on every machine.
 
-`kinds` is the registry of kinds and severities. Not in here: scores, and the occluders in
+`kinds` is the registry of kinds and severities. Not here: scores, and the occluders in
 pictures of drawn faces (`faceseg.data.drawn`).
 """
 

@@ -69,7 +69,7 @@ class JudgedClaim:
     """
 
     claim: Claim
-    answer: ClaimVerdict
+    verdict: ClaimVerdict
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
     words: str = ""
@@ -91,12 +91,12 @@ def judge_claim(claim: Claim, measurements: Measurements) -> JudgedClaim:
         if isinstance(comparison, str):
             return _unanswerable(claim, comparison, words)
         comparisons.append(comparison)
-    answer = combine_verdicts(claim, [each.verdict for each in comparisons])
-    return JudgedClaim(claim=claim, answer=answer, comparisons=tuple(comparisons), words=words)
+    verdict = combine_verdicts(claim, [each.verdict for each in comparisons])
+    return JudgedClaim(claim=claim, verdict=verdict, comparisons=tuple(comparisons), words=words)
 
 
 def _unanswerable(claim: Claim, reason: str, words: str) -> JudgedClaim:
-    return JudgedClaim(claim=claim, answer="not answerable here", reason=reason, words=words)
+    return JudgedClaim(claim=claim, verdict="not answerable here", reason=reason, words=words)
 
 
 def combine_verdicts(claim: Claim, verdicts: Sequence[Verdict]) -> Verdict:

@@ -23,7 +23,7 @@ from faceseg.statistics import (
 )
 from pipelines.compare.study_data.collection import recompute_scores
 from pipelines.compare.study_data.corruption_reference import CorruptionReference
-from pipelines.compare.study_data.study_results import ComparedModel, FinalRun, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy, FinalRun
 
 TUNED = (
     "learning_rate",
@@ -63,7 +63,7 @@ LEGACY = ("legacy_iou", "legacy_dice", "legacy_precision", "legacy_recall")
 
 
 def build_table(
-    study: StudyResults, resamples: int = RESAMPLES, reference: CorruptionReference | None = None
+    study: ComparedStudy, resamples: int = RESAMPLES, reference: CorruptionReference | None = None
 ) -> pd.DataFrame:
     """Build the comparison table.
 
@@ -89,13 +89,13 @@ def build_table(
     return pd.DataFrame(rows).sort_values("iou", ascending=False, ignore_index=True)
 
 
-def occlusion_kinds(study: StudyResults) -> list[str]:
+def occlusion_kinds(study: ComparedStudy) -> list[str]:
     """Return the kinds of occlusion that the final runs were tested under, in order."""
     rows = study.models[0].finals[0].rows["occlusion"]
     return [str(kind) for kind in rows.kind.unique() if kind != CLEAN]
 
 
-def other_suites(study: StudyResults) -> list[str]:
+def other_suites(study: ComparedStudy) -> list[str]:
     """Return the suites other than occlusion that every final run was tested under."""
     finals = [final for model in study.models for final in model.finals]
     return [
@@ -108,7 +108,7 @@ def column_of(setting: str) -> str:
     return setting.replace(".", "_")
 
 
-def _metrics(study: StudyResults) -> tuple[str, ...]:
+def _metrics(study: ComparedStudy) -> tuple[str, ...]:
     """Return every metric that each final run must have."""
     return (
         *(f"test/{name}" for name in (*SCORES, *LEGACY)),
@@ -123,7 +123,7 @@ def _metrics(study: StudyResults) -> tuple[str, ...]:
     )
 
 
-def _row(study: StudyResults, model: ComparedModel, resamples: int) -> dict[str, object]:
+def _row(study: ComparedStudy, model: ComparedModel, resamples: int) -> dict[str, object]:
     finals = model.finals
     row: dict[str, object] = {"architecture": model.name, "finals": len(finals)}
     row |= {column_of(setting): float(finals[0].params.get(setting, math.nan)) for setting in TUNED}
@@ -203,7 +203,7 @@ TRAINING_METRICS = ("seconds/training", "epochs")
 
 
 def require_complete(
-    study: StudyResults, metrics: tuple[str, ...], params: tuple[str, ...]
+    study: ComparedStudy, metrics: tuple[str, ...], params: tuple[str, ...]
 ) -> None:
     """Check that every final run has all values that the comparison needs.
 
@@ -230,7 +230,7 @@ def require_complete(
 
 
 def _missing_values(
-    study: StudyResults, model: ComparedModel, final: FinalRun, metrics: tuple[str, ...]
+    study: ComparedStudy, model: ComparedModel, final: FinalRun, metrics: tuple[str, ...]
 ) -> list[str]:
     """Return the metrics that have no value although the run's records do not make them NaN."""
     recomputed = recompute_scores(final, study.classes)

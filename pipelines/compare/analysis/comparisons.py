@@ -31,7 +31,7 @@ from faceseg.statistics.estimates import Verdict
 from pipelines.compare.analysis import measure_functions
 from pipelines.compare.analysis.comparison_table import RESAMPLES
 from pipelines.compare.analysis.measures import Measure, measures
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Measurements:
     _cache: dict[tuple[str, str], ResampledScore | None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_study(cls, study: StudyResults, resamples: int = RESAMPLES) -> "Measurements":
+    def from_study(cls, study: ComparedStudy, resamples: int = RESAMPLES) -> "Measurements":
         """Measure the models of a study.
 
         Raises:

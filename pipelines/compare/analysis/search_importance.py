@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
-    StudyResults,
+    ComparedStudy,
     TrialRun,
     numeric_params,
 )
@@ -60,7 +60,7 @@ class SearchSummary:
         return f"importances need at least {MIN_TRIALS} complete trials; there are {complete}"
 
 
-def summarise_searches(study: StudyResults) -> list[SearchSummary]:
+def summarise_searches(study: ComparedStudy) -> list[SearchSummary]:
     """Return the search of each architecture; variants have no search of their own."""
     space = study.settings.search.space
     return [_summarise_search(model, space) for model in study.architectures if model.trials]

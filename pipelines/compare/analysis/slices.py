@@ -16,7 +16,7 @@ from faceseg.statistics import (
     resample_score,
 )
 from pipelines.compare.analysis.comparisons import Measurements
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
 NO_FACTS = "all slices: the records of this study contain no facts about single images"
 
@@ -45,7 +45,7 @@ class SliceScores:
         return min(scored, key=lambda row: row.by_model[name].value, default=None)
 
 
-def score_slices(study: StudyResults, measurements: Measurements) -> SliceScores:
+def score_slices(study: ComparedStudy, measurements: Measurements) -> SliceScores:
     """Score every model on every slice of the test images."""
     final = study.models[0].finals[0]
     facts = final.records.facts

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pipelines.compare.formatting import readable_name
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -112,7 +112,7 @@ COLUMNS = 4  # subplots per row
 SUBPLOT_HEIGHT = 2.9  # inches
 
 
-def ranked_models(study: StudyResults, table: pd.DataFrame) -> list[ComparedModel]:
+def ranked_models(study: ComparedStudy, table: pd.DataFrame) -> list[ComparedModel]:
     """Return the models in the table's order."""
     models = {model.name: model for model in study.models}
     return [models[str(name)] for name in table["architecture"]]

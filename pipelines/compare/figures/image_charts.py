@@ -11,13 +11,13 @@ from faceseg.data.classes import ClassSet
 from faceseg.metrics.confusion_matrix import MIN_PRESENT_PIXELS, Counts, class_iou, per_image_iou
 from pipelines.compare.figures.chart import WIDTH, Chart, ranked_models, show_image
 from pipelines.compare.formatting import format_score, readable_name
-from pipelines.compare.study_data.study_results import FinalRun, StudyResults
+from pipelines.compare.study_data.study_results import ComparedStudy, FinalRun
 
 MAX_IMAGE_WIDTH = 2.35  # inches
 LEGEND_COLUMNS = 6  # classes per row
 
 
-def prediction_images(study: StudyResults, table: pd.DataFrame) -> Chart:
+def prediction_images(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw one row per image: the image, the true mask, and the mask of each model's first run."""
     firsts = {model.name: model.finals[0] for model in ranked_models(study, table)}
     panel = next(iter(firsts.values())).panel
@@ -117,7 +117,7 @@ def describe_lost_class(counts: Counts, classes: ClassSet) -> str:
     return f"{text}, {100 * share:.0f} % predicted as {readable_name(classes.names[other])}"
 
 
-def failure_images(study: StudyResults, table: pd.DataFrame) -> Chart | None:
+def failure_images(study: ComparedStudy, table: pd.DataFrame) -> Chart | None:
     """Draw one row per model: its worst images, each with the true and the predicted mask.
 
     Returns:

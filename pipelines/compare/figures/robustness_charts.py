@@ -25,7 +25,7 @@ from pipelines.compare.figures.chart import (
     series_styles,
 )
 from pipelines.compare.formatting import DASH, readable_name
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
 SHOWN_SEVERITY = {"occlusion": 0.2, "corruption": 3.0}  # of a map, by suite
 CAPTIONS = {
@@ -46,7 +46,7 @@ POLICIES = (("visible", "-", "full"), ("unoccluded", "--", "none"))
 MAX_LARGE_ROWS = 12  # classes; with more rows the font is smaller
 
 
-def suite_curves(study: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
+def suite_curves(study: ComparedStudy, table: pd.DataFrame, suite: str) -> Chart | None:
     """Draw IoU over severity: one subplot per kind, with a band between the extreme seeds.
 
     Returns:
@@ -76,7 +76,7 @@ def suite_curves(study: StudyResults, table: pd.DataFrame, suite: str) -> Chart 
     )
 
 
-def class_maps(study: StudyResults, table: pd.DataFrame, suite: str) -> Chart | None:
+def class_maps(study: ComparedStudy, table: pd.DataFrame, suite: str) -> Chart | None:
     """Draw the IoU of each class under each kind, one map per model, averaged over final runs.
 
     Returns:
@@ -136,7 +136,7 @@ def _severity_line(
 
 
 def _mean_map(
-    model: ComparedModel, study: StudyResults, suite: str, severity: float
+    model: ComparedModel, study: ComparedStudy, suite: str, severity: float
 ) -> pd.DataFrame:
     """Return the IoU of the foreground classes (rows) by kind (columns), the mean over runs."""
     version, policy = SUITES[suite].version, SUITES[suite].policies[0]
@@ -161,7 +161,7 @@ def _draw_map(axis: Axes, values: Fractions, names: list[str]) -> None:
         axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 
-def occlusion_curves(study: StudyResults, table: pd.DataFrame) -> Chart:
+def occlusion_curves(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw IoU over the share of the face covered: one subplot per kind, two lines per model."""
     styles, models = series_styles(table), ranked_models(study, table)
     kinds = occlusion_kinds(study)

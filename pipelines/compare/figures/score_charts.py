@@ -21,7 +21,7 @@ from pipelines.compare.formatting import (
     join_words,
     readable_name,
 )
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
 COSTS = (
     ("latency_p50_ms", "latency p50, ms per image", format_number),
@@ -54,7 +54,7 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     ]
 
 
-def pareto_chart(study: StudyResults, table: pd.DataFrame) -> Chart:
+def pareto_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw IoU over latency, memory and parameters, with the Pareto front of each."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots(1, len(COSTS), sharey=True)
@@ -134,7 +134,7 @@ def _set_log_scale(
 MAX_NARROW_CLASSES = 12  # with more classes only two matrices fit in a row
 
 
-def confusion_matrices(study: StudyResults, table: pd.DataFrame) -> Chart:
+def confusion_matrices(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw the confusion matrix of every model, in the table's order."""
     models = ranked_models(study, table)
     classes = study.classes

@@ -31,13 +31,13 @@ from pipelines.compare.figures.chart import (
     series_styles,
 )
 from pipelines.compare.formatting import readable_name
-from pipelines.compare.study_data.study_results import ComparedModel, StudyResults
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config.search_space import Choices, Range
 
 LOSSES = (("val/loss", "-"), ("train/loss", "--"))
 
 
-def learning_curves(study: StudyResults, table: pd.DataFrame) -> Chart:
+def learning_curves(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw the validation IoU of all final runs in one subplot, and the losses of each model."""
     styles = series_styles(table)
     models = [model for model in ranked_models(study, table) if model.is_trained]
@@ -115,7 +115,7 @@ def _align_loss_axes(axes: list[Axes], models: list[ComparedModel]) -> None:
 ROW_HEIGHT = 1.9  # inches
 
 
-def search_chart(study: StudyResults, table: pd.DataFrame) -> Chart | None:
+def search_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart | None:
     """Draw one row per network: the best score over trials, then each trial over each setting.
 
     Returns:

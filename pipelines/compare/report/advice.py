@@ -16,7 +16,7 @@ from pipelines.compare.report.comparison_text import (
     ranking_sentence,
     score_with_interval,
 )
-from pipelines.compare.study_data.study_results import StudyResults, is_pretrained
+from pipelines.compare.study_data.study_results import ComparedStudy, is_pretrained
 
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
@@ -185,7 +185,7 @@ SMALL_GRID = 96  # pixels of the input; below it an eye is one or two pixels hig
 
 
 def summary_sentences(
-    study: StudyResults,
+    study: ComparedStudy,
     table: pd.DataFrame,
     measurements: Measurements,
     pairs: list[PairComparison],
@@ -200,7 +200,7 @@ def summary_sentences(
 
 
 def _unet_below_segnet(
-    study: StudyResults, table: pd.DataFrame, pairs: list[PairComparison]
+    study: ComparedStudy, table: pd.DataFrame, pairs: list[PairComparison]
 ) -> str:
     """Explain, from the settings, why U-Net ranks below a SegNet that was trained from scratch.
 

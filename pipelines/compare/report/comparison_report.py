@@ -18,7 +18,7 @@ from pipelines.compare.figures.score_charts import confusion_matrices, pareto_ch
 from pipelines.compare.figures.training_charts import learning_curves, search_chart
 from pipelines.compare.report.advice import Advice, advise, summary_sentences
 from pipelines.compare.study_data.corruption_reference import CorruptionReference
-from pipelines.compare.study_data.study_results import StudyResults
+from pipelines.compare.study_data.study_results import ComparedStudy
 from pipelines.config.sections import Claim
 
 
@@ -30,7 +30,7 @@ class ComparisonReport:
     are by name, in the order of the page.
     """
 
-    study: StudyResults
+    study: ComparedStudy
     table: pd.DataFrame
     measurements: Measurements
     advice: list[Advice]
@@ -49,7 +49,7 @@ class ComparisonReport:
 
 
 def build_report(
-    study: StudyResults,
+    study: ComparedStudy,
     own_claims: Sequence[Claim] = (),
     resamples: int = RESAMPLES,
     reference: CorruptionReference | None = None,
@@ -102,7 +102,7 @@ FIGURES = (
 )
 
 
-def draw_figures(study: StudyResults, table: pd.DataFrame) -> dict[str, Chart]:
+def draw_figures(study: ComparedStudy, table: pd.DataFrame) -> dict[str, Chart]:
     """Return the charts by name, in the page's order, without those of suites that were not run."""
     with chart_style():
         charts = [draw(study, table) for draw in FIGURES]

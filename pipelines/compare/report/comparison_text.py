@@ -92,7 +92,7 @@ def claim_table(claims: list[JudgedClaim]) -> TextTable:
 def _claim_row(judged: JudgedClaim) -> list[str]:
     claim, comparisons = judged.claim, judged.comparisons
     if not comparisons:
-        return [claim.text, judged.words, judged.answer, judged.reason, DASH]
+        return [claim.text, judged.words, judged.verdict, judged.reason, DASH]
     # A claim about all pretrained networks compares several first models.
     named = claim.who not in {each.first for each in comparisons}
     figures = [
@@ -106,7 +106,7 @@ def _claim_row(judged: JudgedClaim) -> list[str]:
     }[claim.direction]
     words = f"{comparisons[0].measure.words}: {expected} {format_margin(comparisons[0])}"
     samples = dict.fromkeys(format_sample_size(each) for each in comparisons)
-    return [claim.text, words, judged.answer, "; ".join(figures), "; ".join(samples)]
+    return [claim.text, words, judged.verdict, "; ".join(figures), "; ".join(samples)]
 
 
 def slice_table(scores: SliceScores, names: list[str]) -> TextTable:

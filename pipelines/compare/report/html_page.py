@@ -23,7 +23,7 @@ from pipelines.compare.report import columns, comparison_text
 from pipelines.compare.report.columns import Column, table_cells
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.report.method import limits, method, network_options, notes
-from pipelines.compare.study_data.study_results import StudyResults
+from pipelines.compare.study_data.study_results import ComparedStudy
 from pipelines.compare.study_data.worker_time import worker_time_sentences, worker_time_table
 
 TEMPLATE = "page.html.j2"
@@ -119,14 +119,14 @@ def _comparison_context(report: ComparisonReport) -> dict[str, Any]:
     }
 
 
-def classes_without_pixels(study: StudyResults) -> list[str]:
+def classes_without_pixels(study: ComparedStudy) -> list[str]:
     """Return the foreground classes that no test image shows, as words."""
     counts = study.models[0].finals[0].tested.counts.sum(axis=(0, 2))
     names = study.classes.names
     return [readable_name(names[index]) for index in range(1, len(names)) if counts[index] == 0]
 
 
-def _facts(study: StudyResults, table: pd.DataFrame) -> list[str]:
+def _facts(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
     """Return the short facts below the title."""
     splits = study.manifest.splits
     images = ", ".join(f"{facts.count} {name}" for name, facts in splits.items())
@@ -155,7 +155,7 @@ def _whiskers(table: pd.DataFrame) -> list[Whisker]:
     return [Whisker(*(round(float(value), 1) for value in row)) for row in scaled.to_numpy()]
 
 
-def _classes(study: StudyResults, table: pd.DataFrame) -> list[dict[str, Any]]:
+def _classes(study: ComparedStudy, table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return one row per foreground class: name, colour, share of the pixels, a bar per model."""
     shares = study.manifest.splits["test"].class_shares
     rows: list[dict[Any, Any]] = table.to_dict("records")

@@ -19,7 +19,7 @@ from pipelines.compare.report.columns import (
 )
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.report.method import limits, method, notes
-from pipelines.compare.study_data.study_results import StudyResults
+from pipelines.compare.study_data.study_results import ComparedStudy
 from pipelines.compare.study_data.worker_time import worker_time_sentences, worker_time_table
 
 
@@ -99,7 +99,7 @@ LATEX_HEADINGS = (
 )  # fmt: skip
 
 
-def render_latex(study: StudyResults, table: pd.DataFrame) -> str:
+def render_latex(study: ComparedStudy, table: pd.DataFrame) -> str:
     """Return the table as a LaTeX `table` environment, which needs the package booktabs."""
     rows: list[dict[Any, Any]] = table.to_dict("records")
     images, seeds = int(table["test_images"].iloc[0]), int(table["finals"].min())

@@ -9,7 +9,7 @@ from pipelines.compare.analysis.comparison_table import other_suites
 from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
-from pipelines.compare.study_data.study_results import StudyResults
+from pipelines.compare.study_data.study_results import ComparedStudy
 
 FEW_IMAGES = 200  # with fewer test images, intervals are wide
 SAMPLERS = {"tpe": "A tree-structured Parzen estimator", "random": "Random sampling"}
@@ -20,7 +20,7 @@ PRUNERS = {
 }
 
 
-def method(study: StudyResults, table: pd.DataFrame, measurements: Measurements) -> list[str]:
+def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements) -> list[str]:
     """Return the sentences of the method."""
     settings, manifest = study.settings, study.manifest
     counts = {name: facts.count for name, facts in manifest.splits.items()}
@@ -89,7 +89,7 @@ def _sample_size_limits(report: ComparisonReport) -> list[str]:
     return sentences
 
 
-def _robustness_limit(study: StudyResults) -> list[str]:
+def _robustness_limit(study: ComparedStudy) -> list[str]:
     final = study.models[0].finals[0]
     used, images = (len(each.coverage) for each in final.records.conditions), len(final.tested.ids)
     least = min(used, default=images)
@@ -98,7 +98,7 @@ def _robustness_limit(study: StudyResults) -> list[str]:
     return [f"Robustness was measured on the first {least} of the {images} test images."]
 
 
-def notes(study: StudyResults, table: pd.DataFrame) -> list[str]:
+def notes(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
     """Return the notes: how to read the numbers, and what data and code they come from."""
     first = table.iloc[0]
     seeds = int(table["finals"].min())
@@ -143,7 +143,7 @@ def _corruption_error_note(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _variant_sentences(study: StudyResults) -> list[str]:
+def _variant_sentences(study: ComparedStudy) -> list[str]:
     """Return one sentence for each variant, and one for the ensemble."""
     sentences = [
         f"{model.name} is {model.variant_of} with one option changed, trained with the best "
@@ -156,7 +156,7 @@ def _variant_sentences(study: StudyResults) -> list[str]:
     return sentences
 
 
-def _robustness_sentences(study: StudyResults) -> list[str]:
+def _robustness_sentences(study: ComparedStudy) -> list[str]:
     settings = study.settings.robustness
     kinds = {"occlusion": settings.kinds, "corruption": settings.corruption,
              "geometry": settings.geometry}  # fmt: skip
@@ -173,7 +173,7 @@ def _robustness_sentences(study: StudyResults) -> list[str]:
     ]
 
 
-def _training_noise_sentence(study: StudyResults) -> str:
+def _training_noise_sentence(study: ComparedStudy) -> str:
     if min(len(model.finals) for model in study.models) < 2:
         return "They exclude training noise where a network has one seed."
     return "They include training noise between seeds where two networks are compared."
@@ -183,7 +183,7 @@ def _range(numbers: list[int]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
-def network_options(study: StudyResults) -> dict[str, str]:
+def network_options(study: ComparedStudy) -> dict[str, str]:
     """Return the options of each model's network as text, by the model's name.
 
     A file of weights is shown without its folder, which differs between machines.

@@ -16,8 +16,8 @@ from faceseg.errors import UserError
 from faceseg.evaluation.records import EvaluationRecords
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
+    ComparedStudy,
     FinalRun,
-    StudyResults,
     TrialRun,
     numeric_params,
 )
@@ -31,7 +31,7 @@ from pipelines.tracking import Tracker
 WINNER_TAG = "faceseg.winner."
 
 
-def read_study(tracker: Tracker, experiment: str, study: str) -> StudyResults:
+def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
     """Read a study's results from MLflow.
 
     Args:
@@ -72,7 +72,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> StudyResults:
             )
             for name, winner in winners.items()
         )
-    return StudyResults(
+    return ComparedStudy(
         experiment=experiment,
         name=study,
         run_id=run.info.run_id,

@@ -122,7 +122,7 @@ class ComparedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyResults:
+class ComparedStudy:
     """The results of one study.
 
     `experiment` is the experiment's name, `name` the study's, `run_id` that of the study's own

@@ -1,8 +1,8 @@
-"""Find the GPU kernel of every operation in a TensorFlow graph, on a machine without a card.
+"""Find the GPU kernel of every operation in a TensorFlow graph, on a machine without a GPU.
 
 TensorFlow's ordinary wheel for Linux registers the kernels of every device it was built for, so
-the registry can be read without a card. An operation without a GPU kernel for its types runs on
-the host (or fails under XLA), and an argument in host memory is copied from the card and back in
+the registry can be read without a GPU. An operation without a GPU kernel for its types runs on
+the host (or fails under XLA), and an argument in host memory is copied from the GPU and back in
 every step.
 """
 
@@ -22,9 +22,9 @@ DEVICES = ("GPU", "DEFAULT")  # a DEFAULT kernel serves every device
 SMALL = 16  # elements: a shape, axes, paddings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
-    """An operation that does not stay on the card.
+    """An operation that does not stay on the GPU.
 
     Attributes:
         where: The function and the name of the operation.
@@ -37,34 +37,25 @@ class Finding:
     problem: str
 
 
-@cache
-def _kernels(operation: str) -> list[Any]:
-    found = kernels.get_registered_kernels_for_op(operation).kernel
-    return [each for each in found if each.device_type in DEVICES]
+Types = tuple[tuple[str, tuple[int, ...]], ...]  # of each type attribute, by its name
 
 
 def audit(graph: Any, where: str) -> Iterator[Finding]:
-    """Yield each operation of `graph` and of the functions it calls that leaves the card."""
+    """Yield each operation of `graph` and of the functions it calls that leaves the GPU."""
     for operation in operations(graph):
         if operation.type in STRUCTURAL:
             continue
-        fitting = [each for each in _kernels(operation.type) if _fits(each, operation)]
-        if not fitting:
-            yield Finding(
-                where=f"{where}: {operation.name}",
-                operation=operation.type,
-                problem=f"no GPU kernel for {_types(operation)}",
-            )
-            continue
-        # TensorFlow takes the kernel of the device before that for every device.
-        kernel = min(fitting, key=lambda each: DEVICES.index(each.device_type))
-        for argument, tensors in _arguments(operation).items():
-            if argument in kernel.host_memory_arg and not all(map(_is_small, tensors)):
-                yield Finding(
-                    where=f"{where}: {operation.name}",
-                    operation=operation.type,
-                    problem=f"{argument} is in host memory: {[_text(each) for each in tensors]}",
-                )
+        types = _types(operation)
+        host = _host_arguments(operation.type, types)
+        name = f"{where}: {operation.name}"
+        if host is None:
+            named = {key: tf.as_dtype(each[0]).name for key, each in types}
+            yield Finding(name, operation.type, f"no GPU kernel for {named}")
+        elif host:
+            for argument, tensors in _arguments(operation).items():
+                if argument in host and not all(map(_is_small, tensors)):
+                    shown = [f"{each.dtype.name} {each.shape}" for each in tensors]
+                    yield Finding(name, operation.type, f"{argument} is in host memory: {shown}")
 
 
 def operations(graph: Any) -> Iterator[Any]:
@@ -74,21 +65,33 @@ def operations(graph: Any) -> Iterator[Any]:
         yield from operations(function.graph)
 
 
-def _fits(kernel: Any, operation: Any) -> bool:
-    for constraint in kernel.constraint:
-        value = operation.get_attr(constraint.name)
-        values = value if isinstance(value, list) else [value]
-        if any(each.as_datatype_enum not in constraint.allowed_values.list.type for each in values):
-            return False
-    return True
+@cache
+def _host_arguments(operation: str, types: Types) -> frozenset[str] | None:
+    """Return the arguments that the GPU kernel for these types has in host memory.
+
+    Returns:
+        Their names; None if no kernel of a GPU, or of every device, has these types.
+    """
+    given = dict(types)
+    found = kernels.get_registered_kernels_for_op(operation).kernel
+    for device in DEVICES:  # TensorFlow prefers the kernel of the device
+        for kernel in found:
+            if kernel.device_type == device and all(
+                set(given.get(each.name, ())) <= set(each.allowed_values.list.type)
+                for each in kernel.constraint
+            ):
+                return frozenset(kernel.host_memory_arg)
+    return None
 
 
-def _types(operation: Any) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for attribute in operation.op_def.attr:
-        if attribute.type == "type":
-            found[attribute.name] = operation.get_attr(attribute.name).name
-    return found
+def _types(operation: Any) -> Types:
+    found = []
+    for attribute in op_def_registry.get(operation.type).attr:
+        if attribute.type in {"type", "list(type)"}:
+            value = operation.get_attr(attribute.name)
+            values = value if isinstance(value, list) else [value]
+            found.append((attribute.name, tuple(each.as_datatype_enum for each in values)))
+    return tuple(found)
 
 
 def _arguments(operation: Any) -> Mapping[str, list[Any]]:
@@ -113,10 +116,6 @@ def _is_small(tensor: Any) -> bool:
         return True
     count = tensor.shape.num_elements()
     return count is not None and count <= SMALL
-
-
-def _text(tensor: Any) -> str:
-    return f"{tensor.dtype.name} {tensor.shape}"
 
 
 def variables(function: Any) -> list[tf.Variable]:

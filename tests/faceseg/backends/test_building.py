@@ -1,6 +1,6 @@
 """A network that is built on one device and trained on another, on JAX.
 
-A second virtual processor of JAX takes the place of the graphics card.
+A second virtual processor of JAX takes the place of the GPU.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Threads, cards and precision of a process; each case runs in a process of its own."""
+"""Threads, GPUs and precision of a process; each case runs in a process of its own."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_a_process_uses_the_cpu_and_a_missing_card_is_an_error(backend: str) -> 
     assert f"was given 0.5 GPU, but {DISPLAY_NAMES[backend]} sees none" in share
     assert "To run on the CPU: --set resources.gpus=0" in share
     if backend != "jax":
-        assert "one training is spread over several cards on JAX alone" in several
+        assert "one training is spread over several GPUs on JAX alone" in several
     assert {"keras", "numpy", backend} == found.keys()
 
 

@@ -1,6 +1,7 @@
-"""Every network trains, validates and predicts on a card, by TensorFlow's registry of kernels."""
+"""Every network trains, validates and predicts on a GPU, by TensorFlow's registry of kernels."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -38,9 +39,24 @@ def functions(name: str, precision: str) -> Mapping[str, Any]:
     return {kind: each.get_concrete_function() for kind, each in traces.items() if each}
 
 
+@pytest.fixture(autouse=True)
+def _release_graphs() -> Iterator[None]:
+    yield
+    keras.utils.clear_session()  # 200 MB for each network
+    gc.collect()
+
+
+# All networks in float32; in 16 bits the three of the study, and those of the reference nightly.
+CASES = [
+    pytest.param(name, precision, marks=[pytest.mark.nightly] if nightly else [])
+    for name in ARCHITECTURES
+    for precision in PRECISIONS
+    for nightly in [name.startswith("reference-") and precision != "float32"]
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(("name", "precision"), CASES)
 def test_no_variable_is_int32_and_no_operation_leaves_the_card(name: str, precision: str) -> None:
     found = functions(name, precision)
     assert found.keys() == {"train", "test", "predict"}
@@ -59,7 +75,7 @@ def test_the_audit_finds_arithmetic_in_host_memory_and_a_missing_kernel() -> Non
     found = {
         each.operation: each.problem for each in audit(planted.get_concrete_function().graph, "")
     }
-    assert found["Mul"].startswith("x is in host memory") or "z is in host memory" in found["Mul"]
+    assert found["Mul"] == "z is in host memory: ['int32 (None, 4)']"
     assert found["AsString"] == "no GPU kernel for {'T': 'int32'}"
     assert "Cast" not in found
 
@@ -73,8 +89,11 @@ def test_the_audit_enters_the_functions_that_a_graph_calls() -> None:
     assert "Mul" in found
 
 
+NIGHTLY = (pytest.param(name, marks=pytest.mark.nightly) for name in ("unet", "pspnet"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["unet", "pspnet", "segnet"])
+@pytest.mark.parametrize("name", ["segnet", *NIGHTLY])
 def test_a_step_compiled_by_xla_takes_the_loss_of_one_that_is_not(name: str) -> None:
     options = {"width": 0.125} | ({} if name == "segnet" else {"alpha": 0.35})
     draws = np.random.default_rng(3)

@@ -16,8 +16,8 @@ from pipelines.compare.report.comparison_report import ComparisonReport, build_r
 from pipelines.compare.report.html_page import render_html
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
+    ComparedStudy,
     FinalRun,
-    StudyResults,
     TrialRun,
 )
 from pipelines.config import Experiment
@@ -175,7 +175,7 @@ def trials(iou: float) -> tuple[TrialRun, ...]:
 
 
 @pytest.fixture(scope="session")
-def study() -> StudyResults:
+def study() -> ComparedStudy:
     """Return the study, in which segnet is best, then unet, then pspnet."""
     models = tuple(
         ComparedModel(
@@ -185,7 +185,7 @@ def study() -> StudyResults:
         )
         for name in RUNS
     )
-    return StudyResults(
+    return ComparedStudy(
         experiment="made",
         name="made-12345678",
         run_id="studyrun",
@@ -198,7 +198,7 @@ def study() -> StudyResults:
 
 
 @pytest.fixture(scope="session")
-def report(study: StudyResults) -> ComparisonReport:
+def report(study: ComparedStudy) -> ComparisonReport:
     """Return the report of the study."""
     return build_report(study, resamples=200)
 
@@ -210,6 +210,6 @@ def html(report: ComparisonReport) -> str:
 
 
 @pytest.fixture(scope="session")
-def find_model(study: StudyResults) -> Callable[[str], ComparedModel]:
+def find_model(study: ComparedStudy) -> Callable[[str], ComparedModel]:
     """Return a function that returns a model of the study by name."""
     return lambda name: next(each for each in study.models if each.name == name)

@@ -22,8 +22,8 @@ from faceseg.robustness.conditions import Condition, ConditionCounter
 from faceseg.robustness.suites import CLEAN, GEOMETRY, OCCLUSION, View
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
+    ComparedStudy,
     FinalRun,
-    StudyResults,
     TrialRun,
 )
 from pipelines.config import Experiment
@@ -174,7 +174,7 @@ def final(number: int, flaw: Flaw, seed: int) -> FinalRun:
     )
 
 
-def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> StudyResults:
+def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> ComparedStudy:
     """Return a study of unet, pspnet and segnet, which differ only in their flaws."""
     models = tuple(
         ComparedModel(
@@ -194,7 +194,7 @@ def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> StudyResults:
             "robustness": {"kinds": ["blob"], "geometry": ["resolution", "framing"]},
         }
     )
-    return StudyResults(
+    return ComparedStudy(
         experiment="planted",
         name="planted-1",
         run_id="studyrun",

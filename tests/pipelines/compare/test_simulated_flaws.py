@@ -15,9 +15,9 @@ def decided(flaws):
     measurements = Measurements.from_study(study(flaws), 1000)
     judged = [judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS]
     return {
-        each.claim.text: each.answer
+        each.claim.text: each.verdict
         for each in judged
-        if each.answer in ("supported", "contradicted")
+        if each.verdict in ("supported", "contradicted")
     }
 
 

@@ -55,7 +55,7 @@ def test_an_experiment_keeps_its_names(
         overrides.append(f"@{EXPERIMENTS / 'reference' / overlay}.yaml")
     experiment = load(EXPERIMENTS / f"{name}.yaml", tuple(overrides))
     assert experiment.study == f"{name}-{study}"
-    assert experiment.single == f"{name}-single-{single}"
+    assert experiment.single_training_name == f"{name}-single-{single}"
 
 
 def test_every_experiment_is_listed():

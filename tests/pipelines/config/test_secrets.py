@@ -37,4 +37,4 @@ def test_placement_does_not_change_the_name_of_a_study():
         {"name": "x", "checkpoints": "s3://b/c", "tracking": {"database": "postgresql://db/o"}}
     )
     assert plain.study == moved.study
-    assert plain.single == moved.single
+    assert plain.single_training_name == moved.single_training_name

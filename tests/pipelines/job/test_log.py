@@ -87,7 +87,7 @@ def test_the_environment_sets_the_level(
 
 def test_an_unknown_level_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_LOG", "loud")
-    with pytest.raises(UserError, match="FACESEG_LOG=LOUD is no level; expected DEBUG, INFO"):
+    with pytest.raises(UserError, match="FACESEG_LOG=LOUD is not a logging level; expected DEBUG"):
         open_log(tmp_path, "fake-1", "driver")
 
 

@@ -9,7 +9,7 @@ from faceseg.errors import UserError
 from faceseg.evaluation.slices import score_slices, slice_images
 from pipelines.config.sections import Gate
 from pipelines.job import results
-from pipelines.promote.decision import Decision, decide
+from pipelines.promote.decision import GateDecision, decide
 from pipelines.promote.paired_comparison import compare_versions
 from pipelines.promote.scored_version import ScoredVersion
 from tests.pipelines.promote.synthetic_studies import CLASSES, PARTS, SyntheticFinal
@@ -36,7 +36,7 @@ def scored_version(final: SyntheticFinal, version: str = "2") -> ScoredVersion:
 
 def decide_on(
     final: SyntheticFinal, champion: SyntheticFinal = CHAMPION, gate: Gate = GATE
-) -> Decision:
+) -> GateDecision:
     return decide(scored_version(final), scored_version(champion, "1"), gate)
 
 

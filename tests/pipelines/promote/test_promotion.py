@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.registry import alias_lock
+from pipelines.registry import aliases as registry_aliases
 from pipelines.tracking import Tracker
 from tests.pipelines.promote.conftest import Study
 from tests.pipelines.promote.synthetic_studies import CLASSES, SyntheticFinal
@@ -52,7 +52,7 @@ def test_a_promotion_killed_at_its_last_step_has_stored_its_decision(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(alias_lock, "move_alias", killed)
+        patch.setattr(registry_aliases, "move_alias", killed)
         run_faceseg("promote", stronger)
     tags = tracker.client.get_model_version(model, "2").tags
     assert tags["gate"] == "let through"

@@ -202,7 +202,7 @@ def test_progress_of_an_ended_job_is_ignored(coordinator: Coordinator):
     job = take(coordinator)
     end(coordinator, job)
     coordinator.progress(job.key, 5, 50)
-    assert coordinator.report("s/w1", job.key, 5, 0.9, 10.0) == "leave"
+    assert coordinator.report("s/w1", job.key, 5, 0.9, 10.0) == "lease lost"
     assert coordinator.snapshot().running == []
 
 

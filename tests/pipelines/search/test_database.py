@@ -67,7 +67,7 @@ def test_the_error_about_a_server_that_stays_away_has_no_password(
     coordinator.next_job("s/w1")
     postgres.stop()
     try:
-        with pytest.raises(UserError, match="has not answered for 0 s") as raised:
+        with pytest.raises(UserError, match="has not responded for 0 s") as raised:
             coordinator.next_job("s/w2")
     finally:
         postgres.start()

@@ -112,7 +112,7 @@ def test_workers_that_cannot_start(failures: list[bool], ruling: Ruling):
     assert POLICY.startup(failures) == ruling
 
 
-LEFT_OUT = "left out: batch size 16, and one that is no larger ran out of memory"
+LEFT_OUT = "not run: batch size 16 is not smaller than one that ran out of memory"
 
 
 @pytest.mark.parametrize(

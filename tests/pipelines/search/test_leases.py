@@ -81,7 +81,7 @@ def test_a_worker_without_the_lease_is_stopped_and_ends_nothing(search: Architec
     search.release(FIRST, is_fault=True)
     again = take(search, SECOND)
     assert (again.key, again.attempt) == (job.key, 2)
-    assert search.report(FIRST, job.key, 1, 0.9) == "leave"
+    assert search.report(FIRST, job.key, 1, 0.9) == "lease lost"
     assert not search.finish_by(FIRST, job.key, JobOutcome(value=0.9))
     assert search.report(SECOND, job.key, 1, 0.1) == "continue"
     assert search.trials.find(0).intermediate_values == {1: 0.1}
@@ -96,7 +96,7 @@ def test_calls_made_twice_change_nothing_the_second_time(search: ArchitectureSea
         assert search.report(FIRST, job.key, 1, 0.2) == "continue"
     for _ in range(2):
         assert search.finish_by(FIRST, job.key, JobOutcome(value=0.2))
-    assert search.report(FIRST, job.key, 2, 0.2) == "leave"
+    assert search.report(FIRST, job.key, 2, 0.2) == "lease lost"
     second = take(search)
     assert search.release(FIRST, is_fault=True) == second.key
     assert search.release(FIRST, is_fault=True) is None

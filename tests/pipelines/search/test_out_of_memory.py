@@ -76,7 +76,7 @@ def test_a_first_point_that_is_too_large_fails_with_the_reason(
     assert (following.key.number, following.settings.batch_size) == (2, 8)
     left_out = search.trials.find(1)
     assert left_out.state.name == "FAIL"
-    assert left_out.user_attrs["reason"].startswith("left out: batch size 32")
+    assert left_out.user_attrs["reason"].startswith("not run: batch size 32")
     assert search.trials.find(3 - 1).number == 2
 
 

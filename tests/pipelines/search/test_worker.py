@@ -41,7 +41,7 @@ def test_a_report_returns_whether_to_continue(
 
 def test_a_worker_that_lost_its_lease_leaves_its_job(monkeypatch: pytest.MonkeyPatch):
     """The job is neither pruned nor failed: another worker runs it."""
-    monkeypatch.setattr(worker, "call_actor", lambda *arguments: "leave")
+    monkeypatch.setattr(worker, "call_actor", lambda *arguments: "lease lost")
     reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1")
     with pytest.raises(LeaseLostError, match="unet-trial-003 was assigned to another worker"):
         reporter.report(JobKey(kind="trial", architecture="unet", number=3), 1, 0.5, 10.0)

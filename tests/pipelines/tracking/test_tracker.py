@@ -47,12 +47,12 @@ def test_a_server_that_does_not_run_is_reported_at_once(
     with socket.socket() as unused:  # bound and not listening: no other process takes the port
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(UserError, match=f"MLflow at {address} does not answer"):
+        with pytest.raises(UserError, match=f"MLflow at {address} does not respond"):
             Tracker(address).experiment("any", tmp_path)
 
 
 def test_an_unknown_kind_of_store_is_reported(tmp_path: Path):
-    with pytest.raises(UserError, match="MLflow at foo://bar does not answer"):
+    with pytest.raises(UserError, match="MLflow at foo://bar does not respond"):
         Tracker("foo://bar").experiment("any", tmp_path)
 
 

@@ -62,21 +62,21 @@ def test_higher_and_lower_are_mirror_images():
 def test_a_claim_about_an_image_measure_has_its_comparisons(measurements):
     # segnet has 5 % of wrong pixels, unet 30 %, pspnet 80 %.
     judged = judge_claim(claim(who="segnet"), measurements)
-    assert judged.answer == YES
+    assert judged.verdict == YES
     assert [each.second for each in judged.comparisons] == ["unet", "pspnet"]
     assert all(each.estimate.photos == 6 for each in judged.comparisons)
-    assert judge_claim(claim(who="pspnet"), measurements).answer == NO
-    assert judge_claim(claim(direction="between"), measurements).answer == YES
+    assert judge_claim(claim(who="pspnet"), measurements).verdict == NO
+    assert judge_claim(claim(direction="between"), measurements).verdict == YES
 
 
 def test_a_margin_larger_than_the_difference_leaves_it_undecided(measurements):
-    assert judge_claim(claim(who="segnet", margin=0.99), measurements).answer == OPEN
+    assert judge_claim(claim(who="segnet", margin=0.99), measurements).verdict == OPEN
 
 
 def test_a_claim_may_name_its_rivals(measurements):
     judged = judge_claim(claim(against=["pspnet"]), measurements)
     assert [each.second for each in judged.comparisons] == ["pspnet"]
-    assert judged.answer == YES
+    assert judged.verdict == YES
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_claim_may_name_its_rivals(measurements):
 )
 def test_a_claim_that_cannot_be_judged_has_a_reason(measurements, changes, reason):
     judged = judge_claim(claim(**changes), measurements)
-    assert judged.answer == "not answerable here"
+    assert judged.verdict == "not answerable here"
     assert reason in judged.reason
     assert judged.comparisons == ()
 
@@ -108,7 +108,7 @@ def test_retention_is_undefined_for_a_network_that_learned_nothing(study):
     )
     measurements = Measurements.from_study(replace(study, models=models), 50)
     judged = judge_claim(claim(measure="occlusion/mean/retention"), measurements)
-    assert judged.answer == "not answerable here"
+    assert judged.verdict == "not answerable here"
     assert "pspnet scored no higher than the mean label map" in judged.reason
 
 
@@ -133,7 +133,7 @@ def test_variants_and_the_ensemble_are_not_rivals_of_architectures(study):
     assert [(each.first, each.second) for each in transfer.comparisons] == [
         ("unet", "unet-scratch")
     ]
-    assert transfer.answer == YES
+    assert transfer.verdict == YES
     together = judge_claim(claim(who=ENSEMBLE), measurements)
     assert [each.second for each in together.comparisons] == ["unet", "pspnet"]
 

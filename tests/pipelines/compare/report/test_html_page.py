@@ -157,7 +157,7 @@ def test_every_claim_has_a_verdict(report, html):
     text = read(html).text
     for judged in report.claims:
         assert judged.claim.text in text
-        assert judged.answer in text
+        assert judged.verdict in text
 
 
 def test_weights_are_shown_without_their_folder(study):

@@ -203,19 +203,19 @@ def _claimed_version(value: str) -> str:
     return match[1]
 
 
-def parse_alias(experiment: Experiment, wanted: str | None) -> RegistryAlias:
+def parse_alias(experiment: Experiment, text: str | None) -> RegistryAlias:
     """Parse the name of an alias.
 
     Args:
         experiment: Its registered model is the default.
-        wanted: `NAME@ALIAS`, `NAME` or `@ALIAS`; None for the `champion` of the experiment's model.
+        text: `NAME@ALIAS`, `NAME` or `@ALIAS`; None for the `champion` of the experiment's model.
 
     Raises:
         UserError: The alias after `@` is empty.
     """
-    model, separator, name = (wanted or "").partition("@")
+    model, separator, name = (text or "").partition("@")
     if separator and not name:
         raise UserError(
-            f"{wanted!r} has no alias after @; expected NAME@ALIAS, such as faceseg@champion"
+            f"{text!r} has no alias after @; expected NAME@ALIAS, such as faceseg@champion"
         )
     return RegistryAlias(model or experiment.tracking.registered_model, name or CHAMPION)

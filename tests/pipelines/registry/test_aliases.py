@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from mlflow.tracking import MlflowClient
 
-from pipelines.registry import alias_lock
-from pipelines.registry.alias_lock import (
+from pipelines.registry import aliases
+from pipelines.registry.aliases import (
     RegistryAlias,
     current_and_previous,
     move_alias,
@@ -88,7 +88,7 @@ def test_a_move_whose_client_died_is_completed_by_the_next_client(
     move_alias(client, alias, read_alias(client, alias), "1")
     run = client.get_model_version(alias.model, "1").run_id
     client.log_param(run, f"{alias.claim_key}/2", "version 2, a-client-that-died")
-    monkeypatch.setattr(alias_lock, "CLAIM_TIMEOUT", 0.5)
+    monkeypatch.setattr(aliases, "CLAIM_TIMEOUT", 0.5)
     assert read_alias(client, alias).current == "2"
     assert current_and_previous(client, alias) == ("2", "1")
 
@@ -99,7 +99,7 @@ def test_a_claim_left_open_after_its_aliases_were_set_is_closed(
     client, alias = versions(2)
     move_alias(client, alias, read_alias(client, alias), "1")
     with monkeypatch.context() as broken:
-        broken.setattr(alias_lock, "_close", lambda client, claim: None)  # the client dies here
+        broken.setattr(aliases, "_close", lambda client, claim: None)  # the client dies here
         move_alias(client, alias, read_alias(client, alias), "2")
     move_alias(client, alias, read_alias(client, alias), "1")
     state = read_alias(client, alias)

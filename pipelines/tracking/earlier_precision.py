@@ -14,7 +14,7 @@ from pipelines.tracking.tracker import Tracker
 EARLIER_PRECISION = {"mixed": "mixed_bfloat16"}
 
 
-def as_begun(experiment: Experiment) -> Experiment:
+def with_earlier_precision(experiment: Experiment) -> Experiment:
     """Return the experiment with the precision with which its study was started.
 
     Args:
@@ -23,7 +23,7 @@ def as_begun(experiment: Experiment) -> Experiment:
     Returns:
         The same experiment, unless MLflow contains a study that differs from it only in the
         earlier precision, and no study of it: then the experiment of that study. If MLflow does
-        not answer, the experiment is unchanged: the command that needs MLflow reports the error.
+        not respond, the experiment is unchanged: the command that needs MLflow reports the error.
     """
     earlier = EARLIER_PRECISION.get(experiment.training.precision)
     local = experiment.tracking.uri is None
