@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _upgrade(module: str, *arguments: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
     subprocess.run(command, check=True)  # noqa: S603  # fixed arguments
 
 

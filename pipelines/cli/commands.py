@@ -158,9 +158,11 @@ def ui(
             f"{settings.tracking_uri}"
         )
     require_runs(settings, experiment)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", settings.tracking_uri]
+    from pipelines.cluster.child_processes import mlflow_server_environment, module_command
+
+    command = module_command("mlflow", "ui", "--backend-store-uri", settings.tracking_uri)
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | mlflow_server_environment()
     os.execv(command[0], command)  # noqa: S606  # the server replaces this process
 
 

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
 from faceseg.errors import UserError
+from pipelines.cluster.child_processes import module_command, ray_job_config
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.config import Resources
 from pipelines.config.secrets import redact
@@ -56,6 +56,7 @@ def connect_ray(resources: Resources) -> bool:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level="ERROR",
+            job_config=ray_job_config(),
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(_unreachable(address or "local", error)) from error
@@ -137,7 +138,7 @@ def _check_address(address: str) -> None:
 
 def _check_authentication(address: str) -> None:
     """Run `ray status` in a subprocess, because it reports a wrong token immediately."""
-    command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
+    command = module_command("ray.scripts.scripts", "status", "--address", address)
     try:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=STATUS_TIMEOUT, check=False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceseg.errors import UserError
 from pipelines.cluster import ray_jobs, versions, working_directory
+from pipelines.cluster.child_processes import JOB_VARIABLE
 from pipelines.cluster.experiment_files import check_files_are_sent, keep_unset_variables
 from pipelines.config import Experiment, load
 from pipelines.config.secrets import PASSWORD
@@ -21,7 +22,6 @@ from pipelines.config.secrets import PASSWORD
 if TYPE_CHECKING:
     from rich.console import Console
 
-JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job's command
 AGENT_TIMEOUT = 60.0  # seconds for a new head node to accept jobs
 STOP_GRACE = 60  # seconds for a stopped study to close its runs; Ray's default is 3
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceseg.backends.device import configure_device
+from pipelines.cluster.child_processes import module_command
 
 if TYPE_CHECKING:
     from faceseg.inference.predictor import Predictor
@@ -42,7 +43,7 @@ def network_cost(
 
 
 def _measure_in_subprocess(files: Sequence[Path], threads: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "pipelines.execution.cost", str(threads), *map(str, files)]
+    command = module_command("pipelines.execution.cost", str(threads), *map(str, files))
     process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode != 0:
         raise RuntimeError(f"measuring {files[0]} failed:\n{process.stderr[-2000:]}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from faceseg.errors import UserError, first_line
+from pipelines.cluster.child_processes import ray_job_config
 from pipelines.cluster.signals import stop_requested
 from pipelines.config import secrets
 from pipelines.serve.settings import ServeSettings
@@ -96,6 +97,7 @@ def start_replicas(settings: ServeSettings, host: str, port: int) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",
+        job_config=ray_job_config(),
         _node_ip_address="127.0.0.1",
     )
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process

@@ -5,7 +5,6 @@ The candidates take turns, so that a period in which the machine is slow affects
 
 import os
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from statistics import geometric_mean, median
 from typing import IO
 
 from faceseg.errors import UserError
+from pipelines.cluster.child_processes import module_command
 from pipelines.config import Experiment
 from pipelines.search.worker import worker_environment
 from pipelines.tune_machine.candidates import Candidate
@@ -117,7 +117,7 @@ def _start_processes(experiment: Experiment, candidate: Candidate) -> Iterator[C
         gpus=candidate.gpus,
         seconds=SECONDS,
     )
-    command = [sys.executable, "-m", "pipelines.tune_machine.probe", task.to_json()]
+    command = module_command("pipelines.tune_machine.probe", task.to_json())
     environment = worker_environment(candidate.gpus) | {"OMP_NUM_THREADS": str(candidate.cpus)}
     processes = [
         subprocess.Popen(  # noqa: S603

@@ -110,3 +110,17 @@ def test_ctrl_c_prints_how_to_resume(
     code, _, err = command("prepare", str(tiny))
     assert code == 130
     assert "re-run the same command to resume" in err
+
+
+def test_ui_starts_mlflow_outside_the_current_folder(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Uvicorn, which MLflow starts, would import from the current folder."""
+    Path("results").mkdir()
+    Path("results/mlflow.db").touch()
+    started: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.extend(words))
+    assert command("ui", str(tiny))[0] == 0
+    assert started[1:5] == ["-P", "-m", "mlflow", "ui"]
+    assert os.environ["PYTHONSAFEPATH"] == "1"
+    assert os.environ["UVICORN_APP_DIR"] == str(Path(sys.executable).parent)

@@ -9,6 +9,7 @@ import pytest
 
 from faceseg.errors import UserError
 from pipelines.cluster import submit
+from pipelines.cluster.child_processes import JOB_VARIABLE
 from pipelines.cluster.experiment_files import all_files, check_files_are_sent, files_of
 from pipelines.cluster.submit import check_job, read_submission
 from pipelines.config import load
@@ -141,9 +142,9 @@ def test_within_a_job_a_relative_storage_is_refused(
 ):
     file = tmp_path / "tiny.yaml"
     file.write_text("seed: 1", encoding="utf-8")
-    monkeypatch.delenv(submit.JOB_VARIABLE, raising=False)
+    monkeypatch.delenv(JOB_VARIABLE, raising=False)
     check_job(load(file))
-    monkeypatch.setenv(submit.JOB_VARIABLE, "{}")
+    monkeypatch.setenv(JOB_VARIABLE, "{}")
     with pytest.raises(UserError, match="which Ray removes"):
         check_job(load(file))
     check_job(load(file, (SHARED,)))
