@@ -9,6 +9,7 @@ import yaml
 
 from faceseg.errors import UserError
 from pipelines.config.included import find_experiment, is_included
+from pipelines.config.plain_yaml import load_yaml
 from pipelines.config.reading import VARIABLE
 
 
@@ -46,7 +47,7 @@ def files_of(file: Path) -> list[Path]:
     while file not in found:
         found.append(file)
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = load_yaml(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError):
             break  # `load` reports it
         if not isinstance(content, dict) or not content.get("base"):

@@ -10,13 +10,15 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from faceseg.errors import UserError
 from pipelines.config.included import find_experiment, included_names
+from pipelines.config.overrides import apply_override, known_keys
+from pipelines.config.plain_yaml import RepeatedKeyError, load_yaml
 from pipelines.config.schema import Experiment
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -27,8 +29,8 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
 
     Args:
         path: A YAML file, or the name of an included experiment where no such file exists.
-        overrides: `KEY=VALUE` with a dotted key and a value in YAML, or `@FILE` with a file
-            or a name as for `path`; the last one wins.
+        overrides: `KEY=VALUE` as for `apply_override`, or `@FILE` with a file or a name as for
+            `path`; the last one wins.
 
     Returns:
         The experiment. Its name is the file's, unless the file contains another one.
@@ -44,7 +46,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         if override.startswith("@"):
             content = _merge(content, _read(find_experiment(Path(override[1:])), seen=()))
         else:
-            _override(content, override)
+            apply_override(content, override)
     content = _expand(content, path)
     try:
         return Experiment.model_validate(content)
@@ -58,11 +60,13 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
         raise UserError(f"{path} is its own base, directly or indirectly; remove one `base:`")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"there is no experiment file {path}{_alternatives(path)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as an experiment: {error}") from error
+    except RepeatedKeyError as error:
+        raise UserError(f"{path} is ambiguous: {error}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not plain YAML: {error}") from error
     if not isinstance(content, dict):
@@ -109,26 +113,6 @@ def _expand(value: Any, path: Path) -> Any:
     return VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
 
-def _override(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(
-            f"--set requires KEY=VALUE, such as search.trials=50, or @FILE; got {override!r}"
-        )
-    *parents, last = key.strip().split(".")
-    section = content
-    for parent in parents:
-        if section.get(parent) is None:  # missing or empty
-            section[parent] = {}
-        section = section[parent]
-        if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {parent!r} is a value, not a section")
-    try:
-        section[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
-
-
 def _is_irrelevant(error: Any) -> bool:
     """Return whether an error is about the other branch of a union (`lapa`, or a class set)."""
     wrong_branch = "[" in str(error["loc"][-1:])
@@ -142,7 +126,7 @@ def _explain(error: Any) -> str:
     loc = [part for part in error["loc"] if "[" not in str(part)]
     place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
-        known = _known_keys(loc[:-1])
+        known = known_keys(loc[:-1])
         near = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
@@ -151,20 +135,3 @@ def _explain(error: Any) -> str:
     if error["type"] == "missing" or isinstance(error["input"], BaseModel | dict):
         return text  # the input is the whole section, which is too long to print
     return f"{text}; got {error['input']!r}"[:300]
-
-
-def _known_keys(place: list[Any]) -> list[str]:
-    """Return the valid keys of the section at `place`."""
-    model: type[BaseModel] = Experiment
-    for part in place:
-        if part in model.model_fields:
-            model = _section(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """Return the model in an annotation such as `Range | None` or `dict[str, Network]`."""
-    for each in (annotation, *get_args(annotation)):
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            return each
-    return None

@@ -4,6 +4,7 @@ They give the same results as the verbs: an experiment's file, its overrides and
 the same, so a study that was begun with one can be resumed with the other.
 """
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +136,7 @@ def _as_override(name: str, value: object) -> str:
     key = name.replace("__", ".")
     plain = os.fspath(value) if isinstance(value, os.PathLike) else value
     try:
-        text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False)
+        text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=math.inf)
     except yaml.YAMLError as error:
         raise UserError(
             f"{key}: expected a value that YAML can represent (a number, text, list, dict, ...); "

@@ -120,3 +120,21 @@ def test_an_unknown_experiment_raises_a_user_error(tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError, match="'vgg' is not among this experiment's architectures"):
         pipelines.train("quickstart", "vgg")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/data/My photos #2",
+        "a folder " * 20 + "end",
+        "'a'",
+        " a ",
+        "null",
+        "",
+        "é: [",
+        "a\n\n b\n",
+        "1",
+    ],
+)
+def test_a_text_reaches_the_experiment_unchanged(text: str, small: Path):
+    assert python_api._open(small, (), {"description": text}).description == text
