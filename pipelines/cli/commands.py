@@ -31,6 +31,7 @@ from pipelines.studies.environment import set_default_environment
 if TYPE_CHECKING:
     from pipelines.config import Experiment
 
+LOOPBACK = "127.0.0.1"
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
     no_args_is_help=True,
@@ -147,7 +148,7 @@ def compare(
 @app.command()
 def ui(
     experiment: ExperimentFile,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=f"Port on {LOOPBACK}.")] = 5000,
     override: Overrides = None,
 ) -> None:
     """Serve MLflow's web pages with the experiment's runs, on this machine only."""
@@ -159,9 +160,11 @@ def ui(
         )
     require_runs(settings, experiment)
     from pipelines.cluster.child_processes import mlflow_server_environment, module_command
+    from pipelines.cluster.ports import check_port
 
+    check_port(LOOPBACK, port)  # MLflow would print a traceback and exit with 0
     command = module_command("mlflow", "ui", "--backend-store-uri", settings.tracking_uri)
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | mlflow_server_environment()
     os.execv(command[0], command)  # noqa: S606  # the server replaces this process
 

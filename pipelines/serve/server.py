@@ -1,9 +1,7 @@
 """`faceseg serve`: serve a model over HTTP until interrupted."""
 
-import errno
 import logging
 import shlex
-import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from rich.console import Console
 
 from faceseg.errors import UserError, first_line
 from pipelines.cluster.child_processes import ray_job_config
+from pipelines.cluster.ports import check_port
 from pipelines.cluster.signals import stop_requested
 from pipelines.config import secrets
 from pipelines.serve.settings import ServeSettings
@@ -196,23 +195,6 @@ def stop_replicas() -> None:
         pass  # Serve had not started yet
     finally:
         ray.shutdown()
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise an error if a server cannot listen on an address.
-
-    Raises:
-        UserError: The port is in use, or the host is not one of this machine's.
-    """
-    try:
-        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(kind) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host, port))
-    except (OSError, OverflowError) as error:
-        used = getattr(error, "errno", None) == errno.EADDRINUSE
-        reason = "another program uses it" if used else str(error)
-        raise UserError(f"cannot listen on {host}:{port}: {reason}; give another --port") from error
 
 
 def _check_model(settings: ServeSettings) -> "ModelSource":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import faceseg
+from tests.infra.processes import free_port
 
 HEAVY = ("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2")
 RunCommand = Callable[..., tuple[int, str, str]]
@@ -120,7 +122,23 @@ def test_ui_starts_mlflow_outside_the_current_folder(
     Path("results/mlflow.db").touch()
     started: list[str] = []
     monkeypatch.setattr(os, "execv", lambda _, words: started.extend(words))
-    assert command("ui", str(tiny))[0] == 0
+    assert command("ui", str(tiny), "--port", str(free_port()))[0] == 0
     assert started[1:5] == ["-P", "-m", "mlflow", "ui"]
     assert os.environ["PYTHONSAFEPATH"] == "1"
     assert os.environ["UVICORN_APP_DIR"] == str(Path(sys.executable).parent)
+
+
+def test_ui_refuses_a_port_that_is_taken(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """MLflow's server would print a traceback, and the command would end with 0."""
+    Path("results").mkdir()
+    Path("results/mlflow.db").touch()
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("the server was started"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = command("ui", str(tiny), "--port", str(port))
+    words = (
+        f"error: cannot listen on 127.0.0.1:{port}: another program uses it; give another --port"
+    )
+    assert (code, out, err) == (2, "", f"{words}\n")
