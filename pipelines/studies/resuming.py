@@ -1,7 +1,7 @@
 """The conditions under which a study may be resumed: the same images, backend and occluders.
 
 Their values are tags of the study's run. A study that resumed under other conditions would compare
-scores that are not comparable.
+scores that are not comparable. The functions only read: a refusal leaves the study as it was.
 """
 
 import os
@@ -13,10 +13,10 @@ from pipelines.execution.assessment import mask_checksum
 from pipelines.job.context import StudyContext
 
 
-def require_same_images(context: StudyContext) -> None:
-    """Raise UserError if the study was begun on other images."""
+def require_same_images(context: StudyContext) -> dict[str, str]:
+    """Return the tag of the images; raise UserError if the study was begun on others."""
     now = context.manifest.fingerprint
-    _require_same_tag(
+    return _require_same_tag(
         context,
         "data",
         now,
@@ -27,10 +27,10 @@ def require_same_images(context: StudyContext) -> None:
     )
 
 
-def require_same_backend(context: StudyContext) -> None:
-    """Raise UserError if the study was begun on another of Keras's backends."""
+def require_same_backend(context: StudyContext) -> dict[str, str]:
+    """Return the tag of Keras's backend; raise UserError if the study was begun on another."""
     now = preferred()
-    _require_same_tag(
+    return _require_same_tag(
         context,
         "backend",
         now,
@@ -41,10 +41,10 @@ def require_same_backend(context: StudyContext) -> None:
     )
 
 
-def require_same_masks(context: StudyContext) -> None:
-    """Raise UserError if the study was begun by a version that draws other occluders."""
+def require_same_masks(context: StudyContext) -> dict[str, str]:
+    """Return the tag of the occluders; raise UserError if the study was begun with others."""
     now = mask_checksum(context, os.cpu_count() or 1)
-    _require_same_tag(
+    return _require_same_tag(
         context,
         "occlusion_masks",
         now,
@@ -57,8 +57,8 @@ def require_same_masks(context: StudyContext) -> None:
 
 def _require_same_tag(
     context: StudyContext, tag: str, now: str, explain: Callable[[str], str]
-) -> None:
-    """Set a tag of the study's run, or raise UserError if it has another value.
+) -> dict[str, str]:
+    """Return a tag for the study's run; raise UserError if it has another value.
 
     Args:
         context: The study.
@@ -69,9 +69,8 @@ def _require_same_tag(
     """
     begun = context.tracker.client.get_run(context.study_run).data.tags.get(f"faceseg.{tag}")
     if begun not in (None, now):
-        context.tracker.end(context.study_run, "FAILED")
         raise UserError(
             f"study {context.experiment.study} was begun {explain(begun)}, or give the "
             "experiment another name"
         )
-    context.tracker.set_tags(context.study_run, **{tag: now})
+    return {tag: now}

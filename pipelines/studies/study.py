@@ -26,7 +26,7 @@ from pipelines.studies.resuming import (
     require_same_masks,
 )
 from pipelines.studies.terminal import StudyDisplay
-from pipelines.tracking import Sender, Tracker
+from pipelines.tracking import RunIdentity, Sender, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,6 @@ def _run(experiment: Experiment, console: Console) -> Path:
         )
         comparison.compare_study(context.tracker, experiment, results, console)
         return results
-    require_same_masks(context)
     with close_runs_on_error(context), Sender(context.outboxes, context.tracker) as sender:
         search_and_finals(context, console, sender)
         comparison.compare_study(context.tracker, experiment, results, console)
@@ -134,6 +133,8 @@ def check_experiment(experiment: Experiment) -> None:
 def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> StudyContext:
     """Open the MLflow experiment and the study's run, and log the study's settings.
 
+    A study is checked before anything is changed: one that is refused stays as it was.
+
     Args:
         experiment: The experiment.
         folder: The folder of the packs.
@@ -143,16 +144,17 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
         The context that all processes of the study share.
 
     Raises:
-        UserError: The study was begun on other images or on another backend.
+        UserError: The study was begun on other images, another backend or other occluders.
     """
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     architectures = ", ".join(experiment.architectures)
-    run_id = tracker.open_run(
-        experiment_id,
-        experiment.study,
-        {"study": experiment.study, "kind": "study"},
-        experiment.description or f"A study of {architectures} on {experiment.data.source} images.",
+    run = RunIdentity(
+        experiment_id=experiment_id,
+        name=experiment.study,
+        identity={"study": experiment.study, "kind": "study"},
+        description=experiment.description
+        or f"A study of {architectures} on {experiment.data.source} images.",
     )
     context = StudyContext(
         experiment=experiment,
@@ -160,21 +162,30 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
         manifest=manifest,
         tracker=tracker,
         experiment_id=experiment_id,
-        study_run=run_id,
+        study_run=tracker.find_or_make_run(run),
         commit=versions.commit(),
     )
-    require_same_images(context)
-    require_same_backend(context)
-    if not is_finished(context):
-        tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
-        tracker.log_dataset(run_id, **context.dataset)
-        tracker.set_tags(run_id, commit=context.commit, seed=experiment.seed)
-        with tracker.files(run_id) as files:
-            (files / "experiment.yaml").write_text(experiment.as_yaml(), encoding="utf-8")
-            manifest.write(files)
-    else:
-        tracker.end(run_id, "FINISHED")
+    conditions = require_same_images(context) | require_same_backend(context)
+    if is_finished(context):
+        if tracker.client.get_run(context.study_run).info.status != "FINISHED":
+            tracker.end(context.study_run, "FINISHED")
+        return context
+    conditions |= require_same_masks(context)
+    tracker.set_tags(context.study_run, **conditions)
+    _log_settings(context)
+    tracker.set_running(context.study_run)
     return context
+
+
+def _log_settings(context: StudyContext) -> None:
+    experiment, tracker, run_id = context.experiment, context.tracker, context.study_run
+    architectures = ", ".join(experiment.architectures)
+    tracker.log_params(run_id, {"study": experiment.study, "architectures": architectures})
+    tracker.log_dataset(run_id, **context.dataset)
+    tracker.set_tags(run_id, commit=context.commit, seed=experiment.seed)
+    with tracker.files(run_id) as files:
+        (files / "experiment.yaml").write_text(experiment.as_yaml(), encoding="utf-8")
+        context.manifest.write(files)
 
 
 def budget(experiment: Experiment) -> str:

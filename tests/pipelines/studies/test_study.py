@@ -14,7 +14,7 @@ from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
 from pipelines.studies import resuming, study
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
-from pipelines.tracking import Tracker
+from pipelines.tracking import Status, Tracker
 
 NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
 
@@ -104,25 +104,81 @@ def test_a_second_driver_is_refused_before_it_changes_anything(context: StudyCon
     assert not (context.experiment.storage / "packs").exists()
 
 
-def test_a_study_does_not_resume_with_other_images(context: StudyContext):
-    resuming.require_same_images(context)  # a new study: nothing to compare with
-    context.tracker.set_tags(context.study_run, data="abc")
-    resuming.require_same_images(context)
-    other = replace(context, manifest=NOTHING.model_copy(update={"fingerprint": "xyz"}))
-    with pytest.raises(UserError, match=r"fingerprint abc; the present images have xyz"):
-        resuming.require_same_images(other)
-    assert statuses(context)["study"] == "FAILED"
+def refuse_images(context: StudyContext) -> None:
+    context.tracker.set_tags(context.study_run, data="xyz")
 
 
-def test_a_study_does_not_resume_with_other_occluders(
-    context: StudyContext, monkeypatch: pytest.MonkeyPatch
+def refuse_backend(context: StudyContext) -> None:
+    context.tracker.set_tags(context.study_run, data="abc", backend="another")
+
+
+def refuse_masks(context: StudyContext) -> None:
+    context.tracker.set_tags(context.study_run, data="abc", occlusion_masks="b" * 64)
+
+
+REFUSALS = {
+    "fingerprint xyz; the present images have abc": refuse_images,
+    "on another; this process runs on": refuse_backend,
+    "checksum is b{12}; this version draws a{12}": refuse_masks,
+}
+
+
+@pytest.fixture
+def opened(context: StudyContext, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """The study's experiment, with its run in the MLflow experiment where the study looks."""
+    monkeypatch.setattr(resuming, "mask_checksum", lambda context, threads: "a" * 64)
+    monkeypatch.setattr(Tracker, "experiment", lambda *_: context.experiment_id)
+    tracking = context.experiment.tracking.model_copy(update={"uri": context.tracker.uri})
+    return context.experiment.model_copy(update={"tracking": tracking})
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "KILLED", "FAILED"])
+@pytest.mark.parametrize("words", REFUSALS)
+def test_a_refusal_changes_nothing_of_the_study(
+    context: StudyContext, opened: Experiment, words: str, status: Status
 ):
-    checksums = iter(["a" * 64, "a" * 64, "b" * 64])
-    monkeypatch.setattr(resuming, "mask_checksum", lambda context, threads: next(checksums))
-    resuming.require_same_masks(context)
+    REFUSALS[words](context)
+    context.tracker.end(context.study_run, status, at=1000)
+    before = context.tracker.client.get_run(context.study_run).to_dictionary()
+    with pytest.raises(UserError, match=words):
+        study.open_study(opened, context.packs, NOTHING)
+    assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
+
+
+@pytest.mark.parametrize("words", list(REFUSALS)[:2])
+def test_a_refusal_leaves_a_finished_study_finished(
+    context: StudyContext, opened: Experiment, words: str
+):
+    REFUSALS[words](context)
+    context.tracker.set_tags(context.study_run, done=study.budget(opened))
+    context.tracker.end(context.study_run, "FINISHED", at=1000)
+    before = context.tracker.client.get_run(context.study_run).to_dictionary()
+    with pytest.raises(UserError, match=words):
+        study.open_study(opened, context.packs, NOTHING)
+    assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED"])
+def test_opening_a_finished_study_leaves_or_makes_it_finished(
+    context: StudyContext, opened: Experiment, status: Status
+):
+    """Earlier versions marked a finished study as failed when its images had changed."""
+    context.tracker.set_tags(context.study_run, data="abc", done=study.budget(opened))
+    context.tracker.end(context.study_run, status, at=1000)
+    assert study.is_finished(study.open_study(opened, context.packs, NOTHING))
     run = context.tracker.client.get_run(context.study_run)
-    assert run.data.tags["faceseg.occlusion_masks"] == "a" * 64
-    resuming.require_same_masks(context)
-    with pytest.raises(UserError, match=r"checksum is a{12}; this version draws b{12}"):
-        resuming.require_same_masks(context)
-    assert statuses(context)["study"] == "FAILED"
+    assert run.info.status == "FINISHED"
+    assert (run.info.end_time == 1_000_000) == (status == "FINISHED")
+
+
+def test_an_unfinished_study_is_opened_with_its_conditions(
+    context: StudyContext, opened: Experiment, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(study, "_log_settings", lambda context: None)
+    context.tracker.end(context.study_run, "KILLED")
+    study.open_study(opened, context.packs, NOTHING)
+    run = context.tracker.client.get_run(context.study_run)
+    assert run.info.status == "RUNNING"
+    tags = {name: run.data.tags[f"faceseg.{name}"] for name in ("data", "occlusion_masks")}
+    assert tags == {"data": "abc", "occlusion_masks": "a" * 64}
+    study.open_study(opened, context.packs, NOTHING)  # the same conditions
