@@ -27,15 +27,23 @@ SHAPE_ARITHMETIC = "TensorFlow computes the shapes of broadcast gradients, 4 int
 EXCEPTIONS = {"BroadcastGradientArgs": SHAPE_ARITHMETIC, "Sum": SHAPE_ARITHMETIC}
 
 
-def functions(name: str, precision: str) -> Mapping[str, Any]:
-    """Return the traced functions of training, validation and prediction of a network."""
+def compile_network(name: str, precision: str) -> CompiledNetwork:
+    """Return a small network of an architecture."""
     options = {} if name.startswith("reference-") else {"width": 0.25}
     spec = NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options)
     compiled = CompiledNetwork(spec, TrainingSettings(precision=precision))
+    keras.config.set_dtype_policy("float32")
+    return compiled
+
+
+def functions(compiled: CompiledNetwork) -> Mapping[str, Any]:
+    """Return the traced functions of training, validation and prediction of a network.
+
+    They do not keep the variables of the network alive; the caller keeps the network.
+    """
     network = compiled.network
     predict = trace_function(lambda batch: network(batch, training=False), [(None, *SIZE, 3)])
     traces = {"train": compiled.steps._train, "test": compiled.steps._test, "predict": predict}
-    keras.config.set_dtype_policy("float32")
     return {kind: each.get_concrete_function() for kind, each in traces.items() if each}
 
 
@@ -58,7 +66,8 @@ CASES = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "precision"), CASES)
 def test_no_variable_is_int32_and_no_operation_leaves_the_card(name: str, precision: str) -> None:
-    found = functions(name, precision)
+    compiled = compile_network(name, precision)
+    found = functions(compiled)
     assert found.keys() == {"train", "test", "predict"}
     for kind, function in found.items():
         assert not [each.name for each in variables(function) if each.dtype == "int32"]
