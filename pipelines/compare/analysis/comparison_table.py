@@ -178,12 +178,12 @@ def _iou_interval(finals: tuple[FinalRun, ...], resamples: int) -> tuple[float, 
 
 
 def _mean(finals: tuple[FinalRun, ...], metric: str) -> float:
-    return float(np.mean([metric_or_nan(final, metric) for final in finals]))
+    return float(np.mean([final.metric(metric) for final in finals]))
 
 
 def _seed_cells(name: str, finals: tuple[FinalRun, ...], metric: str) -> dict[str, object]:
     """Return the mean and the standard deviation over seeds, as two cells."""
-    return _cells(name, [metric_or_nan(final, metric) for final in finals])
+    return _cells(name, [final.metric(metric) for final in finals])
 
 
 def _cells(name: str, values: Sequence[float]) -> dict[str, object]:
@@ -238,11 +238,6 @@ def _missing_values(
         name
         for name in metrics
         if (model.is_trained or name not in TRAINING_METRICS)
-        and math.isnan(metric_or_nan(final, name))
+        and math.isnan(final.metric(name))
         and not math.isnan(recomputed.get(name, 0.0))
     ]
-
-
-def metric_or_nan(final: FinalRun, metric: str) -> float:
-    """Return a logged metric; NaN where it has no value."""
-    return final.metrics.get(metric, math.nan)

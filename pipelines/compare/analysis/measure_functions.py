@@ -147,7 +147,7 @@ CONVERGED_SHARE = 0.9  # of the best validation IoU
 
 def logged_metric(metric: str) -> Callable[[FinalRun], float]:
     """Return a function that reads a logged metric of a final run; NaN if it has no value."""
-    return lambda final: final.metrics.get(metric, math.nan)
+    return lambda final: final.metric(metric)
 
 
 def epochs_to_converge(final: FinalRun) -> float:
@@ -163,7 +163,7 @@ def epochs_to_converge(final: FinalRun) -> float:
 
 def iou_per_ms(final: FinalRun) -> float:
     """Return the test IoU divided by the median time for one image in ms."""
-    return logged_metric("test/iou")(final) / logged_metric("latency/p50_ms")(final)
+    return final.metric("test/iou") / final.metric("latency/p50_ms")
 
 
 def log_ratio(first: Sequence[float], second: Sequence[float], *, exact: bool) -> Estimate:

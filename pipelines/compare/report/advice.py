@@ -176,7 +176,7 @@ def _certainty_alone(
 
 def _milliseconds(measurements: Measurements, name: str) -> float:
     finals = measurements.model(name).finals
-    return float(np.mean([final.metrics.get("latency/p50_ms", math.nan) for final in finals]))
+    return float(np.mean([final.metric("latency/p50_ms") for final in finals]))
 
 
 # --- The summary below the advice: the ranking, and an order that may surprise.

@@ -195,7 +195,7 @@ def check_logged_scores(final: FinalRun, classes: ClassSet) -> None:
         UserError: A score differs.
     """
     for name, value in recompute_scores(final, classes).items():
-        logged = final.metrics.get(name, math.nan)
+        logged = final.metric(name)
         if logged != value and not (math.isnan(logged) and math.isnan(value)):
             raise UserError(
                 f"run {final.run_id}: {name} was logged as {logged!r}, but its records "

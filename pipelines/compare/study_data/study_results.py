@@ -1,5 +1,6 @@
 """A finished study as dataclasses: its models, their trials and their final runs."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,10 @@ class FinalRun:
     records: EvaluationRecords
     rows: dict[str, pd.DataFrame]
     panel: ImagePanel
+
+    def metric(self, name: str) -> float:
+        """Return a logged metric; NaN if it has no value."""
+        return self.metrics.get(name, math.nan)
 
     @property
     def tested(self) -> SplitEvaluation:
