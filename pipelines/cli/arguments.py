@@ -27,6 +27,7 @@ Overrides = Annotated[
         help="Override one value: search.trials=50; or all values of a file: @FILE.",
     ),
 ]
+LOOPBACK = "127.0.0.1"
 INTERRUPTED_EXIT_CODE = 130  # Typer's exit code after Ctrl-C
 
 
@@ -47,9 +48,16 @@ def load_experiment(path: Path, override: list[str] | None) -> "Experiment":
     Raises:
         UserError: The experiment does not exist or is not valid.
     """
-    from pipelines.studies.experiment import open_experiment
+    from pipelines import config
 
-    return open_experiment(path, tuple(override or ()))
+    return config.load(path, tuple(override or ()))
+
+
+def load_study(path: Path, override: list[str] | None) -> "Experiment":
+    """Read an experiment as `load_experiment` does, for a verb that needs its study's name."""
+    from pipelines.studies.experiment import open_study_experiment
+
+    return open_study_experiment(path, tuple(override or ()))
 
 
 def require_runs(experiment: "Experiment", file: Path) -> None:

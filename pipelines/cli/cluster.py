@@ -10,7 +10,7 @@ from pipelines.cli.arguments import (
     JobFollowed,
     Overrides,
     console,
-    load_experiment,
+    load_study,
 )
 
 app = typer.Typer()
@@ -75,7 +75,7 @@ def doctor(experiment: ExperimentFile, override: Overrides = None) -> None:
 
     Prints one line for each check: ok, or how to fix the problem. Exit code 1: a check failed.
     """
-    settings = load_experiment(experiment, override)
+    settings = load_study(experiment, override)
     from pipelines.doctor import diagnosis
 
     if not diagnosis.diagnose(settings, console()):

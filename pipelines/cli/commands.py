@@ -18,11 +18,13 @@ from faceseg.errors import UserError
 from pipelines.cli import cluster, inference, registry
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
+    LOOPBACK,
     ExperimentFile,
     JobFollowed,
     Overrides,
     console,
     load_experiment,
+    load_study,
     require_runs,
 )
 from pipelines.cluster.signals import interrupt_on_sigterm
@@ -31,7 +33,6 @@ from pipelines.studies.environment import set_default_environment
 if TYPE_CHECKING:
     from pipelines.config import Experiment
 
-LOOPBACK = "127.0.0.1"
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
     no_args_is_help=True,
@@ -72,7 +73,7 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
     from pipelines.cluster import submit, versions
 
     versions.check_sender_versions()
-    settings = load_experiment(experiment, override)
+    settings = load_study(experiment, override)
     submit.check_job(settings)
     from pipelines.studies.study import run
 
@@ -113,7 +114,7 @@ def train(
 @app.command(name="tune-machine")
 def tune_machine(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Measure how many workers train fastest on this machine, and store the result."""
-    settings = load_experiment(experiment, override)
+    settings = load_study(experiment, override)
     from pipelines.tune_machine import machine_settings
 
     machine_settings.tune_machine(settings, console())
@@ -130,7 +131,7 @@ def compare(
     override: Overrides = None,
 ) -> None:
     """Write a study's comparison again, from MLflow; of several studies, a table of their gains."""
-    opened = [load_experiment(each, override) for each in experiments]
+    opened = [load_study(each, override) for each in experiments]
     for settings, file in zip(opened, experiments, strict=True):
         require_runs(settings, file)
     from pipelines.compare import comparison

@@ -7,10 +7,9 @@ import typer
 
 from faceseg.errors import UserError
 from pipelines.cli import arguments
+from pipelines.cli.arguments import LOOPBACK
 
 app = typer.Typer()
-
-LOOPBACK = "127.0.0.1"
 
 ModelArgument = Annotated[
     str,

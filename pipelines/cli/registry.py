@@ -35,7 +35,7 @@ def promote(
 
     Exit code 1: the gate refused it.
     """
-    settings = arguments.load_experiment(experiment, override)
+    settings = arguments.load_study(experiment, override)
     arguments.require_runs(settings, experiment)
     from pipelines.promote import promotion
 

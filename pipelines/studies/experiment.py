@@ -1,4 +1,4 @@
-"""Opening an experiment for a verb of the command line or a call from Python."""
+"""Opening an experiment whose study is run or read, from the command line or from Python."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pipelines import config
 from pipelines.config import Experiment
 
 
-def open_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     """Read an experiment, and keep the precision with which its study was begun.
 
     Args:

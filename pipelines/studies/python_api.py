@@ -15,8 +15,8 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.cluster import submit, versions
-from pipelines.config import Experiment
-from pipelines.studies.experiment import open_experiment
+from pipelines.config import load
+from pipelines.studies.experiment import open_study_experiment
 from pipelines.studies.single_training import TrainingResult
 from pipelines.studies.single_training import run as run_training
 from pipelines.studies.study import run as run_study
@@ -71,7 +71,7 @@ def study(
     import pandas as pd
 
     versions.check_sender_versions()
-    settings = _open(experiment, overlays, overrides)
+    settings = open_study_experiment(Path(experiment), _as_overrides(overlays, overrides))
     submit.check_job(settings)
     folder = run_study(settings, _console())
     return StudyResult(
@@ -110,7 +110,8 @@ def train(
         >>> result = pipelines.train("quickstart", "unet", training__epochs=2)
         >>> f"{result.best_iou:.4f} in run {result.run_id}"
     """
-    return run_training(_open(experiment, overlays, overrides), architecture, _console())
+    settings = load(Path(experiment), _as_overrides(overlays, overrides))
+    return run_training(settings, architecture, _console())
 
 
 def _console() -> Console:
@@ -121,14 +122,13 @@ def _console() -> Console:
     return Console(force_jupyter=False)
 
 
-def _open(
-    experiment: str | os.PathLike[str],
-    overlays: tuple[str | os.PathLike[str], ...],
-    overrides: dict[str, object],
-) -> Experiment:
-    files = [f"@{os.fspath(overlay)}" for overlay in overlays]
-    values = [_as_override(name, value) for name, value in overrides.items()]
-    return open_experiment(Path(experiment), (*files, *values))
+def _as_overrides(
+    overlays: tuple[str | os.PathLike[str], ...], overrides: dict[str, object]
+) -> tuple[str, ...]:
+    """Return the overlays and single values as for `--set`."""
+    files = (f"@{os.fspath(overlay)}" for overlay in overlays)
+    values = (_as_override(name, value) for name, value in overrides.items())
+    return (*files, *values)
 
 
 def _as_override(name: str, value: object) -> str:

@@ -125,34 +125,6 @@ class Tracker:
             runs += page
         return runs
 
-    def open_run(
-        self,
-        experiment_id: str,
-        name: str,
-        identity: Mapping[str, str],
-        description: str,
-        parent: str = "",
-    ) -> str:
-        """Find or create a run, set its status to running, and return its id.
-
-        Args:
-            experiment_id: The id of its MLflow experiment.
-            name: Its name, if it is created.
-            identity: The `faceseg.` tags that identify it.
-            description: One sentence for its page, if it is created.
-            parent: The id of its parent run; '' for none.
-        """
-        run = RunIdentity(
-            experiment_id=experiment_id,
-            name=name,
-            identity=identity,
-            description=description,
-            parent=parent,
-        )
-        run_id = self.find_or_make_run(run)
-        self.set_running(run_id)
-        return run_id
-
     def find_or_make_run(self, run: RunIdentity) -> str:
         """Return the id of a run, which is created if it does not exist; its status is kept."""
         if found := self.find_runs(run.experiment_id, **run.identity):

@@ -12,6 +12,7 @@ from pipelines.search.database import open_storage
 from pipelines.tracking import Tracker
 from tests.infra.mlflow_server import REPOSITORY
 from tests.infra.postgres import PASSWORD, Postgres
+from tests.pipelines.mlflow_runs import open_run
 
 
 def tables(server: Postgres, database: str) -> set[str]:
@@ -69,7 +70,7 @@ def test_an_address_without_password_takes_it_from_the_environment(
 def test_mlflow_logs_there_without_a_server_too(postgres: Postgres, tmp_path: Path):
     tracker = Tracker(postgres.url("mlflow"))
     experiment = tracker.experiment("direct", tmp_path)
-    run = tracker.open_run(experiment, "a run", {"trial": "0"}, "A run.")
+    run = open_run(tracker, experiment, "a run", {"trial": "0"}, "A run.")
     tracker.log_metrics(run, {"val/iou": 0.5}, step=3)
     (point,) = tracker.client.get_metric_history(run, "val/iou")
     assert (point.step, point.value) == (3, 0.5)

@@ -13,6 +13,7 @@ from pipelines.tracking import Tracker
 from tests.infra.mlflow_server import ADMIN, AUTHENTICATION, MlflowServer
 from tests.infra.mlflow_server import PASSWORD as ADMIN_PASSWORD
 from tests.infra.postgres import PASSWORD as DATABASE_PASSWORD
+from tests.pipelines.mlflow_runs import open_run
 
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
@@ -20,8 +21,8 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 def status(server: MlflowServer, path: str, **headers: str) -> int:
     request = urllib.request.Request(server.uri + path, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
@@ -30,7 +31,7 @@ def status(server: MlflowServer, path: str, **headers: str) -> int:
 def test_a_signed_in_user_can_log_and_store_files(signed_in: MlflowServer, tmp_path: Path):
     tracker = Tracker(signed_in.uri)
     experiment = tracker.experiment("signed-in", tmp_path)
-    run = tracker.open_run(experiment, "a run", {"trial": "0"}, "A run.")
+    run = open_run(tracker, experiment, "a run", {"trial": "0"}, "A run.")
     tracker.log_metrics(run, {"val/iou": 0.5}, step=0)
     with tracker.files(run) as folder:
         (folder / "history.csv").write_text("epoch,loss\n0,1.5\n", encoding="utf-8")

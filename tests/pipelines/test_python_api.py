@@ -76,7 +76,7 @@ def test_overrides_mean_the_same_as_set(small: Path, tmp_path: Path):
         "architectures.reference-unet": None,
         "search__space": {"batch_size": {"choices": [4, 8]}},
     }
-    opened = python_api._open(small, (overlay,), values)
+    opened = load(small, python_api._as_overrides((overlay,), values))
     assert opened == load(
         small,
         (
@@ -137,4 +137,4 @@ def test_an_unknown_experiment_raises_a_user_error(tmp_path: Path, monkeypatch: 
     ],
 )
 def test_a_text_reaches_the_experiment_unchanged(text: str, small: Path):
-    assert python_api._open(small, (), {"description": text}).description == text
+    assert load(small, python_api._as_overrides((), {"description": text})).description == text

@@ -19,6 +19,7 @@ from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.robustness.conditions import Condition
 from pipelines.config import Experiment
 from pipelines.tracking import Tracker
+from tests.pipelines.mlflow_runs import open_run
 
 CLASSES = ClassSet(
     names=("background", "skin", "left_eye", "right_eye", "nose", "hair"),
@@ -113,8 +114,8 @@ def write_experiment(folder: Path, name: str, uri: str, model: str) -> Path:
 def write_study(tracker: Tracker, experiment: Experiment, *finals: SyntheticFinal) -> list[str]:
     """Write a finished study of unet with these finals; return their versions."""
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
-    study = tracker.open_run(
-        experiment_id, "study", {"study": experiment.study, "kind": "study"}, "A study."
+    study = open_run(
+        tracker, experiment_id, "study", {"study": experiment.study, "kind": "study"}, "A study."
     )
     tracker.set_tags(study, **{"winner.unet": "w1nner"})
     with tracker.files(study) as folder:
@@ -136,7 +137,8 @@ def _final(
     }
     client, model = tracker.client, experiment.tracking.registered_model
     experiment_id = client.get_run(study).info.experiment_id
-    run = tracker.open_run(experiment_id, f"unet-final-{number}", identity, "A final.", study)
+    name = f"unet-final-{number}"
+    run = open_run(tracker, experiment_id, name, identity, "A final.", parent=study)
     tracker.set_tags(run, state="complete", host=final.host, data="fingerprint", commit="c0ffee")
     tracker.log_metrics(
         run,

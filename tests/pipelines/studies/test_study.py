@@ -15,6 +15,7 @@ from pipelines.search.leases import study_lock
 from pipelines.studies import resuming, study
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
 from pipelines.tracking import Status, Tracker
+from tests.pipelines.mlflow_runs import open_run
 
 NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
 
@@ -24,11 +25,13 @@ def context(tracker: Tracker, experiment_id: str, tmp_path: Path) -> StudyContex
     """A study in MLflow: its run and one trial's are running, another trial's is finished."""
     experiment = Experiment.model_validate({"name": "fake", "storage": tmp_path})
     own = {"study": experiment.study}
-    run_id = tracker.open_run(experiment_id, "study", {**own, "kind": "study"}, "A study.")
-    tracker.open_run(experiment_id, "running", {**own, "kind": "trial", "trial": "0"}, "One.")
-    ended = tracker.open_run(experiment_id, "ended", {**own, "kind": "trial", "trial": "1"}, "Two.")
+    run_id = open_run(tracker, experiment_id, "study", {**own, "kind": "study"}, "A study.")
+    open_run(tracker, experiment_id, "running", {**own, "kind": "trial", "trial": "0"}, "One.")
+    ended = open_run(
+        tracker, experiment_id, "ended", {**own, "kind": "trial", "trial": "1"}, "Two."
+    )
     tracker.end(ended, "FINISHED")
-    tracker.open_run(experiment_id, "another's", {"study": "other", "kind": "trial"}, "Three.")
+    open_run(tracker, experiment_id, "another's", {"study": "other", "kind": "trial"}, "Three.")
     return StudyContext(
         experiment=experiment,
         packs=tmp_path,

@@ -7,6 +7,7 @@ import pytest
 from pipelines.config import Experiment, load
 from pipelines.tracking import Tracker
 from pipelines.tracking.earlier_precision import with_earlier_precision
+from tests.pipelines.mlflow_runs import open_run
 
 LAPA = Path(__file__).parents[3] / "experiments" / "lapa.yaml"
 FIRST_NAME = "lapa-43034077"  # the study of lapa.yaml with mixed_bfloat16, as in 0.1.0
@@ -21,7 +22,7 @@ def start(experiment: Experiment) -> None:
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
     identity = {"study": experiment.study, "kind": "study"}
-    tracker.open_run(experiment_id, experiment.study, identity, "A study.")
+    open_run(tracker, experiment_id, experiment.study, identity, "A study.")
 
 
 def earlier(experiment: Experiment) -> Experiment:

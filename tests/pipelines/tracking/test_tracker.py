@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import shutil
 import socket
 import sqlite3
 from pathlib import Path
@@ -13,13 +14,14 @@ from mlflow.exceptions import MlflowException
 from faceseg.errors import UserError
 from pipelines.tracking.tracker import Tracker
 from pipelines.tracking.values import flatten
+from tests.pipelines.mlflow_runs import open_run
 
 IDENTITY = {"study": "s-1", "kind": "trial", "architecture": "unet", "trial": "0"}
 
 
 @pytest.fixture
 def run_id(tracker: Tracker, experiment_id: str) -> str:
-    return tracker.open_run(experiment_id, "unet-trial-000", IDENTITY, "A trial.")
+    return open_run(tracker, experiment_id, "unet-trial-000", IDENTITY, "A trial.")
 
 
 def history(tracker: Tracker, run_id: str, key: str) -> list[Metric]:
@@ -58,7 +60,7 @@ def test_an_unknown_kind_of_store_is_reported(tmp_path: Path):
 
 def test_a_run_is_found_again_by_its_tags(tracker: Tracker, experiment_id: str, run_id: str):
     tracker.end(run_id, "KILLED")
-    assert tracker.open_run(experiment_id, "any name", IDENTITY, "another description") == run_id
+    assert open_run(tracker, experiment_id, "any name", IDENTITY, "another description") == run_id
     run = tracker.client.get_run(run_id)
     assert run.info.status == "RUNNING"
     assert run.info.run_name == "unet-trial-000"
@@ -67,7 +69,7 @@ def test_a_run_is_found_again_by_its_tags(tracker: Tracker, experiment_id: str, 
 
 
 def test_another_identity_is_another_run(tracker: Tracker, experiment_id: str, run_id: str):
-    other = tracker.open_run(experiment_id, "x", {**IDENTITY, "trial": "1"}, "Another.")
+    other = open_run(tracker, experiment_id, "x", {**IDENTITY, "trial": "1"}, "Another.")
     assert other != run_id
     assert [run.info.run_id for run in tracker.find_runs(experiment_id, study="s-1")] == [
         run_id,
@@ -78,7 +80,7 @@ def test_another_identity_is_another_run(tracker: Tracker, experiment_id: str, r
 
 
 def test_a_child_run_has_its_parents_id(tracker: Tracker, experiment_id: str, run_id: str):
-    child = tracker.open_run(experiment_id, "c", {"study": "c"}, "A child.", parent=run_id)
+    child = open_run(tracker, experiment_id, "c", {"study": "c"}, "A child.", parent=run_id)
     assert tracker.client.get_run(child).data.tags["mlflow.parentRunId"] == run_id
     assert "mlflow.parentRunId" not in tracker.client.get_run(run_id).data.tags
 
@@ -194,7 +196,7 @@ def test_all_runs_are_found_on_several_pages(
     tracker: Tracker, experiment_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     for number in range(5):
-        tracker.open_run(experiment_id, "r", {"study": "p", "trial": str(number)}, "One.")
+        open_run(tracker, experiment_id, "r", {"study": "p", "trial": str(number)}, "One.")
     search = tracker.client.search_runs
     monkeypatch.setattr(
         tracker.client,
@@ -206,12 +208,16 @@ def test_all_runs_are_found_on_several_pages(
 
 
 def test_an_error_of_the_database_is_raised_and_not_printed(
-    tracker: Tracker, run_id: str, capfd: pytest.CaptureFixture[str]
+    tracker: Tracker, run_id: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
     """The table is missing: for SQLAlchemy, that is the same error as a full disk."""
-    with sqlite3.connect(tracker.uri.removeprefix("sqlite:///")) as database:
+    copy = tmp_path / "damaged.db"  # other tests use the store itself
+    shutil.copy(tracker.uri.removeprefix("sqlite:///"), copy)
+    damaged = Tracker(f"sqlite:///{copy}")
+    damaged.set_tags(run_id, any="other")  # MLflow makes missing tables when it opens a store
+    with sqlite3.connect(copy) as database:
         database.execute("drop table tags")
     database.close()
     with pytest.raises(MlflowException, match="no such table"):
-        tracker.set_tags(run_id, any="thing")
+        damaged.set_tags(run_id, any="thing")
     assert capfd.readouterr() == ("", "")

@@ -18,6 +18,7 @@ from pipelines.compare.study_data.worker_time import (
 )
 from pipelines.job import results
 from pipelines.tracking import Tracker
+from tests.pipelines.mlflow_runs import open_run
 
 # One worker runs two jobs of unet, the other one job of segnet; one waits 10 s at the end.
 WORKER_TIME = WorkerTime(
@@ -74,14 +75,14 @@ def test_worker_time_is_read_from_the_runs(tracker: Tracker, tmp_path) -> None:
 
     def run(name: str, **values: float) -> str:
         identity = {"study": "s", "kind": "trial", "architecture": name, "trial": str(len(values))}
-        made = tracker.open_run(experiment, name, identity, "")
+        made = open_run(tracker, experiment, name, identity, "")
         tracker.log_metrics(made, {key.replace("_", "/"): values[key] for key in values})
         return made
 
     run("unet", seconds_steps=60.0, seconds_training=7.0, worker_job=1)
     run("unet", seconds_steps=3.0)  # logged by an older version
     run("ensemble")  # not run by a worker
-    study = tracker.open_run(experiment, "s", {"study": "s", "kind": "study"}, "")
+    study = open_run(tracker, experiment, "s", {"study": "s", "kind": "study"}, "")
     for step, seconds in enumerate((4.0, 5.0)):  # two workers
         tracker.log_metrics(study, {"seconds/waiting": seconds}, step)
     found = read_worker_time(tracker, experiment, "s", tracker.client.get_run(study))
