@@ -1,4 +1,4 @@
-"""What all tests share: the environment, a tiny data set on disk, the real ones where they are."""
+"""Fixtures of all tests: the environment, a tiny data set on disk, and the folder of real data."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parent.parent
 def lapa_folder(tmp_path: Path) -> Path:
     """A folder in LaPa's layout: 4, 2 and 2 images of 40 x 32 (width x height) noise.
 
-    Labels are stripes of the ids 0 to 10 from left to right, so left lies left.
+    Labels are stripes of the ids 0 to 10 from left to right: the left parts are left of the right.
     """
     rng = np.random.default_rng(0)
     stripes = (np.arange(40) * 11 // 40).astype(np.uint8)
@@ -39,7 +39,7 @@ def lapa_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data sets, from FACESEG_DATA; the test is skipped where there is none."""
+    """The folder of real data sets, from FACESEG_DATA; the test is skipped if there is none."""
     folder = Path(os.environ.get("FACESEG_DATA", REPOSITORY / "../shared/data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set FACESEG_DATA to run this test")

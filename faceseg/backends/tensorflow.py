@@ -140,13 +140,13 @@ def _limit_memory(device: Any, gpus: float) -> None:
     if gpus >= 1:
         tf.config.experimental.set_memory_growth(device, True)
         return
-    limit = int(_memory_of_visible_card() * memory_fraction(gpus) / MIB)
+    limit = int(_memory_of_visible_gpu() * memory_fraction(gpus) / MIB)
     tf.config.set_logical_device_configuration(
         device, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
     )
 
 
-def _memory_of_visible_card() -> int:
+def _memory_of_visible_gpu() -> int:
     """Return the memory of the first visible GPU in bytes.
 
     TensorFlow reports it only after it has started, when limits can no longer be set.

@@ -21,26 +21,26 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 
 def build_once(
-    folder: Path, is_whole: Callable[[Path], bool], fill: Callable[[Path], None]
+    folder: Path, is_complete: Callable[[Path], bool], fill: Callable[[Path], None]
 ) -> None:
     """Build `folder` unless it is complete already; wait while another process builds it.
 
     Args:
         folder: The final path.
-        is_whole: Whether a folder at this path is complete. An incomplete one is replaced.
+        is_complete: Whether a folder at this path is complete. An incomplete one is replaced.
         fill: Writes the content into the empty folder that it receives. If it raises, the
             partial folder is removed.
 
     Raises:
         UserError: The disk is full, or the parent folder is not writable.
     """
-    if is_whole(folder):
+    if is_complete(folder):
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             _remove_stale_partials(folder.parent, folder)
-            if not is_whole(folder):
+            if not is_complete(folder):
                 _fill(folder, fill)
     except OSError as error:
         if error.errno in _FULL:

@@ -145,10 +145,10 @@ def train(
             _prepare_epoch(compiled, settings, seed, history)
             monitor.epoch = len(history) + 1
             metrics = _one_epoch(compiled, islice(prefetched, len(batches)), monitor, stopwatch)
-            metrics |= _validate(compiled, data, stopwatch)
-            monitor.check_validation(metrics["val/loss"])
             metrics["images_per_second"] = len(data.training) / metrics["epoch_seconds"]
             metrics["learning_rate"] = _last_learning_rate(compiled, settings)
+            metrics |= _validate(compiled, data, stopwatch)
+            monitor.check_validation(metrics["val/loss"])
             epoch = Epoch(len(history) + 1, time.time(), metrics)
             history.append(epoch)
             checkpointer.save(history)

@@ -1,5 +1,7 @@
-"""Fixtures of several rooms: packs of a few small images, and a face drawn in whole numbers."""
+"""Fixtures of several rooms: packs of a few small images, a face in whole numbers, imports."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -77,6 +79,23 @@ def four_classes() -> ClassSet:
 def write_pack() -> Pack:
     """Return `write_split(folder, name, pairs, size)`."""
     return write_split
+
+
+@pytest.fixture
+def loaded_frameworks() -> Callable[[str], list[str]]:
+    """Return a function that runs code in a new process and returns the frameworks it loaded."""
+
+    def run(code: str) -> list[str]:
+        program = (
+            f"import sys\n{code}\n"
+            "print(*sorted({'keras', 'tensorflow', 'jax', 'torch'} & sys.modules.keys()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout.split()
+
+    return run
 
 
 @pytest.fixture

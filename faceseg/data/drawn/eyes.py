@@ -19,7 +19,7 @@ def paint_eyes(portrait: Portrait) -> None:
     for side in (-1, 1):
         upper, lower = _lids(portrait, side)
         outline = np.concatenate([upper, lower[::-1][1:-1]])
-        _paint_socket(portrait, side, upper)
+        _paint_socket(portrait, upper)
         _paint_ball(portrait, side, outline)
         _paint_lashes(portrait, side, upper, lower)
 
@@ -58,7 +58,7 @@ def _lids(portrait: Portrait, side: int) -> tuple[Points, Points]:
     return edges[0], edges[1]
 
 
-def _paint_socket(portrait: Portrait, side: int, upper: Points) -> None:
+def _paint_socket(portrait: Portrait, upper: Points) -> None:
     """Paint the lid above the eye, its crease, and eye shadow."""
     unit, makeup = portrait.unit, portrait.factors.person.makeup
     shift = np.array([0.0, -0.05 * unit])

@@ -57,10 +57,10 @@ def light_field(head: Head, light: Light, side: int) -> Field:
     lit = np.clip((across * x + down * y) * shrink * 0.92 + towards * z + 0.12, 0, None)
     contrast = light.light_contrast
     gain = 1.03 - contrast + 1.06 * contrast * lit
-    return enlarge((gain * _relief(head, offset, side)).astype(np.float32), side)
+    return enlarge((gain * _relief(head, offset)).astype(np.float32), side)
 
 
-def _relief(head: Head, offset: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+def _relief(head: Head, offset: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the gain of the face's relief on the coarse grid.
 
     `offset` (GRID, GRID, 2) are the offsets of its cells from the middle of the face.

@@ -95,9 +95,8 @@ def test_a_training_without_gpus_is_not_compiled_for_a_hidden_card() -> None:
 
 @pytest.mark.skipif("tensorflow" not in INSTALLED, reason="reads the threads of TensorFlow")
 def test_threads_are_configured_once() -> None:
-    assert (
-        run(TENSORFLOW_THREADS, "tensorflow") == "1 1"
-    )  # the first call takes effect, and the second returns its threads
+    # The first call takes effect, and the second returns its threads.
+    assert run(TENSORFLOW_THREADS, "tensorflow") == "1 1"
 
 
 @pytest.mark.parametrize(
