@@ -143,21 +143,21 @@ def by_mlflow(model: str, photographs: Sequence[Path], uri: str) -> list[Labels]
         for first in range(0, len(photographs), 4):
             part = [path.read_bytes() for path in photographs[first : first + 4]]
             inputs = [{"image": base64.b64encode(each).decode()} for each in part]
-            status, answer = mlflow_scoring.post_invocation(address, {"inputs": inputs})
+            status, response = mlflow_scoring.post_invocation(address, {"inputs": inputs})
             if status != 200:
-                raise SystemExit(f"mlflow models serve returned {status}: {answer}")
-            found += [mlflow_scoring.label_map(text) for text in answer["predictions"]]
+                raise SystemExit(f"mlflow models serve returned {status}: {response}")
+            found += [mlflow_scoring.label_map(text) for text in response["predictions"]]
     return found
 
 
 def by_serve(photographs: Sequence[Path], uri: str) -> list[Labels]:
     """Label photographs with `faceseg serve`, one after the other."""
     with server(uri, free_port(), 1) as (at, _), httpx.Client(trust_env=False) as client:
-        answers = [
+        responses = [
             client.post(f"{at}/v1/predict", content=path.read_bytes(), timeout=WAIT)
             for path in photographs
         ]
-    return [decoded(answer.raise_for_status().content) for answer in answers]
+    return [decoded(each.raise_for_status().content) for each in responses]
 
 
 def by_exports(

@@ -67,7 +67,7 @@ window.label = async (path) => {
 """
 
 
-class Answer(NamedTuple):
+class Labelled(NamedTuple):
     """The result of the page: logits (h, w, C), labels (H, W), and the milliseconds."""
 
     logits: NDArray[np.float32]
@@ -128,13 +128,13 @@ def opened(address: str) -> Iterator[Page]:
         browser.close()
 
 
-def ask(page: Page, path: str) -> Answer:
+def label(page: Page, path: str) -> Labelled:
     """Label a picture of the server with the page."""
-    told: dict[str, Any] = page.evaluate("(path) => window.label(path)", path)
-    logits = np.frombuffer(base64.b64decode(told["logits"]), np.float32)
-    labels = np.frombuffer(base64.b64decode(told["labels"]), np.uint8)
-    return Answer(
-        logits.reshape(told["dims"][1:]), labels.reshape(told["size"]), told["milliseconds"]
+    output: dict[str, Any] = page.evaluate("(path) => window.label(path)", path)
+    logits = np.frombuffer(base64.b64decode(output["logits"]), np.float32)
+    labels = np.frombuffer(base64.b64decode(output["labels"]), np.uint8)
+    return Labelled(
+        logits.reshape(output["dims"][1:]), labels.reshape(output["size"]), output["milliseconds"]
     )
 
 
@@ -158,17 +158,17 @@ def lines(precision: str, predictor: Predictor, page: Page, folder: Path) -> Ite
         ("on the grid", [f"/grid/{path.stem}.png" for path in paths], small),
         ("whole", [f"/photographs/{path.name}" for path in paths], images),
     ):
-        answers = [ask(page, picture) for picture in pictures]
+        results = [label(page, picture) for picture in pictures]
         expected = [predictor.predict(image) for image in given]
         row = compared(
-            f"{precision}, {what}", expected, [each.labels for each in answers],
+            f"{precision}, {what}", expected, [each.labels for each in results],
             len(predictor.classes),
         )  # fmt: skip
         apart = max(
             float(np.abs(each.logits - predictor.logits([image])[0]).max())
-            for each, image in zip(answers, given, strict=True)
+            for each, image in zip(results, given, strict=True)
         )
-        slow = float(np.median([each.milliseconds for each in answers]))
+        slow = float(np.median([each.milliseconds for each in results]))
         yield f"{row} {apart:.2g} | {slow:.0f} |"
 
 

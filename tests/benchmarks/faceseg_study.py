@@ -89,6 +89,19 @@ def run(study: Any, folder: Path, slots: int) -> list[float]:
             "storage": folder,
         }
     )
+    ends: list[float] = []
+
+    def watch(snapshot: StudySnapshot, messages: list[str]) -> None:
+        ended = sum(snapshot.counts["unet"].get(state, 0) for state in ENDED)
+        ends.extend([time.perf_counter() - began] * (ended - len(ends)))
+
+    began = time.perf_counter()
+    run_experiment(experiment, folder, watch)
+    return ends
+
+
+def run_experiment(experiment: Experiment, folder: Path, watch: driver.ShowSnapshot) -> None:
+    """Run an experiment's jobs in `folder` on a separate Ray, without data and without MLflow."""
     tracker = Tracker("http://127.0.0.1:9")  # no server listens there, and nothing is logged
     context = StudyContext(
         experiment=experiment,
@@ -99,16 +112,13 @@ def run(study: Any, folder: Path, slots: int) -> list[float]:
         study_run="run",
         commit="-",
     )
-    ends: list[float] = []
-
-    def watch(snapshot: StudySnapshot, messages: list[str]) -> None:
-        ended = sum(snapshot.counts["unet"].get(state, 0) for state in ENDED)
-        ends.extend([time.perf_counter() - began] * (ended - len(ends)))
-
-    began = time.perf_counter()
-    ray.init(address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False)
+    ray.init(
+        address="local",
+        num_cpus=experiment.resources.workers,
+        include_dashboard=False,
+        log_to_driver=False,
+    )
     try:
         driver.run_jobs(context, watch, Sender(context.outboxes, tracker))
     finally:
         ray.shutdown()
-    return ends

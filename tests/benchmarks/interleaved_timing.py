@@ -94,7 +94,7 @@ def _processes(scores: list[TimingResult]) -> Any:
                 process.start()
             processes.append(process)
             theirs.close()
-            score.absent = _answer(mine)
+            score.absent = _why_not_ready(mine)
             lines[score.contender.name] = mine
         yield [score for score in scores if not score.absent], lines
     finally:
@@ -103,7 +103,7 @@ def _processes(scores: list[TimingResult]) -> Any:
             process.join()
 
 
-def _answer(line: Connection) -> str:
+def _why_not_ready(line: Connection) -> str:
     """Return why a contender did not become ready; '' if it did."""
     if not line.poll(READY):
         return f"not ready after {READY:.0f} s"

@@ -27,14 +27,12 @@ import ray
 from rich.console import Console
 from rich.table import Table
 
-from faceseg.data.manifest import Manifest
 from pipelines.config import Experiment
-from pipelines.job.context import StudyContext
 from pipelines.job.job import Job, Reporter
-from pipelines.search import driver, worker_pool
+from pipelines.search import worker_pool
 from pipelines.search.coordinator import StudySnapshot
 from pipelines.search.worker import Worker
-from pipelines.tracking import Sender, Tracker
+from tests.benchmarks import faceseg_study
 
 EPOCHS = 3
 PARTS = 10
@@ -143,22 +141,8 @@ def run(folder: Path, trials: int, workers: int) -> ResourceMonitor:
             "storage": folder,
         }
     )
-    tracker = Tracker("http://127.0.0.1:9")  # no server listens there, and nothing is logged
-    context = StudyContext(
-        experiment=experiment,
-        packs=folder,
-        manifest=Manifest.model_construct(),
-        tracker=tracker,
-        experiment_id="0",
-        study_run="run",
-        commit="-",
-    )
     watch = ResourceMonitor(3 * trials)
-    ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
-    try:
-        driver.run_jobs(context, watch, Sender(context.outboxes, tracker))
-    finally:
-        ray.shutdown()
+    faceseg_study.run_experiment(experiment, folder, watch)
     return watch
 
 

@@ -44,7 +44,7 @@ SERVE = [sys.executable, "-m", "pipelines", "serve"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """The times (seconds) of a request and its response, the status, and the model."""
 
     sent: float
@@ -68,12 +68,12 @@ def _scaled(path: Path, scale: float) -> bytes:
     return buffer.getvalue()
 
 
-def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Answer]:
+def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Response]:
     """Let clients send requests, each one after the other; return all responses."""
-    answers: list[Answer] = []
+    responses: list[Response] = []
     end = time.monotonic() + seconds
 
-    def ask(number: int) -> None:
+    def send_requests(number: int) -> None:
         chooser = random.Random(number)  # noqa: S311
         with httpx.Client(timeout=60, trust_env=False) as client:
             while (sent := time.monotonic()) < end:
@@ -82,14 +82,14 @@ def load(at: str, files: list[bytes], clients: int, seconds: float) -> list[Answ
                     status, model = str(got.status_code), got.headers.get("faceseg-model", "")
                 except httpx.HTTPError as error:
                     status, model = type(error).__name__, ""
-                answers.append(Answer(sent, time.monotonic(), status, model))
+                responses.append(Response(sent, time.monotonic(), status, model))
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=send_requests, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return answers
+    return responses
 
 
 def refusals(at: str) -> dict[str, tuple[int, float]]:
@@ -110,8 +110,8 @@ def refusals(at: str) -> dict[str, tuple[int, float]]:
 
 def replicas_of(at: str) -> set[str]:
     """Return the replicas that have handled requests, by the server's metrics."""
-    told = httpx.get(f"{at}/metrics", trust_env=False).text
-    return set(re.findall(r'faceseg_requests_total\{.*replica="([^"]+)"', told))
+    metrics = httpx.get(f"{at}/metrics", trust_env=False).text
+    return set(re.findall(r'faceseg_requests_total\{.*replica="([^"]+)"', metrics))
 
 
 @dataclass(frozen=True)
@@ -184,16 +184,16 @@ def _wait(at: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server did not start")
 
 
-def table(answers: list[Answer], used: float, speeds: dict[str, Speed]) -> str:
+def table(responses: list[Response], used: float, speeds: dict[str, Speed]) -> str:
     """Return the results as text."""
-    good = [each for each in answers if each.status == "200"]
+    good = [each for each in responses if each.status == "200"]
     waits = np.array([each.done - each.sent for each in good]) * 1000
-    span = max(each.done for each in answers) - min(each.sent for each in answers)
+    span = max(each.done for each in responses) - min(each.sent for each in responses)
     p50, p99 = np.percentile(waits, [50, 99])
     rows = [
-        ("responses by status", ", ".join(f"{k}: {v}" for k, v in _counts(answers, "status"))),
+        ("responses by status", ", ".join(f"{k}: {v}" for k, v in _counts(responses, "status"))),
         ("responses by model", ", ".join(f"{k}: {v}" for k, v in _counts(good, "model"))),
-        ("failed requests", f"{len(answers) - len(good)}"),
+        ("failed requests", f"{len(responses) - len(good)}"),
         ("p50, p99", f"{p50:.0f} ms, {p99:.0f} ms"),
         ("served", str(Speed(len(good) / span, used / len(good) * 1000))),
         *((name, str(speed)) for name, speed in speeds.items()),
@@ -201,8 +201,8 @@ def table(answers: list[Answer], used: float, speeds: dict[str, Speed]) -> str:
     return "\n".join(f"{name:24} {value}" for name, value in rows)
 
 
-def _counts(answers: list[Answer], what: str) -> list[tuple[str, int]]:
-    return sorted(Counter(getattr(each, what) for each in answers).items())
+def _counts(responses: list[Response], what: str) -> list[tuple[str, int]]:
+    return sorted(Counter(getattr(each, what) for each in responses).items())
 
 
 def main() -> None:
@@ -229,7 +229,7 @@ def main() -> None:
             swap = threading.Timer(given.seconds / 2, store.champion, [second])
             swap.start()
             used = cpu_seconds(process.pid)
-            answers = load(at, files, given.clients, given.seconds)
+            responses = load(at, files, given.clients, given.seconds)
             used = cpu_seconds(process.pid) - used
             swap.join()
             after = refusals(at)
@@ -238,7 +238,7 @@ def main() -> None:
             f"model alone, batch of {batch}": bare(network, files, batch, given.cpus)
             for batch in (1, 8)
         }
-    print(f"{replicas} replicas\n{table(answers, used, speeds)}")
+    print(f"{replicas} replicas\n{table(responses, used, speeds)}")
     for name, (status, seconds) in refused.items():
         print(f"{name:24} {status} in {seconds:.2f} s, after the load in {after[name][1]:.2f} s")
 

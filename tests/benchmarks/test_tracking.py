@@ -20,7 +20,7 @@ def test_every_point_of_many_writers_arrives_once(tmp_path: Path):
     with opened(store, tmp_path) as uri:
         found = measure(uri, load, tmp_path)
     assert (found.lost, found.doubled, found.wrong) == (0, 0, 0)
-    assert len(found.said) == 4 * 5
+    assert len(found.recorded) == 4 * 5
     # A duplicated step would have been sent again; each was sent once.
     assert len(found.called) == 4 * 5
     assert len(found.row(store)) <= max(map(len, HEADING.splitlines()))

@@ -56,7 +56,7 @@ class Store:
 class Measured:
     """Seconds of each record and each call, and the completeness at the end."""
 
-    said: list[float] = field(default_factory=list)
+    recorded: list[float] = field(default_factory=list)
     called: list[float] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)
     whole: float = 0.0
@@ -66,9 +66,9 @@ class Measured:
 
     def row(self, store: str) -> str:
         """Return a line of the table."""
-        said, called = (1000 * np.asarray(each) for each in (self.said, self.called))
+        recorded, called = (1000 * np.asarray(each) for each in (self.recorded, self.called))
         return (
-            f"{store:<22}{said.mean():>7.1f}{np.percentile(said, 95):>7.1f}"
+            f"{store:<22}{recorded.mean():>7.1f}{np.percentile(recorded, 95):>7.1f}"
             f"{called.mean():>9.0f}{np.percentile(called, 95):>7.0f}"
             f"{np.mean(self.arrived):>9.2f}{np.percentile(self.arrived, 95):>7.2f}"
             f"{self.whole:>8.1f}{self.lost:>6}{self.doubled:>11}"
@@ -113,8 +113,8 @@ def measure(uri: str, load: Load, folder: Path) -> Measured:
         began = time.monotonic()
         found = Measured()
         for _ in writers:
-            said, calls = queue.get(timeout=ARRIVAL_TIMEOUT)
-            found.said += said
+            recorded, calls = queue.get(timeout=ARRIVAL_TIMEOUT)
+            found.recorded += recorded
             found.called += [called for called, _ in calls]
             found.arrived += [arrived for _, arrived in calls]
         found.whole = time.monotonic() - began
@@ -140,16 +140,16 @@ def _write(store: Store, load: Load, number: int, gate: Any, queue: Any) -> None
     outbox = Outbox(outboxes / f"{number:02}", run)
     tracker = TimedTracker(store.uri)
     object.__setattr__(tracker, "calls", [])
-    said = []
+    recorded = []
     gate.wait()
     with Sender(outboxes, tracker) as sender:
         for epoch in range(load.epochs):
             before = time.perf_counter()
             outbox.metrics(load.values(number, epoch), epoch)
-            said.append(time.perf_counter() - before)
+            recorded.append(time.perf_counter() - before)
             time.sleep(load.pause)
         sender.drain(ARRIVAL_TIMEOUT)
-    queue.put((said, tracker.calls))
+    queue.put((recorded, tracker.calls))
 
 
 def _read_back(tracker: Tracker, experiment_id: str, load: Load, found: Measured) -> None:

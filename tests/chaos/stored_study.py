@@ -12,7 +12,6 @@ from pathlib import Path
 
 Point = tuple[int, float]  # step, value
 LOCK_TIMEOUT = 30.0  # seconds for a writer to end, or to roll back the journal of a killed one
-FINISHED_STATES = ("COMPLETE", "PRUNED", "FAIL")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,8 +62,8 @@ def post_invocation(address: str, content: Mapping[str, object]) -> tuple[int, d
         {"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=START_TIMEOUT) as answer:
-            return answer.status, json.loads(answer.read())
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT) as response:
+            return response.status, json.loads(response.read())
     except HTTPError as error:
         return error.code, json.loads(error.read())
 

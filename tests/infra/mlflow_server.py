@@ -124,8 +124,8 @@ class MlflowServer:
     def is_healthy(self) -> bool:
         """Return whether the health check succeeds."""
         try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as response:
+                return bool(response.status == 200)
         except OSError:
             return False
 

@@ -70,9 +70,9 @@ class RayNodes:
     def jobs(self) -> list[dict[str, Any]]:
         """Return the cluster's description of its jobs."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = requests.get(f"{self.dashboard}/api/jobs/", headers=headers, timeout=30)
-        answer.raise_for_status()
-        return list(answer.json())
+        response = requests.get(f"{self.dashboard}/api/jobs/", headers=headers, timeout=30)
+        response.raise_for_status()
+        return list(response.json())
 
     def start(self) -> None:
         """Start the head and the nodes; wait until all run and jobs are accepted."""

@@ -96,8 +96,8 @@ def test_no_secret_is_left_anywhere(
     tracker = Tracker(experiment.tracking_uri)
     made = tracker.client.get_experiment_by_name("tiny").experiment_id
     for run in tracker.client.search_runs([made]):
-        told = f"{run.data.params} {run.data.tags}"
-        assert not [secret for secret in known if secret in told]
+        logged = f"{run.data.params} {run.data.tags}"
+        assert not [secret for secret in known if secret in logged]
     jobs = run_command("faceseg", "jobs", RAY_API_SERVER_ADDRESS=cluster.dashboard)
     assert jobs.returncode == 0
     assert "SUCCEEDED" in jobs.stdout

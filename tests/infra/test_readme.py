@@ -65,10 +65,10 @@ def test_every_file_it_names_exists(path: str):
 
 
 def test_compose_requires_the_secrets_that_it_creates():
-    told = set(re.findall(r"\b(POSTGRES_PASSWORD|MLFLOW_\w+?(?:_PASSWORD|_KEY))\b", TEXT))
+    named = set(re.findall(r"\b(POSTGRES_PASSWORD|MLFLOW_\w+?(?:_PASSWORD|_KEY))\b", TEXT))
     compose = (REPOSITORY / "infra" / "compose.yaml").read_text(encoding="utf-8")
     wanted = set(re.findall(r"\$\{(\w+):\?", compose))
-    assert wanted <= told
+    assert wanted <= named
     assert yaml.safe_load(compose)["services"].keys() == {"postgres", "databases", "mlflow"}
 
 
@@ -89,11 +89,11 @@ def messages_in(folder: Path) -> list[str]:
 def rows() -> list[tuple[str, str]]:
     """Return each error text of the table, and the program that prints it."""
     table = TEXT.partition("## Errors and remedies")[2]
-    told = []
+    found = []
     for first in re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE):
         whose = re.search(r"\((\w+)\)$", first)
-        told += [(text, whose[1] if whose else "") for text in re.findall(r"`([^`]+)`", first)]
-    return told
+        found += [(text, whose[1] if whose else "") for text in re.findall(r"`([^`]+)`", first)]
+    return found
 
 
 @pytest.mark.parametrize(("text", "whose"), rows(), ids=lambda value: value[:40])

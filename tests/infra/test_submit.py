@@ -116,8 +116,8 @@ def test_a_wrong_token_is_rejected_with_a_clear_error(
     for verb in (("submit", "stub-list.yaml", *submit_options), ("jobs", *submit_options)):
         done = run_command("faceseg", *verb, RAY_AUTH_TOKEN=wrong)
         assert done.returncode == 2
-        output = f"error: {cluster.dashboard} refused the token. Export RAY_AUTH"
-        assert done.stderr.startswith(output)
+        message = f"error: {cluster.dashboard} refused the token. Export RAY_AUTH"
+        assert done.stderr.startswith(message)
         assert len(done.stderr.splitlines()) == 1
         assert wrong not in done.stdout + done.stderr
     done = run_command("faceseg", "jobs", *submit_options, RAY_AUTH_TOKEN="", HOME="/nowhere")
@@ -143,10 +143,10 @@ def test_a_nodes_secret_and_the_token_are_not_in_a_jobs_description(
         "faceseg", "submit", "secret.yaml", *submit_options, MLFLOW_TRACKING_PASSWORD=secret
     )
     assert done.returncode == 2, done.stdout  # no server listens at the address that the nodes have
-    told = done.stdout + done.stderr + json.dumps(cluster.jobs())
+    output = done.stdout + done.stderr + json.dumps(cluster.jobs())
     assert "http://me:***@127.0.0.1:1" in done.stdout  # the cluster filled it in
-    assert secret not in told
-    assert cluster.token not in told
+    assert secret not in output
+    assert cluster.token not in output
 
 
 def test_stopping_a_study_closes_its_runs(

@@ -40,12 +40,12 @@ def start(task: str, folder: Path, backend: str, gpus: float = 0.0) -> "subproce
 def finish(process: "subprocess.Popen[str]", seconds: float | None = None) -> None:
     """Wait for a task; RuntimeError with its output if it failed, TimeoutError if it is late."""
     try:
-        said, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         raise TimeoutError(f"{' '.join(map(str, process.args))} was not done in time") from None
     if process.returncode:
-        raise RuntimeError(f"{' '.join(map(str, process.args))} failed:\n{said[-3000:]}")
+        raise RuntimeError(f"{' '.join(map(str, process.args))} failed:\n{output[-3000:]}")
 
 
 def equality(

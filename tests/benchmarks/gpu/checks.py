@@ -65,14 +65,14 @@ class Machine:
     def finish(self, process: "subprocess.Popen[str]") -> str:
         """Wait for a process; return its output. RuntimeError if it failed."""
         try:
-            said, _ = process.communicate(timeout=self.left)
+            output, _ = process.communicate(timeout=self.left)
         except (subprocess.TimeoutExpired, TimeoutError):
             process.kill()
             raise TimeoutError(f"{process.args[2]} was not done in time") from None
         if process.returncode:
-            said = (self.folder / "stderr.txt").read_text()[-1500:] + said[-500:]
-            raise RuntimeError(f"{' '.join(process.args[2:5])} failed: {said}")
-        return said
+            output = (self.folder / "stderr.txt").read_text()[-1500:] + output[-500:]
+            raise RuntimeError(f"{' '.join(process.args[2:5])} failed: {output}")
+        return output
 
 
 def equality(machine: Machine) -> list[Row]:
@@ -213,13 +213,13 @@ def study(machine: Machine) -> list[Row]:
         "pipelines", "study", "experiments/quickstart.yaml", *given,
         KERAS_BACKEND=machine.backends[0],
     )  # fmt: skip
-    said = machine.finish(process)
+    output = machine.finish(process)
     from pipelines.tracking import Tracker
 
     tracker = Tracker(f"sqlite:///{machine.folder}/study/mlflow.db")
     runs = tracker.client.search_runs([tracker.experiment("gpu-check", machine.folder)])
     states = [(run.data.tags["faceseg.kind"], run.info.status) for run in runs]
-    rows = [line.strip() for line in said.splitlines() if "|" not in line]  # no progress lines
+    rows = [line.strip() for line in output.splitlines() if "|" not in line]  # no progress lines
     table = [" ".join(line.split()) for line in rows if line.startswith(NETWORKS)]
     return [
         {
@@ -255,8 +255,8 @@ def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Ro
         try:
             if line.strip() != "ready":
                 raise RuntimeError("it ended before it was ready")
-            said, _ = process.communicate("go\n", timeout=machine.left)
-            for found in json.loads(said.splitlines()[-1]):
+            output, _ = process.communicate("go\n", timeout=machine.left)
+            for found in json.loads(output.splitlines()[-1]):
                 yield {**row, **found}
         except Exception as error:
             process.kill()
