@@ -22,7 +22,7 @@ Shapes: S seeds, P photographs, R resamples. An undefined score has the interval
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -74,12 +74,14 @@ class _Noise:
 _NO_NOISE = _Noise(0.0, math.inf)
 
 
-def estimate(measured: ResampledScore, level: float = 0.95) -> Estimate:
+def estimate(measured: ResampledScore, level: float = 0.95, highest: float = 1.0) -> Estimate:
     """Return the mean score over a network's seeds with its intervals.
 
     Args:
         measured: The score of each seed, on the images and on their resamples.
         level: The confidence level of the intervals.
+        highest: The largest possible score; the intervals are cut off at 0 and here, where no
+            true value can be.
 
     Returns:
         The mean with its intervals.
@@ -88,7 +90,12 @@ def estimate(measured: ResampledScore, level: float = 0.95) -> Estimate:
         >>> found = estimate(resample_score(overlap_counts(counts), mean_iou, resampling))
         >>> found.value, found.low, found.high
     """
-    return _estimate([(1, measured)], level)
+    found = _estimate([(1, measured)], level)
+    ends = ("low", "high", "fixed_low", "fixed_high")
+    # numpy's clip keeps NaN, the end of an undefined interval.
+    return replace(
+        found, **{end: float(np.clip(getattr(found, end), 0.0, highest)) for end in ends}
+    )
 
 
 def estimate_difference(

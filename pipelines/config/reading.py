@@ -75,7 +75,8 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         return content
     below = _read(find_experiment(Path(str(base)), path.parent), (*seen, path.resolve()))
-    below.pop("name", None)  # a derived experiment has a name of its own
+    for own in ("name", "description"):  # they describe the base, not what is derived from it
+        below.pop(own, None)
     return _merge(below, content)
 
 

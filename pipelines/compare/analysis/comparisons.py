@@ -14,6 +14,7 @@ import pandas as pd
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import photo_of
 from faceseg.errors import UserError
+from faceseg.evaluation.baselines import LEARNED_MARGIN
 from faceseg.metrics.confusion_matrix import Fractions, per_image_iou
 from faceseg.statistics import (
     Estimate,
@@ -100,11 +101,11 @@ class Measurements:
         """Return a model by name."""
         return next(model for model in self.models if model.name == name)
 
-    def beats_baseline(self, name: str) -> bool:
-        """Return whether a model's mean test IoU is above that of the mean label map."""
+    def has_learned(self, name: str) -> bool:
+        """Return whether a model's mean test IoU is clearly above that of the mean label map."""
         finals = self.model(name).finals
         iou = np.mean([final.metrics.get("test/iou", 0.0) for final in finals])
-        return bool(iou > self.baseline_iou)
+        return bool(iou >= self.baseline_iou + LEARNED_MARGIN)
 
     @property
     def baseline_iou(self) -> float:
@@ -113,8 +114,9 @@ class Measurements:
 
     def value(self, name: str, measure: str) -> Estimate | None:
         """Return a model's score in an image measure; None if it was not measured."""
-        score = self._measured(self.model(name), self.measures[measure])
-        return estimate(score) if score else None
+        chosen = self.measures[measure]
+        score = self._measured(self.model(name), chosen)
+        return estimate(score, highest=chosen.highest) if score else None
 
     def compare(
         self, first: str, second: str, measure: str, margin: float | None = None
@@ -133,11 +135,11 @@ class Measurements:
         chosen = self.measures[measure]
         one, other = self.model(first), self.model(second)
         if chosen.relative:
-            untrained = [name for name in (first, second) if not self.beats_baseline(name)]
+            untrained = [name for name in (first, second) if not self.has_learned(name)]
             if untrained:
                 return (
-                    f"{' and '.join(untrained)} scored no higher than the mean label map, so this "
-                    "measure is meaningless"
+                    f"{' and '.join(untrained)} scored less than {LEARNED_MARGIN} above the mean "
+                    "label map, so this measure is meaningless"
                 )
         compare = self._compare_images if chosen.photos else _compare_runs
         difference = compare(one, other, chosen)

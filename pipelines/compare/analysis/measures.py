@@ -8,6 +8,7 @@ Differences up to a measure's `margin` count as no difference. The margin is abs
 measures and a share of the smaller value for run measures (0.1 is 10 %).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +34,8 @@ class Measure:
     Either `photos` (an image measure) or `run` (a run measure) is set. `words` describes the
     measure. `needs` is the instruction to have it measured, where it may be missing. `exact`:
     the value is the same in every run, so one run is enough. `relative`: it is a share of the
-    clean score, so it is meaningless for a network that has learned nothing.
+    clean score, so it is meaningless for a network that has learned nothing. `highest` is the
+    largest possible value of an image measure.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Measure:
     needs: str = ""
     exact: bool = False
     relative: bool = False
+    highest: float = 1.0
 
 
 def measures(classes: ClassSet) -> dict[str, Measure]:
@@ -69,6 +72,7 @@ def _clean_measures(classes: ClassSet) -> list[Measure]:
             better="low",
             margin=0.02,
             photos=measure_functions.outline_length,
+            highest=math.inf,
         ),
         *(
             _iou(f"iou/{name}", f"IoU of {name.replace('_', ' ')}", (index,))
@@ -131,6 +135,7 @@ def _retention_and_iou(
             photos=retention,
             needs=needs,
             relative=True,
+            highest=math.inf,  # a mild corruption may raise the score
         ),
         Measure(
             name=f"{name}/iou",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from faceseg.evaluation.baselines import LEARNED_MARGIN
 from pipelines.compare.analysis.comparisons import Comparison, Measurements, PairComparison
 from pipelines.compare.formatting import format_number, format_percent, format_score, join_words
 from pipelines.compare.report.comparison_text import (
@@ -20,7 +21,8 @@ from pipelines.compare.study_data.study_results import ComparedStudy, is_pretrai
 
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
-Certainty = Literal["sure", "not sure", "nothing to compare"]
+Certainty = Literal["sure", "sure for these finals", "not sure", "nothing to compare"]
+ONE_SEED = " A network has only one seed: another training may come out differently."
 NO_OTHER = "There is no other network to compare it with."
 
 
@@ -36,9 +38,9 @@ class Advice:
 
 
 def advise(measurements: Measurements) -> list[Advice]:
-    """Return the best network for each goal; none if no network has learned anything."""
+    """Return the best network for each goal; none if no network has learned enough to compare."""
     names = [model.name for model in measurements.models if model.is_architecture]
-    if not any(measurements.beats_baseline(name) for name in names):
+    if not any(measurements.has_learned(name) for name in names):
         return []
     every = [
         _advise_best(measurements, names, "Best overall", "iou"),
@@ -50,13 +52,14 @@ def advise(measurements: Measurements) -> list[Advice]:
 
 
 def baseline_warning(measurements: Measurements) -> str:
-    """Return a warning if no network has learned anything, else ''."""
-    if any(measurements.beats_baseline(model.name) for model in measurements.models):
+    """Return a warning if no network has learned enough to compare, else ''."""
+    if any(measurements.has_learned(model.name) for model in measurements.models):
         return ""
     return (
-        "No network scores above the mean label map, a prediction that ignores the image "
-        f"(IoU {format_score(measurements.baseline_iou)}). Training was too short for the ranking "
-        "to mean anything."
+        f"No network scores {LEARNED_MARGIN} above the mean label map, a prediction that ignores "
+        f"the image (IoU {format_score(measurements.baseline_iou)}). The networks learned next to "
+        "nothing, so the ranking means nothing: train for more epochs, or check the labels and "
+        "the learning rate."
     )
 
 
@@ -98,7 +101,8 @@ def _certainty(comparisons: Sequence[Comparison]) -> tuple[Certainty, str]:
         return "nothing to compare", NO_OTHER
     uncertain = [each for each in comparisons if each.verdict != "supported"]
     if not uncertain:
-        return "sure", f"It is better than each of the others: {_differences(comparisons)}."
+        words = f"It is better than each of the others: {_differences(comparisons)}."
+        return _sure(comparisons, words)
     better = [each.second for each in comparisons if each.verdict == "supported"]
     rivals = join_words([each.second for each in uncertain])
     words = f"{rivals} may be as good: {_differences(uncertain)}."
@@ -157,7 +161,7 @@ def _certainty_of_speed(
                 sure = False
                 words += f", possibly by more than {SPEED_TOLERANCE}"
             words += "."
-    return "sure" if sure else "not sure", words
+    return ("sure" if sure else "not sure"), words
 
 
 def _certainty_alone(
@@ -171,7 +175,14 @@ def _certainty_alone(
     comparisons = [each for each in compared if isinstance(each, Comparison)]
     sure = all(each.verdict == "supported" for each in comparisons)
     words = f"No other network is within {SPEED_TOLERANCE} IoU of it: {_differences(comparisons)}."
-    return "sure" if sure else "not sure", words
+    return _sure(comparisons, words) if sure else ("not sure", words)
+
+
+def _sure(comparisons: Sequence[Comparison], words: str) -> tuple[Certainty, str]:
+    """Return the certainty of decided comparisons; one seed limits it to these finals."""
+    if min(seeds for each in comparisons for seeds in each.estimate.seeds) > 1:
+        return "sure", words
+    return "sure for these finals", words + ONE_SEED
 
 
 def _milliseconds(measurements: Measurements, name: str) -> float:

@@ -45,6 +45,17 @@ def test_trainings_alone_have_students_interval():
     assert (found.fixed_low, found.fixed_high) == pytest.approx((0.6, 0.6))
 
 
+def test_the_interval_of_a_score_stays_where_scores_can_be():
+    # Student's interval of 0.02, 0.10 and 0.18 reaches below 0, that of 0.9 to 1.0 above 1.
+    low, high = estimate(network([0.02, 0.10, 0.18])), estimate(network([0.90, 0.97, 1.0]))
+    assert (low.low, high.high) == (0.0, 1.0)
+    assert low.low < low.value < low.high < 1
+    ratio = estimate(network([0.90, 0.97, 1.0]), highest=math.inf)
+    assert ratio.high > 1
+    wider = estimate_difference(network([0.02, 0.10, 0.18]), network([0.02, 0.10, 0.18]))
+    assert wider.low < 0 < wider.high  # a difference may be negative
+
+
 def test_two_networks_trainings_alone_have_welchs_interval():
     first, second = [0.5, 0.6, 0.7], [0.42, 0.44, 0.45, 0.41, 0.43]
     found = estimate_difference(network(first), network(second))

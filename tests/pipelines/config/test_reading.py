@@ -130,10 +130,11 @@ def test_a_folder_is_not_an_experiment(tmp_path: Path):
 
 
 def test_a_derived_experiment_contains_only_the_differences(write: Write):
-    write("name: a\nseed: 3\ntraining: {epochs: 5, batch_size: 4}", "first.yaml")
+    write("name: a\ndescription: of a\nseed: 3\ntraining: {epochs: 5, batch_size: 4}", "first.yaml")
     write("base: first.yaml\ntraining: {epochs: 6}", "second.yaml")
     variant = load(write("base: second.yaml\ntraining: {warmup: 0.5}", "third.yaml"))
     assert variant.name == "third"  # not the name of its base
+    assert variant.description == ""  # nor its description
     assert variant.seed == 3
     assert (variant.training.epochs, variant.training.batch_size) == (6, 4)
     assert variant.training.warmup == 0.5

@@ -6,7 +6,13 @@ import pytest
 
 from pipelines.compare.analysis.comparison_table import build_table
 from pipelines.compare.analysis.comparisons import Measurements, compare_pairs
-from pipelines.compare.report.advice import summary_sentences
+from pipelines.compare.report.advice import advise, summary_sentences
+
+
+def single_seed(study):
+    """Return the study with one final run of each network."""
+    models = tuple(replace(each, finals=each.finals[:1]) for each in study.models)
+    return replace(study, models=models)
 
 
 def summary(study, **columns):
@@ -56,14 +62,22 @@ def test_the_order_of_equal_networks_is_uncertain(study):
 
 
 def test_one_seed_is_reported(study):
-    single = tuple(replace(each, finals=each.finals[:1]) for each in study.models)
-    text = summary(replace(study, models=single))
+    text = summary(single_seed(study))
     assert "they exclude training noise, because a network has only one seed" in text
 
 
-def test_networks_that_learned_nothing_get_a_warning(study):
+def test_one_seed_limits_certainty_to_these_finals(study):
+    best = advise(Measurements.from_study(study, 200))[0]
+    assert (best.name, best.certainty) == ("segnet", "sure")
+    alone = advise(Measurements.from_study(single_seed(study), 200))[0]
+    assert (alone.name, alone.certainty) == ("segnet", "sure for these finals")
+    assert "another training may come out differently" in alone.words
+
+
+@pytest.mark.parametrize("iou", [0.09, 0.149])  # the mean label map has 0.1
+def test_networks_that_learned_next_to_nothing_get_a_warning_and_no_advice(study, iou):
     finals = [
-        tuple(replace(final, metrics={**final.metrics, "test/iou": 0.09}) for final in each.finals)
+        tuple(replace(final, metrics={**final.metrics, "test/iou": iou}) for final in each.finals)
         for each in study.models
     ]
     untrained = replace(
@@ -73,8 +87,9 @@ def test_networks_that_learned_nothing_get_a_warning(study):
         ),
     )
     text = summary(untrained)
-    assert "No network scores above the mean label map" in text
+    assert "No network scores 0.05 above the mean label map" in text
     assert "(IoU 0.100)" in text
+    assert advise(Measurements.from_study(untrained, 200)) == []
     assert "mean label map" not in summary(study)
 
 
