@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from faceseg.training.settings import TrainingSettings
+from pipelines.config.names import ExperimentName, ModelVersion, check_network_name, shown
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
 from pipelines.config.sections import (
@@ -94,10 +95,14 @@ def check_variant(name: str, variant: Variant, architectures: Mapping[str, Netwo
     """Check a variant.
 
     Raises:
-        ValueError: Its name is an architecture's, its architecture is not in the experiment, or
-            the architecture has no such option.
+        ValueError: Its name is not valid or an architecture's, its architecture is not in the
+            experiment, or the architecture has no such option.
     """
-    if name in architectures or name in ARCHITECTURE_OPTIONS:
+    try:
+        check_network_name(name)
+    except ValueError as error:
+        raise ValueError(f"variants.{shown(name)}: {error}") from error
+    if name.lower() in ARCHITECTURE_OPTIONS:  # folders `A` and `a` are one on Windows and macOS
         raise ValueError(f"variants.{name}: an architecture has this name; choose another one")
     if variant.of not in architectures:
         raise ValueError(
@@ -112,7 +117,7 @@ def check_architecture(name: str, network: Network) -> None:
     if name not in ARCHITECTURE_OPTIONS:
         near = difflib.get_close_matches(name, ARCHITECTURE_OPTIONS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ARCHITECTURE_OPTIONS)}"
-        raise ValueError(f"architectures.{name}: unknown architecture; {hint}")
+        raise ValueError(f"architectures.{shown(name)}: unknown architecture; {hint}")
     known = ARCHITECTURE_OPTIONS[name]
     if unknown := [option for option in network.options() if option not in known]:
         raise ValueError(
@@ -135,7 +140,7 @@ class Experiment(Section):
         'small-dae8edb1'
     """
 
-    name: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
+    name: ExperimentName
     description: str = ""
     seed: int = 0
     data: Data = Data()
@@ -154,10 +159,9 @@ class Experiment(Section):
     robustness: Robustness = Robustness()
     claims: tuple[Claim, ...] = Field((), description="tested in addition to the reference study's")
     gate: Gate = Gate()
-    corruption_reference: str | None = Field(
+    corruption_reference: ModelVersion | None = Field(
         None,
         description="NAME/VERSION of a registered model: the report contains errors relative to it",
-        pattern=r"^[^/]+/[0-9]+$",
         exclude_if=lambda value: value is None,
     )
     resources: Resources = Resources()
@@ -188,6 +192,8 @@ class Experiment(Section):
             check_architecture(name, network)
         for name, variant in self.variants.items():
             check_variant(name, variant, self.architectures)
+        if len({name.lower() for name in self.variants}) < len(self.variants):
+            raise ValueError("variants: two names differ only in capital letters; rename one")
         self.search.space.check_bounds(self.training)
         for point in self.search.first:
             self.search.space.check_point(point)

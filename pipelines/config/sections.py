@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from faceseg.data.classes import LAPA, ClassSet
+from pipelines.config import names
+from pipelines.config.names import ClaimedNetwork, FolderName, RegisteredModel
 
 
 class Section(BaseModel):
@@ -54,7 +56,7 @@ class Data(Section):
 
     source: Literal["drawn", "directory", "lapa"] = "drawn"
     path: Path | None = None
-    labels: str = Field("labels", description="name of the folder of labels in a split")
+    labels: FolderName = Field("labels", description="name of the folder of labels in a split")
     classes: Literal["lapa"] | ClassSet = "lapa"
     image_size: tuple[int, int] = (256, 256)
     on_bad: Literal["stop", "skip"] = "stop"
@@ -75,6 +77,13 @@ class Data(Section):
     def class_set(self) -> ClassSet:
         """The class set that `classes` selects."""
         return LAPA if isinstance(self.classes, str) else self.classes
+
+    @field_validator("classes")
+    @classmethod
+    def _check_class_names(cls, value: str | ClassSet) -> str | ClassSet:
+        if isinstance(value, ClassSet):
+            names.check_class_names(value.names)
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -162,12 +171,12 @@ class Tracking(Section):
 
     uri: str | None = None
     database: str | None = Field(None, description="Optuna's database: postgresql+psycopg://…")
-    registered_model: str = "faceseg"
+    registered_model: RegisteredModel = "faceseg"
 
 
 # --- A claim about networks, in a form that a study can test.
 
-PRETRAINED, ENSEMBLE = "pretrained", "ensemble"
+PRETRAINED, ENSEMBLE = names.PRETRAINED, names.ENSEMBLE
 
 
 class Claim(Section):
@@ -182,12 +191,12 @@ class Claim(Section):
     measure: str = Field(
         description="a name of pipelines.compare.analysis.measures, such as iou_small"
     )
-    who: str = Field(
+    who: ClaimedNetwork = Field(
         description=f"a network; {ENSEMBLE!r}; or {PRETRAINED!r}: every network with a pretrained "
         "encoder, compared with its own variant from scratch"
     )
     direction: Literal["higher", "lower", "between"]
-    against: tuple[str, ...] = Field((), description="empty: all other architectures")
+    against: tuple[ClaimedNetwork, ...] = Field((), description="empty: all other architectures")
     margin: float | None = Field(
         None, ge=0, description="smaller differences count as equal; None: the measure's own margin"
     )

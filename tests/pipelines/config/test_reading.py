@@ -40,7 +40,7 @@ WRONG = [
     ("training: {epochs: many}", ("training.epochs: ", "integer", "got 'many'")),
     ("training: {batch_size: 0}", ("training.batch_size: ", "greater than", "got 0")),
     ("seed: 1.5", ("seed: ", "integer", "got 1.5")),
-    ("name: a/b", ("name: ", "pattern", "got 'a/b'")),
+    ("name: a/b", ("name: ", "letters from A to Z, digits", "got 'a/b'")),
     ("data: {image_size: [65, 64]}", ("data: image_size [65, 64]: both must be multiples of 32",)),
     ("data: {source: directory}", ("data: source 'directory' requires a path",)),
     ("data: {path: x}", ("data: source 'drawn' takes no path", "'directory'")),
