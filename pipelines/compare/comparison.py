@@ -24,7 +24,9 @@ from pipelines.compare.study_data.collection import read_study
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config import Experiment
+from pipelines.job.context import outbox_folder
 from pipelines.tracking import Tracker
+from pipelines.tracking.refusals import describe_refusals
 
 
 def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, console: Console) -> None:
@@ -37,9 +39,15 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
         console: Where the table is printed.
 
     Raises:
-        UserError: The study is incomplete, or its models were tested on different images.
+        UserError: The study is incomplete, or its models were tested on different images. The
+            message contains the records of the study that MLflow refused.
     """
-    study = read_study(tracker, experiment.name, experiment.study)
+    try:
+        study = read_study(tracker, experiment.name, experiment.study)
+    except UserError as error:
+        if refused := describe_refusals(outbox_folder(experiment, experiment.study)):
+            raise UserError(f"{error}\n{refused}") from error
+        raise
     reference = read_corruption_reference(tracker, experiment)
     report = build_report(study, experiment.claims, reference=reference)
     table = report.table

@@ -76,7 +76,12 @@ class StudyContext:
     @property
     def outboxes(self) -> Path:
         """The folder of the records that wait for MLflow; it contains a folder for each run."""
-        return self.experiment.storage / "outbox" / self.name
+        return outbox_folder(self.experiment, self.name)
+
+
+def outbox_folder(experiment: Experiment, name: str) -> Path:
+    """Return the folder of the records of a study, or of an experiment's single trainings."""
+    return experiment.storage / "outbox" / name
 
 
 # --- What the attempts of a job share: the outbox of its MLflow run, and its checkpoints.

@@ -13,6 +13,7 @@ from faceseg.errors import UserError
 from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext
 from pipelines.tracking import DeliveryStatus, Sender, Status
+from pipelines.tracking.refusals import describe_refusals
 
 logger = logging.getLogger(__name__)
 DELIVERY_TIMEOUT = 600.0  # seconds to wait for an MLflow that accepts no record
@@ -50,13 +51,8 @@ def wait_for_delivery(context: StudyContext, sender: Sender, console: Console) -
         )
         before = status
     sender.remove_empty_outboxes()
-    if refused := sender.status().refused:
-        console.print(
-            f"MLflow refused {refused} records permanently; they are stored in "
-            f"{context.outboxes} as *.refused, each with its reason",
-            style="yellow",
-            markup=False,
-        )
+    if refused := describe_refusals(context.outboxes):
+        console.print(refused, style="yellow", markup=False)
 
 
 def delivery_message(status: DeliveryStatus, context: StudyContext) -> str:

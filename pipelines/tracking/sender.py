@@ -21,14 +21,12 @@ from requests import RequestException
 
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import StoredMetrics, deliver
+from pipelines.tracking.refusals import REASON, REFUSED, is_permanent
 from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker
 from pipelines.tracking.values import failure_reason
 
 PAUSE = 0.3  # seconds between two searches of the outboxes
 LONGEST_PAUSE = 10.0  # seconds between two attempts while MLflow does not respond
-REFUSED = "refused"  # suffix of records that MLflow refuses permanently
-# MLflow's codes for requests that it would refuse again.
-PERMANENT_ERRORS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 logger = logging.getLogger(__name__)
 
 
@@ -89,7 +87,7 @@ class Sender:
     def status(self) -> DeliveryStatus:
         """Return what waits now, counted on disk."""
         waiting = [len(outbox.record_paths(folder)) for folder in self._folders()]
-        refused = sum(1 for _ in self.root.glob(f"*/*.{REFUSED}"))
+        refused = sum(1 for _ in self.root.glob(f"*/*{REFUSED}"))
         return DeliveryStatus(
             records=sum(waiting),
             runs=sum(map(bool, waiting)),
@@ -159,11 +157,11 @@ class Sender:
             try:
                 deliver(record, self.tracker, self._runs[folder], stored)
             except MlflowException as error:
-                if error.error_code not in PERMANENT_ERRORS:
+                if not is_permanent(error):
                     raise
                 logger.warning("MLflow refused record %s: %s", path.name, error, extra=label)
-                path.rename(path.with_suffix(f".{REFUSED}"))
-                path.with_suffix(".reason").write_text(str(error), encoding="utf-8")
+                path.with_suffix(REASON).write_text(str(error), encoding="utf-8")
+                path.rename(path.with_suffix(REFUSED))
             else:
                 record.remove()
 

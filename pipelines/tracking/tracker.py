@@ -24,6 +24,7 @@ from requests import RequestException, get
 
 from faceseg.errors import UserError
 from pipelines.config.secrets import redact
+from pipelines.tracking.refusals import log_accepted
 from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -151,7 +152,10 @@ class Tracker:
         stamp = int(1000 * (time.time() if at is None else at))
         points = [Metric(key, value, stamp, step) for key, value in finite(values).items()]
         for start in range(0, len(points), BATCH):
-            self.client.log_batch(run_id, metrics=points[start : start + BATCH])
+            log_accepted(
+                lambda batch: self.client.log_batch(run_id, metrics=batch),
+                points[start : start + BATCH],
+            )
 
     def log_once(self, run_id: str, values: Mapping[str, float], at: float) -> None:
         """Log final values, measured `at` (seconds since 1970); stored ones are kept."""
@@ -162,12 +166,14 @@ class Tracker:
         """Log parameters, nested ones under dotted names."""
         flat = [Param(key, str(value)[:PARAM_LENGTH]) for key, value in flatten(values)]
         for start in range(0, len(flat), 100):
-            self.client.log_batch(run_id, params=flat[start : start + 100])
+            log_accepted(
+                lambda batch: self.client.log_batch(run_id, params=batch), flat[start : start + 100]
+            )
 
     def set_tags(self, run_id: str, **tags: object) -> None:
         """Set tags `faceseg.<name>`."""
         entities = [RunTag(f"faceseg.{key}", str(value)) for key, value in tags.items()]
-        self.client.log_batch(run_id, tags=entities)
+        log_accepted(lambda batch: self.client.log_batch(run_id, tags=batch), entities)
 
     def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
         """Attach the data set: its name, 12 characters of its digest, and its profile."""

@@ -192,10 +192,16 @@ def check_logged_scores(final: FinalRun, classes: ClassSet) -> None:
     """Check that the logged scores of a final run equal those computed from its records.
 
     Raises:
-        UserError: A score differs.
+        UserError: A score is missing or differs.
     """
     for name, value in recompute_scores(final, classes).items():
         logged = final.metric(name)
+        if math.isnan(logged) and not math.isnan(value):
+            raise UserError(
+                f"run {final.run_id}: MLflow has no {name}, which the run's records "
+                f"(confusion.npz) give as {value!r}. MLflow refused it, or an earlier version of "
+                "faceseg did not log it: run the study again under another name"
+            )
         if logged != value and not (math.isnan(logged) and math.isnan(value)):
             raise UserError(
                 f"run {final.run_id}: {name} was logged as {logged!r}, but its records "

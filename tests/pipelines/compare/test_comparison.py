@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from faceseg.errors import UserError
 from pipelines.compare import comparison
 from pipelines.compare.figures.chart import Chart
 from pipelines.config import Experiment
+from pipelines.job.context import outbox_folder
 
 FILES = [
     "comparison.csv",
@@ -79,3 +81,17 @@ def test_the_printed_table_fits_a_terminal(printed):
     assert "0.550 ± 0.071" in printed
     assert "…" not in printed
     assert all(len(line) <= 80 for line in printed.splitlines())
+
+
+def test_a_study_that_cannot_be_read_is_explained_by_what_mlflow_refused(tracker, tmp_path):
+    experiment = Experiment(name="refused", storage=tmp_path)
+    record = outbox_folder(experiment, experiment.study) / "unet-final-000-abc" / "00000004.refused"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    record.with_suffix(".reason").write_text("INVALID: val/iou/cheek (left)\ndetails\n")
+    with pytest.raises(UserError) as refused:
+        comparison.compare_study(tracker, experiment, tmp_path, Console(quiet=True))
+    first, second, reason = str(refused.value).splitlines()
+    assert "has no experiment 'refused'" in first
+    assert second.startswith("MLflow refused 1 records of this study")
+    assert reason == "  unet-final-000-abc: INVALID: val/iou/cheek (left)"

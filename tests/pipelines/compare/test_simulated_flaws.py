@@ -1,7 +1,10 @@
 """A simulated flaw decides the claims about it and no other claim."""
 
+from dataclasses import replace
+
 import pytest
 
+from faceseg.errors import UserError
 from pipelines.compare.analysis.claims import REFERENCE_CLAIMS, judge_claim
 from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.report.advice import advise
@@ -61,3 +64,14 @@ def test_advice_names_the_network_without_flaws_and_its_certainty():
 def test_simulated_scores_agree_with_simulated_records():
     for model in study({}, seeds=1).models:
         check_logged_scores(model.finals[0], LAPA)
+
+
+def test_a_score_that_is_missing_in_mlflow_was_not_changed():
+    """MLflow refuses the metric of a class whose name it does not allow."""
+    final = study({}, seeds=1).models[0].finals[0]
+    kept = {name: value for name, value in final.metrics.items() if name != "test/iou"}
+    with pytest.raises(UserError, match=r"MLflow has no test/iou, .* MLflow refused it") as missing:
+        check_logged_scores(replace(final, metrics=kept), LAPA)
+    assert "changed" not in str(missing.value)
+    with pytest.raises(UserError, match=r"was logged as 0\.25, .* One of them was changed"):
+        check_logged_scores(replace(final, metrics={**kept, "test/iou": 0.25}), LAPA)

@@ -9,6 +9,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker, delivery, outbox, sender
+from pipelines.tracking.refusals import describe_refusals
 from pipelines.tracking.system_metrics import log_system_metrics
 
 DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
@@ -114,6 +115,33 @@ def test_a_record_that_mlflow_refuses_is_kept_with_the_reason(tracker: Tracker, 
     assert run_of(tracker, box).data.metrics == {"val/iou": 0.2}
     (reason,) = box.folder.glob("*.reason")
     assert "epochs" in reason.read_text()
+
+
+def test_a_refused_value_does_not_cost_the_others_of_its_record(tracker: Tracker, box: Outbox):
+    """MLflow refuses a batch as a whole for one name."""
+    scores = {f"val/iou/{name}": 0.5 for name in ("skin", "cheek (left)", "hair", "a//b", "nose")}
+    box.metrics(scores, 1, at=1000.0)
+    box.once({"test/iou/cheek (left)": 0.25, "test/iou": 0.75}, at=1001.0)
+    box.params({"epochs": 2})
+    box.params({"epochs": 3, "seed": 4})  # a param cannot change
+    box.tags(**{"winner.segnet*": "x", "state": "complete"})
+    with Sender(box.folder.parent, tracker) as sending:
+        assert sending.drain(30), sending.status()
+        assert sending.status().refused == 4
+    data = run_of(tracker, box).data
+    valid = {"val/iou/skin": 0.5, "val/iou/hair": 0.5, "val/iou/nose": 0.5, "test/iou": 0.75}
+    assert data.metrics == valid
+    assert data.params == {"epochs": "2", "seed": "4"}
+    assert data.tags["faceseg.state"] == "complete"
+    message = describe_refusals(box.folder.parent)
+    assert "MLflow refused 4 records of this study" in message
+    assert "val/iou/cheek (left)" in message
+    assert "Names may only contain alphanumerics" in message
+    assert "and 1 other reasons" in message
+
+
+def test_without_refused_records_there_is_no_message(tmp_path: Path):
+    assert describe_refusals(tmp_path / "outbox") == ""
 
 
 def test_empty_outboxes_are_removed(tracker: Tracker, box: Outbox):
