@@ -5,8 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 
+import numpy as np
+
 from faceseg.data.class_counts import ClassCounts, SideCounts
 from faceseg.data.classes import ClassSet
+from faceseg.data.label_checks import (
+    Counts,
+    is_two_valued_mask,
+    label_warnings,
+    meaningless_labels,
+)
 from faceseg.data.manifest import SideFacts, SplitFacts
 from faceseg.data.preprocessing import PreparedPair
 from faceseg.data.problems import PairProblem
@@ -23,6 +31,10 @@ class Findings:
     def __init__(self, classes: ClassSet) -> None:
         self.problems: list[PairProblem] = []
         self.ids: dict[str, list[str]] = defaultdict(list)
+        self._classes = classes
+        self._original: dict[str, Counts] = defaultdict(_no_pixels)
+        self._packed: dict[str, Counts] = defaultdict(_no_pixels)
+        self._masks: dict[str, int] = defaultdict(int)
         self._class_counts: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
         self._without_pose: dict[str, int] = defaultdict(int)
@@ -58,6 +70,9 @@ class Findings:
         self._without_pose[split] += "landmarks" in result.facts
         self.ids[split].append(result.id)
         self._class_counts[split].add(result.columns)
+        self._original[split] += result.original_ids
+        self._packed[split] += result.packed_ids
+        self._masks[split] += is_two_valued_mask(result.original_ids)
         return result
 
     def splits(self, digests: Mapping[str, str], order: Sequence[str]) -> dict[str, SplitFacts]:
@@ -85,6 +100,10 @@ class Findings:
         """Return the left/right order of each pair of classes over all splits."""
         return tuple(SideFacts(**asdict(each)) for each in self._sides())
 
+    def meaningless_labels(self) -> str | None:
+        """Return why no score on these labels would mean anything; None if scores would."""
+        return meaningless_labels(self._original, self._packed, self._classes)
+
     def warnings(self) -> tuple[str, ...]:
         """Return warnings: findings that do not stop the packing but may affect results."""
         lines = [
@@ -108,10 +127,7 @@ class Findings:
             f"photographs with images in both splits of {splits}: {count}"
             for splits, count in self.shared_photos().items()
         ]
-        for split, counts in self._class_counts.items():
-            if absent := [name for name, share in counts.shares().items() if not share]:
-                lines.append(f"classes that occur nowhere in {split}: {', '.join(absent)}")
-        return tuple(lines)
+        return (*lines, *label_warnings(self._original, self._masks, self._classes))
 
     def _sides(self) -> tuple[SideCounts, ...]:
         found = [counts.sides() for counts in self._class_counts.values()]
@@ -127,3 +143,7 @@ class Findings:
 
     def _photos(self, split: str) -> set[str]:
         return {photo_of(name) for name in self.ids[split]}
+
+
+def _no_pixels() -> Counts:
+    return np.zeros(256, dtype=np.int64)

@@ -73,8 +73,8 @@ def build_pack(
         The pack's folder and its manifest.
 
     Raises:
-        UserError: A pair is bad and `on_bad` is "stop", a split has no usable image, or the
-            disk is full or not writable.
+        UserError: A pair is bad and `on_bad` is "stop", a split has no usable image, scores on the
+            labels would mean nothing, or the disk is full or not writable.
     """
     identity = dict(source.identity())
     key = cache_key(identity, classes, image_size, on_bad, label_resizing)
@@ -93,7 +93,13 @@ def build_pack(
 
 
 def _is_complete(folder: Path) -> bool:
-    return Manifest.read(folder) is not None
+    """Return whether a pack can be used; an earlier version packed splits without foreground."""
+    manifest = Manifest.read(folder)
+    if manifest is None:
+        return False
+    foreground = manifest.classes.names[1:]
+    shares = [facts.class_shares for facts in manifest.splits.values()]
+    return all(any(each[name] for name in foreground) for each in shares)
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -161,6 +167,10 @@ class _PackBuilder:
                     f"split {split!r} has no usable image: {len(items[split])} given, all left "
                     f"out; the first: {first}"
                 )
+        if reason := findings.meaningless_labels():
+            raise UserError(
+                f"scores on these labels would mean nothing, so nothing was packed: {reason}"
+            )
 
     def _pack_split(
         self, folder: Path, split: str, items: Sequence[Item], findings: Findings, total: int

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faceseg.data.class_counts import class_columns
 from faceseg.data.classes import ClassSet
 from faceseg.data.images import LABEL_RESIZERS, resize_image
+from faceseg.data.label_checks import Counts, count_ids
 from faceseg.data.manifest import LabelResizing
 from faceseg.data.problems import BadFile, PairProblem, check_pair
 from faceseg.data.source import Facts, Item, Pair
@@ -29,6 +30,8 @@ class PreparedPair:
         facts: The item's facts; empty where the original is not packed.
         digest: Digest of the original image's pixels.
         columns: Class pixels in each column of the resized labels, (C, W).
+        original_ids: Pixels of each id in the labels before resizing, (256,).
+        packed_ids: Pixels of each id in the resized labels, (256,).
     """
 
     id: str
@@ -38,6 +41,8 @@ class PreparedPair:
     facts: Facts
     digest: bytes
     columns: NDArray[np.int64]
+    original_ids: Counts
+    packed_ids: Counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,8 @@ class Preprocessor:
             facts=item.facts(labels) if self.originals else {},
             digest=_digest(image),
             columns=class_columns(packed, len(self.classes)),
+            original_ids=count_ids(labels),
+            packed_ids=count_ids(packed),
         )
 
 

@@ -109,6 +109,24 @@ def test_all_bad_pairs_are_listed_before_anything_is_written(
     assert files() == []
 
 
+@pytest.mark.parametrize("verb", [("prepare",), ("study",), ("train", "unet")], ids=" ".join)
+def test_masks_of_0_and_255_end_every_verb_that_would_train_on_them(
+    verb: tuple[str, ...], command: RunCommand, tiny: Path, lapa_folder: Path
+):
+    for file in lapa_folder.glob("*/labels/*.png"):
+        mask = 255 * (np.asarray(Image.open(file)) == 1)
+        Image.fromarray(mask.astype(np.uint8)).save(file)
+    name, *rest = verb
+    code, out, err = command(
+        *(name, str(tiny), *rest, "--set", "data.source=directory"),
+        *("--set", f"data.path={lapa_folder}"),
+    )
+    assert code == 2, out + err
+    assert "are these masks of 0 and 255?" in err
+    assert "Traceback" not in out + err
+    assert not list(Path.cwd().rglob("*.npy"))
+
+
 def test_a_missing_split_is_named(command: RunCommand, tiny: Path, lapa_folder: Path):
     (lapa_folder / "val").rename(lapa_folder / "validation-of-mine")
     code, _, err = command(
