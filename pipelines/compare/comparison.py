@@ -61,6 +61,8 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
             (files / "figures" / f"{name}.png").write_bytes(chart.png())
         _copy_files(files, folder)
     console.print(_terminal_table(study, table_texts(TERMINAL_COLUMNS, table)))
+    for sentence in study.missing_finals:
+        console.print(sentence, style="yellow", markup=False, highlight=False)
 
 
 def _copy_files(files: Path, folder: Path) -> None:

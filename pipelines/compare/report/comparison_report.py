@@ -77,7 +77,10 @@ def build_report(
         table=table,
         measurements=measurements,
         advice=advise(measurements),
-        summary=summary_sentences(study, table, measurements, pairs),
+        summary=[
+            *study.missing_finals,
+            *summary_sentences(study, table, measurements, pairs),
+        ],
         pairs=pairs,
         claims=[judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS],
         own_claims=[judge_claim(claim, measurements) for claim in own_claims],

@@ -92,13 +92,15 @@ class ComparedModel:
 
     `trials` are those of its search, by number. `variant_of` is the architecture from which a
     variant differs in one option, such as the encoder's weights. Claims about the best of all
-    networks compare architectures only.
+    networks compare architectures only. `failed_finals` are the reasons of those that failed, by
+    number.
     """
 
     name: str
     finals: tuple[FinalRun, ...]
     trials: tuple[TrialRun, ...] = ()
     variant_of: str | None = None
+    failed_finals: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def is_architecture(self) -> bool:
@@ -150,6 +152,21 @@ class ComparedStudy:
     def architectures(self) -> tuple[ComparedModel, ...]:
         """The models that are neither variants nor the ensemble."""
         return tuple(model for model in self.models if model.is_architecture)
+
+    @property
+    def missing_finals(self) -> list[str]:
+        """A sentence for each model that has fewer finals than the experiment has seeds."""
+        seeds = self.settings.finals.seeds
+        sentences = []
+        for model in self.models:
+            if len(model.finals) < seeds:
+                failed = [f"final {n}: {why}" for n, why in sorted(model.failed_finals.items())]
+                reasons = f" Failed: {'; '.join(failed)}." if failed else ""
+                sentences.append(
+                    f"{model.name} has {len(model.finals)} of {seeds} finals: its scores are "
+                    f"those of fewer trainings.{reasons}"
+                )
+        return sentences
 
     @property
     def classes(self) -> ClassSet:

@@ -192,7 +192,7 @@ def study() -> ComparedStudy:
         commit="abcdef012345",
         manifest=sample_values.make_manifest(CLASSES),
         models=models,
-        settings=Experiment(name="made"),
+        settings=Experiment.model_validate({"name": "made", "finals": {"seeds": 2}}),
         description="A synthetic study for tests.",
     )
 

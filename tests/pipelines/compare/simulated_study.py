@@ -190,6 +190,7 @@ def study(flaws: Mapping[str, Flaw], seeds: int = 2) -> ComparedStudy:
     experiment = Experiment.model_validate(
         {
             "name": "planted",
+            "finals": {"seeds": seeds},
             "search": {"space": sample_values.SPACE},
             "robustness": {"kinds": ["blob"], "geometry": ["resolution", "framing"]},
         }

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,8 @@ from rich.console import Console
 from faceseg.errors import UserError
 from pipelines.compare import comparison
 from pipelines.compare.figures.chart import Chart
+from pipelines.compare.report import comparison_report
+from pipelines.compare.report.markdown_and_latex import render_markdown
 from pipelines.config import Experiment
 from pipelines.job.context import outbox_folder
 
@@ -95,3 +98,34 @@ def test_a_study_that_cannot_be_read_is_explained_by_what_mlflow_refused(tracker
     assert "has no experiment 'refused'" in first
     assert second.startswith("MLflow refused 1 records of this study")
     assert reason == "  unet-final-000-abc: INVALID: val/iou/cheek (left)"
+
+
+MISSING = (
+    "unet has 1 of 2 finals: its scores are those of fewer trainings. Failed: final 1: out of "
+    "memory at batch size 8."
+)
+
+
+def test_a_missing_final_is_in_the_summary_and_below_the_printed_table(
+    study, report, tmp_path, monkeypatch
+):
+    lost = {"unet": {1: "out of memory at batch size 8"}}
+    models = tuple(
+        replace(model, finals=model.finals[:1], failed_finals=lost[model.name])
+        if model.name in lost
+        else model
+        for model in study.models
+    )
+    assert study.missing_finals == []
+    incomplete = replace(study, models=models)
+    assert incomplete.missing_finals == [MISSING]
+    monkeypatch.setattr(comparison_report, "draw_figures", lambda *_: {})
+    built = comparison_report.build_report(incomplete, resamples=20)
+    assert MISSING in render_markdown(built)
+    assert built.summary[0] == MISSING  # the page's first section shows the same list
+    console = Console(file=io.StringIO(), width=200)
+    monkeypatch.setattr(comparison, "read_study", lambda *_: incomplete)
+    monkeypatch.setattr(comparison, "build_report", lambda *_, **__: built)
+    monkeypatch.setattr(comparison, "render_html", lambda _: "")
+    comparison.compare_study(FakeTracker(tmp_path), Experiment(name="made"), tmp_path, console)
+    assert console.file.getvalue().rstrip().endswith(MISSING)
