@@ -89,7 +89,7 @@ class JobRunner:
         except NonFiniteLossError as failure:
             logger.warning("failed: %s", failure)
             outbox.once(self._phase_metrics(), time.time())
-            outbox.tags(state="failed", reason=failure)
+            outbox.tags(state="failed", reason=failure, own_fault=True)
             outbox.end("FAILED")
             return JobResult(None, reason=str(failure))
         logger.info("trained %d epochs (%s)", len(trained.history), trained.stop_reason)
@@ -222,7 +222,6 @@ class JobRunner:
         context, outbox = self.context, job_outbox(self.context, job)
         settings = job.settings.model_dump()
         architecture, options = context.experiment.networks[job.key.architecture]
-        manifest = context.manifest
         outbox.open(
             context.dataset,
             attempt=job.attempt,
@@ -230,9 +229,10 @@ class JobRunner:
             commit=context.commit,
             backend=keras.backend.backend(),
             precision=resolve_precision(job.settings.precision),
-            data=manifest.fingerprint,
+            data=context.manifest.fingerprint,
             host=socket.gethostname(),
             **({"variant_of": architecture} if architecture != job.key.architecture else {}),
+            **({"state": "unfinished", "reason": ""} if job.attempt > 1 else {}),
         )
         outbox.params({**settings, "network": {"name": architecture, **options}, "seed": job.seed})
         return outbox

@@ -14,7 +14,8 @@ from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
 from pipelines.config.search_space import apply_parameters
 from pipelines.job.job import Job, JobKey, JobKind, derive_seed
-from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.failure_policy import POLICY, Decision, Ruling
+from pipelines.search.finals import ask_final, note_failed_final, retry_failed_finals
 from pipelines.search.leases import Lease
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
 from pipelines.search.trials import (
@@ -23,8 +24,10 @@ from pipelines.search.trials import (
     TrialDirective,
     TrialStore,
     epochs_reported,
+    job_number,
     settings_digest,
 )
+from pipelines.search.worker_death import WorkerDeath
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +72,7 @@ class ArchitectureSearch:
         return None
 
     def next_trial(self, worker: str) -> Job | None:
-        """Assign a trial of the search to `worker`, an abandoned one first.
-
-        Returns:
-            None if none is left, or other workers hold the rest.
-        """
+        """Assign a trial to `worker`, an abandoned one first; None if none is free."""
         if job := self._take_abandoned("trial", worker):
             return job
         trial = self.suggester.suggest()
@@ -87,17 +86,15 @@ class ArchitectureSearch:
         if job := self._take_abandoned("final", worker):
             return job
         if len(finals.started()) < self.experiment.finals.seeds:
-            return self._assign("final", finals.ask({}), worker)
+            return self._assign("final", ask_final(finals), worker)
         return None
 
     def done(self) -> bool:
         """Return whether no job is left to assign or to wait for."""
         if self._is_searching():
             return False
-        finals = self.finals()
-        if finals is None:  # no trial is complete
-            return True
-        return len(finals.ended()) >= self.experiment.finals.seeds
+        finals = self.finals()  # None: no trial is complete
+        return finals is None or len(finals.ended()) >= self.experiment.finals.seeds
 
     def winning_settings(self) -> TrainingSettings:
         """Return the training settings of the winner's finals.
@@ -118,8 +115,7 @@ class ArchitectureSearch:
 
     def finish_by(self, worker: str, key: JobKey, outcome: JobOutcome) -> bool:
         """End a job if `worker` holds it; return whether it does."""
-        trial = self._store(key.kind).find(key.number)
-        if Lease.of(trial).worker != worker:
+        if Lease.of(self._store(key.kind).find(key.number)).worker != worker:
             return False
         self.end(key, outcome)
         return True
@@ -127,28 +123,32 @@ class ArchitectureSearch:
     def end(self, key: JobKey, outcome: JobOutcome) -> None:
         """End a job, whichever worker holds it. Nothing changes if it has ended."""
         store = self._store(key.kind)
-        trial = store.find(key.number)
-        if outcome.out_of_memory and trial.state not in ENDED:
+        if (trial := store.find(key.number)).state in ENDED:
+            return
+        if outcome.out_of_memory:
             store.note_out_of_memory(trial, self._settings(key.kind, trial).batch_size)
+        if outcome.value is None and key.kind == "final":
+            note_failed_final(store, trial, outcome, self.session)
         store.tell(key.number, outcome.value, outcome.state, outcome.reason)
 
-    def release(self, worker: str, *, is_fault: bool, out_of_memory: bool = False) -> JobKey | None:
-        """Free the job of a dead worker; return its key, None if the worker held none."""
+    def release(self, worker: str, death: WorkerDeath) -> tuple[JobKey, Ruling] | None:
+        """Free the job of a worker that died or gave it up; return its key and what follows."""
         job = self.job_of(worker)
         if job is None:
             return None
         store, size = self._store(job.key.kind), job.settings.batch_size
         trial = store.find(job.key.number)
-        lease = Lease.of(trial).after_death(epochs_reported(trial), is_fault=is_fault)
-        ruling = POLICY.lost_job(lease.deaths, batch_size=size, out_of_memory=out_of_memory)
+        lease = Lease.of(trial).after_death(epochs_reported(trial), is_fault=death.is_fault)
+        trained = size <= self.suggester.largest_trained_batch()
+        ruling = POLICY.lost_job(lease.deaths, death, batch_size=size, has_trained=trained)
         if ruling.out_of_memory:
             store.note_out_of_memory(trial, size)
         if ruling.decision is Decision.FAIL:
             lease = lease.abandoned(ruling.reason)
         store.set_lease(trial, lease)
-        action, run = ruling.decision.value, {"run": job.key.label}
-        logger.warning("%s died: %s %s", worker, action, ruling.reason, extra=run)
-        return job.key
+        words, run = (worker, ruling.decision.value, ruling.reason), {"run": job.key.label}
+        logger.warning("%s died: %s: %s", *words, extra=run)
+        return job.key, ruling
 
     def jobs_to_fail(self) -> list[tuple[Job, str]]:
         """Return the jobs that are not assigned again, with the reasons: the driver ends them."""
@@ -209,14 +209,14 @@ class ArchitectureSearch:
     def _assign(self, kind: JobKind, trial: FrozenTrial, worker: str) -> Job:
         lease, store = Lease.of(trial).assigned(worker, epochs_reported(trial)), self._store(kind)
         store.set_lease(trial, lease)
-        job = self._job(kind, store.find(trial.number))
+        job = self._job(kind, store.find(job_number(trial)))
         logger.info("assigned to %s, attempt %d", worker, job.attempt, extra={"run": job.key.label})
         return job
 
     def _job(self, kind: JobKind, trial: FrozenTrial) -> Job:
         winner = settings_digest(self.winning_settings()) if kind == "final" else ""
         # The seeds of finals are the same for every architecture.
-        name, number = "final" if kind == "final" else self.architecture, trial.number
+        name, number = "final" if kind == "final" else self.architecture, job_number(trial)
         return Job(
             key=JobKey(kind=kind, architecture=self.architecture, number=number, winner=winner),
             study=self.experiment.study,
@@ -238,6 +238,7 @@ class ArchitectureSearch:
         if self._finals is None:
             digest = settings_digest(self.winning_settings())
             self._finals = self._open(f"finals-{digest}", NopPruner())
+            retry_failed_finals(self._finals, self.session)
         return self._finals
 
     def _store(self, kind: JobKind) -> TrialStore:

@@ -6,9 +6,7 @@ Every call may be made twice. Workers pull jobs; each holds one at a time.
 """
 
 import logging
-import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,51 +18,23 @@ from pipelines.job.job import Job, JobKey
 from pipelines.job.log import open_log
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.database import open_storage, retry_while_unavailable
+from pipelines.search.failure_policy import Decision
 from pipelines.search.leases import Lease
-from pipelines.search.trials import JobOutcome, TrialDirective, epochs_reported, settings_digest
+from pipelines.search.snapshot import RunningJob, StudySnapshot
+from pipelines.search.trials import (
+    JobOutcome,
+    TrialDirective,
+    epochs_reported,
+    job_number,
+    settings_digest,
+)
+from pipelines.search.worker_death import WorkerDeath
 
 WAIT = "wait"
 MAX_TRIALS_AHEAD = 4  # of one architecture before another, so that compiled networks are used
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
-
-
-@dataclass(kw_only=True)
-class RunningJob:
-    """The state of a job in progress, for the terminal.
-
-    `percent` is how much of the current epoch is done; `iou` and `images_per_second` are those of
-    the last epoch; `started` is in seconds since 1970.
-    """
-
-    worker: str
-    label: str
-    epochs: int
-    epoch: int = 0
-    percent: int = 0
-    iou: float | None = None
-    images_per_second: float | None = None
-    started: float = field(default_factory=time.time)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudySnapshot:
-    """The state of the study for the terminal, and the jobs that the driver is to end as failed.
-
-    By architecture: `counts` of trials by state, `budgets` of trials, `best` `val/iou`, complete
-    `finals`.
-    """
-
-    running: list[RunningJob]
-    counts: dict[str, dict[str, int]]
-    budgets: dict[str, int]
-    best: dict[str, float | None]
-    finals: dict[str, int]
-    epochs_done: int
-    epochs_all: int
-    jobs_to_fail: list[tuple[Job, str]] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
 
 
 def _retry_database(
@@ -183,16 +153,17 @@ class Coordinator:
         self.searches[key.architecture].end(key, JobOutcome(value=None, reason=reason))
 
     @_retry_database
-    def release(self, worker: str, *, is_fault: bool = True, out_of_memory: bool = False) -> str:
-        """Free the job of a worker that died; return its label, '' if the worker held none.
+    def release(self, worker: str, death: WorkerDeath) -> str:
+        """Free the job of a worker that died or gave it up.
 
-        Args:
-            is_fault: Whether the job may have caused the death; the death of a node is no fault.
-            out_of_memory: Whether Ray killed the worker to save its node's memory.
+        Returns:
+            What follows for the job, as a clause; '' if the worker held none.
         """
         for search in self.searches.values():
-            if key := search.release(worker, is_fault=is_fault, out_of_memory=out_of_memory):
-                return key.label
+            if released := search.release(worker, death):
+                key, ruling = released
+                follows = "is retried" if ruling.decision is Decision.RETRY else "has failed"
+                return f"{key.label} {follows}"
         return ""
 
     @_retry_database
@@ -220,6 +191,15 @@ class Coordinator:
             jobs_to_fail=[pair for each in searches.values() for pair in each.jobs_to_fail()],
             messages=[message for message in messages if message],
         )
+
+    @_retry_database
+    def complete_finals(self) -> dict[str, list[int]]:
+        """Return the numbers of each architecture's complete finals."""
+        finals = {name: each.finals() for name, each in self.searches.items()}
+        return {
+            name: [job_number(trial) for trial in store.complete()] if store else []
+            for name, store in finals.items()
+        }
 
     @_retry_database
     def winners(self) -> dict[str, str]:

@@ -27,9 +27,10 @@ from pipelines.config.secrets import redact
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
 from pipelines.job.log import log_run
-from pipelines.search.coordinator import Coordinator, StudySnapshot
+from pipelines.search.coordinator import Coordinator
 from pipelines.search.ensemble import run_ensembles
 from pipelines.search.failure_policy import POLICY
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import worker_environment
 from pipelines.search.worker_pool import WorkerPool
 from pipelines.tracking import Sender
@@ -71,7 +72,9 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
                 call_actor(pool.coordinator.snapshot),
                 ["all finals are done; testing their ensemble"],
             )
-            winners[ENSEMBLE] = run_ensembles(context, winners)
+            finals = call_actor(pool.coordinator.complete_finals)
+            if digest := run_ensembles(context, winners, finals):
+                winners[ENSEMBLE] = digest
         return winners
     finally:
         if own_ray:
@@ -183,10 +186,12 @@ def _fail_jobs(pool: WorkerPool, snapshot: StudySnapshot) -> list[str]:
                 logger.error("%s: %s", ruling.decision.value, ruling.reason)
                 raise UserError(ruling.reason) from error
             call_actor(pool.coordinator.fail_job, job.key, reason)
-            job_checkpoints(pool.context, job).remove()
+            if job.key.kind == "trial":  # a later session tries the final again
+                job_checkpoints(pool.context, job).remove()
             logger.warning("recorded as failed: %s", reason)
     return [
-        f"{job.key.label} is recorded as failed and not retried: {reason}"
+        f"{job.key.label} is recorded as failed"
+        f"{' and not retried' if job.key.kind == 'trial' else ''}: {reason}"
         for job, reason in snapshot.jobs_to_fail
     ]
 

@@ -53,12 +53,18 @@ def digest(members: list[EnsembleMember]) -> str:
     return hashlib.sha256(f"[{', '.join(texts)}]".encode()).hexdigest()[:8]
 
 
-def run_ensembles(context: StudyContext, winners: dict[str, str]) -> str:
-    """Test all ensembles that have no complete run; return their digest.
+def run_ensembles(
+    context: StudyContext, winners: dict[str, str], finals: dict[str, list[int]]
+) -> str:
+    """Test all ensembles that have no complete run.
 
     Args:
         context: The study.
         winners: The digest of each architecture's winner.
+        finals: The numbers of each architecture's complete finals.
+
+    Returns:
+        The digest of the members; '' if no number is complete for all of them.
 
     Raises:
         UserError: One of them fails.
@@ -72,8 +78,9 @@ def run_ensembles(context: StudyContext, winners: dict[str, str]) -> str:
         max_retries=3,
         runtime_env={"env_vars": worker_environment(resources.gpus)},
     )
-    tasks = [task.remote(context, members, number) for number in range(experiment.finals.seeds)]
-    for number, running in enumerate(tasks):
+    numbers = complete_numbers(finals, list(experiment.architectures), experiment.finals.seeds)
+    tasks = {number: task.remote(context, members, number) for number in numbers}
+    for number, running in tasks.items():
         try:
             ray.get(running)
         except RayError as error:
@@ -82,7 +89,12 @@ def run_ensembles(context: StudyContext, winners: dict[str, str]) -> str:
                 f"ensemble {number} failed: {reason}. Finished work is kept: fix the cause, then "
                 "re-run the same command to resume"
             ) from error
-    return digest(members)
+    return digest(members) if tasks else ""
+
+
+def complete_numbers(finals: dict[str, list[int]], members: list[str], seeds: int) -> list[int]:
+    """Return the numbers below `seeds` of which every member has a complete final."""
+    return [n for n in range(seeds) if all(n in finals[name] for name in members)]
 
 
 def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], number: int) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ray.exceptions import ActorUnavailableError, OutOfMemoryError, RayError, RayTaskError
+from ray.exceptions import RayError
 
 from faceseg.errors import UserError, first_line
 from pipelines.search.leases import LeaseLostError, LockHeldError
+from pipelines.search.worker_death import WorkerDeath
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
 # Libraries wrap the system's error, or keep only its message.
@@ -28,8 +29,6 @@ DISK_WORDS = (
     "read-only file system",
     "stale file handle",
 )
-NODE_DEATH_WORDS = ("node has died", "node was terminated", "running on is dead", "preempted")
-MEMORY_WORDS = ("running low on memory", "memory monitor", "due to memory pressure")
 
 
 class Decision(Enum):
@@ -70,27 +69,32 @@ class FailurePolicy:
             STOP for an error of the user, the disk or Ray; otherwise RETRY. The reason is empty
             where the worker is to raise `error` itself, for the driver to decide.
         """
-        return self._external_error(error, storage) or Ruling(Decision.RETRY)
+        return self.external_error(error, storage) or Ruling(Decision.RETRY)
 
     def job_error(
-        self, error: Exception, storage: Path, *, batch_size: int, out_of_memory: bool
+        self, error: Exception, *, final: bool, batch_size: int, out_of_memory: bool
     ) -> Ruling:
-        """Decide about an error that was raised while a job ran.
+        """Decide about an error that was raised while a job ran and that is not external.
+
+        Args:
+            error: The error.
+            final: Whether the job is a final. Its settings have trained and been scored in the
+                search, so they are not the cause.
+            batch_size: The job's batch size.
+            out_of_memory: Whether the error is a lack of memory.
 
         Returns:
-            FAIL, unless the cause is outside the job: then the same as `worker_error`.
+            RETRY for a final; otherwise FAIL.
         """
-        if external := self._external_error(error, storage):
-            return external
-        if out_of_memory:
-            return _out_of_memory(batch_size)
-        return Ruling(Decision.FAIL, f"{type(error).__name__}: {error}"[:500])
+        reason = f"{type(error).__name__}: {error}"[:500]
+        if final:
+            return Ruling(Decision.RETRY, reason)
+        return _out_of_memory(batch_size) if out_of_memory else Ruling(Decision.FAIL, reason)
 
-    def worker_death(self, error: RayError) -> Ruling:
+    def worker_death(self, death: WorkerDeath) -> Ruling:
         """Decide about a worker whose call failed: STOP if Ray or the coordinator failed."""
-        if isinstance(error, RayTaskError) and isinstance(error.cause, RayError):
-            return Ruling(Decision.STOP, str(error))
-        return Ruling(Decision.RETRY, WorkerDeath.from_error(error).description)
+        decision = Decision.STOP if death.outside else Decision.RETRY
+        return Ruling(decision, death.description)
 
     def startup(self, failures: Sequence[bool]) -> Ruling:
         """Decide whether to start another worker.
@@ -104,21 +108,38 @@ class FailurePolicy:
                 return Ruling(Decision.STOP, f"{limit} workers in a row could not start")
         return Ruling(Decision.RETRY)
 
-    def lost_job(self, deaths: int, *, batch_size: int, out_of_memory: bool) -> Ruling:
-        """Decide about the job of a dead worker.
+    def lost_job(
+        self, deaths: int, death: WorkerDeath, *, batch_size: int, has_trained: bool
+    ) -> Ruling:
+        """Decide about the job of a worker that died or gave it up.
 
         Args:
-            deaths: Deaths of the job's workers in a row without a newly finished epoch.
+            deaths: Failures of the job in a row without a newly finished epoch.
+            death: The last one.
             batch_size: The job's batch size.
-            out_of_memory: Whether Ray killed the worker to save its node's memory.
+            has_trained: Whether the network has finished an epoch with this batch size or a larger
+                one: then the batch is not the cause of a lack of memory.
         """
-        if out_of_memory:
-            return _out_of_memory(batch_size)
+        if death.memory and death.memory.is_own_fault and not has_trained:
+            return _out_of_memory(batch_size, f": {death.description}")
+        innocent = (
+            "; its batch size is not the cause: free memory on the node, or lower resources.workers"
+        )
+        reason = death.description + (innocent if death.memory else "")
         if deaths >= self.max_deaths:
             return Ruling(
-                Decision.FAIL, f"its worker died {deaths} times in a row before an epoch was done"
+                Decision.FAIL, f"failed {deaths} times in a row before an epoch was done: {reason}"
             )
-        return Ruling(Decision.RETRY)
+        return Ruling(Decision.RETRY, reason)
+
+    def failed_final(self, *, own_fault: bool, this_session: bool) -> Ruling:
+        """Decide whether to try a failed final again: once in each later session.
+
+        Args:
+            own_fault: Whether its settings are the cause: the same final would fail again.
+            this_session: Whether it failed in the present session.
+        """
+        return Ruling(Decision.FAIL if own_fault or this_session else Decision.RETRY)
 
     def new_trial(self, batch_size: int, allowed: Collection[int], attempt: int) -> Ruling | None:
         """Decide whether a trial may run; None: it may.
@@ -161,12 +182,12 @@ class FailurePolicy:
                 return Ruling(
                     Decision.STOP,
                     f"no {kind} was completed by {'; '.join(why)}. MLflow stores failure.txt or a "
-                    "reason with each failed run; fix the cause, then give the study another seed "
-                    "or other settings",
+                    "reason with each failed run. Fix the cause, then re-run the same command, "
+                    "which tries failed finals again, or change the study's seed or settings",
                 )
         return None
 
-    def _external_error(self, error: Exception, storage: Path) -> Ruling | None:
+    def external_error(self, error: Exception, storage: Path) -> Ruling | None:
         """Return the ruling on an error that no job can cause; None for any other error."""
         if isinstance(error, LockHeldError | LeaseLostError):
             return Ruling(Decision.RETRY, str(error))
@@ -177,43 +198,12 @@ class FailurePolicy:
         return Ruling(Decision.STOP) if isinstance(error, RayError) else None
 
 
-def _out_of_memory(batch_size: int) -> Ruling:
-    reason = f"out of memory at batch size {batch_size}"
+def _out_of_memory(batch_size: int, details: str = "") -> Ruling:
+    reason = f"out of memory at batch size {batch_size}{details}"
     return Ruling(Decision.FAIL, reason, out_of_memory=True)
 
 
 POLICY = FailurePolicy()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerDeath:
-    """How a worker died."""
-
-    description: str
-    is_fault: bool = True  # its job may be the cause
-    out_of_memory: bool = False  # Ray killed it to save its node's memory
-    raised: bool = False  # it raised an error
-
-    @classmethod
-    def from_error(cls, error: RayError) -> "WorkerDeath":
-        """Classify Ray's error. A dying node first appears as an actor that is unreachable."""
-        if isinstance(error, RayTaskError):
-            return cls(description=first_line(error.cause)[:160], raised=True)
-        text = str(error).lower()
-        if isinstance(error, OutOfMemoryError) or any(words in text for words in MEMORY_WORDS):
-            return cls(description="Ray killed it to save its node's memory", out_of_memory=True)
-        if isinstance(error, ActorUnavailableError):
-            return cls(description="it cannot be reached", is_fault=False)
-        if getattr(error, "preempted", False) or any(words in text for words in NODE_DEATH_WORDS):
-            return cls(description="its node died", is_fault=False)
-        return cls(description=_exit_description(str(error)))
-
-
-def _exit_description(text: str) -> str:
-    """Return how a process ended, from Ray's text without the list of common causes."""
-    _, found, detail = text.partition("Worker exit detail: ")
-    detail = detail.partition(" Some common causes")[0].strip().rstrip(".")
-    return f"its process ended: {detail}"[:160] if found else first_line(text)[:160]
 
 
 def disk_error_message(error: BaseException, folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from pipelines.config import Experiment
 from pipelines.job.job import derive_seed
 from pipelines.search.failure_policy import POLICY
 from pipelines.search.leases import Lease
-from pipelines.search.trials import OUT_OF_MEMORY, TrialStore
+from pipelines.search.trials import OUT_OF_MEMORY, TrialStore, epochs_reported
 
 logger = logging.getLogger(__name__)
 Parameters = dict[str, Any]  # a value for each parameter of the search space
@@ -69,6 +69,11 @@ class TrialSuggester:
         return tuple(
             size for size in self.space.batch_size.choices if limit is None or size < limit
         )
+
+    def largest_trained_batch(self) -> int:
+        """Return the largest batch size with which a trial has finished an epoch; 0 without one."""
+        trained = [each for each in self.trials.all() if epochs_reported(each)]
+        return max((int(each.params["batch_size"]) for each in trained), default=0)
 
     def suggest(self) -> FrozenTrial | None:
         """Return a new trial or the next fixed one; None if none is left.

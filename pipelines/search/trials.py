@@ -19,7 +19,9 @@ from faceseg.training.settings import TrainingSettings
 from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-OUT_OF_MEMORY = "out_of_memory"  # the attribute with the batch size that was too large
+# Attributes of trials. They are stored in Optuna's database: do not rename them.
+OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
+JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
 TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
@@ -48,16 +50,17 @@ class TrialStore:
         self._cached: list[FrozenTrial] | None = None
 
     def all(self) -> list[FrozenTrial]:
-        """Return all trials in the order of their numbers, waiting ones included.
+        """Return the last trial of each job in the order of the jobs' numbers, waiting ones too.
 
         They are read again after every change made here: no other process writes to this study.
         """
         if self._cached is None:
-            self._cached = self.study.get_trials(deepcopy=False)
+            trials = self.study.get_trials(deepcopy=False)
+            self._cached = list({job_number(each): each for each in trials}.values())
         return self._cached
 
     def started(self) -> list[FrozenTrial]:
-        """Return the trials that the sampler has suggested so far."""
+        """Return the trials that were suggested so far."""
         return [each for each in self.all() if each.state != TrialState.WAITING]
 
     def running(self) -> list[FrozenTrial]:
@@ -67,6 +70,10 @@ class TrialStore:
     def complete(self) -> list[FrozenTrial]:
         """Return the trials that have a value."""
         return [each for each in self.all() if each.state == TrialState.COMPLETE]
+
+    def failed(self) -> list[FrozenTrial]:
+        """Return the trials that failed."""
+        return [each for each in self.all() if each.state == TrialState.FAIL]
 
     def ended(self) -> list[FrozenTrial]:
         """Return the trials that have ended, in whatever state."""
@@ -85,14 +92,19 @@ class TrialStore:
         return sum(length if each.state in ENDED else epochs_reported(each) for each in self.all())
 
     def find(self, number: int) -> FrozenTrial:
-        """Return the current state of one trial."""
+        """Return the current state of one job's trial."""
         return self.all()[number]
 
     def ask(self, space: dict[str, BaseDistribution]) -> FrozenTrial:
         """Return a new trial, or the next waiting one."""
         with self._change():
             number = self.study.ask(space).number
-        return self.find(number)
+        return next(each for each in self.all() if each.number == number)
+
+    def enqueue(self, number: int, lease: Lease) -> None:
+        """Add a waiting trial without parameters for the job of this number."""
+        with self._change():
+            self.study.enqueue_trial({}, {JOB_NUMBER: number, ATTRIBUTE: lease.as_attribute()})
 
     def complete_suggestion(
         self, trial: FrozenTrial, space: dict[str, BaseDistribution]
@@ -120,11 +132,16 @@ class TrialStore:
 
     def set_lease(self, trial: FrozenTrial, lease: Lease) -> None:
         """Store the trial's lease."""
-        self._set(trial, ATTRIBUTE, lease.as_attribute())
+        self.set_attribute(trial, ATTRIBUTE, lease.as_attribute())
 
     def note_out_of_memory(self, trial: FrozenTrial, batch_size: int) -> None:
         """Store that this batch size was too large."""
-        self._set(trial, OUT_OF_MEMORY, batch_size)
+        self.set_attribute(trial, OUT_OF_MEMORY, batch_size)
+
+    def set_attribute(self, trial: FrozenTrial, name: str, value: Any) -> None:
+        """Store one attribute of the trial."""
+        with self._change():
+            self.study._storage.set_trial_user_attr(trial._trial_id, name, value)
 
     def report(self, worker: str, number: int, epoch: int, value: float) -> TrialDirective:
         """Store the value of an epoch, unless it is stored; return what the worker is to do.
@@ -161,19 +178,14 @@ class TrialStore:
         if trial.state in ENDED:
             return
         if reason:
-            self._set(trial, "reason", reason)
-        final = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
+            self.set_attribute(trial, "reason", reason)
+        stored = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
         with self._change():
-            self.study.tell(number, final, state=state, skip_if_finished=True)
+            self.study.tell(trial.number, stored, state=state, skip_if_finished=True)
 
     def failure_reasons(self) -> set[str]:
         """Return why trials failed."""
-        failed = [each for each in self.all() if each.state == TrialState.FAIL]
-        return {str(each.user_attrs.get("reason", "unknown")) for each in failed}
-
-    def _set(self, trial: FrozenTrial, name: str, value: Any) -> None:
-        with self._change():
-            self.study._storage.set_trial_user_attr(trial._trial_id, name, value)
+        return {str(each.user_attrs.get("reason", "unknown")) for each in self.failed()}
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -182,6 +194,11 @@ class TrialStore:
             yield
         finally:
             self._cached = None
+
+
+def job_number(trial: FrozenTrial) -> int:
+    """Return the number of a trial's job; a trial that replaces a failed one has the same."""
+    return int(trial.user_attrs.get(JOB_NUMBER, trial.number))
 
 
 def epochs_reported(trial: FrozenTrial) -> int:
@@ -210,6 +227,7 @@ class JobOutcome:
     pruned: bool = False
     reason: str = ""
     out_of_memory: bool = False
+    own_fault: bool = False  # its settings are the cause: the same job would fail again
 
     @property
     def state(self) -> TrialState:

@@ -25,7 +25,7 @@ from pipelines.job.context import StudyContext, describe_job, study_outbox
 from pipelines.job.job import Job, JobKey, derive_seed
 from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
-from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.leases import LeaseLostError, job_lock
 from pipelines.search.trials import JobOutcome
 from pipelines.tracking import Sender
@@ -133,10 +133,22 @@ class Worker:
         worker_exit = None
         try:
             result = self.runner.run(job, CoordinatorReporter(coordinator, self.name))
-            outcome = JobOutcome(value=result.value, pruned=result.pruned, reason=result.reason)
+            outcome = JobOutcome(
+                value=result.value,
+                pruned=result.pruned,
+                reason=result.reason,
+                own_fault=result.value is None,
+            )
         except Exception as error:
-            outcome = self._fail(job, error)
-            worker_exit = WorkerExit("failed", f"{job.key.label}: {outcome.reason}")
+            if POLICY.external_error(error, self.context.experiment.storage):
+                raise
+            ruling = self._record_failure(job, error)
+            if ruling.decision is Decision.RETRY:  # the pool frees the job
+                return WorkerExit("failed", ruling.reason)
+            worker_exit = WorkerExit("failed", f"{job.key.label}: {ruling.reason}")
+            outcome = JobOutcome(
+                value=None, reason=ruling.reason, out_of_memory=ruling.out_of_memory
+            )
         with self.clock.phase(results.LOGGING_PHASE):
             ended = call_actor(coordinator.finish, self.name, job.key, outcome)
         if not ended:
@@ -147,20 +159,18 @@ class Worker:
         self.runner.remove_checkpoints(job)
         return worker_exit
 
-    def _fail(self, job: Job, error: Exception) -> JobOutcome:
-        """Record the failure of a job. Raises `error` where its cause is outside the job."""
+    def _record_failure(self, job: Job, error: Exception) -> Ruling:
+        """Record that an attempt at the job failed; return what follows."""
         ruling = POLICY.job_error(
             error,
-            self.context.experiment.storage,
+            final=job.key.kind == "final",
             batch_size=job.settings.batch_size,
             out_of_memory=is_out_of_memory(error),
         )
-        if ruling.decision is not Decision.FAIL:
-            raise error
-        logger.warning("failed: %s", ruling.reason, exc_info=error)
+        logger.warning("%s: %s", ruling.decision.value, ruling.reason, exc_info=error)
         details = "".join(traceback.format_exception(error))
         self.runner.record_failure(job, ruling.reason, details)
-        return JobOutcome(value=None, reason=ruling.reason, out_of_memory=ruling.out_of_memory)
+        return ruling
 
     def _lock(self, job: Job) -> Path:
         return self.context.checkpoints / job.study / f"{job.key.folder}.lock"

@@ -12,9 +12,10 @@ from faceseg.errors import UserError
 from pipelines.cluster.connection import call_actor
 from pipelines.job.context import StudyContext
 from pipelines.job.log import NO_RUN
-from pipelines.search.coordinator import StudySnapshot
-from pipelines.search.failure_policy import POLICY, Decision, WorkerDeath
+from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import Worker, WorkerExit, worker_environment
+from pipelines.search.worker_death import WorkerDeath
 
 POLL_INTERVAL = 0.5  # seconds between two polls
 CAPACITY_WAIT = 30.0  # seconds that a worker may wait for a node before it is reported
@@ -99,7 +100,7 @@ class WorkerPool:
         """Wait for `POLL_INTERVAL`, replace workers that have ended, and return new messages.
 
         Raises:
-            UserError: A worker raised a UserError, or its disk is full.
+            UserError: A worker raised a UserError, its disk is full, or its node has no memory.
             RuntimeError: Workers cannot start.
         """
         ready, _ = ray.wait(list(self._workers), timeout=POLL_INTERVAL)
@@ -140,30 +141,32 @@ class WorkerPool:
             self._finished = True
             return []
         # A worker that ended without finishing its job still holds the lease.
-        call_actor(self.coordinator.release, worker.name)
+        death = WorkerDeath(description=result.message)
+        follows = call_actor(self.coordinator.release, worker.name, death)
+        if follows:
+            return [f"{result.message}; {follows}"]
         return [result.message] if result.message else []
 
     def _handle_death(self, worker: WorkerHandle, error: RayError) -> list[str]:
-        ruling = POLICY.worker_death(error)
+        death = WorkerDeath.from_error(error, worker.actor._actor_id.hex())
+        ruling = POLICY.worker_death(death)
         if ruling.decision is Decision.STOP:
             logger.error("%s failed with an error of Ray's: %s", worker.name, ruling.reason)
             raise error
-        death = WorkerDeath.from_error(error)
-        lost = call_actor(
-            self.coordinator.release,
-            worker.name,
-            is_fault=death.is_fault,
-            out_of_memory=death.out_of_memory,
-        )
+        follows = call_actor(self.coordinator.release, worker.name, death)
         ray.kill(worker.actor)  # an actor that cannot be reached may come back: it must not
-        follows = f"{lost} is retried" if lost else "it held no job"
-        message = f"{worker.short_name} died ({death.description}); {follows}"
-        logger.warning("%s", message, extra={"run": lost or NO_RUN})
-        if lost:
+        message = f"{worker.short_name} died ({ruling.reason}); {follows or 'it held no job'}"
+        logger.warning("%s", message, extra={"run": follows.partition(" ")[0] or NO_RUN})
+        if follows:
             self._startup_failures.clear()
         elif death.is_fault:
             self._startup_failures.append(death.raised)
         ruling = POLICY.startup(self._startup_failures)
+        if ruling.decision is Decision.STOP and death.memory:
+            raise UserError(
+                f"{ruling.reason}: {death.description}. Finished work is kept: free memory on the "
+                "node, or lower resources.workers, then re-run the same command to resume"
+            )
         if ruling.decision is Decision.STOP:
             raise RuntimeError(f"{ruling.reason}: {error}")
         return [message]

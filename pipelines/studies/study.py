@@ -20,6 +20,7 @@ from pipelines.job.log import study_log
 from pipelines.registry import publish
 from pipelines.search.leases import study_lock
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
+from pipelines.studies.lost_finals import lost_finals, require_finals
 from pipelines.studies.resuming import (
     require_same_backend,
     require_same_images,
@@ -42,8 +43,8 @@ def run(experiment: Experiment, console: Console) -> Path:
         The folder that contains the comparison.
 
     Raises:
-        UserError: The experiment cannot run here, another process runs the same study, or the
-            study was begun on other images, another backend or other occluders.
+        UserError: The experiment cannot run here, another process runs the same study, the study
+            was begun on other images, another backend or other occluders, or it lost a final.
     """
     check_experiment(experiment)
     from pipelines.tune_machine.machine_settings import apply_machine_settings
@@ -71,6 +72,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
     with close_runs_on_error(context), Sender(context.outboxes, context.tracker) as sender:
         search_and_finals(context, console, sender)
         comparison.compare_study(context.tracker, experiment, results, console)
+        require_finals(context, results)
         context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
         context.tracker.end(context.study_run, "FINISHED")
     return results
@@ -195,6 +197,7 @@ def budget(experiment: Experiment) -> str:
 
 
 def is_finished(context: StudyContext) -> bool:
-    """Return whether the study has spent the experiment's present budget."""
+    """Return whether the study has spent the experiment's present budget, and lost no final."""
     run = context.tracker.client.get_run(context.study_run)
-    return bool(run.data.tags.get("faceseg.done") == budget(context.experiment))
+    spent = run.data.tags.get("faceseg.done") == budget(context.experiment)
+    return spent and not lost_finals(context)

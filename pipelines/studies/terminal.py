@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.search.coordinator import RunningJob, StudySnapshot
+from pipelines.search.snapshot import RunningJob, StudySnapshot
 
 PLAIN_INTERVAL = 15.0  # minimum seconds between two plain lines
 

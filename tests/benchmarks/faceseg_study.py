@@ -15,7 +15,7 @@ from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job, Reporter
 from pipelines.search import driver, worker_pool
-from pipelines.search.coordinator import StudySnapshot
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import Worker
 from pipelines.tracking import Sender, Tracker
 from tests.benchmarks import trainables

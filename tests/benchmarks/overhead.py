@@ -30,7 +30,7 @@ from rich.table import Table
 from pipelines.config import Experiment
 from pipelines.job.job import Job, Reporter
 from pipelines.search import worker_pool
-from pipelines.search.coordinator import StudySnapshot
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import Worker
 from tests.benchmarks import faceseg_study
 

@@ -118,7 +118,8 @@ def test_a_job_that_is_finished_again_after_a_crash_logs_nothing_twice(
     assert runner.run(job_of(runner, 0, attempt=2), second) == result
     assert second.values == first.values  # from the checkpoint: no epoch is trained again
     assert points(run.info.run_id) == before
-    assert run_of(runner, 0).data.tags["faceseg.attempt"] == "2"
+    tags = run_of(runner, 0).data.tags
+    assert (tags["faceseg.attempt"], tags["faceseg.state"]) == ("2", "complete")
 
 
 def test_the_outcome_of_a_job_that_ended_before_its_worker_died_is_returned(runner: JobRunner):
@@ -149,6 +150,7 @@ def test_a_loss_that_is_not_finite_fails_the_job_with_its_step(runner: JobRunner
     run = run_of(runner, 3)
     assert run.info.status == "FAILED"
     assert run.data.tags["faceseg.reason"] == result.reason
+    assert run.data.tags["faceseg.own_fault"] == "True"
 
 
 def test_the_next_job_is_not_affected(runner: JobRunner):
@@ -169,6 +171,13 @@ def test_an_exception_is_recorded_with_its_traceback(runner: JobRunner, tmp_path
     assert run.data.tags["faceseg.reason"] == "ValueError: it broke"
     stored = runner.context.tracker.fetch(run.info.run_id, "failure.txt", tmp_path)
     assert stored.read_text() == "Traceback ..."
+
+
+def test_a_job_that_is_tried_again_loses_the_reason_of_its_failure(runner: JobRunner):
+    runner.record_failure(job_of(runner, 8), "RuntimeError: measuring failed", "Traceback ...")
+    runner._open_run(job_of(runner, 8, attempt=2))
+    tags = run_of(runner, 8).data.tags
+    assert (tags["faceseg.state"], tags["faceseg.reason"]) == ("unfinished", "")
 
 
 def test_checkpoints_of_two_studies_are_separate_and_removed_with_their_job(runner: JobRunner):

@@ -17,7 +17,7 @@ from pipelines.job.context import StudyContext
 from pipelines.job.log import close_log, study_log
 from pipelines.search import coordinator, database, driver, worker_pool
 from pipelines.search.architecture_search import ArchitectureSearch
-from pipelines.search.coordinator import StudySnapshot
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.tracking import Sender, Tracker
 
 from . import fake_runner

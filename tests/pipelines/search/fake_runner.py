@@ -28,7 +28,8 @@ class FakeResult:
 class FakeRunner:
     """Score a trial by its number, unless the experiment's description has another plan for it.
 
-    A plan is NUMBER:ACTION, for instance `1:raises`; `all:ACTION` applies to every trial.
+    A plan is NUMBER:ACTION, for instance `1:raises`; `all:ACTION` applies to every trial. The
+    plan of a final is `finalNUMBER:ACTION`.
     """
 
     def __init__(self, context: StudyContext) -> None:
@@ -39,7 +40,9 @@ class FakeRunner:
     def run(self, job: Job, reporter: Reporter) -> FakeResult:
         self._note(f"{job.key.label} attempt {job.attempt} by {os.getpid()}")
         plan = self.plans.get(str(job.key.number), self.plans.get("all", ""))
-        if job.key.kind == "trial" and hasattr(self, f"_{plan}"):
+        if job.key.kind == "final":
+            plan = self.plans.get(f"final{job.key.number}", "")
+        if hasattr(self, f"_{plan}"):
             result: FakeResult = getattr(self, f"_{plan}")(job, reporter)
             return result
         return self._score(job, reporter)
@@ -61,6 +64,15 @@ class FakeRunner:
 
     def _raises(self, job: Job, reporter: Reporter) -> FakeResult:
         raise ValueError("it broke here")
+
+    def _stumbles(self, job: Job, reporter: Reporter) -> FakeResult:
+        """Raise while the file `stray` exists, with a checkpoint on disk."""
+        folder = job_checkpoints(self.context, job).folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "latest.npz").write_bytes(b"an epoch")
+        if (self.context.experiment.storage / "stray").exists():
+            raise RuntimeError("measuring failed")
+        return self._score(job, reporter)
 
     def _diverges(self, job: Job, reporter: Reporter) -> FakeResult:
         return FakeResult(None, "the loss is not finite")

@@ -126,16 +126,6 @@ def test_a_search_without_a_complete_trial_ends_and_returns_the_reasons(search: 
     assert search.failure_reasons() == ["a", "b"]
 
 
-def test_a_failed_final_is_not_retried_and_its_reason_is_returned(search: ArchitectureSearch):
-    finish_search(search, 0.2, 0.5, 0.3)
-    for _ in range(2):
-        end(search, take(search).key, None, FAIL, "too hot")
-    assert next_job(search) is None
-    assert search.done()
-    assert complete_finals(search) == 0
-    assert search.failure_reasons() == ["too hot"]
-
-
 def test_an_epoch_reported_again_is_not_stored_again(search: ArchitectureSearch):
     job = take(search)
     for epoch, value in ((1, 0.1), (2, 0.2), (1, 0.9), (2, 0.9), (3, 0.3)):

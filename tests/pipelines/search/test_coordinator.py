@@ -9,7 +9,9 @@ from pipelines.config import Experiment
 from pipelines.job.job import Job, JobKey
 from pipelines.search.coordinator import WAIT, Coordinator
 from pipelines.search.trials import JobOutcome
+from pipelines.search.worker_death import WorkerDeath
 
+CRASH = WorkerDeath(description="its process ended")
 ARCHITECTURES = ("unet", "pspnet", "segnet")
 
 
@@ -88,7 +90,7 @@ def test_workers_wait_while_others_may_still_fail_and_stop_at_the_end(
     assert coordinator.next_job("s/w3") == WAIT
     end(coordinator, finals["s/w1"], worker="s/w1")
     assert coordinator.next_job("s/w1") == WAIT
-    assert coordinator.release("s/w2") == "unet-final-001"
+    assert coordinator.release("s/w2", CRASH) == "unet-final-001 is retried"
     again = take(coordinator, "s/w3")
     assert (again.key, again.attempt) == (finals["s/w2"].key, 2)
     end(coordinator, again, worker="s/w3")
@@ -97,9 +99,9 @@ def test_workers_wait_while_others_may_still_fail_and_stop_at_the_end(
 
 def test_the_job_of_a_dead_worker_goes_to_the_next_worker(coordinator: Coordinator):
     job = take(coordinator, "s/w1")
-    assert coordinator.release("s/w1") == "unet-trial-000"
-    assert coordinator.release("s/w1") == ""
-    assert coordinator.release("unknown") == ""
+    assert coordinator.release("s/w1", CRASH) == "unet-trial-000 is retried"
+    assert coordinator.release("s/w1", CRASH) == ""
+    assert coordinator.release("unknown", CRASH) == ""
     again = [take(coordinator, worker) for worker in ("s/w2", "s/w3", "s/w4")]
     assert [each.attempt for each in again if each.key == job.key] == [2]
 
@@ -145,8 +147,8 @@ def test_a_job_to_fail_is_in_the_snapshot_until_it_has_failed(experiment: Experi
     alone = changed(experiment, architectures={"pspnet": None, "segnet": None})
     coordinator = Coordinator(alone, "s")
     job = take(coordinator)
-    for _ in range(3):
-        coordinator.release("s/w1")
+    for follows in ("is retried", "is retried", "has failed"):
+        assert coordinator.release("s/w1", CRASH) == f"{job.key.label} {follows}"
         following = take(coordinator)
     assert following.key != job.key
     ((job_to_fail, reason),) = coordinator.snapshot().jobs_to_fail

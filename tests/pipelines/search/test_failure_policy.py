@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 from ray.exceptions import (
-    ActorUnavailableError,
-    OutOfMemoryError,
     RayActorError,
-    RayError,
     RayTaskError,
 )
 
@@ -20,10 +17,10 @@ from pipelines.search.failure_policy import (
     Decision,
     FailurePolicy,
     Ruling,
-    WorkerDeath,
     disk_error_message,
 )
 from pipelines.search.leases import LeaseLostError, LockHeldError
+from pipelines.search.worker_death import MemoryPressure, WorkerDeath
 
 RETRY, FAIL, STOP = Decision.RETRY, Decision.FAIL, Decision.STOP
 POLICY = FailurePolicy(max_deaths=3, max_startup_errors=3, max_startup_deaths=10)
@@ -45,35 +42,56 @@ def held_lock() -> LockHeldError:
     return error
 
 
-# An error, and the rulings if a job raised it and if another part of a worker did.
-ERRORS: dict[str, tuple[Exception, Ruling, Ruling]] = {
-    "a defect": (ValueError("it broke"), Ruling(FAIL, "ValueError: it broke"), Ruling(RETRY)),
-    "a long message": (ValueError("x" * 600), Ruling(FAIL, LONG[:500]), Ruling(RETRY)),
-    "a mistake of the user's": (UserError("no file"), *[Ruling(STOP, "no file")] * 2),
-    "a lost lease": (LeaseLostError("lost"), *[Ruling(RETRY, "lost")] * 2),
-    "a held lock": (held_lock(), *[Ruling(RETRY, str(held_lock()))] * 2),
-    "an error of Ray's": (RayActorError(), *[Ruling(STOP)] * 2),
+# Errors that no job can cause, and the ruling wherever a worker raises them.
+EXTERNAL: dict[str, tuple[Exception, Ruling]] = {
+    "a mistake of the user's": (UserError("no file"), Ruling(STOP, "no file")),
+    "a lost lease": (LeaseLostError("lost"), Ruling(RETRY, "lost")),
+    "a held lock": (held_lock(), Ruling(RETRY, str(held_lock()))),
+    "an error of Ray's": (RayActorError(), Ruling(STOP)),
 }
 
 
-@pytest.mark.parametrize("name", ERRORS)
-def test_errors_in_a_worker(name: str, tmp_path: Path):
-    error, of_job, of_worker = ERRORS[name]
-    assert POLICY.job_error(error, tmp_path, batch_size=8, out_of_memory=False) == of_job
-    assert POLICY.worker_error(error, tmp_path) == of_worker
+@pytest.mark.parametrize("name", EXTERNAL)
+def test_errors_that_no_job_can_cause(name: str, tmp_path: Path):
+    error, ruling = EXTERNAL[name]
+    assert POLICY.external_error(error, tmp_path) == ruling
+    assert POLICY.worker_error(error, tmp_path) == ruling
 
 
-def test_a_job_that_runs_out_of_memory_fails_with_its_batch_size(tmp_path: Path):
-    ruling = POLICY.job_error(MemoryError(), tmp_path, batch_size=16, out_of_memory=True)
-    assert ruling == Ruling(FAIL, "out of memory at batch size 16", out_of_memory=True)
+# An error of a job, whether it is a lack of memory, and the rulings for a trial and for a final.
+@pytest.mark.parametrize(
+    ("error", "out_of_memory", "of_trial", "of_final"),
+    [
+        (
+            ValueError("it broke"),
+            False,
+            Ruling(FAIL, "ValueError: it broke"),
+            Ruling(RETRY, "ValueError: it broke"),
+        ),
+        (ValueError("x" * 600), False, Ruling(FAIL, LONG[:500]), Ruling(RETRY, LONG[:500])),
+        (
+            MemoryError("16 images"),
+            True,
+            Ruling(FAIL, "out of memory at batch size 16", out_of_memory=True),
+            Ruling(RETRY, "MemoryError: 16 images"),
+        ),
+    ],
+)
+def test_an_error_fails_a_trial_and_a_final_is_retried(
+    error: Exception, out_of_memory: bool, of_trial: Ruling, of_final: Ruling, tmp_path: Path
+):
+    """The final's settings were trained in the search."""
+    assert POLICY.external_error(error, tmp_path) is None
+    assert POLICY.worker_error(error, tmp_path) == Ruling(RETRY)
+    for final, ruling in ((False, of_trial), (True, of_final)):
+        found = POLICY.job_error(error, final=final, batch_size=16, out_of_memory=out_of_memory)
+        assert found == ruling
 
 
 @pytest.mark.parametrize("error", [system(errno.ENOSPC), SQLITE, task_error(SQLITE)])
 def test_a_full_disk_stops_the_study(error: Exception, tmp_path: Path):
     advice = disk_error_message(error, tmp_path)
     assert POLICY.worker_error(error, tmp_path) == Ruling(STOP, advice or "")
-    ruling = POLICY.job_error(error, tmp_path, batch_size=8, out_of_memory=False)
-    assert ruling == Ruling(STOP, advice or "")
 
 
 def test_a_failure_that_cannot_be_written_stops_the_study(tmp_path: Path):
@@ -82,19 +100,49 @@ def test_a_failure_that_cannot_be_written_stops_the_study(tmp_path: Path):
     assert POLICY.unrecorded_failure(other, tmp_path) == Ruling(STOP, str(other))
 
 
-# Deaths of a job's workers in a row, whether Ray killed the last one for its memory: the ruling.
+CRASH = WorkerDeath(description="its process ended")
+TWO_WORKERS = {"used": 15.0, "workers": 2}
+LARGE = WorkerDeath(description="Ray killed it", memory=MemoryPressure(own=5.1, **TWO_WORKERS))
+SMALL = WorkerDeath(description="Ray killed it", memory=MemoryPressure(own=4.9, **TWO_WORKERS))
+UNKNOWN = WorkerDeath(description="Ray killed it", memory=MemoryPressure())
+TOO_LARGE = Ruling(FAIL, "out of memory at batch size 8: Ray killed it", out_of_memory=True)
+INNOCENT = (
+    "Ray killed it; its batch size is not the cause: free memory on the node, or lower "
+    "resources.workers"
+)
+THREE_TIMES = "failed 3 times in a row before an epoch was done: "
+
+
+# Failures of a job in a row, the last death, whether the batch size has trained: the ruling. Two
+# workers and all other programs hold 15 GiB: a third each.
 @pytest.mark.parametrize(
-    ("deaths", "out_of_memory", "ruling"),
+    ("deaths", "death", "has_trained", "ruling"),
     [
-        (0, False, Ruling(RETRY)),
-        (2, False, Ruling(RETRY)),
-        (3, False, Ruling(FAIL, "its worker died 3 times in a row before an epoch was done")),
-        (0, True, Ruling(FAIL, "out of memory at batch size 8", out_of_memory=True)),
-        (3, True, Ruling(FAIL, "out of memory at batch size 8", out_of_memory=True)),
+        (0, CRASH, False, Ruling(RETRY, "its process ended")),
+        (2, CRASH, True, Ruling(RETRY, "its process ended")),
+        (3, CRASH, False, Ruling(FAIL, f"{THREE_TIMES}its process ended")),
+        (1, LARGE, False, TOO_LARGE),
+        (1, LARGE, True, Ruling(RETRY, INNOCENT)),
+        (1, SMALL, False, Ruling(RETRY, INNOCENT)),
+        (1, UNKNOWN, False, Ruling(RETRY, INNOCENT)),
+        (3, SMALL, False, Ruling(FAIL, THREE_TIMES + INNOCENT)),
+        (3, LARGE, True, Ruling(FAIL, THREE_TIMES + INNOCENT)),
     ],
 )
-def test_the_job_of_a_dead_worker(deaths: int, out_of_memory: bool, ruling: Ruling):
-    assert POLICY.lost_job(deaths, batch_size=8, out_of_memory=out_of_memory) == ruling
+def test_the_job_of_a_dead_worker(
+    deaths: int, death: WorkerDeath, has_trained: bool, ruling: Ruling
+):
+    found = POLICY.lost_job(deaths, death, batch_size=8, has_trained=has_trained)
+    assert found == ruling
+
+
+@pytest.mark.parametrize(
+    ("own_fault", "this_session", "decision"),
+    [(False, False, RETRY), (False, True, FAIL), (True, False, FAIL), (True, True, FAIL)],
+)
+def test_a_failed_final(own_fault: bool, this_session: bool, decision: Decision):
+    ruling = POLICY.failed_final(own_fault=own_fault, this_session=this_session)
+    assert ruling.decision is decision
 
 
 # Of the workers in a row that ended before they took a job: whether they raised an error.
@@ -152,60 +200,10 @@ def test_a_study_without_a_result_stops(
 
 
 def test_errors_of_the_coordinator_are_not_the_workers():
-    inner = task_error(RayActorError())
+    inner = WorkerDeath.from_error(task_error(RayActorError()))
     assert POLICY.worker_death(inner).decision is STOP
-    own = task_error(RuntimeError("no such card"))
+    own = WorkerDeath.from_error(task_error(RuntimeError("no such card")))
     assert POLICY.worker_death(own) == Ruling(RETRY, "no such card")
-
-
-# Messages of Ray 2.60.
-KILLED = """The actor died unexpectedly before finishing this task.
-\tclass_name: Worker
-The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit \
-detail: Worker unexpectedly exits with a connection error code 2. End of file. Some common causes \
-include: (1) the process was killed by the OOM killer due to high memory usage"""
-NODE = """The actor died unexpectedly before finishing this task.
-The actor died because its node has died. Node Id: efd580056c64
-\tthe actor's node was terminated unexpectedly: health check failed"""
-MEMORY = """Task was killed due to the node running low on memory.
-Memory on the node (IP: 10.0.0.1) was 15.2GB / 16.0GB (0.95), which exceeds the threshold"""
-
-
-@pytest.mark.parametrize(
-    ("error", "death"),
-    [
-        (
-            RayActorError(error_msg=KILLED),
-            WorkerDeath(
-                description="its process ended: Worker unexpectedly exits with a connection error "
-                "code 2. End of file"
-            ),
-        ),
-        (RayActorError(error_msg=NODE), WorkerDeath(description="its node died", is_fault=False)),
-        (
-            RayActorError(error_msg="gone", preempted=True),
-            WorkerDeath(description="its node died", is_fault=False),
-        ),
-        (
-            ActorUnavailableError("Socket closed", b"0" * 16),
-            WorkerDeath(description="it cannot be reached", is_fault=False),
-        ),
-        (
-            OutOfMemoryError(MEMORY),
-            WorkerDeath(description="Ray killed it to save its node's memory", out_of_memory=True),
-        ),
-        (
-            RayActorError(error_msg=MEMORY),
-            WorkerDeath(description="Ray killed it to save its node's memory", out_of_memory=True),
-        ),
-        (
-            RayTaskError("work", "Traceback", RuntimeError("no such card"), "p", 1, "10.0.0.1"),
-            WorkerDeath(description="no such card", raised=True),
-        ),
-    ],
-)
-def test_a_death_is_classified_by_rays_message(error: RayError, death: WorkerDeath):
-    assert WorkerDeath.from_error(error) == death
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,17 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
-from pipelines.search.failure_policy import POLICY
+from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.leases import Lease
 from pipelines.search.trials import JobOutcome
+from pipelines.search.worker_death import WorkerDeath
 
 from .steps import next_job, take
 
 FIRST, SECOND = "s/worker-1", "s/worker-2"
-REASON = "its worker died 3 times in a row before an epoch was done"
+CRASH = WorkerDeath(description="its process ended")
+RETRIED = Ruling(Decision.RETRY, CRASH.description)
+REASON = f"failed 3 times in a row before an epoch was done: {CRASH.description}"
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_a_worker_holds_the_job_that_it_was_assigned(search: ArchitectureSearch)
 def test_a_worker_without_the_lease_is_stopped_and_ends_nothing(search: ArchitectureSearch):
     """It could not be reached, was considered dead, and comes back."""
     job = take(search)
-    search.release(FIRST, is_fault=True)
+    search.release(FIRST, CRASH)
     again = take(search, SECOND)
     assert (again.key, again.attempt) == (job.key, 2)
     assert search.report(FIRST, job.key, 1, 0.9) == "lease lost"
@@ -98,8 +101,8 @@ def test_calls_made_twice_change_nothing_the_second_time(search: ArchitectureSea
         assert search.finish_by(FIRST, job.key, JobOutcome(value=0.2))
     assert search.report(FIRST, job.key, 2, 0.2) == "lease lost"
     second = take(search)
-    assert search.release(FIRST, is_fault=True) == second.key
-    assert search.release(FIRST, is_fault=True) is None
+    assert search.release(FIRST, CRASH) == (second.key, RETRIED)
+    assert search.release(FIRST, CRASH) is None
     assert lease_of(search, second).deaths == 1
 
 
@@ -129,9 +132,9 @@ def test_jobs_of_a_dead_driver_are_assigned_again_without_counting_a_death(
 def test_a_job_that_kills_its_workers_without_progress_is_failed(search: ArchitectureSearch):
     job = take(search)
     for attempt in (2, 3):
-        search.release(FIRST, is_fault=True)
+        search.release(FIRST, CRASH)
         assert take(search).attempt == attempt
-    search.release(FIRST, is_fault=True)
+    search.release(FIRST, CRASH)
     assert take(search, SECOND).key.number == 1  # and the search continues
     assert search.jobs_to_fail() == [(replace(job, attempt=3), REASON)]
     search.end(job.key, JobOutcome(value=None, reason=REASON))
@@ -145,7 +148,7 @@ def test_a_job_to_fail_is_left_to_the_next_driver(
 ):
     job = take(search)
     for _ in range(POLICY.max_deaths):
-        search.release(FIRST, is_fault=True)
+        search.release(FIRST, CRASH)
         following = take(search)
     assert following.key.number == 1
     ((job_to_fail, reason),) = open_search(experiment).jobs_to_fail()
@@ -157,7 +160,7 @@ def test_a_job_that_makes_progress_is_never_failed(search: ArchitectureSearch):
     job = take(search)
     for epoch in range(1, 6):
         assert search.report(FIRST, job.key, epoch, 0.1 * epoch) == "continue"
-        search.release(FIRST, is_fault=True)
+        search.release(FIRST, CRASH)
         again = take(search)
         assert (again.key, again.attempt) == (job.key, epoch + 1)
     assert not search.jobs_to_fail()
@@ -171,7 +174,7 @@ def test_running_finals_stay_with_their_workers_too(
     final = take(search)
     again = open_search(experiment, session="s")
     assert again.job_of(FIRST) == final
-    assert again.release(FIRST, is_fault=True) == final.key
+    assert again.release(FIRST, CRASH) == (final.key, RETRIED)
     assert take(again, SECOND).key == final.key
 
 

@@ -10,7 +10,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from pipelines.search import worker_pool
-from pipelines.search.coordinator import StudySnapshot
+from pipelines.search.snapshot import StudySnapshot
 
 from . import fake_runner
 from .fake_runner import trials

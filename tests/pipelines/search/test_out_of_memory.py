@@ -8,8 +8,9 @@ from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.trials import JobOutcome
+from pipelines.search.worker_death import MemoryPressure, WorkerDeath
 
-from .steps import complete_finals, next_job, take
+from .steps import next_job, take
 
 WORKER = "s/worker-1"
 FIRST = [
@@ -119,28 +120,56 @@ def test_a_search_without_a_trial_that_fits_ends(
     assert search.failure_reasons()[0] == "out of memory at batch size 8"
 
 
-def test_a_final_that_does_not_fit_fails_with_the_reason(experiment: Experiment, open_search: Any):
-    search = open_search(experiment)
-    for _ in range(3):
-        search.finish_by(WORKER, take(search, WORKER).key, JobOutcome(value=0.5))
-    for _ in range(2):
-        final = take(search, WORKER)
-        overflow(search, final)
-    assert search.done()
-    assert complete_finals(search) == 0
-    assert search.failure_reasons() == [f"out of memory at batch size {final.settings.batch_size}"]
+# --- Ray kills a worker to save its node's memory.
 
 
-def test_the_job_of_a_worker_killed_for_its_memory_fails_at_once(
+def killed(own: float) -> WorkerDeath:
+    """A worker that held `own` of 16 GiB; other programs held the rest."""
+    memory = MemoryPressure(own=own, used=16.0)
+    return WorkerDeath(description=f"Ray killed it at {own:g} of 16 GiB", memory=memory)
+
+
+def take_larger(search: ArchitectureSearch) -> Job:
+    """End trials until there is one whose batch is not the smallest; return it."""
+    while (job := take(search, WORKER)).settings.batch_size == 8:
+        search.finish_by(WORKER, job.key, JobOutcome(value=0.5))
+    return job
+
+
+def test_the_trial_of_a_worker_that_filled_the_memory_fails_at_once(
     long: Experiment, open_search: Any
 ):
     search = open_search(long)
-    while (job := take(search, WORKER)).settings.batch_size == 8:
-        search.finish_by(WORKER, job.key, JobOutcome(value=0.5))
-    assert search.release(WORKER, is_fault=True, out_of_memory=True) == job.key
-    ((job_to_fail, reason),) = search.jobs_to_fail()
-    assert (job_to_fail.key, reason) == (
-        job.key,
-        f"out of memory at batch size {job_to_fail.settings.batch_size}",
-    )
-    assert max(search.suggester.batch_sizes()) < job_to_fail.settings.batch_size
+    job = take_larger(search)
+    key, ruling = search.release(WORKER, killed(own=12))
+    size = job.settings.batch_size
+    reason = f"out of memory at batch size {size}: Ray killed it at 12 of 16 GiB"
+    assert (key, ruling.reason) == (job.key, reason)
+    assert [reason for _, reason in search.jobs_to_fail()] == [reason]
+    assert max(search.suggester.batch_sizes()) < size
+
+
+def test_a_trial_is_retried_where_other_programs_filled_the_memory(
+    long: Experiment, open_search: Any
+):
+    """It fails at the third time, and its batch size stays allowed."""
+    search = open_search(long)
+    job = take_larger(search)
+    for attempt in (2, 3):
+        assert search.release(WORKER, killed(own=2)) is not None
+        again = take(search, WORKER)
+        assert (again.key, again.attempt) == (job.key, attempt)
+    search.release(WORKER, killed(own=2))
+    ((_, reason),) = search.jobs_to_fail()
+    assert reason.startswith("failed 3 times in a row before an epoch was done: Ray killed it at 2")
+    assert "its batch size is not the cause" in reason
+    assert search.suggester.batch_sizes() == (8, 16, 32)
+
+
+def test_a_batch_size_that_has_trained_is_not_the_cause(long: Experiment, open_search: Any):
+    search = open_search(long)
+    job = take_larger(search)
+    search.report(WORKER, job.key, 1, 0.5)
+    search.release(WORKER, killed(own=12))
+    assert take(search, WORKER).key == job.key
+    assert search.suggester.batch_sizes() == (8, 16, 32)

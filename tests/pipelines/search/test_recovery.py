@@ -9,7 +9,7 @@ import ray
 
 from faceseg.errors import UserError
 from pipelines.search import driver
-from pipelines.search.coordinator import StudySnapshot
+from pipelines.search.snapshot import StudySnapshot
 from pipelines.tracking import outbox
 
 from .fake_runner import notes, trials
@@ -60,11 +60,11 @@ def test_the_coordinator_may_die_and_no_job_is_started_again(
 
 def test_a_job_that_kills_its_workers_is_failed_and_its_run_closed(run: Any, tmp_path: Path):
     finished = run("1:kills", trials=3)
-    reason = "its worker died 3 times in a row before an epoch was done"
     assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
     # The first death comes after a new epoch.
     assert attempts(tmp_path) == [1, 4, 1]
-    assert trials(tmp_path)[1].user_attrs["reason"] == reason
+    reason = trials(tmp_path)[1].user_attrs["reason"]
+    assert reason.startswith("failed 3 times in a row before an epoch was done: its process ended")
     assert f"unet-trial-001 is recorded as failed and not retried: {reason}" in finished.messages
     folders = [each for each in finished.context.outboxes.iterdir() if each.is_dir()]
     (folder,) = [
@@ -76,6 +76,26 @@ def test_a_job_that_kills_its_workers_is_failed_and_its_run_closed(run: Any, tmp
     assert records[1].content["status"] == "FAILED"
     assert records[0].run.name == "unet-trial-001"
     assert list(finished.context.checkpoints.rglob("latest.npz")) == []
+
+
+@pytest.mark.nightly
+def test_a_failed_final_is_tried_again_by_the_same_command(run: Any, tmp_path: Path):
+    """It fails while a stray file exists, and keeps its checkpoints."""
+    (tmp_path / "stray").touch()
+    failed = run("final1:stumbles", trials=1)
+    reason = "failed 3 times in a row before an epoch was done: RuntimeError: measuring failed"
+    assert "RuntimeError: measuring failed; unet-final-001 is retried" in failed.messages
+    assert f"unet-final-001 is recorded as failed: {reason}" in failed.messages
+    assert len(list(failed.context.checkpoints.rglob("latest.npz"))) == 1
+    (tmp_path / "stray").unlink()
+    repeated = run("final1:stumbles", trials=1)
+    assert repeated.winners == failed.winners
+    started = [line.split(" by ")[0] for line in notes(tmp_path) if " by " in line]
+    assert started == [
+        "unet-trial-000 attempt 1",
+        "unet-final-000 attempt 1",
+        *(f"unet-final-001 attempt {attempt}" for attempt in (1, 2, 3, 4)),
+    ]
 
 
 def test_a_job_that_makes_progress_survives_any_number_of_deaths(run: Any, tmp_path: Path):

@@ -1,13 +1,18 @@
 """The environment of a worker's process, and its reports to the coordinator."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pipelines.job.job import JobKey
+from faceseg.training.settings import TrainingSettings
+from faceseg.training.stopwatch import Stopwatch
+from pipelines.job.job import Job, JobKey, JobKind
 from pipelines.search import worker
 from pipelines.search.leases import LeaseLostError
-from pipelines.search.worker import CoordinatorReporter, worker_environment
+from pipelines.search.trials import JobOutcome
+from pipelines.search.worker import CoordinatorReporter, Worker, WorkerExit, worker_environment
 
 
 def test_gpus_are_hidden_from_a_worker_that_requests_none():
@@ -45,3 +50,44 @@ def test_a_worker_that_lost_its_lease_leaves_its_job(monkeypatch: pytest.MonkeyP
     reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1")
     with pytest.raises(LeaseLostError, match="unet-trial-003 was assigned to another worker"):
         reporter.report(JobKey(kind="trial", architecture="unet", number=3), 1, 0.5, 10.0)
+
+
+class FailingRunner:
+    """A runner whose jobs raise; it notes what is called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def run(self, job: Job, reporter: Any) -> Any:
+        raise RuntimeError("measuring failed")
+
+    def record_failure(self, job: Job, reason: str, details: str) -> None:
+        self.calls.append(f"recorded {reason}, {details.splitlines()[0]}")
+
+    def remove_checkpoints(self, job: Job) -> None:
+        self.calls.append("removed checkpoints")
+
+
+@pytest.mark.parametrize("kind", ["trial", "final"])
+def test_a_final_that_raises_an_error_keeps_its_lease_and_its_checkpoints(
+    kind: JobKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The pool frees it, and another worker tries it again; a trial ends as failed."""
+    outcomes: list[JobOutcome] = []
+    monkeypatch.setattr(worker, "call_actor", lambda *call: outcomes.append(call[-1]) or True)
+    failing: Any = object.__new__(Worker)
+    failing.name, failing.runner, failing.clock = "s/worker-1", FailingRunner(), Stopwatch()
+    failing.context = SimpleNamespace(experiment=SimpleNamespace(storage=tmp_path))
+    key = JobKey(kind=kind, architecture="unet", number=1)
+    job = Job(key=key, study="s", seed=1, attempt=1, settings=TrainingSettings(epochs=1))
+    reason = "RuntimeError: measuring failed"
+    ended = failing._run(job, SimpleNamespace(finish=None))
+    recorded = f"recorded {reason}, Traceback (most recent call last):"
+    if kind == "final":
+        assert ended == WorkerExit("failed", reason)
+        assert failing.runner.calls == [recorded]
+        assert outcomes == []
+    else:
+        assert ended == WorkerExit("failed", f"unet-trial-001: {reason}")
+        assert failing.runner.calls == [recorded, "removed checkpoints"]
+        assert outcomes == [JobOutcome(value=None, reason=reason)]

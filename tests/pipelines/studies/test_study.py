@@ -14,6 +14,7 @@ from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
 from pipelines.studies import resuming, study
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
+from pipelines.studies.lost_finals import lost_finals
 from pipelines.tracking import Status, Tracker
 from tests.pipelines.mlflow_runs import open_run
 
@@ -94,6 +95,67 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     extended = context.experiment.model_copy(update={"search": more})
     assert study.budget(extended) == "50 trials, 3 finals"
     assert not study.is_finished(replace(context, experiment=extended))
+
+
+@pytest.fixture
+def failed_final(context: StudyContext) -> str:
+    """A final of the winner that failed for a reason outside of its settings: its run's id."""
+    context.tracker.set_tags(context.study_run, **{"winner.unet": "aa"})
+    identity = {"study": context.experiment.study, "kind": "final", "architecture": "unet"}
+    for name, trial, winner in (("unet-final-001", "1", "aa"), ("of-another-winner", "0", "bb")):
+        run_id = open_run(
+            context.tracker,
+            context.experiment_id,
+            name,
+            {**identity, "trial": trial, "winner": winner},
+            "A final.",
+        )
+        context.tracker.set_tags(run_id, state="failed", reason="out of memory at batch size 8")
+        context.tracker.end(run_id, "FAILED")
+    (found,) = context.tracker.find_runs(context.experiment_id, winner="aa")
+    return str(found.info.run_id)
+
+
+def test_a_study_of_an_earlier_version_that_lost_a_final_is_not_finished(
+    context: StudyContext, failed_final: str
+):
+    """It was recorded as done; the same command tries the final again."""
+    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    assert not study.is_finished(context)
+    finals = context.experiment.finals.model_copy(update={"seeds": 1})
+    assert lost_finals(context) == {"unet-final-001": "out of memory at batch size 8"}
+    fewer = context.experiment.model_copy(update={"finals": finals})
+    assert lost_finals(replace(context, experiment=fewer)) == {}
+    context.tracker.set_tags(failed_final, own_fault=True)  # its loss is not finite
+    assert study.is_finished(context)
+
+
+def test_a_study_that_lost_a_final_builds_its_table_and_ends_with_an_error(
+    context: StudyContext,
+    opened: Experiment,
+    failed_final: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """After the final is complete, the same command builds the table again and is finished."""
+    built: list[Path] = []
+    context.tracker.set_tags(context.study_run, data="abc")
+    monkeypatch.setattr(study, "_log_settings", lambda context: None)
+    monkeypatch.setattr(study, "prepare", lambda *_: (context.packs, NOTHING))
+    monkeypatch.setattr(study, "search_and_finals", lambda *_: None)
+    monkeypatch.setattr(
+        study.comparison, "compare_study", lambda *arguments: built.append(arguments[2])
+    )
+    with pytest.raises(UserError) as raised:
+        study._run(opened, Console(quiet=True))
+    words = str(raised.value)
+    assert "has lost 1 of its finals. unet-final-001: out of memory at batch size 8" in words
+    assert f"table in {built[0]} lacks them" in words
+    assert "re-run the same command" in words
+    run = context.tracker.client.get_run(context.study_run)
+    assert (run.info.status, run.data.tags.get("faceseg.done")) == ("FAILED", None)
+    context.tracker.set_tags(failed_final, state="complete")
+    assert study._run(opened, Console(quiet=True)) == built[1] == built[0]
+    assert study.is_finished(context)
 
 
 def test_a_second_driver_is_refused_before_it_changes_anything(context: StudyContext):

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pipelines.search.coordinator import RunningJob, StudySnapshot
+from pipelines.search.snapshot import RunningJob, StudySnapshot
 from pipelines.studies import terminal
 from pipelines.studies.terminal import StudyDisplay
 

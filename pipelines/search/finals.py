@@ -1,0 +1,41 @@
+"""Failed finals: a later session tries them again, with their numbers and seeds.
+
+Optuna does not reopen a trial that has ended. So a new trial replaces the failed one: it has the
+number of the final as an attribute, and `TrialStore` returns it in the failed one's place.
+"""
+
+from optuna.trial import FrozenTrial
+
+from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.leases import Lease
+from pipelines.search.trials import JobOutcome, TrialStore, job_number
+
+# The attribute of a failed final: the session in which it failed, and whether its settings are the
+# cause. Its fields are stored in Optuna's database: do not rename them.
+FAILURE = "failure"
+
+
+def ask_final(store: TrialStore) -> FrozenTrial:
+    """Return the next final: one that waits to be tried again, or that of the next number."""
+    if len(store.started()) == len(store.all()):
+        store.enqueue(len(store.all()), Lease())
+    return store.ask({})
+
+
+def retry_failed_finals(store: TrialStore, session: str) -> None:
+    """Add a waiting trial for each final that is to be tried again in this session."""
+    for trial in store.failed():
+        failure = trial.user_attrs.get(FAILURE, {})  # earlier versions stored none
+        ruling = POLICY.failed_final(
+            own_fault=failure.get("own_fault", False),
+            this_session=failure.get("session") == session,
+        )
+        if ruling.decision is Decision.RETRY:
+            store.enqueue(job_number(trial), Lease(attempt=Lease.of(trial).attempt))
+
+
+def note_failed_final(
+    store: TrialStore, trial: FrozenTrial, outcome: JobOutcome, session: str
+) -> None:
+    """Store in which session a final fails, and whether its settings are the cause."""
+    store.set_attribute(trial, FAILURE, {"session": session, "own_fault": outcome.own_fault})
