@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from faceseg.data.problems import BadFile
+from faceseg.data.problems import BadFile, unreadable_file
 
 EXPECTED = "a whole JPEG or PNG image"
 # Below 89 million, where Pillow starts to warn. A file at this limit decodes to 320 MB.
@@ -69,7 +69,7 @@ def decode(path: Path) -> DecodedImage:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror})", EXPECTED) from error
+        raise unreadable_file(path, error, EXPECTED) from error
     if not content:
         raise BadFile(path, "empty file (0 bytes)", EXPECTED)
     with _SILENCED:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from faceseg.data.classes import IGNORE, ClassSet
+from faceseg.data.image_files import missing_target, printable
 
 MAX_PROBLEMS_SHOWN = 20  # problems listed in a message; the rest are counted
 _MAX_IDS_SHOWN = 5  # unknown ids listed in a message
@@ -17,10 +18,22 @@ class BadFile(Exception):  # noqa: N818  # an error in the file, not in the prog
     """A file that cannot be used, with the problem and the expected content."""
 
     def __init__(self, file: str | Path, wrong: str, expected: str) -> None:
-        super().__init__(f"{file}: {wrong}; expected {expected}")
-        self.file = str(file)
+        self.file = printable(file)
+        super().__init__(f"{self.file}: {wrong}; expected {expected}")
         self.wrong = wrong
         self.expected = expected
+
+
+def unreadable_file(file: Path, error: OSError, expected: str) -> BadFile:
+    """Return the problem of a file that cannot be read, such as a link without its target."""
+    target = missing_target(file)
+    if target is None:
+        return BadFile(file, f"cannot be read ({error.strerror})", expected)
+    return BadFile(
+        file,
+        f"a link to {printable(target)}, where no file is",
+        "the linked file, fetched with the tool that made the link (git annex get, dvc pull)",
+    )
 
 
 class PairProblem(BaseModel):

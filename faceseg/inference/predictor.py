@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.image_files import is_passed_over
 from faceseg.data.images import resize_image
 from faceseg.errors import UserError
 
@@ -183,7 +184,7 @@ def _download(address: str) -> Path:
 
 
 def _only_keras_file(folder: Path) -> Path:
-    found = sorted(folder.rglob("*.keras"))
+    found = [each for each in sorted(folder.rglob("*.keras")) if not is_passed_over(each.name)]
     if len(found) != 1:
         raise UserError(f"{folder} contains {len(found)} .keras files; expected exactly one")
     return found[0]

@@ -4,6 +4,7 @@ A user error prints one paragraph and exits with 2; Ctrl-C exits with 130. Frame
 when a verb needs them, so that `--help` is fast.
 """
 
+import io
 import os
 import shlex
 import sys
@@ -179,6 +180,7 @@ def main() -> None:
     """Run the command line; print a user error as one paragraph and exit with 2."""
     set_default_environment()
     interrupt_on_sigterm()
+    _allow_any_name_in_output()
     try:
         app()
     except UserError as error:
@@ -196,6 +198,13 @@ def main() -> None:
         if ended.code == INTERRUPTED_EXIT_CODE:
             typer.echo("stopped; re-run the same command to resume", err=True)
         raise
+
+
+def _allow_any_name_in_output() -> None:
+    """Print `\\xe9` for what the terminal cannot show, such as a file's name that is not UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _exit_with_error(message: str) -> NoReturn:

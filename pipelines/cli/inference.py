@@ -51,7 +51,7 @@ def predict(
     model: ModelArgument,
     images: Annotated[
         list[str] | None,
-        typer.Argument(help="JPEG and PNG files, folders of them, or quoted glob patterns."),
+        typer.Argument(help="Image files, folders of them, or quoted glob patterns."),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Output folder for masks, overlays and class shares.")

@@ -82,7 +82,7 @@ def read_sample_images(folder: Path, grid: tuple[int, int], console: Console) ->
 
 
 def _readable(folder: Path, grid: tuple[int, int], console: Console) -> Iterator[Batch]:
-    for file in find_images([str(folder)], folder / "no-results-here"):
+    for file in find_images([str(folder)]):
         try:
             yield resize_image(read_image(file), grid)
         except BadFile as error:

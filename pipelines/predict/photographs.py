@@ -1,6 +1,6 @@
 """`faceseg predict`: write masks, overlays and class shares of photographs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -80,24 +80,23 @@ def label_photographs(
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("labelling", total=len(files))
-        images = _readable(files, names, unreadable, progress.console)
-        for batch in batches(images, options.batch):
-            maps = label_maps(
-                predictor,
-                [each.pixels for each in batch],
-                flip=options.flip,
-                clean=options.clean,
-            )
-            for each, labels in zip(batch, maps, strict=True):
-                results.write(each.name, each.file, each.pixels, labels)
-            progress.update(task, completed=len(results.images) + len(unreadable))
+        named = progress.track(list(zip(files, names, strict=True)), description="labelling")
+        try:
+            for batch in batches(_readable(named, unreadable, console), options.batch):
+                maps = label_maps(
+                    predictor,
+                    [each.pixels for each in batch],
+                    flip=options.flip,
+                    clean=options.clean,
+                )
+                for each, labels in zip(batch, maps, strict=True):
+                    results.write(each.name, each.file, each.pixels, labels)
+        finally:  # after an error too, the masks that were written are listed
+            if results.images:
+                facts = {"model": model, "flip": options.flip, "clean": options.clean}
+                results.write_shares(unreadable, facts)
     if not results.images:
         raise UserError(f"none of {len(files)} images could be read; nothing was written")
-    results.write_shares(
-        unreadable,
-        {"model": model, "flip": options.flip, "clean": options.clean},
-    )
     console.print(
         f"{len(results.images)} of {len(files)} images labelled; masks, overlays and shares.json "
         f"are in {options.out}",
@@ -113,10 +112,13 @@ def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _readable(
-    files: Sequence[Path], names: Sequence[str], unreadable: dict[str, str], console: Console
+    files: Iterable[tuple[Path, str]], unreadable: dict[str, str], console: Console
 ) -> Iterator[InputImage]:
-    """Yield the images that can be read; print the others and add them to `unreadable`."""
-    for file, name in zip(files, names, strict=True):
+    """Yield the images that can be read; print the others and add them to `unreadable`.
+
+    files: the files and the names of their results.
+    """
+    for file, name in files:
         try:
             yield InputImage(name, file, read_image(file))
         except BadFile as error:

@@ -5,6 +5,7 @@ Shapes: H rows, W columns of the photograph, after its EXIF rotation.
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +21,18 @@ from faceseg.errors import UserError
 Pixels = NDArray[np.uint8]
 
 OPACITY = 0.5
-SHARES_FILE = "shares.json"
+MASKS, OVERLAYS, SHARES_FILE = "masks", "overlays", "shares.json"
 MAX_LISTED_FILES = 5  # files that an error message lists
 
 
 def mask_path(folder: Path, name: str) -> Path:
     """Return the path of an image's mask."""
-    return folder / "masks" / f"{name}.png"
+    return folder / MASKS / f"{name}.png"
 
 
 def overlay_path(folder: Path, name: str) -> Path:
     """Return the path of an image's overlay."""
-    return folder / "overlays" / f"{name}.jpg"
+    return folder / OVERLAYS / f"{name}.jpg"
 
 
 def refuse_overwriting(folder: Path, names: Sequence[str]) -> None:
@@ -73,10 +74,14 @@ class ResultsFolder:
         }
 
     def write_shares(self, unreadable: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-        """Write `shares.json`: the class shares of each image, and why others were unreadable."""
+        """Write `shares.json`: the class shares of each image, and why others were unreadable.
+
+        A byte of a file's name that is not UTF-8 becomes JSON's escape of a surrogate, from
+        which Python's `json` and `open` restore the name.
+        """
         content = {**facts, "images": self.images, "unreadable": dict(unreadable)}
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        write_atomically(self.folder / SHARES_FILE, (text + "\n").encode())
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(self.folder / SHARES_FILE, text.encode("utf-8", "backslashreplace"))
 
 
 def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
@@ -107,7 +112,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".{os.getpid()}.unfinished")  # short: names have a limit
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)

@@ -1,6 +1,7 @@
 """`faceseg predict` on files: the results, the refusals and the skipped images."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,66 @@ def test_unreadable_images_are_reported_and_the_others_labelled(
     assert code == 2
     assert "none of 1 images" in output
     assert not Path("other").exists()
+
+
+def test_names_that_are_not_utf8_are_labelled_and_listed(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    good, bad = os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"na\xefve.png")
+    half_red().save(tmp_path / good)
+    (tmp_path / bad).write_text("no image", encoding="utf-8")
+    code, output = run_faceseg("predict", network, ".", "--out", "out")
+    assert code == 1
+    assert r"skipped: na\xefve.png" in output
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    (image,) = results["images"].values()
+    assert (image["file"], list(results["unreadable"])) == (good, [bad])
+    assert (Path("out") / image["mask"]).is_file()
+    code, output = run_faceseg("predict", network, good, "--out", "out")
+    assert code == 2
+    assert "would be overwritten" in output
+
+
+def test_what_was_labelled_before_an_error_is_listed(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / "a.png")
+    half_red().save(tmp_path / "b.png")
+    (tmp_path / "out" / "masks" / "b.png").mkdir(parents=True)
+    code, output = run_faceseg(
+        "predict", network, "a.png", "b.png", "--out", "out", "--batch", "1", "--overwrite"
+    )
+    assert code == 2
+    assert "b.png cannot be written" in output
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    assert list(results["images"]) == ["a"]
+
+
+def test_the_longest_name_of_a_file_is_labelled(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / f"{'a' * 251}.png")  # 255 bytes, the limit of Linux and macOS
+    assert run_faceseg("predict", network, "*.png", "--out", "out")[0] == 0
+
+
+def test_results_in_the_folder_of_the_images_are_not_labelled_again(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / "a.png")
+    for out in (".", ".", "more"):
+        code, output = run_faceseg("predict", network, ".", "--out", out, "--overwrite")
+        assert code == 0
+        assert "1 of 1 images labelled" in output
+
+
+def test_a_broken_link_is_reported_as_a_link(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("objects/none")
+    code, output = run_faceseg("predict", network, ".", "--out", "out")
+    assert code == 1
+    assert "b.png: a link to objects/none, where no file is" in output
 
 
 def test_existing_results_are_not_overwritten_without_the_option(

@@ -1,0 +1,118 @@
+"""Find image files in folders: one rule for every verb.
+
+Hidden files and the files that operating systems add are passed over. A link is followed, but
+keeps its own name: git-annex, DVC and the caches of Hugging Face store a file under a digest and
+link to it. A link whose target is missing is found too, so that reading it reports the link.
+"""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from faceseg.data.image_formats import IMAGE_SUFFIXES
+from faceseg.errors import UserError
+
+# Files and folders that Windows, macOS and network storage add, in lower case.
+_SYSTEM_NAMES = frozenset(
+    {
+        "$recycle.bin",
+        ".ds_store",
+        "@eadir",
+        "__macosx",
+        "desktop.ini",
+        "ehthumbs.db",
+        "system volume information",
+        "thumbs.db",
+    }
+)
+
+
+def is_system_name(name: str) -> bool:
+    """Return whether an operating system adds files or folders of this name beside the user's."""
+    return name.startswith("._") or name.lower() in _SYSTEM_NAMES
+
+
+def is_passed_over(name: str) -> bool:
+    """Return whether a file or folder of this name is hidden or the system's."""
+    return name.startswith(".") or is_system_name(name)
+
+
+def is_image(path: Path) -> bool:
+    """Return whether `path` is a file with an image's suffix, or a link that should be one."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and (
+        os.path.isfile(path) or missing_target(path) is not None
+    )
+
+
+def missing_target(path: Path) -> str | None:
+    """Return the target of a link that leads to nothing; None for anything else."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return os.readlink(path)
+    return None
+
+
+def visible_entries(folder: Path) -> list[Path]:
+    """Return the files and folders in `folder` that are not passed over, sorted.
+
+    Raises:
+        UserError: The folder cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be listed ({error.strerror}); expected a folder that this user may "
+            "read. Change its permissions, or leave it out"
+        ) from error
+    return sorted(folder / name for name in names if not is_passed_over(name))
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the images directly in `folder`, sorted."""
+    return [path for path in visible_entries(folder) if is_image(path)]
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders directly in `folder`, and links to folders, sorted."""
+    return [path for path in visible_entries(folder) if os.path.isdir(path)]
+
+
+def folders_below(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield `folder` and all folders below it, under the names by which they are reached.
+
+    Links to folders are followed, except to a folder that contains the link: loops end.
+
+    Args:
+        folder: The folder to begin with.
+        leave_out: Whether a folder below it, and all below that one, are left out.
+    """
+    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+    while waiting:
+        current, containing = waiting.pop()
+        status = current.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in containing:
+            continue
+        yield current
+        inner = [each for each in folders_in(current) if not leave_out(each)]
+        waiting += [(each, containing | {identity}) for each in reversed(inner)]
+
+
+# --- Names that are not equal everywhere.
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether a file's name can be written as text; Linux allows any bytes in a name."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def printable(name: str | Path) -> str:
+    r"""Return a path as text, with `\xe9` for a byte that is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's composed form; macOS stores `é` as two characters."""
+    return unicodedata.normalize("NFC", name)
