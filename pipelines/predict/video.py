@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from faceseg.data.image_files import is_utf8, printable
 from faceseg.errors import UserError
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import Predictor
@@ -48,6 +49,12 @@ def label_video(
         UserError: The video cannot be read, or a result exists and may not be overwritten.
     """
     name = f"camera-{video}" if video.isdigit() else Path(video).stem
+    for path in (video, options.out):
+        if not is_utf8(str(path)):  # OpenCV ends the process without a message
+            raise UserError(
+                f"{printable(path)} is not UTF-8, which OpenCV requires of a video's path; rename "
+                "it, or give a link to it"
+            )
     film, shares = options.out / f"{name}.mp4", options.out / f"{name}.json"
     if not options.overwrite and (existing := [path for path in (film, shares) if path.exists()]):
         raise UserError(

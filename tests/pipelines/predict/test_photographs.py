@@ -229,6 +229,18 @@ def test_a_video_becomes_an_overlay_and_shares_by_frame(
     assert run_faceseg("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
 
 
+def test_a_video_whose_name_is_not_utf8_is_a_user_error(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    film = os.fsdecode(b"caf\xe9.avi")
+    (tmp_path / film).touch()
+    for words in (("--video", film), ("--video", "film.avi", "--out", os.fsdecode(b"\xe9"))):
+        code, output = run_faceseg("predict", network, *words)
+        assert code == 2
+        assert r"\xe9" in output
+        assert "not UTF-8" in output
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
