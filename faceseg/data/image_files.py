@@ -7,6 +7,7 @@ link to it. A link whose target is missing is found too, so that reading it repo
 
 import os
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,6 +73,14 @@ def visible_entries(folder: Path) -> list[Path]:
 def images_in(folder: Path) -> list[Path]:
     """Return the images directly in `folder`, sorted."""
     return [path for path in visible_entries(folder) if is_image(path)]
+
+
+def images_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the images directly in `folder` by their names without suffix."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for file in images_in(folder):
+        files[file.stem].append(file)
+    return {stem: tuple(found) for stem, found in files.items()}
 
 
 def folders_in(folder: Path) -> list[Path]:

@@ -5,34 +5,43 @@ used only to estimate the pose. They may be missing, because the masks are suffi
 everything else; some of LaPa's landmark files are known to be wrong.
 """
 
-from collections import defaultdict
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from faceseg.data.classes import LAPA, ClassSet
-from faceseg.data.images import read_image, read_labels
+from faceseg.data.image_files import (
+    composed,
+    folders_in,
+    images_by_stem,
+    is_utf8,
+    missing_target,
+    printable,
+    visible_entries,
+)
+from faceseg.data.images import read_image, read_labels, resize_labels
 from faceseg.data.landmarks import landmarks_match_mask, read_landmarks, yaw_degrees
-from faceseg.data.problems import BadFile, check_pair
+from faceseg.data.problems import BadFile, check_pair, same_proportions
 from faceseg.data.source import Facts, Pair
 from faceseg.errors import UserError
 
 SPLITS = ("train", "val", "test")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-# Images of other formats are reported as problems; files that are no images are ignored.
-_OTHER_IMAGES = frozenset({".bmp", ".gif", ".heic", ".jfif", ".tif", ".tiff", ".webp"})
+LabelSize = Literal["same", "resize"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilePair:
     """The files of one stem. A usable pair has exactly one image and one label file.
 
-    `landmarks` is None in a split that has no landmarks at all.
+    `landmarks` is None in a split that has no landmarks at all. `label_size` is described in
+    `LapaFolder`.
     """
 
     id: str
@@ -41,6 +50,7 @@ class FilePair:
     landmarks: Path | None
     root: Path
     classes: ClassSet
+    label_size: LabelSize = "same"
 
     def read(self) -> Pair:
         """Return the image (H, W, 3) and its labels (H, W).
@@ -52,6 +62,8 @@ class FilePair:
             image_file = self._only(self.images, "image", self.labels)
             label_file = self._only(self.labels, "label", self.images)
             image, labels = read_image(image_file), read_labels(label_file, self.classes)
+            if self.label_size == "resize" and same_proportions(labels, image):
+                labels = resize_labels(labels, image.shape[:2])
             check_pair(image, labels, self.classes, str(label_file))
         except BadFile as bad:
             raise BadFile(self._relative(bad.file), bad.wrong, bad.expected) from bad
@@ -70,14 +82,14 @@ class FilePair:
         return {"yaw_degrees": yaw_degrees(points)}
 
     def _only(self, files: tuple[Path, ...], kind: str, others: tuple[Path, ...]) -> Path:
-        expected = f"one {kind} file (JPEG or PNG) of the same stem"
+        expected = f"one {kind} file of the same stem"
         if not files:
             raise BadFile(others[0], f"has no {kind}", expected)
         if len(files) > 1:
             names = ", ".join(file.name for file in files)
             raise BadFile(files[0], f"{len(files)} {kind} files share a stem ({names})", expected)
-        if files[0].suffix.lower() not in SUFFIXES:
-            raise BadFile(files[0], f"a {files[0].suffix} file", expected)
+        if not is_utf8(files[0].name):
+            raise BadFile(files[0], "a name that is not UTF-8", "a name in UTF-8: rename the file")
         return files[0]
 
     def _relative(self, file: str) -> str:
@@ -89,7 +101,11 @@ class LapaFolder:
     """A folder in LaPa's layout as a source. Problems of single files appear on reading them."""
 
     def __init__(
-        self, path: str | Path, labels_folder: str = "labels", classes: ClassSet = LAPA
+        self,
+        path: str | Path,
+        labels_folder: str = "labels",
+        classes: ClassSet = LAPA,
+        label_size: LabelSize = "same",
     ) -> None:
         """List the files of all splits.
 
@@ -97,6 +113,8 @@ class LapaFolder:
             path: The folder with the splits `train`, `val` and `test`.
             labels_folder: The name of the folder with the labels in each split.
             classes: The class set of these labels.
+            label_size: "same" requires labels of their image's size; "resize" resizes labels of
+                the same proportions to it, by the nearest pixel.
 
         Raises:
             UserError: The folder or a split does not exist or has no images.
@@ -104,6 +122,7 @@ class LapaFolder:
         self.path = Path(path)
         self.classes = classes
         self.labels_folder = labels_folder
+        self.label_size = label_size
         _check_folders(self.path, labels_folder)
         self._items = {split: self._pair(split) for split in SPLITS}
 
@@ -119,18 +138,22 @@ class LapaFolder:
     def identity(self) -> Mapping[str, JsonValue]:
         """Return a digest of file names, sizes and modification times.
 
-        It does not include the folder's own path, so a moved data set keeps its identity.
+        It does not include the folder's own path, so a moved data set keeps its identity. Of a
+        link it includes the linked file.
         """
         digest = blake2b(digest_size=16)
         count = total = 0
         for pair in (pair for split in SPLITS for pair in self._items[split]):
             for file in _existing(pair):
-                status = file.stat()
+                status = file.stat(follow_symlinks=missing_target(file) is None)
                 name = file.relative_to(self.path).as_posix()
-                digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"
+                digest.update(os.fsencode(line))
                 count += 1
                 total += status.st_size
+        resized: dict[str, JsonValue] = {"label_size": self.label_size}
         return {
+            **(resized if self.label_size != "same" else {}),
             "kind": "directory",
             "labels_folder": self.labels_folder,
             "files": count,
@@ -139,23 +162,27 @@ class LapaFolder:
         }
 
     def _pair(self, split: str) -> tuple[FilePair, ...]:
-        images = _by_stem(self.path / split / "images")
-        labels = _by_stem(self.path / split / self.labels_folder)
+        images = images_by_stem(self.path / split / "images")
+        labels = images_by_stem(self.path / split / self.labels_folder)
         if not images:
             raise UserError(
-                f"{self.path / split / 'images'} contains no JPEG or PNG image; "
+                f"{self.path / split / 'images'} contains no image; "
                 f"found: {_contents(self.path / split / 'images')}"
             )
+        labels = _with_stems_of(images, labels)
         folder = self.path / split / "landmarks"
-        has_landmarks = any(folder.glob("*.txt"))
+        has_landmarks = folder.is_dir() and any(
+            file.suffix == ".txt" for file in visible_entries(folder)
+        )
         return tuple(
             FilePair(
-                id=stem,
+                id=printable(stem),
                 images=images.get(stem, ()),
                 labels=labels.get(stem, ()),
                 landmarks=folder / f"{stem}.txt" if has_landmarks else None,
                 root=self.path,
                 classes=self.classes,
+                label_size=self.label_size,
             )
             for stem in sorted(images.keys() | labels.keys())
         )
@@ -168,13 +195,19 @@ def _existing(pair: FilePair) -> list[Path]:
     return [*pair.images, *pair.labels, *found]
 
 
-def _by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
-    files: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(folder.iterdir()):
-        is_image = file.suffix.lower() in SUFFIXES | _OTHER_IMAGES
-        if is_image and not file.name.startswith(".") and file.is_file():
-            files[file.stem].append(file)
-    return {stem: tuple(found) for stem, found in files.items()}
+def _with_stems_of(
+    images: Mapping[str, tuple[Path, ...]], labels: Mapping[str, tuple[Path, ...]]
+) -> dict[str, tuple[Path, ...]]:
+    """Return labels by stem, where a stem without an image takes an image's other spelling.
+
+    `é` has two spellings in Unicode. A folder that went through macOS may contain both.
+    """
+    spellings = {composed(stem): stem for stem in images.keys() - labels.keys()}
+    found: dict[str, tuple[Path, ...]] = {}
+    for stem, files in labels.items():
+        same = stem if stem in images else spellings.get(composed(stem), stem)
+        found[same] = found.get(same, ()) + files
+    return found
 
 
 def _check_folders(path: Path, labels_folder: str) -> None:
@@ -187,14 +220,17 @@ def _check_folders(path: Path, labels_folder: str) -> None:
         for folder in (path / split, path / split / "images", path / split / labels_folder):
             if folder.is_dir():
                 continue
-            message = f"{folder.relative_to(path)}/ is missing in {path}; {expected}; "
+            target = missing_target(folder)
+            kind = f"is a link to {target}, where no folder is," if target else "is missing"
+            message = f"{folder.relative_to(path)}/ {kind} in {path}; {expected}; "
             message += f"{folder.parent} contains: {_contents(folder.parent)}"
             raise UserError(message + _hint(path))
 
 
 def _hint(path: Path) -> str:
     """Suggest a folder inside `path` that has the splits; LaPa's archive contains such a one."""
-    for inner in sorted(path.glob("*/")) + sorted(path.glob("*/*/")):
+    outer = folders_in(path)
+    for inner in outer + [each for folder in outer for each in folders_in(folder)]:
         if all((inner / split / "images").is_dir() for split in SPLITS):
             return f". Did you mean {inner}?"
     return ""

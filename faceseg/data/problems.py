@@ -95,9 +95,20 @@ def check_pair(
         raise BadFile(
             name,
             f"labels are {_size(labels)}, their image is {_size(image)} (width x height)",
-            "one size for both, EXIF rotation applied",
+            "one size for both; data.label_size: resize resizes labels to their image's size"
+            if same_proportions(labels, image)
+            else "one size for both, EXIF rotation applied",
         )
     check_ids(labels, classes, name)
+
+
+def same_proportions(labels: NDArray[np.uint8], image: NDArray[np.uint8]) -> bool:
+    """Return whether labels (h, w) and image (H, W, 3) have the same proportions.
+
+    A size that was halved may be rounded: a side may differ by one pixel of the smaller of both.
+    """
+    (height, width), (rows, columns) = labels.shape, image.shape[:2]
+    return abs(height * columns - width * rows) <= max(height, width, rows, columns)
 
 
 def _size(pixels: NDArray[np.uint8]) -> str:

@@ -66,6 +66,12 @@ class Data(Section):
         "creates ids of absent classes in the labels of train and val",
         exclude_if=lambda value: value == "nearest",
     )
+    label_size: Literal["same", "resize"] = Field(
+        "same",
+        description="resize: labels of another size than their image, but of its proportions, "
+        "are resized to it by the nearest pixel; same: they are bad pairs",
+        exclude_if=lambda value: value == "same",
+    )
     drawn: Drawn = Drawn()
     terms: str = Field(
         "",

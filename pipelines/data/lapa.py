@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from faceseg.data.image_files import folders_in
 from faceseg.data.lapa import SPLITS
 from faceseg.errors import UserError, first_line
 
@@ -51,7 +52,7 @@ def find_splits(folder: Path) -> Path:
         for each in level:
             if all((each / split / "images").is_dir() for split in SPLITS):
                 return each
-        level = [inner for each in level for inner in sorted(each.iterdir()) if inner.is_dir()]
+        level = [inner for each in level for inner in folders_in(each)]
     names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:6])
     raise UserError(
         f"the download of {HANDLE} in {folder} contains {names or 'nothing'}; expected folders "

@@ -59,7 +59,7 @@ def image_source(data: Data) -> Source:
     path = data.path
     if path is None:
         path = lapa.download()
-    return LapaFolder(path.expanduser(), data.labels, data.class_set)
+    return LapaFolder(path.expanduser(), data.labels, data.class_set, data.label_size)
 
 
 def check_splits(source: Source, data: Data) -> None:

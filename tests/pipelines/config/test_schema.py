@@ -26,6 +26,7 @@ OTHER_STUDY = [
     {"data": {"image_size": [64, 64]}},
     {"data": {"drawn": {"difficulty": 0.5}}},
     {"data": {"label_resizing": "bilinear"}},
+    {"data": {"label_size": "resize"}},
     {"architectures": {"unet": {}}},
     {"architectures": {"unet": {"alpha": 0.5}, "pspnet": {}, "segnet": {}}},
     {"architectures": {"unet": {"pixels": "unit_bgr"}, "pspnet": {}, "segnet": {}}},
@@ -60,9 +61,10 @@ def test_an_explicit_default_changes_nothing():
 
 def test_later_options_keep_the_names_of_earlier_studies():
     content = PLAIN.model_dump(mode="json")
-    assert "label_resizing" not in content["data"]
+    assert not {"label_resizing", "label_size"} & content["data"].keys()
     assert "pixels" not in content["architectures"]["unet"]
     assert changed({"data": {"label_resizing": "nearest"}}).study == PLAIN.study
+    assert changed({"data": {"label_size": "same"}}).study == PLAIN.study
     assert (
         changed({"architectures": {"unet": {"pixels": None}, "pspnet": {}, "segnet": {}}}).study
         == PLAIN.study
