@@ -17,7 +17,7 @@ from faceseg.data.label_checks import (
 )
 from faceseg.data.manifest import SideFacts, SplitFacts
 from faceseg.data.preprocessing import PreparedPair
-from faceseg.data.problems import PairProblem
+from faceseg.data.problems import MAX_IDS_SHOWN, PairProblem
 from faceseg.data.split import photo_of
 
 # In LaPa at least 95 % of the images have the left class on the left. In a data set with a
@@ -38,6 +38,7 @@ class Findings:
         self._class_counts: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
         self._without_pose: dict[str, int] = defaultdict(int)
+        self._blended: dict[str, list[str]] = defaultdict(list)
         self._first_seen: dict[bytes, tuple[str, str]] = {}
 
     def add(self, split: str, result: PreparedPair | PairProblem) -> PreparedPair | None:
@@ -68,6 +69,9 @@ class Findings:
             return None
         self._repeated[split] += first[1] != result.id
         self._without_pose[split] += "landmarks" in result.facts
+        if result.blended:
+            ids = ", ".join(map(str, result.blended[:MAX_IDS_SHOWN]))
+            self._blended[split].append(f"{result.id} with ids {ids}")
         self.ids[split].append(result.id)
         self._class_counts[split].add(result.columns)
         self._original[split] += result.original_ids
@@ -122,6 +126,11 @@ class Findings:
             f"contains them: {count}"
             for split, count in self._without_pose.items()
             if count
+        ]
+        lines += [
+            f"label maps of {split} with ids that lie between others along borders, as after a "
+            f"bilinear resizing; resize masks with nearest: {len(found)}, first {found[0]}"
+            for split, found in self._blended.items()
         ]
         lines += [
             f"photographs with images in both splits of {splits}: {count}"

@@ -18,6 +18,7 @@ from PIL import Image, ImageChops
 
 from faceseg.data.classes import IGNORE, ClassSet
 from faceseg.data.decoding import DecodedImage, decode
+from faceseg.data.label_colours import colour_problem
 from faceseg.data.problems import BadFile, check_ids
 
 Pixels = NDArray[np.uint8]
@@ -64,12 +65,12 @@ def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
     decoded = decode(Path(path))
     if decoded.colour_type is None:
         raise BadFile(path, "a JPEG, whose lossy compression changes ids", _ONE_CHANNEL)
-    labels = _ids(path, decoded)
+    labels = _ids(path, decoded, classes)
     check_ids(labels, classes, path)
     return labels.astype(np.uint8)
 
 
-def _ids(path: str | Path, decoded: DecodedImage) -> NDArray[np.integer]:
+def _ids(path: str | Path, decoded: DecodedImage, classes: ClassSet) -> NDArray[np.integer]:
     values: NDArray[np.integer] = np.asarray(decoded.image)
     if decoded.colour_type in (_GREY, _PALETTE):
         if decoded.bits == 1:
@@ -85,7 +86,7 @@ def _ids(path: str | Path, decoded: DecodedImage) -> NDArray[np.integer]:
             raise BadFile(path, "partly transparent", _ONE_CHANNEL)
         values = values[..., :-1]
     if np.any(values != values[..., :1]):
-        raise BadFile(path, "a colour image, so its pixels are no class ids", _ONE_CHANNEL)
+        raise colour_problem(path, values, classes)
     return values[..., 0]
 
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.blended_ids import blended_ids
 from faceseg.data.class_counts import class_columns
 from faceseg.data.classes import ClassSet
 from faceseg.data.images import LABEL_RESIZERS, resize_image
@@ -32,6 +33,7 @@ class PreparedPair:
         columns: Class pixels in each column of the resized labels, (C, W).
         original_ids: Pixels of each id in the labels before resizing, (256,).
         packed_ids: Pixels of each id in the resized labels, (256,).
+        blended: The ids of `blended_ids`, if the labels look interpolated.
     """
 
     id: str
@@ -43,6 +45,7 @@ class PreparedPair:
     columns: NDArray[np.int64]
     original_ids: Counts
     packed_ids: Counts
+    blended: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,7 @@ class Preprocessor:
             columns=class_columns(packed, len(self.classes)),
             original_ids=count_ids(labels),
             packed_ids=count_ids(packed),
+            blended=blended_ids(labels),
         )
 
 

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from faceseg.data.blended_ids import blended_ids
 from faceseg.data.classes import IGNORE, ClassSet
 from faceseg.data.image_files import missing_target, printable
 
 MAX_PROBLEMS_SHOWN = 20  # problems listed in a message; the rest are counted
-_MAX_IDS_SHOWN = 5  # unknown ids listed in a message
+MAX_IDS_SHOWN = 5  # ids listed in a message
 
 
 class BadFile(Exception):  # noqa: N818  # an error in the file, not in the program
@@ -73,14 +74,15 @@ def check_ids(labels: NDArray[np.integer], classes: ClassSet, name: str | Path) 
     if not unknown.any():
         return
     found = np.unique(labels[unknown])
-    shown = ", ".join(str(each) for each in found[:_MAX_IDS_SHOWN]) + (
-        ", ..." * (len(found) > _MAX_IDS_SHOWN)
+    shown = ", ".join(str(each) for each in found[:MAX_IDS_SHOWN]) + (
+        ", ..." * (len(found) > MAX_IDS_SHOWN)
     )
-    raise BadFile(
-        name,
-        f"{int(unknown.sum())} pixels have ids outside the class set: {shown}",
-        f"ids 0 to {len(classes) - 1}, or {IGNORE} for ignored pixels",
-    )
+    wrong = f"{int(unknown.sum())} pixels have ids outside the class set: {shown}"
+    expected = f"ids 0 to {len(classes) - 1}, or {IGNORE} for ignored pixels"
+    if blended_ids(labels, ignored=None):
+        wrong += "; ids lie between others along borders, as after a bilinear resizing"
+        expected += "; resize masks with nearest"
+    raise BadFile(name, wrong, expected)
 
 
 def check_pair(
@@ -108,7 +110,7 @@ def same_proportions(labels: NDArray[np.uint8], image: NDArray[np.uint8]) -> boo
     A size that was halved may be rounded: a side may differ by one pixel of the smaller of both.
     """
     (height, width), (rows, columns) = labels.shape, image.shape[:2]
-    return abs(height * columns - width * rows) <= max(height, width, rows, columns)
+    return bool(abs(height * columns - width * rows) <= max(height, width, rows, columns))
 
 
 def _size(pixels: NDArray[np.uint8]) -> str:

@@ -238,3 +238,25 @@ def test_a_class_that_never_occurs_causes_a_warning(lapa_folder: Path, root: Pat
         Image.new("L", (40, 32), 10).save(file)
     warnings = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1].warnings
     assert warnings[0].startswith("classes that occur nowhere in val: background, skin, ")
+
+
+def test_labels_that_were_resized_bilinearly_cause_a_warning(lapa_folder: Path, root: Path) -> None:
+    labels = Image.fromarray(np.kron(np.array([[0, 10], [10, 0]], np.uint8), np.ones((64, 64))))
+    labels = labels.convert("L")
+    smooth = labels.resize((200, 160), Image.Resampling.BILINEAR)
+    for name, mask in (("train1", smooth), ("train3", labels.resize((200, 160), 0))):
+        mask.save(lapa_folder / f"train/labels/{name}.png")
+        with Image.open(lapa_folder / f"train/images/{name}.png") as image:
+            image.resize((200, 160)).save(lapa_folder / f"train/images/{name}.png")
+    (warning,) = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)[1].warnings
+    assert warning.startswith("label maps of train with ids that lie between others along borders")
+    assert "resize masks with nearest: 1, first train1 with ids " in warning
+
+
+def test_unknown_ids_of_a_bilinear_resizing_are_told(lapa_folder: Path, root: Path) -> None:
+    mask = Image.fromarray(np.kron(np.array([[0, 255]], np.uint8), np.ones((100, 60))))
+    mask.convert("L").resize((40, 32), Image.Resampling.BICUBIC).resize(
+        (200, 160), Image.Resampling.BILINEAR
+    ).save(lapa_folder / "val/labels/val1.png")
+    with pytest.raises(UserError, match=r"outside the class set: .*; ids lie between others"):
+        build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE)
