@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.image_files import is_utf8, printable
 from pipelines.config import names
 from pipelines.config.names import ClaimedNetwork, FolderName, RegisteredModel
 
@@ -22,6 +23,14 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _check_utf8(cls, value: object) -> object:
+        # The experiment is stored as JSON, and MLflow's and Optuna's addresses contain its paths.
+        if isinstance(value, Path) and not is_utf8(str(value)):
+            raise ValueError(f"{printable(value)} is not UTF-8; rename it, or give a link to it")
+        return value
 
 
 class Drawn(Section):

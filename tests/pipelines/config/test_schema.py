@@ -1,5 +1,6 @@
 """The experiment as data: the study's name, the addresses, the table of architectures."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,11 @@ def test_gpus_are_a_share_of_one_or_a_whole_number(gpus: float):
 def test_one_and_a_half_gpus_are_refused():
     with pytest.raises(ValueError, match=r"gpus 1\.5: above 1 it must be a whole number"):
         Resources(gpus=1.5)
+
+
+@pytest.mark.parametrize("section", ["", "data"])
+def test_a_path_that_is_not_utf8_is_refused(section: str):
+    path = {"path": os.fsdecode(b"d\xe9")}
+    change = {"data": {"source": "directory", **path}} if section else {"storage": path["path"]}
+    with pytest.raises(ValueError, match=r"d\\xe9 is not UTF-8"):
+        changed(change)
