@@ -9,7 +9,7 @@ import yaml
 
 from faceseg.errors import UserError
 from pipelines.config.included import find_experiment, is_included
-from pipelines.config.plain_yaml import load_yaml
+from pipelines.config.plain_yaml import read_yaml, read_yaml_text
 from pipelines.config.reading import VARIABLE
 
 
@@ -47,8 +47,8 @@ def files_of(file: Path) -> list[Path]:
     while file not in found:
         found.append(file)
         try:
-            content = load_yaml(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            content = read_yaml(file)
+        except (OSError, ValueError, yaml.YAMLError, UserError):
             break  # `load` reports it
         if not isinstance(content, dict) or not content.get("base"):
             break
@@ -65,7 +65,7 @@ def keep_unset_variables(file: Path, overrides: tuple[str, ...]) -> Iterator[Non
         overrides: The values of `--set`.
     """
     files = [each for each in all_files(file, overrides) if each.is_file()]
-    texts = [*overrides, *(each.read_text("utf-8") for each in files)]
+    texts = [*overrides, *map(_text, files)]
     names = {name for text in texts for name in VARIABLE.findall(text)} - os.environ.keys()
     for name in names:
         os.environ[name] = f"${{{name}}}"
@@ -74,3 +74,10 @@ def keep_unset_variables(file: Path, overrides: tuple[str, ...]) -> Iterator[Non
     finally:
         for name in names:
             del os.environ[name]
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_yaml_text(file)
+    except (OSError, UnicodeDecodeError, UserError):
+        return ""  # `load` reports it

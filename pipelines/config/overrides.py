@@ -13,9 +13,10 @@ import yaml
 from pydantic import BaseModel
 
 from faceseg.errors import UserError
-from pipelines.config.plain_yaml import load_yaml
+from pipelines.config.plain_yaml import MAX_DEPTH, load_yaml
 from pipelines.config.schema import Experiment
 
+SHOWN = 150  # characters of an override in a message
 NULLS = ("", "null", "Null", "NULL")
 
 
@@ -34,17 +35,23 @@ def apply_override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(
-            f"--set requires KEY=VALUE, such as search.trials=50, or @FILE; got {override!r}"
+            f"--set requires KEY=VALUE, such as search.trials=50, or @FILE; got {_shown(override)!r}"
         )
     names = key.strip().split(".")
+    if len(names) > MAX_DEPTH:
+        raise UserError(f"--set {_shown(override)}: the key has more than {MAX_DEPTH} levels")
     section = content
     for parent in names[:-1]:
         if section.get(parent) is None:  # missing or empty
             section[parent] = {}
         section = section[parent]
         if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {parent!r} is a value, not a section")
+            raise UserError(f"--set {_shown(override)}: {parent!r} is a value, not a section")
     section[names[-1]] = _read_value(names, text, override)
+
+
+def _shown(override: str) -> str:
+    return override if len(override) <= SHOWN else f"{override[:SHOWN]}…"
 
 
 def known_keys(place: Sequence[Any]) -> list[str]:
@@ -63,7 +70,9 @@ def _read_value(names: Sequence[str], text: str, override: str) -> Any:
     try:
         return load_yaml(text)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: the value is not plain YAML: {error}") from error
+        raise UserError(
+            f"--set {_shown(override)}: the value is not plain YAML: {error}"
+        ) from error
 
 
 def _is_quoted(text: str) -> bool:

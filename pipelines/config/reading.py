@@ -18,10 +18,11 @@ from pydantic import BaseModel, ValidationError
 from faceseg.errors import UserError
 from pipelines.config.included import find_experiment, included_names
 from pipelines.config.overrides import apply_override, known_keys
-from pipelines.config.plain_yaml import RepeatedKeyError, load_yaml
+from pipelines.config.plain_yaml import RepeatedKeyError, read_yaml
 from pipelines.config.schema import Experiment
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
+MAX_BASES = 20
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -59,8 +60,12 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
         raise UserError(f"{path} is its own base, directly or indirectly; remove one `base:`")
+    if len(seen) > MAX_BASES:
+        raise UserError(
+            f"{seen[0]} has more than {MAX_BASES} bases, one above the other; join some"
+        )
     try:
-        content = load_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError as error:
         raise UserError(f"there is no experiment file {path}{_alternatives(path)}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -14,7 +14,7 @@ from rich.table import Table
 from faceseg.errors import UserError
 from pipelines.cluster.connection import ray_address
 from pipelines.config import Experiment
-from pipelines.config.plain_yaml import load_yaml
+from pipelines.config.plain_yaml import read_yaml
 from pipelines.config.sections import Section
 from pipelines.tune_machine.candidates import Machine, candidates
 from pipelines.tune_machine.measurement import CandidateSpeed, measure_candidates
@@ -125,10 +125,10 @@ def read_machine_settings(experiment: Experiment, gpus: int) -> MachineSettings:
     path = experiment.storage / SETTINGS_FILE
     again = "run `faceseg tune-machine` with this experiment, or remove resources.measured"
     try:
-        choice = MachineSettings.model_validate(load_yaml(path.read_text(encoding="utf-8")))
+        choice = MachineSettings.model_validate(read_yaml(path))
     except FileNotFoundError as error:
         raise UserError(f"resources.measured: {path} does not exist yet; {again}") from error
-    except (ValidationError, yaml.YAMLError) as error:
+    except (ValidationError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"resources.measured: {path} cannot be read; {again}") from error
     for preposition, stored, current in (
         ("on", choice.machine, Machine.detect(gpus).name),

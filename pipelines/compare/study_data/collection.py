@@ -23,6 +23,7 @@ from pipelines.compare.study_data.study_results import (
 )
 from pipelines.compare.study_data.worker_time import read_worker_time
 from pipelines.config import Experiment
+from pipelines.config.plain_yaml import read_yaml
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job import results
 from pipelines.job.results import read_panel
@@ -150,8 +151,8 @@ def _read_settings(file: Path) -> Experiment:
         UserError: This version cannot read the file.
     """
     try:
-        return Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
+        return Experiment.model_validate(read_yaml(file))
+    except (ValidationError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(
             f"this version cannot read the study's experiment.yaml in MLflow: {error}"
         ) from error
