@@ -35,7 +35,7 @@ class Augmentation(BaseModel):
         strength: Factor on all ranges. At 0 every image stays as it is.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rotation_degrees: float = Field(default=10.0, ge=0, le=180)
     zoom: float = Field(default=0.1, ge=0, lt=1)

@@ -1,5 +1,6 @@
 """Arguments that several verbs share, and the checks of an experiment that they have in common."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,13 @@ Overrides = Annotated[
 ]
 LOOPBACK = "127.0.0.1"
 INTERRUPTED_EXIT_CODE = 130  # Typer's exit code after Ctrl-C
+
+
+def finite(value: float) -> float:
+    """Return an option's value; `nan` passes Typer's comparison with `min` and `max`."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 class JobFollowed(SystemExit):

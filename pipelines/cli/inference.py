@@ -7,7 +7,7 @@ import typer
 
 from faceseg.errors import UserError
 from pipelines.cli import arguments
-from pipelines.cli.arguments import LOOPBACK
+from pipelines.cli.arguments import LOOPBACK, finite
 
 app = typer.Typer()
 
@@ -60,7 +60,7 @@ def predict(
     clean: CleanOption = False,
     video: VideoOption = None,
     frames: FramesOption = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images in one batch.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Images in one batch.")] = 8,
     overwrite: OverwriteOption = False,
     gpu: Annotated[bool, typer.Option("--gpu", help="Use a GPU.")] = False,
     tracking: TrackingOption = None,
@@ -99,23 +99,37 @@ def serve(
     model: ModelArgument,
     host: HostOption = LOOPBACK,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    replicas: Annotated[int, typer.Option(min=1, help="Number of replicas, or the minimum.")] = 1,
+    replicas: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of replicas, or the minimum.")
+    ] = 1,
     max_replicas: Annotated[
         int | None,
-        typer.Option(min=1, help="Scale up to this many replicas under load.", metavar="N"),
+        typer.Option(
+            min=1, max=1000, help="Scale up to this many replicas under load.", metavar="N"
+        ),
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, help="CPU threads of each replica.")] = 1,
+    cpus: Annotated[int, typer.Option(min=1, max=4096, help="CPU threads of each replica.")] = 1,
     gpus: Annotated[
-        float, typer.Option(min=0, help="GPUs of each replica; 0.5 is half of one.")
+        float,
+        typer.Option(
+            min=0, max=1000, callback=finite, help="GPUs of each replica; 0.5 is half of one."
+        ),
     ] = 0,
     max_megabytes: Annotated[
-        float, typer.Option(min=0.001, help="Maximum size of a request's body.")
+        float,
+        typer.Option(
+            min=0.001, max=10_000, callback=finite, help="Maximum size of a request's body."
+        ),
     ] = 20,
     max_megapixels: Annotated[
-        float, typer.Option(min=0.001, max=80, help="Maximum size of a photograph.")
+        float,
+        typer.Option(min=0.001, max=80, callback=finite, help="Maximum size of a photograph."),
     ] = 50,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Maximum duration of a request in seconds.")
+        float,
+        typer.Option(
+            min=0.1, max=86_400, callback=finite, help="Maximum duration of a request in seconds."
+        ),
     ] = 30,
     tracking: TrackingOption = None,
 ) -> None:

@@ -35,7 +35,8 @@ def apply_override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(
-            f"--set requires KEY=VALUE, such as search.trials=50, or @FILE; got {_shown(override)!r}"
+            "--set requires KEY=VALUE, such as search.trials=50, or @FILE; got "
+            f"{_shown(override)!r}"
         )
     names = key.strip().split(".")
     if len(names) > MAX_DEPTH:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from faceseg.training.settings import TrainingSettings
+from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
 from pipelines.config.names import ExperimentName, ModelVersion, check_network_name, shown
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
@@ -57,8 +58,8 @@ class Network(Section):
         batch_norm_momentum: Momentum of BatchNorm; 0.9 suits trainings of a few hundred steps.
     """
 
-    alpha: float | None = Field(None, gt=0)
-    width: float | None = Field(None, gt=0)
+    alpha: float | None = Field(None, gt=0, le=MAX_FACTOR)
+    width: float | None = Field(None, gt=0, le=MAX_FACTOR)
     encoder: Literal["vgg", "mobilenetv2"] | None = None
     encoder_weights: str | None = None
     output_stride: Literal[8, 16] | None = None
@@ -142,7 +143,7 @@ class Experiment(Section):
 
     name: ExperimentName
     description: str = ""
-    seed: int = 0
+    seed: int = Field(0, ge=-MAX_SEED, le=MAX_SEED)
     data: Data = Data()
     architectures: dict[str, Network] = Field(
         {"unet": Network(), "pspnet": Network(), "segnet": Network()}
@@ -195,6 +196,8 @@ class Experiment(Section):
         if len({name.lower() for name in self.variants}) < len(self.variants):
             raise ValueError("variants: two names differ only in capital letters; rename one")
         self.search.space.check_bounds(self.training)
+        batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
+        check_batch(max(batch_sizes), self.data.image_size)
         for point in self.search.first:
             self.search.space.check_point(point)
         return self

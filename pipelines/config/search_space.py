@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from faceseg.training.settings import TrainingSettings
+from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
+from pipelines.config.bounds import MAX_TRIALS
 from pipelines.config.sections import Section
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Range(BaseModel):
         log: Whether to sample uniformly in the logarithm.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     low: float
     high: float
@@ -44,9 +45,9 @@ class Choices(BaseModel):
         choices: The values.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    choices: tuple[int, ...] = Field(min_length=1)
+    choices: tuple[int, ...] = Field(min_length=1, max_length=100)
 
     def bounds(self) -> tuple[int, ...]:
         """Return all values, because each can be the one that is not valid."""
@@ -56,7 +57,7 @@ class Choices(BaseModel):
 class SearchSpace(BaseModel):
     """The tuned settings: learning rate and batch size always, others where a range is given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     learning_rate: Range = Range(low=1e-4, high=1e-2, log=True)
     batch_size: Choices = Choices(choices=(8, 16, 32))
@@ -146,11 +147,17 @@ class Search(Section):
         reduction_factor: The share 1 / N of the trials continues at each rung of the pruner.
     """
 
-    trials: int = Field(20, ge=1)
+    trials: int = Field(20, ge=1, le=MAX_TRIALS)
     space: SearchSpace = SearchSpace()
-    first: tuple[dict[str, float], ...] = Field((), description="settings of the first trials")
+    first: tuple[dict[str, float], ...] = Field(
+        (), max_length=1000, description="settings of the first trials"
+    )
     sampler: Literal["tpe", "random"] = "tpe"
-    random_trials: int = Field(5, ge=0, description="random trials before the sampler is used")
+    random_trials: int = Field(
+        5, ge=0, le=MAX_TRIALS, description="random trials before the sampler is used"
+    )
     pruner: Literal["hyperband", "halving", "none"] = "hyperband"
-    grace_epochs: int = Field(3, ge=1, description="no trial is pruned before this epoch")
-    reduction_factor: int = Field(3, ge=2)
+    grace_epochs: int = Field(
+        3, ge=1, le=MAX_EPOCHS, description="no trial is pruned before this epoch"
+    )
+    reduction_factor: int = Field(3, ge=2, le=1000)

@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from faceseg.data.classes import LAPA, ClassSet
 from faceseg.data.image_files import is_utf8, printable
+from faceseg.training.settings import MAX_EPOCHS
 from pipelines.config import names
+from pipelines.config.bounds import (
+    MAX_IMAGES,
+    MAX_RESAMPLES,
+    MAX_SEED,
+    MAX_SEEDS,
+    MAX_SIDE,
+    MAX_THREADS,
+    MAX_WORKERS,
+)
 from pipelines.config.names import ClaimedNetwork, FolderName, RegisteredModel
 
 
@@ -22,7 +32,7 @@ class Section(BaseModel):
     names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
@@ -44,12 +54,12 @@ class Drawn(Section):
         seed: Seed of the drawn faces, independent of the experiment's seed.
     """
 
-    train: int = Field(480, ge=2)
-    val: int = Field(96, ge=1)
-    test: int = Field(96, ge=1)
-    size: int = Field(128, ge=32, description="side of the square images, in pixels")
+    train: int = Field(480, ge=2, le=MAX_IMAGES)
+    val: int = Field(96, ge=1, le=MAX_IMAGES)
+    test: int = Field(96, ge=1, le=MAX_IMAGES)
+    size: int = Field(128, ge=32, le=MAX_SIDE, description="side of the square images, in pixels")
     difficulty: float = Field(1.0, ge=0, le=1.5)
-    seed: int = 0
+    seed: int = Field(0, ge=-MAX_SEED, le=MAX_SEED)
 
 
 class Data(Section):
@@ -108,6 +118,10 @@ class Data(Section):
             raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
         if any(side % 32 or side < 32 for side in self.image_size):
             raise ValueError(f"image_size {list(self.image_size)}: both must be multiples of 32")
+        if max(self.image_size) > MAX_SIDE:
+            raise ValueError(
+                f"image_size {list(self.image_size)}: at most {MAX_SIDE} pixels a side"
+            )
         return self
 
 
@@ -119,8 +133,8 @@ class Finals(Section):
         epochs: Length of a final; None: `training.epochs`.
     """
 
-    seeds: int = Field(3, ge=1)
-    epochs: int | None = Field(None, ge=1)
+    seeds: int = Field(3, ge=1, le=MAX_SEEDS)
+    epochs: int | None = Field(None, ge=1, le=MAX_EPOCHS)
 
 
 class Robustness(Section):
@@ -139,8 +153,10 @@ class Robustness(Section):
     geometry: tuple[str, ...] = Field(
         (), description="kinds of the suite geo-v1", exclude_if=lambda value: not value
     )
-    trial_images: int = Field(50, ge=1, description="validation images of every trial")
-    final_images: int = Field(500, ge=1, description="test images of every final")
+    trial_images: int = Field(
+        50, ge=1, le=MAX_IMAGES, description="validation images of every trial"
+    )
+    final_images: int = Field(500, ge=1, le=MAX_IMAGES, description="test images of every final")
 
 
 class Resources(Section):
@@ -150,9 +166,13 @@ class Resources(Section):
         cpus: CPUs of each worker; their whole number is its number of threads.
     """
 
-    workers: int | None = Field(None, ge=1, description="None: as many as the cluster has room for")
-    cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0, description="below 1: a share of one GPU; 2 and more require JAX")
+    workers: int | None = Field(
+        None, ge=1, le=MAX_WORKERS, description="None: as many as the cluster has room for"
+    )
+    cpus: float = Field(1, gt=0, le=MAX_THREADS)
+    gpus: float = Field(
+        0, ge=0, le=1000, description="below 1: a share of one GPU; 2 and more require JAX"
+    )
     measured: bool = Field(
         False, description="use the workers, cpus and gpus that `faceseg tune-machine` stored"
     )
@@ -160,7 +180,7 @@ class Resources(Section):
         None, description="Ray's address; None: RAY_ADDRESS, or else a Ray started by the study"
     )
     trials_per_worker: int = Field(
-        50, ge=1, description="after which a worker's process is replaced"
+        50, ge=1, le=1_000_000, description="after which a worker's process is replaced"
     )
 
     @field_validator("gpus")
@@ -249,5 +269,5 @@ class Gate(Section):
     )
     latency_ms: float | None = Field(None, gt=0, description="maximum median time per image")
     size_mb: float | None = Field(None, gt=0, description="maximum size of the saved network")
-    resamples: int = Field(10_000, ge=100)
+    resamples: int = Field(10_000, ge=100, le=MAX_RESAMPLES)
     level: float = Field(0.95, gt=0.5, lt=1, description="confidence level of the intervals")

@@ -137,6 +137,15 @@ def test_a_missing_split_is_named(command: RunCommand, tiny: Path, lapa_folder: 
     assert "val" in err
 
 
+@pytest.mark.parametrize(
+    "option", ["--max-megabytes=nan", "--timeout=inf", "--gpus=nan", "--cpus=1000000000"]
+)
+def test_a_limit_of_a_server_must_be_a_possible_number(command: RunCommand, option: str):
+    code, _, err = command("serve", "models:/faceseg@champion", option)
+    assert code == 2
+    assert option.partition("=")[0] in err
+
+
 def test_an_unknown_verb_is_refused(command: RunCommand):
     code, _, err = command("studdy")
     assert code == 2
