@@ -8,7 +8,7 @@ every Keras program with this package installed can load the file.
 import json
 import os
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,8 +16,8 @@ import keras
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError, first_line
 from faceseg.networks import layers  # noqa: F401  # registers the layers that a file may contain
+from faceseg.networks.archive import METADATA_FILE, check_members, check_network
 
-METADATA_FILE = "faceseg.json"
 # The exceptions of Keras, h5py, json and zipfile for a file of another kind or a damaged one.
 _UNREADABLE = (
     *(ValueError, TypeError, KeyError, OSError, RuntimeError, ImportError),
@@ -59,14 +59,14 @@ def read_metadata(path: Path) -> tuple[ClassSet, dict[str, Any]]:
     """Return the class set and the origin stored in a file of `save_network`.
 
     Raises:
-        UserError: The file does not exist, was not written by `save_network` or is damaged, or a
-            member's path points outside of the archive.
+        UserError: The file does not exist, was not written by `save_network`, is damaged, or
+            unpacks to far more than it stores (`faceseg.networks.archive`).
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}; expected a model saved by faceseg")
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive.namelist())
+            check_members(path, archive)
             metadata = json.loads(archive.read(METADATA_FILE))
         return ClassSet.model_validate(metadata["classes"]), dict(metadata["origin"])
     except _UNREADABLE as error:
@@ -81,21 +81,13 @@ def load_network(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
 
     Raises:
         UserError: The file is rejected by `read_metadata`, contains code (Keras's safe mode), or
-            the network in it is damaged.
+            the network in it is damaged or needs far more memory than the file stores.
     """
     classes, origin = read_metadata(path)
     try:
+        with zipfile.ZipFile(path) as archive:
+            check_network(path, archive)
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:
         raise UserError(f"{path} cannot be loaded safely: {first_line(error)}") from error
     return network, classes, origin
-
-
-def _check_members(path: Path, names: list[str]) -> None:
-    for name in names:
-        member = PurePosixPath(name.replace("\\", "/"))
-        if member.is_absolute() or ".." in member.parts:
-            raise UserError(
-                f"{path} cannot be loaded safely: its member {name!r} points outside of the file; "
-                "no model saved by faceseg has one"
-            )
