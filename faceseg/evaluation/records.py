@@ -24,11 +24,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.array_files import UNREADABLE, read_arrays
 from faceseg.data.source import Facts
 from faceseg.data.split import photo_of
 from faceseg.evaluation.split_evaluation import SplitEvaluation
@@ -90,11 +90,8 @@ class EvaluationRecords:
             ValueError: The file is not one of records, or it is damaged.
         """
         try:
-            # numpy does not close a file that it opened itself and cannot read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            return cls._from_arrays(arrays)
-        except (OSError, KeyError, EOFError, ValueError, BadZipFile) as error:
+            return cls._from_arrays(read_arrays(path))
+        except (*UNREADABLE, TypeError) as error:
             raise ValueError(f"{path} is not a file of records: {error}") from error
 
     @classmethod

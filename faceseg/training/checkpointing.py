@@ -9,14 +9,13 @@ pickled: a file from an untrusted source cannot run code.
 
 import json
 import os
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from faceseg.data.array_files import UNREADABLE, Arrays, read_arrays
 from faceseg.errors import UserError
 from faceseg.training.compiled_network import CompiledNetwork
 from faceseg.training.schedule import Epoch, best_epoch
@@ -26,10 +25,6 @@ LATEST = "latest.npz"
 BEST = "best.npz"
 
 _STATE = "state"
-# The exceptions of numpy and zipfile for a file with any one bit flipped.
-_UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], **groups: list[Any]) -> None:
@@ -102,21 +97,19 @@ def restore_checkpoint(path: Path, **groups: list[Any]) -> dict[str, Any]:
 def _read(path: Path, only: str | None = None) -> Arrays:
     """Read all arrays, or one, completely, so that a damaged file is found before it is used."""
     try:
-        with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as stored:
-            names = stored.files if only is None else [only]
-            return {name: stored[name] for name in names}
+        return read_arrays(path, only)
     except FileNotFoundError as error:
         raise UserError(
             f"there is no checkpoint {path}; remove its folder to train from the start"
         ) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _damaged(path, error) from error
 
 
 def _state(path: Path, arrays: Arrays) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads(arrays[_STATE].tobytes())
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise _damaged(path, error) from error
     return state
 

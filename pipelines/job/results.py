@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from faceseg.data.array_files import UNREADABLE, read_arrays
 from faceseg.data.classes import ClassSet
 from faceseg.data.images import resize_image, resize_labels
 from faceseg.data.split import Split, photo_of
@@ -153,12 +154,14 @@ def write_panel(
 
 
 def read_panel(path: Path) -> ImagePanel:
-    """Read a file that `write_panel` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        ids, worst = (
-            tuple(str(name) for name in stored[key]) if key in stored else ()
-            for key in ("ids", "worst")
-        )
+    """Read a file that `write_panel` wrote.
+
+    Raises:
+        ValueError: The file is another one, or it is damaged.
+    """
+    try:
+        stored = read_arrays(path)
+        ids, worst = (tuple(str(name) for name in stored.get(key, ())) for key in ("ids", "worst"))
         names = dict.fromkeys((*ids, *worst))
         return ImagePanel(
             ids=ids,
@@ -167,6 +170,8 @@ def read_panel(path: Path) -> ImagePanel:
             predictions={name: stored[f"prediction/{name}"] for name in names},
             worst=worst,
         )
+    except (*UNREADABLE, TypeError) as error:
+        raise ValueError(f"{path} is not a panel of images: {error}") from error
 
 
 def _panel_size(size: tuple[int, ...]) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from pipelines.job.results import read_panel
 from pipelines.tracking import Tracker
 
 WINNER_TAG = "faceseg.winner."
+MAX_HISTORY_BYTES = 100_000_000
 
 
 def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
@@ -161,27 +162,34 @@ def _read_settings(file: Path) -> Experiment:
 def _read_final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> FinalRun:
     folder.mkdir(exist_ok=True)
     run_id = run.info.run_id
+    trained = run.data.tags["faceseg.architecture"] != ENSEMBLE
     try:
         records = EvaluationRecords.read(tracker.fetch(run_id, "confusion.npz", folder))
+        panel = read_panel(tracker.fetch(run_id, "panel.npz", folder))
+        history = _read_history(tracker.fetch(run_id, "history.csv", folder)) if trained else None
     except ValueError as error:
         raise UserError(f"run {run_id}: {error}") from error
-    trained = run.data.tags["faceseg.architecture"] != ENSEMBLE
-    history = (
-        pd.read_csv(tracker.fetch(run_id, "history.csv", folder)) if trained else pd.DataFrame()
-    )
     final = FinalRun(
         number=int(run.data.tags["faceseg.trial"]),
         seed=int(run.data.tags["faceseg.seed"]),
         run_id=run_id,
         metrics=dict(run.data.metrics),
         params=dict(run.data.params),
-        history=history,
+        history=pd.DataFrame() if history is None else history,
         records=records,
         rows=results.suite_tables(records.conditions, classes),
-        panel=read_panel(tracker.fetch(run_id, "panel.npz", folder)),
+        panel=panel,
     )
     check_logged_scores(final, classes)
     return final
+
+
+def _read_history(file: Path) -> pd.DataFrame:
+    """Read the scores of each epoch; raise ValueError if the file is none of them."""
+    size = file.stat().st_size
+    if size > MAX_HISTORY_BYTES:
+        raise ValueError(f"{file.name} has {size / 1e6:,.1f} MB; a history has a few kilobytes")
+    return pd.read_csv(file)
 
 
 def recompute_scores(final: FinalRun, classes: ClassSet) -> dict[str, float]:

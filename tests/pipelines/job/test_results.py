@@ -76,3 +76,9 @@ def test_without_an_evaluation_there_are_no_worst_images(tmp_path):
     predictor = constant_background((32, 32), LAPA)
     write_panel(tmp_path / "panel.npz", predictor, Faces())
     assert read_panel(tmp_path / "panel.npz").worst == ()
+
+
+def test_another_file_is_no_panel(tmp_path):
+    np.savez(tmp_path / "panel.npz", ids=np.array(["a"]))
+    with pytest.raises(ValueError, match=r"panel\.npz is not a panel of images: 'image/a'"):
+        read_panel(tmp_path / "panel.npz")
