@@ -34,6 +34,7 @@ from faceseg.data.prefetch import prefetch_map
 from faceseg.data.preprocessing import Preprocessor
 from faceseg.data.problems import describe_problems
 from faceseg.data.source import Item, Source
+from faceseg.data.split_digest import is_unchanged
 from faceseg.data.split_writer import SplitWriter
 from faceseg.errors import UserError
 
@@ -54,6 +55,9 @@ def build_pack(
     progress: Progress | None = None,
 ) -> tuple[Path, Manifest]:
     """Pack a source, or return the existing pack of the same source and settings.
+
+    An existing pack is read once and built again if its images are not those that were packed
+    (`faceseg.data.split_digest` has the time that this takes).
 
     The same picture in two splits is a bad pair too: the one in 'train', otherwise in 'val'.
 
@@ -95,7 +99,7 @@ def build_pack(
 def _is_complete(folder: Path) -> bool:
     """Return whether a pack can be used; an earlier version packed splits without foreground."""
     manifest = Manifest.read(folder)
-    if manifest is None:
+    if manifest is None or not is_unchanged(folder, manifest):
         return False
     foreground = manifest.classes.names[1:]
     shares = [facts.class_shares for facts in manifest.splits.values()]

@@ -9,7 +9,6 @@ Shapes: N images, H rows, W columns of the pack; h, w the image's own size.
 import contextlib
 import json
 import os
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from faceseg.data.source import Facts
 from faceseg.data.split import FACTS, IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
+from faceseg.data.split_digest import SplitDigest
 
 Pixels = NDArray[np.uint8]
 
@@ -78,16 +78,14 @@ class SplitWriter:
         self._originals = (folder / ORIGINALS).open("wb") if originals else None
         self._index: list[tuple[int, int, int]] = []
         self._facts: list[Facts] = []
-        self._digest = blake2b(digest_size=16)
+        self._digest = SplitDigest()
 
     def append(self, name: str, image: Pixels, labels: Pixels) -> None:
         """Write one image (H, W, 3) and its labels (H, W) in the pack's size."""
         self.ids.append(name)
         self._images.append(image)
         self._labels.append(labels)
-        self._digest.update(f"{len(name)}:{name}".encode())
-        self._digest.update(np.ascontiguousarray(image).data)
-        self._digest.update(np.ascontiguousarray(labels).data)
+        self._digest.add(name, image, labels)
 
     def append_original(self, image: Pixels, labels: Pixels, facts: Facts | None = None) -> None:
         """Write the same image (h, w, 3) and labels (h, w) in their own size, and its facts.
@@ -100,10 +98,9 @@ class SplitWriter:
         height, width = labels.shape
         self._index.append((self._originals.tell(), height, width))
         self._facts.append(facts or {})
-        self._digest.update(f"{height}x{width}".encode())
+        self._digest.add_original(image, labels)
         for part in (image, labels):
             self._originals.write(np.ascontiguousarray(part).data)
-            self._digest.update(np.ascontiguousarray(part).data)
 
     def finish(self) -> str:
         """Complete all files and flush them to the disk; return a digest of ids and pixels."""

@@ -205,6 +205,36 @@ def test_a_damaged_pack_is_built_again(lapa_folder: Path, root: Path) -> None:
     assert len(open_split(folder, "train").images) == 4
 
 
+@pytest.mark.parametrize(
+    "file", ["train/images.npy", "val/labels.npy", "test/originals.bin", "val/originals.npy"]
+)
+def test_a_pack_with_one_changed_byte_is_built_again(
+    file: str, lapa_folder: Path, root: Path
+) -> None:
+    folder, manifest = prepared(lapa_folder, root)
+    before = (folder / file).read_bytes()
+    (folder / file).write_bytes(before[:-1] + bytes([before[-1] ^ 1]))  # of the same size
+    assert prepared(lapa_folder, root) == (folder, manifest)
+    assert (folder / file).read_bytes() == before
+
+
+def test_exchanged_ids_and_impossible_counts_are_built_again(lapa_folder: Path, root: Path) -> None:
+    folder, manifest = prepared(lapa_folder, root)
+    ids, claims = folder / "train/ids.json", folder / "manifest.json"
+    for file, change in (
+        (ids, lambda text: text.replace("train0", "train9")),
+        (ids, lambda text: "[" * len(text)),
+        (claims, lambda text: text.replace('"count": 4', f'"count": {10**12}')),
+        (claims, lambda text: text.replace('"count": 4', f'"count": {"1" * 6000}')),
+        (claims, lambda text: "[" * 100_000),
+    ):
+        before = file.read_text()
+        file.write_text(change(before))
+        assert file.read_text() != before
+        assert prepared(lapa_folder, root) == (folder, manifest)
+        assert file.read_text() == before
+
+
 def test_an_unknown_file_in_a_pack_is_ignored(lapa_folder: Path, root: Path) -> None:
     folder, manifest = prepared(lapa_folder, root)
     (folder / ".DS_Store").touch()
