@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
+from pipelines.config.databases import sqlite_url
 from pipelines.config.names import ExperimentName, ModelVersion, check_network_name, shown
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
@@ -233,12 +234,12 @@ class Experiment(Section):
     @property
     def tracking_uri(self) -> str:
         """The address of MLflow: by default, a database file in `storage`."""
-        return self.tracking.uri or f"sqlite:///{(self.storage / 'mlflow.db').resolve()}"
+        return self.tracking.uri or sqlite_url((self.storage / "mlflow.db").resolve())
 
     @property
     def search_database(self) -> str:
         """The address of Optuna's database: by default, a file in `storage`."""
-        return self.tracking.database or f"sqlite:///{(self.storage / 'optuna.db').resolve()}"
+        return self.tracking.database or sqlite_url((self.storage / "optuna.db").resolve())
 
     def as_yaml(self) -> str:
         """Return the resolved experiment as YAML that runs it again, without passwords."""

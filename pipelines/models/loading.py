@@ -6,12 +6,12 @@ from pathlib import Path
 
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor, load
+from pipelines.config.database_errors import sqlite_file
 from pipelines.models.exported_models import is_exported, open_exported
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 RUN_ADDRESS = re.compile(r"runs:/[0-9a-f]{32}/?")
 CHECKPOINT = "checkpoints/best.keras"
-SQLITE = "sqlite:///"
 
 
 def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predictor:
@@ -82,6 +82,7 @@ def tracking_uri_for(model: str, tracking: str | None) -> str:
             f"{model} is an MLflow address, but no tracking URI is set: give --tracking URL or"
             " set MLFLOW_TRACKING_URI, for example to sqlite:///results/mlflow.db"
         )
-    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
-        raise UserError(f"MLflow database {uri.removeprefix(SQLITE)} does not exist")
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise UserError(f"MLflow database {file} does not exist")
     return uri

@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 
 from faceseg.errors import UserError, first_line
+from pipelines.config.database_errors import database_error_message, sqlite_file
+from pipelines.config.databases import LOCK_TIMEOUT, open_database
 from pipelines.config.secrets import redact
 from pipelines.search.failure_policy import disk_error_message, error_chain
 
@@ -23,19 +24,28 @@ logger = logging.getLogger(__name__)
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """Open Optuna's database; create and migrate it if it is new. Concurrent writers wait."""
-    if url.startswith("sqlite"):
-        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-    # A connection that a restarted server has dropped is detected before it is used.
-    return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    """Open Optuna's database; create its tables if it is new. Concurrent writers wait.
+
+    Raises:
+        UserError: The database is damaged, or cannot be used with this Optuna.
+    """
+    with open_database(url, "Optuna"):
+        if url.startswith("sqlite"):
+            options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}}
+        else:  # a connection that a restarted server has dropped is detected before it is used
+            options = {"pool_pre_ping": True}
+        return optuna.storages.RDBStorage(url, engine_kwargs=options)
 
 
-def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
+def retry_while_unavailable(
+    url: str, action: Callable[[], Result], note_outage: Callable[[str], None] = lambda reason: None
+) -> Result:
     """Return what `action` returns; repeat it while the database is unavailable.
 
     Args:
         url: The database's address.
         action: A call that may be repeated after it failed half-way.
+        note_outage: Called with the reason before each repetition.
 
     Raises:
         UserError: Waiting does not help: the disk is full, the address is wrong, or the server was
@@ -50,11 +60,14 @@ def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
             if not _is_unavailable(error):
                 raise
             if time.monotonic() > until:
+                if locked := database_error_message(error, url, "Optuna"):
+                    raise UserError(locked) from error
                 raise UserError(
                     f"Optuna's database {redact(url)} has not responded for "
                     f"{DATABASE_TIMEOUT:.0f} s: {_root_cause(error)}. Finished work is kept: start "
                     "the database, then re-run the same command to resume"
                 ) from error
+            note_outage(_root_cause(error))
             logger.warning("%s is unavailable, retrying: %s", url, _root_cause(error))
         time.sleep(pause)
         pause = min(2 * pause, RETRY_PAUSES[1])
@@ -62,8 +75,12 @@ def retry_while_unavailable(url: str, action: Callable[[], Result]) -> Result:
 
 def _raise_if_permanent(url: str, error: Exception) -> None:
     """Raise UserError for an error that waiting does not resolve."""
-    if url.startswith("sqlite") and (words := disk_error_message(error, _folder(url))):
-        raise UserError(f"Optuna's database {url}: {words}") from error
+    file = sqlite_file(url)
+    if file is not None and (words := disk_error_message(error, file.parent)):
+        raise UserError(f"Optuna's database {file}: {words}") from error
+    damaged = file is not None and "is locked" not in _root_cause(error)
+    if damaged and (words := database_error_message(error, url, "Optuna")):
+        raise UserError(words) from error
     for each in error_chain(error):
         if isinstance(each, ImportError):
             raise UserError(
@@ -80,10 +97,6 @@ def _raise_if_permanent(url: str, error: Exception) -> None:
 def _is_unavailable(error: Exception) -> bool:
     kinds = (OperationalError, InterfaceError)
     return any(isinstance(each, kinds) for each in error_chain(error))
-
-
-def _folder(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///")).parent
 
 
 def _root_cause(error: Exception) -> str:

@@ -14,6 +14,8 @@ from pipelines.compare import comparison
 from pipelines.compare.analysis.claims import require_known_measures
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
 from pipelines.config import Experiment
+from pipelines.config.databases import same_database
+from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext
 from pipelines.job.log import study_log
@@ -103,7 +105,8 @@ def check_experiment(experiment: Experiment) -> None:
 
     Raises:
         UserError: Keras's backend is not installed, the class set lacks what a robustness kind
-            or a claim requires, a weights file does not exist, or the storage cannot be created.
+            or a claim requires, a weights file does not exist, MLflow and Optuna would share a
+            database, or the storage cannot be created.
     """
     backends.check_backend()
     settings = experiment.robustness
@@ -126,6 +129,11 @@ def check_experiment(experiment: Experiment) -> None:
                 f"architectures.{name}.encoder_weights: there is no file {weights}; expected "
                 "imagenet, none or a file of MobileNetV2 weights (.h5)"
             )
+    if same_database(experiment.tracking_uri, experiment.search_database):
+        raise UserError(
+            f"MLflow and Optuna cannot share the database {redact(experiment.tracking_uri)}: give "
+            "tracking.uri and tracking.database different addresses, or remove one of them"
+        )
     try:
         experiment.storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:

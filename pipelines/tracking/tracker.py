@@ -23,7 +23,9 @@ from mlflow.tracking import MlflowClient
 from requests import RequestException, get
 
 from faceseg.errors import UserError
+from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.config.secrets import redact
+from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import log_accepted
 from pipelines.tracking.values import failure_reason, finite, flatten
 
@@ -62,12 +64,18 @@ class Tracker:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """The client; the first one on a new sqlite file creates its tables."""
+        """The client; the first one on a new sqlite file creates its tables.
+
+        Raises:
+            UserError: The database is locked, damaged, or cannot be used with this MLflow.
+        """
         # MLflow resolves a `models:/` address in its default store, whatever the client's is.
         mlflow.set_tracking_uri(self.uri)
         # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        wait_for_locks()
+        with open_database(self.uri, "MLflow"):
+            return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def __getstate__(self) -> dict[str, str]:
         """Return the address: a client and its connections stay in their process."""
@@ -93,7 +101,7 @@ class Tracker:
             artifacts: The folder of its files, if the store is a database; a server has its own.
 
         Raises:
-            UserError: MLflow does not respond, or the experiment was deleted.
+            UserError: MLflow does not respond or refuses, or the experiment was deleted.
         """
         try:
             self.probe()
@@ -102,10 +110,11 @@ class Tracker:
                 own = None if self.uri.startswith("http") else artifacts.resolve().as_uri()
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except (MlflowException, RequestException) as error:
-            raise UserError(
-                f"MLflow at {redact(self.uri)} does not respond ({failure_reason(error)}): "
-                "start it, or set tracking.uri to its address"
-            ) from error
+            words = mlflow_error_message(error, self.uri) or (
+                f"MLflow at {redact(self.uri)} cannot be used ({failure_reason(error)}): set "
+                "tracking.uri to the address of an MLflow server or database"
+            )
+            raise UserError(words) from error
         if found.lifecycle_stage != "active":
             raise UserError(
                 f"the MLflow experiment {name!r} was deleted; restore it in the UI, or give this "
@@ -193,12 +202,13 @@ class Tracker:
         """Download one artifact into `folder`; return its path.
 
         Raises:
-            UserError: The run has no such artifact.
+            UserError: The run has no such artifact, or MLflow does not respond or refuses.
         """
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
-            raise UserError(f"MLflow run {run_id} has no artifact {artifact!r}") from error
+            missing = f"MLflow run {run_id} has no artifact {artifact!r}"
+            raise UserError(mlflow_error_message(error, self.uri) or missing) from error
 
     def end(self, run_id: str, status: Status, at: float | None = None) -> None:
         """End a run with this status, `at` a time in seconds since 1970 (None: now)."""

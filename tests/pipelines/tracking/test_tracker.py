@@ -54,7 +54,7 @@ def test_a_server_that_does_not_run_is_reported_at_once(
 
 
 def test_an_unknown_kind_of_store_is_reported(tmp_path: Path):
-    with pytest.raises(UserError, match="MLflow at foo://bar does not respond"):
+    with pytest.raises(UserError, match="MLflow at foo://bar cannot be used"):
         Tracker("foo://bar").experiment("any", tmp_path)
 
 
