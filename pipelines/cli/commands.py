@@ -1,20 +1,21 @@
 """The command line `faceseg VERB EXPERIMENT`, with the verbs that run or show a study.
 
-A user error prints one paragraph and exits with 2; Ctrl-C exits with 130. Frameworks are imported
-when a verb needs them, so that `--help` is fast.
+An error whose cause is outside the program prints one paragraph and exits with 2; a defect of the
+program prints a traceback and exits with 1; Ctrl-C exits with 130. Frameworks are imported when a
+verb needs them, so that `--help` is fast.
 """
 
 import io
 import os
 import shlex
 import sys
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from faceseg.backends import BACKENDS
 from faceseg.errors import UserError
 from pipelines.cli import cluster, inference, registry
 from pipelines.cli.arguments import (
@@ -28,11 +29,18 @@ from pipelines.cli.arguments import (
     load_study,
     require_runs,
 )
+from pipelines.cli.foreign_errors import explanation
 from pipelines.cluster.signals import interrupt_on_sigterm
+from pipelines.config.secrets import redact
 from pipelines.studies.environment import set_default_environment
 
 if TYPE_CHECKING:
     from pipelines.config import Experiment
+
+DEFECT = (
+    "this is a defect of faceseg {version}. Please report it to its maintainers, with the command, "
+    "the lines above and, if there is one, the study's log in STORAGE/logs. Finished work is kept"
+)
 
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
@@ -177,27 +185,24 @@ app.add_typer(inference.app)
 
 
 def main() -> None:
-    """Run the command line; print a user error as one paragraph and exit with 2."""
+    """Run the command line.
+
+    An error whose cause is outside the program ends in one paragraph and exit code 2; a defect of
+    the program in a traceback and exit code 1.
+    """
     set_default_environment()
     interrupt_on_sigterm()
     _allow_any_name_in_output()
     try:
         app()
-    except UserError as error:
-        _exit_with_error(str(error))
-    except ModuleNotFoundError as error:
-        if error.name not in BACKENDS:
-            raise
-        _exit_with_error(
-            f"Keras's backend is {error.name}, which is not installed; install it, or set "
-            "KERAS_BACKEND to an installed one"
-        )
     except JobFollowed:
         raise
     except SystemExit as ended:
         if ended.code == INTERRUPTED_EXIT_CODE:
             typer.echo("stopped; re-run the same command to resume", err=True)
         raise
+    except Exception as error:
+        _exit_with_error(error)
 
 
 def _allow_any_name_in_output() -> None:
@@ -207,8 +212,15 @@ def _allow_any_name_in_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _exit_with_error(message: str) -> NoReturn:
-    typer.secho(f"error: {message}", fg="red", err=True)
+def _exit_with_error(error: Exception) -> NoReturn:
+    paragraph = explanation(error)
+    verbose = os.environ.get("FACESEG_LOG", "").upper() == "DEBUG"
+    if paragraph is None or (verbose and not isinstance(error, UserError)):
+        typer.echo(redact("".join(traceback.format_exception(error))), err=True)
+    if paragraph is None:
+        typer.secho(DEFECT.format(version=version("faceseg")), fg="red", err=True)
+        raise SystemExit(1) from None
+    typer.secho(f"error: {paragraph}", fg="red", err=True)
     raise SystemExit(2) from None
 
 

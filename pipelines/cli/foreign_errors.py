@@ -1,0 +1,67 @@
+"""Tell errors whose cause is outside the program from its defects, at the command line's end.
+
+Each room explains the errors of its subject; this module asks them in order. A library's errors
+are explained only if the library is loaded: it cannot have raised them otherwise.
+"""
+
+import sys
+
+from faceseg.backends import BACKENDS
+from faceseg.errors import UserError, causes, file_error_message
+
+# Whose errors are MLflow's: it uses these libraries. Optuna's are explained where it is used.
+MLFLOW_LIBRARIES = ("mlflow", "sqlalchemy", "sqlite3", "alembic")
+
+
+def explanation(error: BaseException) -> str | None:
+    """Return a paragraph about an error that the program did not cause; None for a defect.
+
+    Args:
+        error: An exception that left a verb.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    for explain in (_missing_backend, _ray, _mlflow, file_error_message, _memory):
+        if words := explain(error):
+            return words
+    return None
+
+
+def _missing_backend(error: BaseException) -> str | None:
+    if not isinstance(error, ModuleNotFoundError) or error.name not in BACKENDS:
+        return None
+    return (
+        f"Keras's backend is {error.name}, which is not installed; install it, or set "
+        "KERAS_BACKEND to an installed one"
+    )
+
+
+def _ray(error: BaseException) -> str | None:
+    if "ray" not in sys.modules:
+        return None
+    from pipelines.cluster.ray_errors import ray_error_message
+
+    return ray_error_message(error)
+
+
+def _mlflow(error: BaseException) -> str | None:
+    if not any(_module(each) in MLFLOW_LIBRARIES for each in causes(error)):
+        return None
+    import mlflow
+
+    from pipelines.tracking.errors import mlflow_error_message
+
+    return mlflow_error_message(error, mlflow.get_tracking_uri())  # set by the tracker in use
+
+
+def _module(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
+
+
+def _memory(error: BaseException) -> str | None:
+    if not any(isinstance(each, MemoryError) for each in causes(error)):
+        return None
+    return (
+        f"this machine has too little free memory ({error or 'MemoryError'}): close other "
+        "programs, or lower the batch size or the size of the images"
+    )
