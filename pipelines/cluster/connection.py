@@ -1,5 +1,6 @@
 """Connecting to Ray: a cluster at an address, or a Ray started on this machine; calling actors."""
 
+import math
 import os
 import socket
 import subprocess
@@ -7,10 +8,11 @@ import time
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, RayTaskError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayTaskError
 
 from faceseg.errors import UserError
 from pipelines.cluster.child_processes import module_command, ray_job_config
+from pipelines.cluster.ray_errors import CHECK_INTERVAL, RayWatch, start_error_message
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.config import Resources
 from pipelines.config.secrets import redact
@@ -42,11 +44,13 @@ def connect_ray(resources: Resources) -> bool:
         caller closes only a connection that it made.
 
     Raises:
-        UserError: The address is malformed, unreachable, or refuses this process's token.
+        UserError: The address is malformed, unreachable, or refuses this process's token; or Ray
+            does not start on this machine.
     """
-    if ray.is_initialized():
-        return False
     address = ray_address(resources)
+    if ray.is_initialized():
+        _watch_ray(cluster=True)
+        return False
     if address is not None:
         _check_address(address)
         _check_authentication(address)
@@ -58,10 +62,29 @@ def connect_ray(resources: Resources) -> bool:
             logging_level="ERROR",
             job_config=ray_job_config(),
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(_unreachable(address or "local", error)) from error
+    except Exception as error:  # Ray raises plain ones too
+        if address is None:
+            raise UserError(start_error_message(error)) from error
+        if isinstance(error, ConnectionError | RuntimeError | ValueError):
+            raise UserError(_unreachable(address, error)) from error
+        raise
     interrupt_on_sigterm()  # because Ray has installed its own handler
+    _watch_ray(cluster=address is not None)
     return True
+
+
+# The processes of the Ray that this process is connected to; a process has one connection.
+_watches: list[RayWatch] = []
+
+
+def _watch_ray(*, cluster: bool) -> None:
+    _watches[:] = [RayWatch.of_connection(cluster=cluster)]
+
+
+def check_ray() -> None:
+    """Raise UserError if Ray's processes have died since `connect_ray`; see `RayWatch`."""
+    for watch in _watches:
+        watch.check()
 
 
 def check_tracking_reachable(tracking_uri: str) -> None:
@@ -183,16 +206,31 @@ def call_actor(method: Any, *arguments: Any, timeout: float | None = None, **opt
         The method's result.
 
     Raises:
-        UserError: The method raised it; it is not wrapped in Ray's exception.
+        UserError: The method raised it; it is not wrapped in Ray's exception. Or Ray's processes
+            have died.
         ray.exceptions.GetTimeoutError: There was no result after `timeout` seconds.
         ray.exceptions.RayTaskError: The method raised another exception.
     """
     while True:
         try:
-            return ray.get(method.remote(*arguments, **options), timeout=timeout)
+            return _wait_for(method.remote(*arguments, **options), timeout)
         except ActorUnavailableError:
+            check_ray()
             time.sleep(RETRY_PAUSE)
         except RayTaskError as error:
             if isinstance(error.cause, UserError):
                 raise error.cause from None
             raise
+
+
+def _wait_for(reference: Any, timeout: float | None) -> Any:
+    """Return a call's result; between waits, check that Ray's processes are alive."""
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        left = end - time.monotonic()
+        try:
+            return ray.get(reference, timeout=max(0.0, min(left, CHECK_INTERVAL)))
+        except GetTimeoutError:
+            check_ray()
+            if left <= CHECK_INTERVAL:
+                raise

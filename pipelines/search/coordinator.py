@@ -31,6 +31,7 @@ from pipelines.search.trials import (
 from pipelines.search.worker_death import WorkerDeath
 
 WAIT = "wait"
+STATUS_GROUP = "status"  # of calls that are answered while another call waits
 MAX_TRIALS_AHEAD = 4  # of one architecture before another, so that compiled networks are used
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -46,8 +47,14 @@ def _retry_database(
     def retrying(
         self: "Coordinator", /, *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> Result:
-        url = self.experiment.search_database
-        return retry_while_unavailable(url, lambda: method(self, *arguments, **options))
+        try:
+            return retry_while_unavailable(
+                self.experiment.search_database,
+                lambda: method(self, *arguments, **options),
+                self._note_outage,
+            )
+        finally:
+            self._note_outage("")
 
     return retrying
 
@@ -67,6 +74,7 @@ class Coordinator:
         self.session = session
         self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
+        self._outage = ""
         logger.info("serving session %s", session)
 
     @cached_property
@@ -213,6 +221,16 @@ class Coordinator:
     def failure_reasons(self) -> dict[str, list[str]]:
         """Return why jobs failed, by architecture."""
         return {name: each.failure_reasons() for name, each in self.searches.items()}
+
+    def database_outage(self) -> str:
+        """Return why the current call waits for Optuna's database; '' if it does not.
+
+        Call it in the concurrency group STATUS_GROUP, beside the call that waits.
+        """
+        return self._outage
+
+    def _note_outage(self, reason: str) -> None:
+        self._outage = reason
 
     def _running(self, job: Job, trial: FrozenTrial) -> RunningJob:
         epoch, percent = self._progress.get(job.key, (epochs_reported(trial), 100))

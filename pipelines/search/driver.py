@@ -19,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from faceseg.errors import UserError
 from pipelines.cluster.connection import (
     call_actor,
+    check_ray,
     check_tracking_reachable,
     connect_ray,
     worker_count,
@@ -27,7 +28,7 @@ from pipelines.config.secrets import redact
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
 from pipelines.job.log import log_run
-from pipelines.search.coordinator import Coordinator
+from pipelines.search.coordinator import STATUS_GROUP, Coordinator
 from pipelines.search.ensemble import run_ensembles
 from pipelines.search.failure_policy import POLICY
 from pipelines.search.snapshot import StudySnapshot
@@ -36,6 +37,7 @@ from pipelines.search.worker_pool import WorkerPool
 from pipelines.tracking import Sender
 
 SNAPSHOT_TIMEOUT = 10.0  # seconds that the coordinator has to return the state of the study
+STATUS_TIMEOUT = 2.0  # seconds that it has to return why it is busy
 ShowSnapshot = Callable[[StudySnapshot, list[str]], None]  # takes the state and new messages
 logger = logging.getLogger(__name__)
 
@@ -92,6 +94,7 @@ def _start_coordinator(context: StudyContext, session: str) -> Any:
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=-1,
+            concurrency_groups={STATUS_GROUP: 1},
             scheduling_strategy=NodeAffinitySchedulingStrategy(own_node, soft=False),
             runtime_env={"env_vars": worker_environment(0)},
         )
@@ -149,12 +152,12 @@ def _watch_workers(pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -
     once, snapshot = OnceFilter(), None
     messages: list[str] = []
     while pool.has_workers:
+        check_ray()
         messages += [*pool.poll(), *_logged(outage.messages())]
         try:
             snapshot = call_actor(pool.coordinator.snapshot, timeout=SNAPSHOT_TIMEOUT)
         except GetTimeoutError:
-            silent = "the coordinator does not respond: it waits for Optuna's database"
-            messages += _logged(once.new_lines([silent]))
+            messages += _logged(once.new_lines(_database_outage(pool.coordinator)))
         else:
             pool.note_progress(snapshot)
             messages += _fail_jobs(pool, snapshot)
@@ -162,6 +165,16 @@ def _watch_workers(pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -
         if snapshot is not None:
             show(snapshot, messages)
             messages = []
+
+
+def _database_outage(coordinator: Any) -> list[str]:
+    """Return a message if the coordinator waits for its database; it may only be starting."""
+    method = coordinator.database_outage.options(concurrency_group=STATUS_GROUP)
+    try:
+        reason = call_actor(method, timeout=STATUS_TIMEOUT)
+    except GetTimeoutError:
+        return []
+    return [f"the coordinator waits for Optuna's database: {reason}"] if reason else []
 
 
 def _logged(lines: list[str]) -> list[str]:

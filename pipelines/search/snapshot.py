@@ -1,4 +1,4 @@
-"""The state of a study at one moment, which the coordinator sends to the driver."""
+"""The state of a study as the coordinator returns it, for the terminal and the driver."""
 
 import time
 from dataclasses import dataclass, field

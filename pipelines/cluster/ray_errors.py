@@ -1,0 +1,126 @@
+"""Ray's failures in words: it does not start, or it was lost while a command ran."""
+
+import os
+import socket
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from faceseg.errors import UserError, causes, first_line
+from pipelines.config.secrets import redact
+
+RESUME = "Finished work is kept: re-run the same command to resume"
+LONGEST_TEMPORARY_FOLDER = 40  # characters; Ray's socket paths are about 65 longer, 107 at most
+
+
+def start_error_message(error: BaseException) -> str:
+    """Return why Ray did not start on this machine, with advice.
+
+    Args:
+        error: What `ray.init` has raised.
+    """
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    reason = str(redact(first_line(error)[:300])).rstrip(".")
+    if "AF_UNIX path length" in str(error):
+        advice = (
+            f"the path of its temporary folder {folder} is too long for a socket: set RAY_TMPDIR "
+            f"to a path of at most {LONGEST_TEMPORARY_FOLDER} characters, such as /tmp"
+        )
+    elif isinstance(error, OSError) and error.filename is not None:
+        advice = (
+            f"its temporary folder {folder} cannot be used ({reason}): set RAY_TMPDIR to a folder "
+            "that this user can write to, such as /tmp"
+        )
+    elif isinstance(error, OSError):
+        advice = f"{reason}. Its temporary folder is {folder}; RAY_TMPDIR names another one"
+    else:
+        advice = (
+            f"{reason}. The machine may be busy, or out of memory: close other programs, then run "
+            f"the same command again. Ray's logs are in {folder}/ray/session_latest/logs"
+        )
+    return f"Ray does not start on this machine: {advice}"
+
+
+def ray_error_message(error: BaseException) -> str | None:
+    """Return advice on a failure of Ray's processes; None for an error that a task has raised."""
+    for each in causes(error):
+        if isinstance(each, RayError) and not isinstance(each, RayTaskError):
+            reason = str(redact(first_line(each)[:300])).rstrip(".")
+            return f"Ray failed while the command ran: {reason}. {RESUME}"
+    return None
+
+
+# --- Processes of Ray that the driver cannot do without.
+
+CONTROL_STORE = "control store (GCS)"
+CHECK_INTERVAL = 2.0  # seconds between two checks
+CONNECT_TIMEOUT = 2.0  # seconds for a process to accept a connection
+# Seconds that a cluster's head may be away. After 60 s, Ray would end this process by an abort.
+RESTART_TIMEOUT = 30.0
+
+
+@dataclass(kw_only=True)
+class RayWatch:
+    """Detect that the control store (GCS) or this node's raylet has died.
+
+    Ray's calls would wait for them without a word, and Ray would end this process after a minute.
+
+    Attributes:
+        addresses: The host and port of each process, by its name.
+        cluster: Whether Ray is a cluster, whose control store may be restarted.
+    """
+
+    addresses: dict[str, tuple[str, int]]
+    cluster: bool
+    _since: dict[str, float] = field(default_factory=dict)
+    _next: float = 0.0
+
+    @classmethod
+    def of_connection(cls, *, cluster: bool) -> "RayWatch":
+        """Return the watch of the Ray that this process is connected to."""
+        context = ray.get_runtime_context()
+        host, _, port = context.gcs_address.rpartition(":")
+        addresses = {CONTROL_STORE: (host.strip("[]"), int(port))}
+        own = context.get_node_id()
+        for node in ray.nodes():
+            if node["NodeID"] == own:
+                addresses["raylet"] = (node["NodeManagerAddress"], node["NodeManagerPort"])
+        return cls(addresses=addresses, cluster=cluster)
+
+    def check(self) -> None:
+        """Raise an error if a process has died, at most once in CHECK_INTERVAL.
+
+        Raises:
+            UserError: A process has died; for a cluster's control store: it has been away for
+                RESTART_TIMEOUT.
+        """
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + CHECK_INTERVAL
+        for name, address in self.addresses.items():
+            refusal = _refusal(address)
+            if refusal is None:
+                self._since.pop(name, None)
+                continue
+            away = now - self._since.setdefault(name, now)
+            may_restart = self.cluster and name == CONTROL_STORE
+            dead = isinstance(refusal, ConnectionRefusedError) and not may_restart
+            if dead or away > RESTART_TIMEOUT:
+                host, port = address
+                raise UserError(
+                    f"Ray's {name} at {host}:{port} has died or cannot be reached ({refusal}), so "
+                    f"the study cannot continue. {RESUME}"
+                )
+
+
+def _refusal(address: tuple[str, int]) -> OSError | None:
+    """Return why a process accepts no connection; None if it does."""
+    try:
+        socket.create_connection(address, timeout=CONNECT_TIMEOUT).close()
+    except OSError as error:
+        return error
+    return None
