@@ -171,7 +171,9 @@ def ui(
     require_runs(settings, experiment)
     from pipelines.cluster.child_processes import mlflow_server_environment, module_command
     from pipelines.cluster.ports import check_port
+    from pipelines.tracking import Tracker
 
+    Tracker(settings.tracking_uri).open()
     check_port(LOOPBACK, port)  # MLflow would print a traceback and exit with 0
     command = module_command("mlflow", "ui", "--backend-store-uri", settings.tracking_uri)
     command += ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor, load
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.secrets import redact
 from pipelines.models.exported_models import is_exported, open_exported
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -44,17 +45,19 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
         raise UserError(f"--gpu: {error}") from error
     if not in_mlflow:
         return load(address)
-    import mlflow
-
     from pipelines.tracking import Tracker
     from pipelines.tracking.errors import user_errors
 
-    mlflow.set_tracking_uri(uri)
-    with user_errors(Tracker(uri)):
+    tracker = Tracker(uri)
+    with user_errors(tracker):
+        tracker.open()
         try:
             return load(address)
         except OSError as error:
-            raise UserError(f"{model} contains no network: {error}") from error
+            raise UserError(
+                f"{model} contains no network: {error}. If the storage of {redact(uri)} was moved "
+                "or copied, move its database and its folder `artifacts` together"
+            ) from error
 
 
 def resolve_address(model: str) -> str:

@@ -76,7 +76,9 @@ class ModelSource:
             return LoadedModel(address, warm_up(load(path)))
         import mlflow
 
-        mlflow.set_tracking_uri(self.uri)
+        from pipelines.tracking import Tracker
+
+        Tracker(self.uri).open()
         with TemporaryDirectory(prefix="faceseg-") as folder:
             path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
             return LoadedModel(address, warm_up(load(Path(path))))

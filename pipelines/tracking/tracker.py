@@ -21,12 +21,14 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from requests import RequestException, get
+from sqlalchemy.engine import make_url
 
 from faceseg.errors import UserError
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.config.secrets import redact
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import log_accepted
+from pipelines.tracking.relocation import follow_storage, write_to_storage
 from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -69,13 +71,32 @@ class Tracker:
         Raises:
             UserError: The database is locked, damaged, or cannot be used with this MLflow.
         """
-        # MLflow resolves a `models:/` address in its default store, whatever the client's is.
-        mlflow.set_tracking_uri(self.uri)
         # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         wait_for_locks()
         with open_database(self.uri, "MLflow"):
+            self.open()
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def open(self) -> None:
+        """Correct the addresses of a local store that was moved; make it MLflow's default store.
+
+        MLflow resolves a `models:/` address in its default store, whatever the client's is.
+
+        Raises:
+            UserError: The addresses cannot be corrected.
+        """
+        if self._database is not None:
+            follow_storage(self._database, self._database.parent / "artifacts")
+        mlflow.set_tracking_uri(self.uri)
+
+    @property
+    def _database(self) -> Path | None:
+        """The file of a store on sqlite."""
+        if not self.uri.startswith("sqlite"):
+            return None
+        name = make_url(self.uri).database
+        return Path(name) if name else None
 
     def __getstate__(self) -> dict[str, str]:
         """Return the address: a client and its connections stay in their process."""
@@ -99,6 +120,7 @@ class Tracker:
         Args:
             name: Its name.
             artifacts: The folder of its files, if the store is a database; a server has its own.
+                An experiment whose files were elsewhere stores new ones here.
 
         Raises:
             UserError: MLflow does not respond or refuses, or the experiment was deleted.
@@ -117,9 +139,13 @@ class Tracker:
             raise UserError(words) from error
         if found.lifecycle_stage != "active":
             raise UserError(
-                f"the MLflow experiment {name!r} was deleted; restore it in the UI, or give this "
-                "experiment another name"
+                f"the MLflow experiment {name!r} was deleted; restore it with `MLFLOW_TRACKING_URI="
+                f"{redact(self.uri)} mlflow experiments restore --experiment-id "
+                f"{found.experiment_id}`, or give this experiment another name"
             )
+        if self._database is not None:
+            follow_storage(self._database, artifacts)
+            write_to_storage(self._database, artifacts, found.experiment_id)
         return str(found.experiment_id)
 
     def find_runs(self, experiment_id: str, **tags: str) -> list[Run]:
@@ -207,7 +233,11 @@ class Tracker:
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
-            missing = f"MLflow run {run_id} has no artifact {artifact!r}"
+            address = redact(self.client.get_run(run_id).info.artifact_uri)
+            missing = (
+                f"MLflow run {run_id} has no artifact {artifact!r}: it is not in {address}. If "
+                "the storage was moved or copied, move `mlflow.db` and `artifacts` together"
+            )
             raise UserError(mlflow_error_message(error, self.uri) or missing) from error
 
     def end(self, run_id: str, status: Status, at: float | None = None) -> None:

@@ -1,18 +1,17 @@
 """Studies that an earlier version of the program wrote: today's version resumes and uses them.
 
-The folder `earlier` contains their storage folders; its README describes how they were made.
+The folder `earlier` contains their storage folders; its README describes how they were made. The
+databases contain the address of another folder, so each of them is also a storage that was moved.
 """
 
 import base64
 import io
 import json
 import os
-import sqlite3
+import shutil
 import subprocess
 import sys
-import tarfile
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from PIL import Image
 from faceseg.backends import preferred
 from pipelines.config import load
 from tests.chaos import stored_study
+from tests.end_to_end.earlier_studies import unpack
 
 pytestmark = [
     pytest.mark.ray,
@@ -32,17 +32,8 @@ pytestmark = [
         preferred() != "tensorflow", reason="the studies were begun on Keras's TensorFlow backend"
     ),
 ]
-EARLIER = Path(__file__).parent / "earlier"
 STUDY = "earlier-821c85a1"
 CHAMPION = "models:/faceseg@champion"
-STORAGE = "/STORAGE-OF-THE-FIXTURE"  # what the databases contain in place of the storage folder
-# Where MLflow's database contains that address.
-ADDRESSES = [
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "storage_location"),
-]
 # Loads the champion with MLflow alone, and labels the image `argv[1]`.
 PREDICT = f"""
 import base64, pathlib, sys
@@ -52,21 +43,6 @@ image = base64.b64encode(pathlib.Path(sys.argv[1]).read_bytes()).decode()
 (labels,) = model.predict(pandas.DataFrame({{"image": [image]}}))
 print("LABELS", labels)
 """
-
-
-def unpack(name: str, folder: Path) -> Path:
-    """Unpack a study into `folder`; return its storage folder."""
-    with tarfile.open(EARLIER / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    (folder / "earlier.yaml").write_bytes((EARLIER / "earlier.yaml").read_bytes())
-    storage = folder / "results"
-    with closing(sqlite3.connect(storage / "mlflow.db")) as database, database:
-        for table, column in ADDRESSES:
-            database.execute(
-                f"update {table} set {column} = replace({column}, ?, ?)",  # noqa: S608
-                (STORAGE, str(storage)),
-            )
-    return storage
 
 
 def trial(storage: Path, number: int) -> list[list[tuple[object, ...]]]:
@@ -93,6 +69,10 @@ def moments(storage: Path, run: str) -> dict[int, tuple[float, float]]:
     """Return when each epoch of a run ended, in seconds since 1970, and its `val/iou`."""
     found = stored_study.metric_points(storage / "mlflow.db", "earlier", "val/iou")
     return {step: moment for (name, step), moment in found.items() if name == run}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def labels_of(png: bytes) -> np.ndarray[Any, Any]:
@@ -161,11 +141,16 @@ def test_a_finished_study_is_compared_again(faceseg: Any, tmp_path: Path):
         (run.name, run.attempts, run.curves) for run in before
     ]
 
-    table.unlink()
-    done = faceseg(tmp_path, "compare", "earlier.yaml")
+    # A copy is compared without a change of the original.
+    copy = tmp_path / "copy"
+    shutil.copytree(storage, copy)
+    (copy / "earlier" / "comparison.csv").unlink()
+    original = contents(storage)
+    done = faceseg(tmp_path, "compare", "earlier.yaml", "--set", "storage=copy")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert table.read_bytes() == written
+    assert (copy / "earlier" / "comparison.csv").read_bytes() == written
+    assert contents(storage) == original
 
 
 def test_a_registered_model_predicts(faceseg: Any, tmp_path: Path):

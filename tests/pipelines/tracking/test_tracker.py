@@ -31,7 +31,7 @@ def history(tracker: Tracker, run_id: str, key: str) -> list[Metric]:
 def test_an_experiment_is_created_once(tracker: Tracker, experiment_id: str, tmp_path: Path):
     assert tracker.experiment(tmp_path.name, tmp_path / "other") == experiment_id
     stored = tracker.client.get_experiment(experiment_id)
-    assert stored.artifact_location == (tmp_path / "artifacts").as_uri()
+    assert stored.artifact_location == (tmp_path / "other").as_uri()
 
 
 def test_the_error_about_a_deleted_experiment_has_advice(
