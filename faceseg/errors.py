@@ -7,9 +7,25 @@ Errors of one room are defined there: `BadFile` in `faceseg.data`, `NonFiniteLos
 import difflib
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+# scheme://user:PASSWORD@host. A password may contain `/`, `@` and `?`, so it ends at the last `@`
+# of a run without spaces. If there is none, and what follows the colon is no port, then the
+# password itself contains a space.
+_PASSWORD = re.compile(
+    r"(?<=://)([^/:\s]*):"
+    r"(?:([^\s]*)(?=@)|(?!\d{1,5}(?![^\s/?#.,;:)'\"\]}]))([^\n@]*)(?=@))"
+)
+# ?password=SECRET, and other names that secrets have in a query.
+_QUERY_SECRET = re.compile(
+    r"([?&;#](?:[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|token|secret|signature|credentials?"
+    r"|(?:api|access|account|private)[_-]?key)[\w.-]*|odbc_connect|sig|auth)=)([^&\s]+)",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(r"\$\{\w+\}")  # an experiment's reference to an environment variable
 
 
 class UserError(Exception):
@@ -18,7 +34,8 @@ class UserError(Exception):
     The message contains what was given, what was expected and what to do. The command line
     prints it as one paragraph and exits with status 2, without a traceback. It does the same for
     exceptions of the file system, databases, MLflow and Ray whose cause is outside the program;
-    every other exception that escapes is a defect of the program and keeps its traceback.
+    every other exception that escapes is a defect of the program and keeps its traceback. Secrets
+    in the message's addresses are masked.
 
     Example:
         >>> try:
@@ -27,13 +44,42 @@ class UserError(Exception):
         ...     print(error)
     """
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(without_secrets(str(message)))
+
+
+def without_secrets(text: str) -> str:
+    """Replace passwords and tokens in the addresses that a text contains by `***`.
+
+    What looks like a password is masked, even where it may be none: in `http://host:80/a@b`,
+    `80/a` can be a password. A reference `${NAME}` to an environment variable is not a secret.
+
+    Args:
+        text: A message, an address, or any other text.
+
+    Example:
+        >>> without_secrets("postgresql://me:secret@host/optuna?sslpassword=other&sslmode=require")
+        'postgresql://me:***@host/optuna?sslpassword=***&sslmode=require'
+    """
+    return _QUERY_SECRET.sub(_masked_query, _PASSWORD.sub(_masked_password, text))
+
+
+def _masked_password(found: re.Match[str]) -> str:
+    password = found[2] if found[2] is not None else found[3]
+    return found[0] if _VARIABLE.fullmatch(password) else f"{found[1]}:***"
+
+
+def _masked_query(found: re.Match[str]) -> str:
+    return found[0] if _VARIABLE.fullmatch(found[2]) else f"{found[1]}***"
+
 
 def first_line(error: object) -> str:
     """Return the first line of an error's message; its type's name if the message is empty.
 
-    Libraries put the cause in the first line and may append a page of details.
+    Libraries put the cause in the first line and may append a page of details. Some repeat the
+    address that they were given: its secrets are masked.
     """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return without_secrets((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def check_choice(kind: str, given: str, known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.cli import cluster, inference, registry
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
@@ -31,7 +31,6 @@ from pipelines.cli.arguments import (
 )
 from pipelines.cli.foreign_errors import explanation
 from pipelines.cluster.signals import interrupt_on_sigterm
-from pipelines.config.secrets import redact
 from pipelines.studies.environment import set_default_environment
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ DEFECT = (
     "this is a defect of faceseg {version}. Please report it to its maintainers, with the command, "
     "the lines above and, if there is one, the study's log in STORAGE/logs. Finished work is kept"
 )
+# MLflow's pages accept these Host headers only; its default includes all private addresses.
+LOOPBACK_HOSTS = "localhost:*,127.0.0.1:*"
 
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
@@ -83,7 +84,7 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
 
     versions.check_sender_versions()
     settings = load_study(experiment, override)
-    submit.check_job(settings)
+    submit.check_job(settings, tuple(override or ()))
     from pipelines.studies.study import run
 
     folder = run(settings, console())
@@ -175,9 +176,14 @@ def ui(
 
     Tracker(settings.tracking_uri).open()
     check_port(LOOPBACK, port)  # MLflow would print a traceback and exit with 0
-    command = module_command("mlflow", "ui", "--backend-store-uri", settings.tracking_uri)
-    command += ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]
-    os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | mlflow_server_environment()
+    command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
+    command += ["--workers", "1"]
+    os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", LOOPBACK_HOSTS)
+    os.environ |= {
+        # Not an argument: every user of the machine can read the arguments of a process.
+        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    } | mlflow_server_environment()
     os.execv(command[0], command)  # noqa: S606  # the server replaces this process
 
 
@@ -218,18 +224,18 @@ def _exit_with_error(error: Exception) -> NoReturn:
     paragraph = explanation(error)
     verbose = os.environ.get("FACESEG_LOG", "").upper() == "DEBUG"
     if paragraph is None or (verbose and not isinstance(error, UserError)):
-        typer.echo(redact("".join(traceback.format_exception(error))), err=True)
+        typer.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
     if paragraph is None:
         typer.secho(DEFECT.format(version=version("faceseg")), fg="red", err=True)
         raise SystemExit(1) from None
-    typer.secho(f"error: {paragraph}", fg="red", err=True)
+    typer.secho(f"error: {without_secrets(paragraph)}", fg="red", err=True)
     raise SystemExit(2) from None
 
 
 def _ui_command(experiment: "Experiment", file: Path) -> str:
     """Return a server's address, or the command that serves the runs' web pages."""
     if experiment.tracking_uri.startswith("http"):
-        return experiment.tracking_uri
+        return without_secrets(experiment.tracking_uri)
     command = [sys.argv[0], "ui", str(file)]
     if experiment.storage != type(experiment).model_fields["storage"].default:
         command += ["--set", f"storage={experiment.storage}"]

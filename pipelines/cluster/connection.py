@@ -10,12 +10,11 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayTaskError
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.cluster.child_processes import module_command, ray_job_config
 from pipelines.cluster.ray_errors import CHECK_INTERVAL, RayWatch, start_error_message
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.config import Resources
-from pipelines.config.secrets import redact
 
 CONNECT_TIMEOUT = 10.0  # seconds for a head node to accept a connection
 STATUS_TIMEOUT = 60.0  # seconds for it to return its status; Ray's own retries would take minutes
@@ -141,7 +140,7 @@ def _check_address(address: str) -> None:
     """Raise UserError unless the address is that of a head node which accepts connections."""
     if address.startswith(("http://", "https://", "ray://")):
         raise UserError(
-            f"the Ray address {redact(address)} is for clients on other machines, but a study runs "
+            f"the Ray address {address} is for clients on other machines, but a study runs "
             "on the cluster itself: submit it with `faceseg submit EXPERIMENT --address "
             "http://HEAD:8265`, or set resources.address to HEAD:6379 on a node of the cluster"
         )
@@ -150,7 +149,7 @@ def _check_address(address: str) -> None:
         return
     if not host or not port.isdecimal():
         raise UserError(
-            f"the Ray address {redact(address)!r} is malformed: expected HOST:PORT of the head "
+            f"the Ray address {address!r} is malformed: expected HOST:PORT of the head "
             "node, such as 10.0.0.1:6379, or 'local' to start Ray on this machine"
         )
     try:
@@ -171,7 +170,7 @@ def _check_authentication(address: str) -> None:
     output = done.stdout + done.stderr
     if done.returncode and any(word in output.lower() for word in AUTHENTICATION_WORDS):
         raise UserError(
-            f"the Ray cluster at {redact(address)} refused this process: its token is missing or "
+            f"the Ray cluster at {address} refused this process: its token is missing or "
             "wrong. Export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, the path of a file that "
             "contains the cluster's token"
         )
@@ -182,7 +181,7 @@ def _check_authentication(address: str) -> None:
 
 def _unreachable(address: str, cause: Any) -> str:
     return (
-        f"Ray does not respond at {redact(address)} ({redact(str(cause))[:200]}). The address "
+        f"Ray does not respond at {address} ({without_secrets(str(cause))[:200]}). The address "
         "comes from resources.address or RAY_ADDRESS: expected HOST:PORT of a head node that this "
         "machine can reach, or 'local' to start Ray on this machine"
     )

@@ -11,6 +11,7 @@ from faceseg.errors import UserError
 from pipelines.config.included import find_experiment, is_included
 from pipelines.config.plain_yaml import read_yaml, read_yaml_text
 from pipelines.config.reading import VARIABLE
+from pipelines.config.secrets import has_secret
 
 
 def check_files_are_sent(file: Path, overrides: tuple[str, ...], sent: Container[Path]) -> None:
@@ -32,6 +33,25 @@ def check_files_are_sent(file: Path, overrides: tuple[str, ...], sent: Container
                 f"{each} is not sent with the job: it must be in the working directory "
                 f"{Path.cwd()} and not be ignored by git or .rayignore. Submit from a folder that "
                 "contains the experiment, its bases and the files of --set @FILE"
+            )
+
+
+def check_no_secrets(file: Path, overrides: tuple[str, ...]) -> None:
+    """Check that the experiment's files, which are sent with a job, contain no secrets.
+
+    Args:
+        file: The experiment's file.
+        overrides: The values of `--set`.
+
+    Raises:
+        UserError: An address in a file contains a password or a token.
+    """
+    for each in all_files(file, overrides):
+        if has_secret(read_yaml(each)):
+            raise UserError(
+                f"{each} contains a password or a token in an address, and everyone on the cluster "
+                "can read the files of a job: write ${NAME} in its place, and set NAME in the "
+                "environment of the cluster's nodes"
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from faceseg.errors import UserError, first_line
-from pipelines.config.secrets import redact
+from pipelines.config.secrets import has_secret
 
 TIMEOUT = 10  # seconds to wait for the first response
 
@@ -32,12 +32,12 @@ def job_server_address(given: str | None) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(
             "--address: expected the address of Ray's dashboard, such as http://HEAD:8265, got "
-            f"{redact(address) or 'nothing'!r}; give the option or export RAY_API_SERVER_ADDRESS"
+            f"{address or 'nothing'!r}; give the option or export RAY_API_SERVER_ADDRESS"
         )
-    if parts.username or parts.password:
+    if parts.username or parts.password or has_secret(address):
         raise UserError(
-            "--address contains a user or a password, but Ray requires a token: remove them from "
-            "the address, and export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH"
+            "--address contains a user, a password or a token, which Ray does not read: remove it "
+            "from the address, and export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH"
         )
     return address
 
@@ -100,4 +100,4 @@ def _no_response_reason(error: Exception) -> str:
 
 def short_cause(error: BaseException) -> str:
     """Return the first line of an exception's message: at most 200 characters, no passwords."""
-    return str(redact(first_line(error)))[:200]
+    return first_line(error)[:200]

@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 from faceseg.errors import UserError
 from pipelines.cluster import ray_jobs, versions, working_directory
 from pipelines.cluster.child_processes import JOB_VARIABLE
-from pipelines.cluster.experiment_files import check_files_are_sent, keep_unset_variables
+from pipelines.cluster.experiment_files import (
+    check_files_are_sent,
+    check_no_secrets,
+    keep_unset_variables,
+)
 from pipelines.config import Experiment, load
-from pipelines.config.secrets import PASSWORD
+from pipelines.config.secrets import has_secret
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,26 +141,27 @@ def read_submission(file: Path, overrides: tuple[str, ...], commit: str) -> Subm
 
     Raises:
         UserError: The experiment is not valid, its file is outside the working directory, an
-            override contains a password, or a path would not exist on the nodes.
+            override or a file contains a secret, or a path would not exist on the nodes.
     """
     check_secrets(overrides)
     if file.is_absolute():
         file = _relative_to_working_directory(file)
     with keep_unset_variables(file, overrides):
         experiment = load(file, overrides)
+    check_no_secrets(file, overrides)
     check_paths(experiment)
     return Submission(experiment=experiment, file=file, overrides=overrides, commit=commit)
 
 
 def check_secrets(overrides: tuple[str, ...]) -> None:
-    """Raise UserError on a password in an override: everyone on the cluster can read it."""
+    """Raise UserError on a secret in an override: everyone on the cluster can read it."""
     for override in overrides:
-        if PASSWORD.search(override):
+        if has_secret(override):
             key = override.partition("=")[0]
             raise UserError(
-                f"--set {key}=… contains a password, and everyone on the cluster can read a job's "
-                f"command: write ${{NAME}} in its place in the experiment's file, and set NAME in "
-                "the environment of the cluster's nodes"
+                f"--set {key}=… contains a password or a token, and everyone on the cluster can "
+                "read a job's command: write ${NAME} in its place in the experiment's file, and "
+                "set NAME in the environment of the cluster's nodes"
             )
 
 
@@ -186,10 +191,14 @@ def check_storage(experiment: Experiment) -> None:
         )
 
 
-def check_job(experiment: Experiment) -> None:
-    """Raise UserError on a relative storage within a Ray job; do nothing elsewhere."""
+def check_job(experiment: Experiment, overrides: tuple[str, ...] = ()) -> None:
+    """Raise UserError on a relative storage or on a secret in the command of a Ray job.
+
+    Outside of a job, nothing is checked. `ray job submit` starts one without `faceseg submit`.
+    """
     if JOB_VARIABLE in os.environ:
         check_storage(experiment)
+        check_secrets(overrides)
 
 
 def _relative_to_working_directory(file: Path) -> Path:

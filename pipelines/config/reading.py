@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.config.included import find_experiment, included_names
 from pipelines.config.overrides import apply_override, known_keys
 from pipelines.config.plain_yaml import RepeatedKeyError, read_yaml
@@ -140,4 +140,4 @@ def _explain(error: Any) -> str:
     text = f"{place}: {message}" if place else message
     if error["type"] == "missing" or isinstance(error["input"], BaseModel | dict):
         return text  # the input is the whole section, which is too long to print
-    return f"{text}; got {error['input']!r}"[:300]
+    return without_secrets(f"{text}; got {error['input']!r}")[:300]

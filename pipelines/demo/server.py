@@ -15,7 +15,7 @@ from rich.console import Console
 from faceseg.data.drawn import draw_face
 from faceseg.data.images import read_image
 from faceseg.errors import UserError
-from pipelines.config import secrets
+from pipelines.config import server_access
 from pipelines.demo.networks import DEFAULT_MODEL, open_networks
 from pipelines.demo.photograph import MAX_BYTES
 from pipelines.demo.rendering import TEMPLATES
@@ -39,8 +39,8 @@ def password_for(host: str) -> str | None:
     Raises:
         UserError: `host` is not a loopback address, and no password is set.
     """
-    return secrets.server_token(
-        required=not secrets.is_loopback(host),
+    return server_access.server_token(
+        required=not server_access.is_loopback(host),
         because=f"--host {host} makes the page reachable from other machines (user {USER!r})",
     )
 

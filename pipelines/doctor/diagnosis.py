@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import ray
 from rich.console import Console
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.cluster.connection import (
     check_tracking_reachable,
     connect_ray,
@@ -16,7 +16,7 @@ from pipelines.cluster.connection import (
     worker_count,
 )
 from pipelines.config import Experiment
-from pipelines.config.secrets import is_loopback
+from pipelines.config.server_access import is_loopback
 from pipelines.doctor import all_nodes
 from pipelines.doctor.all_nodes import SHORT_MLFLOW_TIMEOUTS, NodeActor, call_on_nodes
 from pipelines.doctor.check_report import CheckReport
@@ -163,10 +163,10 @@ def check_optuna(experiment: Experiment) -> str:
         studies = len(storage.get_all_studies())
         storage.engine.dispose()
     except Exception as error:  # a missing driver, a wrong password, no server, another schema
+        reason = without_secrets(" ".join(str(error).split()))[:300]
         raise UserError(
-            f"{url} cannot be opened: {' '.join(str(error).split())[:300]}. Check that the "
-            "database exists, accepts connections from this machine, and that the login is right; "
-            "see infra/README.md"
+            f"{url} cannot be opened: {reason}. Check that the database exists, accepts "
+            "connections from this machine, and that the login is right; see infra/README.md"
         ) from error
     return f"{url} contains {studies} studies"
 

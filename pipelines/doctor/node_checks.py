@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.cluster import versions
 from pipelines.tracking import Tracker
 
@@ -111,8 +111,8 @@ class NodeChecks:
 
 def mlflow_error_message(uri: str, error: Exception) -> str:
     """Return a message that MLflow cannot be used, with the usual reasons."""
+    reason = without_secrets(" ".join(str(error).split()))[:300]
     return (
-        f"MLflow at {uri} cannot be used: {' '.join(str(error).split())[:300]}. Check that it runs "
-        f"and is reachable from this node and, if it requires a login, that {CREDENTIALS} are set "
-        "there; see infra/README.md"
+        f"MLflow at {uri} cannot be used: {reason}. Check that it runs and is reachable from this "
+        f"node and, if it requires a login, that {CREDENTIALS} are set there; see infra/README.md"
     )

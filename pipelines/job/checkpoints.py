@@ -15,7 +15,6 @@ from typing import Any
 import fsspec
 
 from faceseg.errors import UserError
-from pipelines.config.secrets import redact
 
 # The names that `faceseg.training.checkpointing` uses; importing it here would load a framework.
 BEST, LATEST = "best.npz", "latest.npz"
@@ -111,7 +110,7 @@ class JobCheckpoints:
             yield system, root.rstrip("/")
         except (OSError, ValueError, ImportError) as error:
             raise UserError(
-                f"the checkpoints' address {redact(self.address)} cannot be used: {error}. "
+                f"the checkpoints' address {self.address} cannot be used: {error}. "
                 "Finished work is kept: fix the address or its server, then re-run the same "
                 "command to resume"
             ) from error

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.config.secrets import redact
 from pipelines.promote import decision_report, transfer
 from pipelines.promote.decision import GateDecision, decide
 from pipelines.promote.scored_version import ScoredVersion, read_scored_version
@@ -226,7 +225,7 @@ def find_candidate(tracker: Tracker, experiment: Experiment) -> ModelVersion:
         best = publish.best_finals(tracker, found.experiment_id, study, model, winners)
     if not best:
         raise UserError(
-            f"study {study} has no final in {redact(tracker.uri)} that is a version of {model}:"
+            f"study {study} has no final in {tracker.uri} that is a version of {model}:"
             " let `faceseg study` finish this experiment first"
         )
     return tracker.client.get_model_version(

@@ -90,7 +90,7 @@ def _raise_if_permanent(url: str, error: Exception) -> None:
         if isinstance(each, ArgumentError) or any(words in str(each) for words in REFUSALS):
             raise UserError(
                 f"Optuna's database {redact(url)} cannot be opened: {_root_cause(error)}. Expected "
-                "in tracking.database: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+                "in tracking.database: postgresql+psycopg://USER:${PASSWORD}@HOST/DATABASE"
             ) from error
 
 
@@ -102,4 +102,4 @@ def _is_unavailable(error: Exception) -> bool:
 def _root_cause(error: Exception) -> str:
     """Return the first line of the innermost error, without passwords."""
     *_, innermost = error_chain(error)
-    return str(redact(first_line(innermost)))
+    return first_line(innermost)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ray.exceptions import RayError
 
-from faceseg.errors import UserError, first_line
+from faceseg.errors import UserError, first_line, without_secrets
 from pipelines.search.leases import LeaseLostError, LockHeldError
 from pipelines.search.worker_death import WorkerDeath
 
@@ -86,7 +86,7 @@ class FailurePolicy:
         Returns:
             RETRY for a final; otherwise FAIL.
         """
-        reason = f"{type(error).__name__}: {error}"[:500]
+        reason = without_secrets(f"{type(error).__name__}: {error}")[:500]
         if final:
             return Ruling(Decision.RETRY, reason)
         return _out_of_memory(batch_size) if out_of_memory else Ruling(Decision.FAIL, reason)

@@ -14,7 +14,7 @@ from ray.serve.config import AutoscalingConfig, BackpressureConfig
 from ray.serve.schema import LoggingConfig
 
 from faceseg.errors import UserError
-from pipelines.config import secrets
+from pipelines.config import server_access
 from pipelines.serve.served_model import ReplicaState, model_source
 from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSettings
 
@@ -33,7 +33,7 @@ class Replica:
         from faceseg.backends.device import configure_device
         from pipelines.serve.service import LabellingService
 
-        self._token = secrets.server_token(
+        self._token = server_access.server_token(
             required=settings.token_required, because="other machines may reach this server"
         )
         try:

@@ -16,7 +16,7 @@ from faceseg.errors import UserError, first_line
 from pipelines.cluster.child_processes import ray_job_config
 from pipelines.cluster.ports import check_port
 from pipelines.cluster.signals import stop_requested
-from pipelines.config import secrets
+from pipelines.config import server_access
 from pipelines.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def serve_model(
         UserError: The model, the port or the resources are not available, or the token is
             missing.
     """
-    token = secrets.server_token(
-        required=not secrets.is_loopback(host),
+    token = server_access.server_token(
+        required=not server_access.is_loopback(host),
         because=f"--host {host} makes this server reachable from other machines",
     )
     check_port(host, port)
@@ -228,5 +228,5 @@ def _usage_example(host: str, port: int, token: str | None) -> str:
     curl = ["curl", "--data-binary", "@photo.jpg", f"{url}/v1/predict", "-o", "mask.png"]
     line = shlex.join(curl)
     if token:
-        line = f'{line} -H "Authorization: Bearer ${secrets.TOKEN_VARIABLE}"'
+        line = f'{line} -H "Authorization: Bearer ${server_access.TOKEN_VARIABLE}"'
     return f"{url}, until Ctrl-C; for example:\n  {line}"

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
+from faceseg.errors import without_secrets
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import StoredMetrics, deliver
 from pipelines.tracking.refusals import REASON, REFUSED, is_permanent
@@ -160,7 +161,8 @@ class Sender:
                 if not is_permanent(error):
                     raise
                 logger.warning("MLflow refused record %s: %s", path.name, error, extra=label)
-                path.with_suffix(REASON).write_text(str(error), encoding="utf-8")
+                reason = without_secrets(str(error))
+                path.with_suffix(REASON).write_text(reason, encoding="utf-8")
                 path.rename(path.with_suffix(REFUSED))
             else:
                 record.remove()

@@ -23,7 +23,7 @@ from mlflow.tracking import MlflowClient
 from requests import RequestException, get
 from sqlalchemy.engine import make_url
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, without_secrets
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.config.secrets import redact
 from pipelines.tracking.errors import mlflow_error_message
@@ -166,7 +166,7 @@ class Tracker:
         if found := self.find_runs(run.experiment_id, **run.identity):
             return str(found[0].info.run_id)
         tags = {f"faceseg.{key}": value for key, value in run.identity.items()}
-        tags["mlflow.note.content"] = run.description
+        tags["mlflow.note.content"] = without_secrets(run.description)
         tags["mlflow.user"] = _user()
         if run.parent:
             tags["mlflow.parentRunId"] = run.parent
@@ -199,7 +199,9 @@ class Tracker:
 
     def log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
         """Log parameters, nested ones under dotted names."""
-        flat = [Param(key, str(value)[:PARAM_LENGTH]) for key, value in flatten(values)]
+        flat = [
+            Param(key, without_secrets(str(value))[:PARAM_LENGTH]) for key, value in flatten(values)
+        ]
         for start in range(0, len(flat), 100):
             log_accepted(
                 lambda batch: self.client.log_batch(run_id, params=batch), flat[start : start + 100]
@@ -207,12 +209,14 @@ class Tracker:
 
     def set_tags(self, run_id: str, **tags: object) -> None:
         """Set tags `faceseg.<name>`."""
-        entities = [RunTag(f"faceseg.{key}", str(value)) for key, value in tags.items()]
+        entities = [
+            RunTag(f"faceseg.{key}", without_secrets(str(value))) for key, value in tags.items()
+        ]
         log_accepted(lambda batch: self.client.log_batch(run_id, tags=batch), entities)
 
     def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
         """Attach the data set: its name, 12 characters of its digest, and its profile."""
-        source = json.dumps({"uri": str(facts.pop("source", name))})
+        source = json.dumps({"uri": without_secrets(str(facts.pop("source", name)))})
         dataset = Dataset(name, digest[:12], "local", source, profile=json.dumps(facts))
         context = InputTag("mlflow.data.context", "training")
         self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])

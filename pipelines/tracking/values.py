@@ -7,7 +7,6 @@ from typing import Any
 from requests import RequestException
 
 from faceseg.errors import first_line
-from pipelines.config.secrets import redact
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float]:
@@ -28,4 +27,4 @@ def failure_reason(error: Exception) -> str:
     """Return in a few words, without passwords, why MLflow does not respond or refuses."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # the message of requests contains its internals
-    return str(redact(first_line(error)[:200]))
+    return first_line(error)[:200]

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import faceseg
+from pipelines.cli import commands
 from tests.infra.processes import free_port
 
 HEAVY = ("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2")
@@ -124,8 +125,39 @@ def test_ui_starts_mlflow_outside_the_current_folder(
     monkeypatch.setattr(os, "execv", lambda _, words: started.extend(words))
     assert command("ui", str(tiny), "--port", str(free_port()))[0] == 0
     assert started[1:5] == ["-P", "-m", "mlflow", "ui"]
+    assert os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"] == "localhost:*,127.0.0.1:*"
     assert os.environ["PYTHONSAFEPATH"] == "1"
     assert os.environ["UVICORN_APP_DIR"] == str(Path(sys.executable).parent)
+
+
+def test_ui_shows_the_databases_password_neither_as_an_argument_nor_as_output(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Every user of the machine can read the arguments of its processes."""
+    started: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.extend(words))
+    uri = "postgresql://me:geheim@127.0.0.1/mlflow"
+    code, out, err = command(
+        "ui", str(tiny), "--port", str(free_port()), f"--set=tracking.uri={uri}"
+    )
+    assert code == 0
+    assert "geheim" not in "".join([*started, out, err])
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == uri
+
+
+def test_the_address_of_a_server_is_printed_without_its_password(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    trained = SimpleNamespace(best_iou=0.5)
+    monkeypatch.setattr("pipelines.studies.single_training.run", lambda *arguments: trained)
+    uri = "tracking.uri=http://me:ge/heim@host:5000"
+    code, out, _ = command("train", str(tiny), "unet", "--set", uri)
+    assert (code, out) == (0, "best val IoU 0.5000; http://me:***@host:5000\n")
+
+
+def test_the_traceback_of_a_defect_contains_no_password(capsys: pytest.CaptureFixture[str]):
+    commands._print_traceback(ValueError, ValueError("http://me:geheim@host:5000"), None)
+    assert capsys.readouterr().err.endswith("ValueError: http://me:***@host:5000\n")
 
 
 def test_ui_refuses_a_port_that_is_taken(

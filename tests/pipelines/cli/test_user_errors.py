@@ -54,6 +54,10 @@ USER_ERRORS = {
     ),
     "nothing to compare": (["compare", "TINY"], "results contains no runs yet; run `faceseg study"),
     "nothing to show": (["ui", "TINY"], "results contains no runs yet; run `faceseg study"),
+    "the pages of a server with a password": (
+        ["ui", "TINY", "--set", "tracking.uri=http://me:geheim@host:5000"],
+        "on an MLflow server with its own web pages: http://me:***@host:5000",
+    ),
     "the pages of a server": (
         ["ui", "TINY", "--set", "tracking.uri=http://host:5000"],
         "on an MLflow server with its own web pages: http://host:5000",

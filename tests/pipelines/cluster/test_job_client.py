@@ -40,9 +40,10 @@ def test_other_kinds_of_addresses_are_refused(given: str | None):
         job_server_address(given)
 
 
-def test_a_password_in_the_address_is_refused_and_not_repeated():
+@pytest.mark.parametrize("given", ["http://me:geheim@head:8265", "http://head?token=geheim"])
+def test_a_secret_in_the_address_is_refused_and_not_repeated(given: str):
     with pytest.raises(UserError) as refused:
-        job_server_address("http://me:geheim@head:8265")
+        job_server_address(given)
     assert "RAY_AUTH_TOKEN_PATH" in str(refused.value)
     assert "geheim" not in str(refused.value)
 

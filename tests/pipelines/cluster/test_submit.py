@@ -103,6 +103,21 @@ REFUSED = {
         (SHARED, "tracking.database=postgresql://me:geheim@host/x"),
         "--set tracking.database=… contains a password",
     ),
+    "a password with a slash and an at": (
+        "seed: 1",
+        (SHARED, "tracking.database=postgresql://me:ge/heim@x@host/x"),
+        "--set tracking.database=… contains a password",
+    ),
+    "a token in a query": (
+        "seed: 1",
+        (SHARED, "tracking.uri=https://host/x?token=geheim"),
+        "--set tracking.uri=… contains a password or a token",
+    ),
+    "a password in the file": (
+        "tracking: {database: 'postgresql://me:geheim@host/x'}",
+        (SHARED,),
+        "tiny.yaml contains a password or a token in an address",
+    ),
     "no experiment": ("sead: 1", (SHARED,), "did you mean 'seed'?"),
 }
 
@@ -148,6 +163,8 @@ def test_within_a_job_a_relative_storage_is_refused(
     with pytest.raises(UserError, match="which Ray removes"):
         check_job(load(file))
     check_job(load(file, (SHARED,)))
+    with pytest.raises(UserError, match="contains a password or a token"):
+        check_job(load(file, (SHARED,)), (SHARED, "tracking.uri=http://me:geheim@host"))
 
 
 def test_an_overlay_is_read_and_must_be_sent(prepared: Prepare):

@@ -14,7 +14,6 @@ from pipelines.config.secrets import redact
             "postgresql+psycopg://me:***@db:5432/optuna",
         ),
         ("failed at https://u:p%40ss@host/x, twice", "failed at https://u:***@host/x, twice"),
-        ("http://host:5000/a@b", "http://host:5000/a@b"),
         ("sqlite:///a.db", "sqlite:///a.db"),
         ({"a": ["s3://k:v@b"], "n": 3}, {"a": ["s3://k:***@b"], "n": 3}),
     ],

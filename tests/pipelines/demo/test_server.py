@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from faceseg.errors import UserError
-from pipelines.config.secrets import is_loopback
+from pipelines.config.server_access import is_loopback
 from pipelines.demo import server
 from pipelines.demo.networks import DemoNetwork, describe, open_networks
 from pipelines.demo.server import bound_socket, password_for

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from faceseg.errors import UserError
-from pipelines.config import secrets
+from pipelines.config import server_access
 from pipelines.serve import server
 from pipelines.serve.served_model import ReplicaState, model_source
 from pipelines.serve.settings import ServeSettings
@@ -19,7 +19,7 @@ from tests.infra.processes import free_port
 
 @pytest.fixture(autouse=True)
 def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(secrets.TOKEN_VARIABLE, raising=False)
+    monkeypatch.delenv(server_access.TOKEN_VARIABLE, raising=False)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
@@ -37,22 +37,22 @@ def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_loopback_addresses_are_recognised(host: str, expected: bool):
-    assert secrets.is_loopback(host) is expected
+    assert server_access.is_loopback(host) is expected
 
 
 def test_a_non_loopback_host_requires_a_token(monkeypatch: pytest.MonkeyPatch):
     settings = ServeSettings(model="best.keras")
     with pytest.raises(UserError, match="FACESEG_TOKEN is not set"):
         server.serve_model(settings, Console(), host="0.0.0.0")
-    monkeypatch.setenv(secrets.TOKEN_VARIABLE, "short")
+    monkeypatch.setenv(server_access.TOKEN_VARIABLE, "short")
     with pytest.raises(UserError, match="too easy to guess"):
         server.serve_model(settings, Console(), host="0.0.0.0")
 
 
 def test_loopback_requires_no_token_but_uses_one_that_is_set(monkeypatch: pytest.MonkeyPatch):
-    assert secrets.server_token(required=False, because="") is None
-    monkeypatch.setenv(secrets.TOKEN_VARIABLE, "0123456789abcdef")
-    assert secrets.server_token(required=False, because="") == "0123456789abcdef"
+    assert server_access.server_token(required=False, because="") is None
+    monkeypatch.setenv(server_access.TOKEN_VARIABLE, "0123456789abcdef")
+    assert server_access.server_token(required=False, because="") == "0123456789abcdef"
 
 
 def test_a_missing_model_is_an_error():

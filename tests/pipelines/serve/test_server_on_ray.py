@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from pipelines.config import secrets
+from pipelines.config import server_access
 from pipelines.serve import server
 from pipelines.serve.settings import ServeSettings
 from tests.infra.processes import free_port
@@ -50,7 +50,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray leaves threads and sockets open
-        patch.setenv(secrets.TOKEN_VARIABLE, TOKEN)
+        patch.setenv(server_access.TOKEN_VARIABLE, TOKEN)
         server.start_replicas(settings, "127.0.0.1", port)
         handle = server.wait_until_ready(threading.Event())
         headers = {"Authorization": f"Bearer {TOKEN}"}

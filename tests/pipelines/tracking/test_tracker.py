@@ -34,6 +34,17 @@ def test_an_experiment_is_created_once(tracker: Tracker, experiment_id: str, tmp
     assert stored.artifact_location == (tmp_path / "other").as_uri()
 
 
+def test_no_secret_is_stored(tracker: Tracker, run_id: str):
+    """A library's error or a setting may repeat the address of a database or a server."""
+    address = "postgresql://me:ge/heim@host/x?password=geheim"
+    tracker.set_tags(run_id, reason=f"no answer from {address}")
+    tracker.log_params(run_id, {"tracking": {"database": address}})
+    tracker.log_dataset(run_id, "photos", "0" * 12, source=address)
+    stored = str(tracker.client.get_run(run_id).to_dictionary())
+    assert stored.count("postgresql://me:***@host/x?password=***") == 3
+    assert "heim" not in stored
+
+
 def test_the_error_about_a_deleted_experiment_has_advice(
     tracker: Tracker, experiment_id: str, tmp_path: Path
 ):
