@@ -12,6 +12,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayTaskError
 
 from faceseg.errors import UserError, without_secrets
 from pipelines.cluster.child_processes import module_command, ray_job_config
+from pipelines.cluster.local_ray import start_local_ray
 from pipelines.cluster.ray_errors import CHECK_INTERVAL, RayWatch, start_error_message
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.config import Resources
@@ -54,13 +55,15 @@ def connect_ray(resources: Resources) -> bool:
         _check_address(address)
         _check_authentication(address)
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            job_config=ray_job_config(),
-        )
+        if address is None:
+            start_local_ray()
+        else:
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level="ERROR",
+                job_config=ray_job_config(),
+            )
     except Exception as error:  # Ray raises plain ones too
         if address is None:
             raise UserError(start_error_message(error)) from error

@@ -7,6 +7,7 @@ fields of `ServeSettings` as its `args`.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import ray
 from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from ray import serve
@@ -33,6 +34,7 @@ class Replica:
         from faceseg.backends.device import configure_device
         from pipelines.serve.service import LabellingService
 
+        _keep_on_loopback()
         self._token = server_access.server_token(
             required=settings.token_required, because="other machines may reach this server"
         )
@@ -73,6 +75,21 @@ class Replica:
         handle = serve.get_deployment_handle(context.deployment, context.app_name)
         found = await handle.broadcast("samples").results_async(return_exceptions=True)
         return dict(each for each in found if not isinstance(each, BaseException))
+
+
+def _keep_on_loopback() -> None:
+    """On a node that has only a loopback address, keep the port between replicas there too.
+
+    Serve opens this port on all addresses of the machine, after it has made the replica.
+    """
+    if not server_access.is_loopback(ray.util.get_node_ip_address()):
+        return
+    from ray._common.tls_utils import add_port_to_grpc_server
+    from ray.serve._private import replica
+
+    replica.add_port_to_grpc_server = lambda grpc_server, _: add_port_to_grpc_server(
+        grpc_server, "127.0.0.1:0"
+    )
 
 
 def build(settings: ServeSettings) -> Any:

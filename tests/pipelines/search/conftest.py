@@ -12,6 +12,7 @@ import pytest
 import ray
 
 from faceseg.data.manifest import Manifest
+from pipelines.cluster.local_ray import start_local_ray
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.job.log import close_log, study_log
@@ -117,7 +118,7 @@ def second_storage(tmp_path: Path, empty_database: Path) -> Callable[[Experiment
 def our_ray() -> Iterator[None]:
     """A Ray of two CPUs, however many the machine has."""
     ray.cloudpickle.register_pickle_by_value(fake_runner)
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    start_local_ray(num_cpus=2)
     yield
     ray.shutdown()
     ray.cloudpickle.unregister_pickle_by_value(fake_runner)

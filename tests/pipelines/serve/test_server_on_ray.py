@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from pipelines.config import server_access
@@ -99,6 +100,19 @@ def test_only_the_health_checks_need_no_token(served: Served):
         *(200, 200),
         *(401, 401),
     ]
+
+
+def test_all_of_ray_listens_on_this_machine_only(served: Served):
+    """Ray's own processes can execute code; the server's port is the only one that may be open."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    listening = {
+        (each.name(), *connection.laddr)
+        for each in processes
+        for connection in each.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert len(listening) > 8  # GCS, raylet, agents, monitors, workers, the proxy
+    assert {address for _, address, _ in listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}
 
 
 def test_metrics_are_gathered_from_the_replicas(served: Served):
