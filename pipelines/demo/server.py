@@ -67,11 +67,18 @@ def create_application(page: "gradio.Blocks", password: str | None) -> "FastAPI"
     """Return the page as a web application; `password` None serves it without one."""
     import gradio
     from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
 
     application = FastAPI(openapi_url=None)
 
     @application.middleware("http")
-    async def add_content_policy(request: Any, call_next: Any) -> Any:
+    async def check_sender(request: Any, call_next: Any) -> Any:
+        refusal = server_access.foreign_request(
+            request.method, request.headers, check_host=password is None
+        )
+        if refusal:
+            status, reason = refusal
+            return PlainTextResponse(reason, status)
         response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_POLICY
         return response

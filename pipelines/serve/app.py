@@ -34,8 +34,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, why in {
         400: "The file is damaged or empty.",
         401: "The token is missing or wrong.",
+        403: "Another web page sent the request.",
         413: "Too many bytes or pixels.",
         415: "Not a JPEG or PNG file.",
+        421: "The Host header is not that of this machine.",
         503: "Too many requests are waiting: retry after the seconds in Retry-After.",
         504: "The request exceeded its time limit.",
     }.items()
@@ -81,11 +83,13 @@ def create_app(service: LabellingService, token: str | None, gather: GatherMetri
     )
     _add_routes(app, service, gather)
     _add_error_handlers(app)
+    check_host = service.settings.check_host and token is None
 
     @app.middleware("http")
     async def handle(request: Request, call_next: NextHandler) -> Response:
         started = time.perf_counter()
         try:
+            requests.check_sender(request.method, request.headers, check_host=check_host)
             requests.check_token(request.headers.get("authorization"), token, request.url.path)
             response = await call_next(request)
         except HttpProblem as problem:

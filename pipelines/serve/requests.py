@@ -13,6 +13,7 @@ from PIL import Image
 
 from faceseg.data.images import read_image
 from faceseg.data.problems import BadFile
+from pipelines.config.server_access import foreign_request
 
 MEDIA_TYPE = "application/problem+json"
 UNAUTHENTICATED_PATHS = ("/healthz", "/readyz")  # load balancers send no token
@@ -125,6 +126,21 @@ def _too_many_bytes(given: str, max_bytes: int) -> HttpProblem:
         f"too many bytes ({given}); expected at most {max_bytes:,}",
         {"Connection": "close"},
     )
+
+
+def check_sender(method: str, headers: Mapping[str, str], *, check_host: bool) -> None:
+    """Refuse requests that other web pages cause in a visitor's browser.
+
+    Args:
+        method: The method of the request.
+        headers: The headers of the request.
+        check_host: See `foreign_request`.
+
+    Raises:
+        HttpProblem: 421 for another host name; 403 for another page.
+    """
+    if refusal := foreign_request(method, headers, check_host=check_host):
+        raise HttpProblem(*refusal)
 
 
 def check_token(given: str | None, expected: str | None, path: str) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from faceseg.errors import UserError, first_line
-from pipelines.cluster.child_processes import ray_job_config
 from pipelines.cluster.ports import check_port
 from pipelines.cluster.signals import stop_requested
 from pipelines.config import server_access
@@ -33,8 +32,9 @@ def serve_model(
     """Serve a model until Ctrl-C or SIGTERM; then finish the running requests and stop.
 
     Args:
-        settings: The settings of the replicas. `token_required` is overwritten: the token is
-            required if `host` is not a loopback address.
+        settings: The settings of the replicas. `token_required` and `check_host` are overwritten:
+            the token is required if `host` is not a loopback address; without a token, the Host
+            header is checked.
         console: Receives the address and the changes of the served model.
         host: The address to listen on.
         port: The port to listen on.
@@ -50,7 +50,12 @@ def serve_model(
     check_port(host, port)
     source = _check_model(settings)
     settings = settings.model_copy(
-        update={"model": source.address, "tracking": source.uri or None, "token_required": False}
+        update={
+            "model": source.address,
+            "tracking": source.uri or None,
+            "token_required": False,
+            "check_host": True,
+        }
     )
     console.print(f"loading {settings.model} …", highlight=False)
 
@@ -89,16 +94,10 @@ def start_replicas(settings: ServeSettings, host: str, port: int) -> None:
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
+    from pipelines.cluster.local_ray import start_local_ray
     from pipelines.serve.replica import APPLICATION, build
 
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        job_config=ray_job_config(),
-        _node_ip_address="127.0.0.1",
-    )
+    start_local_ray()
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process
     _check_resources(settings, ray.cluster_resources())
     logging_config = LoggingConfig(log_level="WARNING", enable_access_log=False)

@@ -27,6 +27,11 @@ class ServeSettings(BaseModel):
     look_every: float = Field(
         default=5.0, gt=0, description="Seconds between two readings of the alias"
     )
+    check_host: bool = Field(
+        default=False,
+        description="Refuse requests whose Host header is not that of a loopback address, unless "
+        "FACESEG_TOKEN is set",
+    )
     token_required: bool = Field(
         default=True, description="Refuse to start if FACESEG_TOKEN is not set"
     )

@@ -36,6 +36,12 @@ page = TestClient(
     server.create_application(build_page(networks, examples, folder), "open sesame")
 )
 order = {"data": [None, "first", "none", 20, 0], "fn_index": 0, "session_hash": "s"}
+open_page = TestClient(
+    server.create_application(build_page(networks, examples, folder / "open"), None)
+)
+def visit(host, **headers):
+    post = open_page.post if "Origin" in headers else open_page.get
+    return post("/config", headers={"Host": host, **headers}).status_code
 def login(password):
     return page.post("/login", data={"username": "faceseg", "password": password})
 print(json.dumps({
@@ -45,6 +51,9 @@ print(json.dumps({
     "login with a guess": login("guess").status_code,
     "login": login("open sesame").status_code,
     "config, signed in": page.get("/config").status_code,
+    "without a password": visit("127.0.0.1:7860"),
+    "by another name": visit("evil.example:7860"),
+    "from another page": visit("127.0.0.1:7860", Origin="https://evil.example"),
 }))
 """
 
@@ -66,7 +75,7 @@ def test_other_addresses_need_a_password(host: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-def test_a_page_with_a_password_serves_nothing_without_it(tmp_path: Path):
+def test_a_page_serves_nothing_without_its_password_or_to_other_pages(tmp_path: Path):
     # In a separate process, because Gradio leaves event loops open, about which pytest warns.
     completed = subprocess.run(
         [sys.executable, "-c", REQUEST_SCRIPT, str(tmp_path)],
@@ -80,6 +89,9 @@ def test_a_page_with_a_password_serves_nothing_without_it(tmp_path: Path):
         "login with a guess": 400,
         "login": 200,
         "config, signed in": 200,
+        "without a password": 200,
+        "by another name": 421,
+        "from another page": 403,
     }
 
 

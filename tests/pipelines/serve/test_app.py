@@ -152,6 +152,22 @@ def test_the_model_path_describes_the_labels(client: TestClient):
     assert "/v1/predict" in client.get("/openapi.json").json()["paths"]
 
 
+def test_on_loopback_other_web_pages_are_refused_unless_a_token_protects(registry: FakeSource):
+    running = service_for(registry, check_host=True)
+    foreign = {"Host": "evil.example"}  # its name resolves to 127.0.0.1
+    posted = {"Host": "127.0.0.1:8000", "Origin": "https://evil.example"}
+    with open_client(running) as client:
+        refused = client.get("/v1/model", headers=foreign)
+        assert (refused.status_code, refused.json()["status"]) == (421, 421)
+        assert client.post("/v1/predict", content=PHOTO, headers=posted).status_code == 403
+        del posted["Origin"]
+        assert client.post("/v1/predict", content=PHOTO, headers=posted).status_code == 200
+    token = "0123456789abcdef"  # noqa: S105  # used in this test only
+    with open_client(running, token) as client:
+        foreign["Authorization"] = f"Bearer {token}"
+        assert client.get("/v1/model", headers=foreign).status_code == 200
+
+
 def test_metrics_count_by_status_and_name_the_model(client: TestClient):
     client.post("/v1/predict", content=PHOTO)
     client.post("/v1/predict", content=b"text")
