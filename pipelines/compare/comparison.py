@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from faceseg.errors import UserError
 from faceseg.statistics import Estimate, ResampledScore, estimate, estimate_difference
 from pipelines.compare.analysis.comparison_table import RESAMPLES, measure_iou
+from pipelines.compare.escaping import escape_markdown, write_csv
 from pipelines.compare.formatting import DASH, format_score
 from pipelines.compare.report.columns import TERMINAL_COLUMNS, table_texts
 from pipelines.compare.report.comparison_report import build_report
@@ -52,7 +54,7 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
     report = build_report(study, experiment.claims, reference=reference)
     table = report.table
     with tracker.files(study.run_id) as files:
-        table.to_csv(files / "comparison.csv", index=False)
+        write_csv(table, files / "comparison.csv")
         (files / "comparison.md").write_text(render_markdown(report), encoding="utf-8")
         (files / "comparison.tex").write_text(render_latex(study, table), encoding="utf-8")
         (files / "comparison.html").write_text(render_html(report), encoding="utf-8")
@@ -77,12 +79,12 @@ def _copy_files(files: Path, folder: Path) -> None:
 
 def _terminal_table(study: ComparedStudy, rows: list[list[str]]) -> Table:
     images = len(study.models[0].finals[0].tested.ids)
-    title = f"{study.name}: test split, {images} images"
+    title = escape(f"{study.name}: test split, {images} images")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, column in enumerate(TERMINAL_COLUMNS):
         table.add_column(column.heading, justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 
@@ -111,13 +113,13 @@ def compare_studies(experiments: Sequence[Experiment], console: Console) -> Path
     last = experiments[-1]
     folder = last.storage / last.name
     folder.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(folder / "steps.csv", index=False)
+    write_csv(rows, folder / "steps.csv")
     (folder / "steps.md").write_text(gains_markdown(rows), encoding="utf-8")
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, heading in enumerate(GAIN_HEADINGS):
         table.add_column(heading, justify="right" if index > 1 else "left")
     for cells in gain_cells(rows):
-        table.add_row(*cells)
+        table.add_row(*map(escape, cells))
     console.print(table)
     return folder
 
@@ -196,7 +198,8 @@ def gain_cells(rows: pd.DataFrame) -> list[list[str]]:
 
 def gains_markdown(rows: pd.DataFrame) -> str:
     """Return the table of gains as Markdown."""
-    lines = [GAIN_HEADINGS, tuple("---" for _ in GAIN_HEADINGS), *gain_cells(rows)]
+    cells = [[escape_markdown(cell) for cell in row] for row in gain_cells(rows)]
+    lines = [GAIN_HEADINGS, tuple("---" for _ in GAIN_HEADINGS), *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
+from pipelines.compare.escaping import escape_markdown
 from pipelines.compare.formatting import DASH
 from pipelines.promote.decision import GateDecision
 from pipelines.promote.gate_checks import GateCheck
@@ -29,7 +31,7 @@ def decision_table(decision: GateDecision) -> Table:
         table.add_column(column, justify="left" if index in (0, 5, 6) else "right")
     for check in decision.checks:
         style = None if check.ok else "red" if check.role == "veto" else "yellow"
-        table.add_row(*_cells(check), style=style)
+        table.add_row(*map(escape, _cells(check)), style=style)
     return table
 
 
@@ -38,13 +40,16 @@ def decision_markdown(decision: GateDecision) -> str:
     lines = [
         "# Gate",
         "",
-        headline(decision),
+        escape_markdown(headline(decision)),
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
-        *("| " + " | ".join(_cells(check)) + " |" for check in decision.checks),
+        *(
+            "| " + " | ".join(map(escape_markdown, _cells(check))) + " |"
+            for check in decision.checks
+        ),
         "",
-        *(f"- {note}" for note in decision.notes),
+        *(f"- {escape_markdown(note)}" for note in decision.notes),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -22,6 +22,7 @@ from faceseg.statistics import (
     overlap_counts,
     resample_score,
 )
+from pipelines.compare.escaping import escape_markdown
 from pipelines.config.sections import Data
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job
@@ -90,9 +91,10 @@ def _template() -> Template:
     templates = Environment(
         loader=PackageLoader("pipelines.registry"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  # Markdown, with no text from strangers
+        autoescape=False,  # noqa: S701  # Markdown: the filter `text` escapes the user's text
         keep_trailing_newline=True,
     )
+    templates.filters["text"] = escape_markdown
     return templates.get_template(f"{MODEL_CARD}.j2")
 
 

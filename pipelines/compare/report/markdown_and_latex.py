@@ -1,12 +1,14 @@
 """The comparison as Markdown, for a repository or a message, and its table as LaTeX."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from pipelines.compare.analysis.comparison_table import occlusion_kinds, other_suites
 from pipelines.compare.analysis.slices import worst_slice_sentences
+from pipelines.compare.escaping import escape_latex, escape_markdown
 from pipelines.compare.formatting import TextTable, format_count
 from pipelines.compare.report import comparison_text
 from pipelines.compare.report.columns import (
@@ -26,13 +28,13 @@ from pipelines.compare.study_data.worker_time import worker_time_sentences, work
 def render_markdown(report: ComparisonReport) -> str:
     """Return the comparison as Markdown."""
     study, table, names = report.study, report.table, report.names
-    lines = [f"# {study.experiment}: comparison", ""]
+    lines = [f"# {escape_markdown(study.experiment)}: comparison", ""]
     lines += [
-        f"- **{advice.question}: {advice.name}** ({advice.certainty}). {advice.figure}. "
-        f"{advice.words}"
+        f"- **{escape_markdown(f'{advice.question}: {advice.name}')}** "
+        + escape_markdown(f"({advice.certainty}). {advice.figure}. {advice.words}")
         for advice in report.advice
     ]
-    lines += ["", " ".join(report.summary)]
+    lines += _paragraph(report.summary)
     for title, columns in MARKDOWN_TABLES:
         lines += ["", f"## {title}", "", *_table(columns, table)]
     lines += _section("Comparison of every two networks", comparison_text.pair_table(report.pairs))
@@ -48,15 +50,25 @@ def render_markdown(report: ComparisonReport) -> str:
     lines += _section(
         "Slices of the test images", comparison_text.slice_table(report.slices, names)
     )
-    lines += ["", *(f"- {each}" for each in worst_slice_sentences(report.slices, names))]
+    lines += _list(worst_slice_sentences(report.slices, names))
     lines += _section("What mattered in the search", comparison_text.setting_table(report.searches))
-    lines += ["", *(f"- {each}" for each in comparison_text.importance_notes(report.searches))]
-    lines += ["", "## Time of the workers", "", " ".join(worker_time_sentences(study.worker_time))]
+    lines += _list(comparison_text.importance_notes(report.searches))
+    lines += ["", "## Time of the workers", *_paragraph(worker_time_sentences(study.worker_time))]
     lines += _lines(worker_time_table(study.worker_time, names))
-    lines += ["", "## Method", "", " ".join(method(study, table, report.measurements))]
-    lines += ["", "## Limits", "", *(f"- {each}" for each in limits(report))]
-    lines += ["", "## Notes", "", *(f"- {note}" for note in notes(study, table))]
+    lines += ["", "## Method", *_paragraph(method(study, table, report.measurements))]
+    lines += ["", "## Limits", *_list(limits(report))]
+    lines += ["", "## Notes", *_list(notes(study, table))]
     return "\n".join(lines) + "\n"
+
+
+def _paragraph(sentences: Iterable[str]) -> list[str]:
+    """Return an empty line and the sentences on one line."""
+    return ["", escape_markdown(" ".join(sentences))]
+
+
+def _list(sentences: Iterable[str]) -> list[str]:
+    """Return an empty line and a list item for each sentence."""
+    return ["", *(f"- {escape_markdown(each)}" for each in sentences)]
 
 
 def _section(title: str, table: TextTable) -> list[str]:
@@ -82,17 +94,12 @@ def _ruler(columns: int) -> str:
 
 
 def _row(values: list[str]) -> str:
-    """Return a line of a table, with vertical bars escaped: they would split a cell."""
-    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+    """Return a line of a table; vertical bars are escaped too: they would split a cell."""
+    return "| " + " | ".join(escape_markdown(value) for value in values) + " |"
 
 
 # --- The table as LaTeX with booktabs, for a paper.
 
-SPECIAL = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
 LATEX_HEADINGS = (
     "network", "IoU", r"95\,\% interval", "Dice", "small parts", "boundary", "occluded",
     "ms", "parameters",
@@ -126,11 +133,6 @@ def render_latex(study: ComparedStudy, table: pd.DataFrame) -> str:
             "",
         ]
     )
-
-
-def escape_latex(text: str) -> str:
-    """Return text with every character escaped that is special in TeX."""
-    return "".join(SPECIAL.get(letter, letter) for letter in text)
 
 
 def _latex_cells(row: dict[Any, Any]) -> list[str]:
