@@ -91,11 +91,10 @@ def estimate(measured: ResampledScore, level: float = 0.95, highest: float = 1.0
         >>> found.value, found.low, found.high
     """
     found = _estimate([(1, measured)], level)
-    ends = ("low", "high", "fixed_low", "fixed_high")
+    ends = (found.low, found.high, found.fixed_low, found.fixed_high)
     # numpy's clip keeps NaN, the end of an undefined interval.
-    return replace(
-        found, **{end: float(np.clip(getattr(found, end), 0.0, highest)) for end in ends}
-    )
+    low, high, fixed_low, fixed_high = np.clip(ends, 0.0, highest).tolist()
+    return replace(found, low=low, high=high, fixed_low=fixed_low, fixed_high=fixed_high)
 
 
 def estimate_difference(

@@ -39,7 +39,7 @@ class PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose a node; count its values, and those that an alias repeats."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML has no types for it
         line = event.start_mark.line + 1
         before = self._values
         self._depth += 1
