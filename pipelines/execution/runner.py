@@ -15,7 +15,6 @@ import keras
 import pandas as pd
 
 from faceseg.backends.device import resolve_precision
-from faceseg.errors import without_secrets
 from faceseg.inference.predictor import Predictor
 from faceseg.networks.saving import save_network
 from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
@@ -117,7 +116,7 @@ class JobRunner:
         outbox.once(self._phase_metrics(), time.time())
         outbox.tags(state="failed", reason=reason)
         with outbox.files() as folder:
-            (folder / "failure.txt").write_text(without_secrets(details), encoding="utf-8")
+            (folder / "failure.txt").write_text(details, encoding="utf-8")
         outbox.end("FAILED")
 
     def _train(

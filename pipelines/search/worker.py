@@ -17,6 +17,7 @@ from rich.console import Console
 
 from faceseg.backends import preferred
 from faceseg.backends.memory import is_out_of_memory
+from faceseg.errors import without_secrets
 from faceseg.training.stopwatch import Stopwatch
 from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
@@ -168,7 +169,7 @@ class Worker:
             out_of_memory=is_out_of_memory(error),
         )
         logger.warning("%s: %s", ruling.decision.value, ruling.reason, exc_info=error)
-        details = "".join(traceback.format_exception(error))
+        details = without_secrets("".join(traceback.format_exception(error)))
         self.runner.record_failure(job, ruling.reason, details)
         return ruling
 
