@@ -17,7 +17,11 @@ from faceseg.errors import UserError
 from faceseg.inference.label_maps import label_maps
 from pipelines.models.loading import open_model
 from pipelines.predict.image_files import find_images, result_names
-from pipelines.predict.results import ResultsFolder, refuse_overwriting
+from pipelines.predict.results import (
+    ResultsFolder,
+    refuse_overwriting,
+    refuse_overwriting_inputs,
+)
 
 Item = TypeVar("Item")
 
@@ -70,10 +74,12 @@ def label_photographs(
         `shares.json`.
 
     Raises:
-        UserError: No image could be read, or a result exists and may not be overwritten.
+        UserError: No image could be read, a result exists and may not be overwritten, or a result
+            would replace an image.
     """
     files = find_images(patterns, options.out)
     names = result_names(files)
+    refuse_overwriting_inputs(options.out, names, files)
     if not options.overwrite:
         refuse_overwriting(options.out, names)
     predictor = open_model(model, options.tracking, gpu=options.gpu)

@@ -52,6 +52,21 @@ def refuse_overwriting(folder: Path, names: Sequence[str]) -> None:
         )
 
 
+def refuse_overwriting_inputs(folder: Path, names: Sequence[str], images: Sequence[Path]) -> None:
+    """Raise an error if a result would replace one of the images themselves.
+
+    Raises:
+        UserError: A mask or an overlay of these names has the path of an image.
+    """
+    results = {path(folder, name) for name in names for path in (mask_path, overlay_path)}
+    replaced = {os.path.realpath(each) for each in results} & set(map(os.path.realpath, images))
+    if replaced:
+        raise UserError(
+            f"{min(replaced)} is one of the images and would be overwritten by a result; give "
+            "another folder with --out"
+        )
+
+
 @dataclass(frozen=True)
 class ResultsFolder:
     """A folder of results: `masks/<name>.png`, `overlays/<name>.jpg`, `shares.json`."""

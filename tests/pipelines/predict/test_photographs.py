@@ -166,6 +166,16 @@ def test_existing_results_are_not_overwritten_without_the_option(
     assert run_faceseg("predict", network, "one.png", "--out", "out", "--overwrite")[0] == 0
 
 
+def test_an_image_is_not_overwritten_by_a_result(run_faceseg: RunFaceseg, tmp_path: Path):
+    (tmp_path / "masks").mkdir()
+    half_red().save(tmp_path / "masks" / "one.png")
+    before = (tmp_path / "masks" / "one.png").read_bytes()
+    code, output = run_faceseg("predict", "model", "masks/one.png", "--out", ".", "--overwrite")
+    assert code == 2
+    assert "one.png is one of the images" in output
+    assert (tmp_path / "masks" / "one.png").read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(
     run_faceseg: RunFaceseg, network: Path, tmp_path: Path
 ):
