@@ -131,3 +131,33 @@ def test_names_that_some_file_systems_do_not_distinguish_are_refused(
 def test_equal_spellings_in_different_folders_are_told_apart_by_their_folders(photos: Path):
     paths = [photos / "a" / f"{COMPOSED}.jpg", photos / "b" / f"{DECOMPOSED}.jpg"]
     assert result_names(paths) == [f"a/{COMPOSED}", f"b/{DECOMPOSED}"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["a/x.jpg", "b/y.jpg"], ["x", "y"]),
+        (["a/x.jpg", "b/x.jpg", "b/c/y.jpg"], ["a/x", "b/x", "b/c/y"]),
+        (["a/x.jpg", "a/x.png", "a/y.png"], ["x.jpg", "x.png", "y.png"]),
+    ],
+)
+def test_results_of_equal_stems_have_different_names(
+    tmp_path: Path, files: list[str], expected: list[str]
+):
+    assert result_names([tmp_path / file for file in files]) == expected
+
+
+def test_an_image_is_found_once_and_results_are_not_found(tmp_path: Path):
+    (tmp_path / "photos" / "out").mkdir(parents=True)
+    for name in ("photos/b.jpg", "photos/a.png", "photos/out/c.png", "photos/notes.txt"):
+        (tmp_path / name).touch()
+    folder = tmp_path / "photos"
+    found = find_images([str(folder), str(folder / "*.jpg"), str(folder / "b.jpg")], folder / "out")
+    assert [path.name for path in found] == ["a.png", "b.jpg"]
+
+
+@pytest.mark.parametrize("word", ["nothing-here", "none/*.jpg"])
+def test_a_pattern_that_matches_no_image_is_an_error(tmp_path: Path, word: str):
+    with pytest.raises(UserError, match=r"matches no image") as error:
+        find_images([word], tmp_path)
+    assert word in str(error.value)

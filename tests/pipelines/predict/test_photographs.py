@@ -1,7 +1,6 @@
 """`faceseg predict` on files: the results, the refusals and the skipped images."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from PIL import Image
 
 from faceseg.data.classes import LAPA
-from faceseg.errors import UserError
-from pipelines.predict.image_files import find_images, result_names
 
 RunFaceseg = Callable[..., tuple[int, str]]
 
@@ -95,66 +92,6 @@ def test_unreadable_images_are_reported_and_the_others_labelled(
     assert not Path("other").exists()
 
 
-def test_names_that_are_not_utf8_are_labelled_and_listed(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    good, bad = os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"na\xefve.png")
-    half_red().save(tmp_path / good)
-    (tmp_path / bad).write_text("no image", encoding="utf-8")
-    code, output = run_faceseg("predict", network, ".", "--out", "out")
-    assert code == 1
-    assert r"skipped: na\xefve.png" in output
-    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
-    (image,) = results["images"].values()
-    assert (image["file"], list(results["unreadable"])) == (good, [bad])
-    assert (Path("out") / image["mask"]).is_file()
-    code, output = run_faceseg("predict", network, good, "--out", "out")
-    assert code == 2
-    assert "would be overwritten" in output
-
-
-def test_what_was_labelled_before_an_error_is_listed(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    half_red().save(tmp_path / "a.png")
-    half_red().save(tmp_path / "b.png")
-    (tmp_path / "out" / "masks" / "b.png").mkdir(parents=True)
-    code, output = run_faceseg(
-        "predict", network, "a.png", "b.png", "--out", "out", "--batch", "1", "--overwrite"
-    )
-    assert code == 2
-    assert "b.png cannot be written" in output
-    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
-    assert list(results["images"]) == ["a"]
-
-
-def test_the_longest_name_of_a_file_is_labelled(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    half_red().save(tmp_path / f"{'a' * 251}.png")  # 255 bytes, the limit of Linux and macOS
-    assert run_faceseg("predict", network, "*.png", "--out", "out")[0] == 0
-
-
-def test_results_in_the_folder_of_the_images_are_not_labelled_again(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    half_red().save(tmp_path / "a.png")
-    for out in (".", ".", "more"):
-        code, output = run_faceseg("predict", network, ".", "--out", out, "--overwrite")
-        assert code == 0
-        assert "1 of 1 images labelled" in output
-
-
-def test_a_broken_link_is_reported_as_a_link(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    half_red().save(tmp_path / "a.png")
-    (tmp_path / "b.png").symlink_to("objects/none")
-    code, output = run_faceseg("predict", network, ".", "--out", "out")
-    assert code == 1
-    assert "b.png: a link to objects/none, where no file is" in output
-
-
 def test_existing_results_are_not_overwritten_without_the_option(
     run_faceseg: RunFaceseg, network: Path, tmp_path: Path
 ):
@@ -164,16 +101,6 @@ def test_existing_results_are_not_overwritten_without_the_option(
     assert code == 2
     assert "--overwrite" in output
     assert run_faceseg("predict", network, "one.png", "--out", "out", "--overwrite")[0] == 0
-
-
-def test_an_image_is_not_overwritten_by_a_result(run_faceseg: RunFaceseg, tmp_path: Path):
-    (tmp_path / "masks").mkdir()
-    half_red().save(tmp_path / "masks" / "one.png")
-    before = (tmp_path / "masks" / "one.png").read_bytes()
-    code, output = run_faceseg("predict", "model", "masks/one.png", "--out", ".", "--overwrite")
-    assert code == 2
-    assert "one.png is one of the images" in output
-    assert (tmp_path / "masks" / "one.png").read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(
@@ -237,48 +164,6 @@ def test_a_video_becomes_an_overlay_and_shares_by_frame(
     written.release()
     assert frames == 3
     assert run_faceseg("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
-
-
-def test_a_video_whose_name_is_not_utf8_is_a_user_error(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    film = os.fsdecode(b"caf\xe9.avi")
-    (tmp_path / film).touch()
-    for words in (("--video", film), ("--video", "film.avi", "--out", os.fsdecode(b"\xe9"))):
-        code, output = run_faceseg("predict", network, *words)
-        assert code == 2
-        assert r"\xe9" in output
-        assert "not UTF-8" in output
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        (["a/x.jpg", "b/y.jpg"], ["x", "y"]),
-        (["a/x.jpg", "b/x.jpg", "b/c/y.jpg"], ["a/x", "b/x", "b/c/y"]),
-        (["a/x.jpg", "a/x.png", "a/y.png"], ["x.jpg", "x.png", "y.png"]),
-    ],
-)
-def test_results_of_equal_stems_have_different_names(
-    tmp_path: Path, files: list[str], expected: list[str]
-):
-    assert result_names([tmp_path / file for file in files]) == expected
-
-
-def test_an_image_is_found_once_and_results_are_not_found(tmp_path: Path):
-    (tmp_path / "photos" / "out").mkdir(parents=True)
-    for name in ("photos/b.jpg", "photos/a.png", "photos/out/c.png", "photos/notes.txt"):
-        (tmp_path / name).touch()
-    folder = tmp_path / "photos"
-    found = find_images([str(folder), str(folder / "*.jpg"), str(folder / "b.jpg")], folder / "out")
-    assert [path.name for path in found] == ["a.png", "b.jpg"]
-
-
-@pytest.mark.parametrize("word", ["nothing-here", "none/*.jpg"])
-def test_a_pattern_that_matches_no_image_is_an_error(tmp_path: Path, word: str):
-    with pytest.raises(UserError, match=r"matches no image") as error:
-        find_images([word], tmp_path)
-    assert word in str(error.value)
 
 
 def test_an_address_without_a_tracking_uri_is_a_user_error(
