@@ -19,6 +19,8 @@ from pipelines.models.runtimes import (
 )
 
 MANIFEST_FILE = "model.json"
+MAX_MANIFEST_BYTES = 1_000_000  # one has 3 kB
+MAX_SIDE = 8192  # pixels of a network's input, as of experiments
 RESIZING = (
     "to the grid, aspect not kept: area interpolation along an axis that shrinks, linear along "
     "one that grows, pixel centres kept (half-pixel)"
@@ -83,7 +85,8 @@ def read_export_manifest(folder: Path) -> ExportManifest:
             "give the folder that `faceseg export` wrote, or a file in it"
         )
     try:
-        manifest = ExportManifest.model_validate_json(path.read_bytes())
+        with path.open("rb") as stream:
+            manifest = ExportManifest.model_validate_json(stream.read(MAX_MANIFEST_BYTES))
     except ValidationError as error:
         raise UserError(
             f"{path} was not written by `faceseg export`: {first_line(error)}"
@@ -104,7 +107,8 @@ def checksum(path: Path) -> str:
     written with slashes: `sha256sum $(find * -type f | LC_ALL=C sort)`.
     """
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     files = sorted(each.relative_to(path).as_posix() for each in path.rglob("*") if each.is_file())
     lines = "".join(f"{checksum(path / name)}  {name}\n" for name in files)
     return hashlib.sha256(lines.encode()).hexdigest()
@@ -133,14 +137,20 @@ def open_exported(path: Path, threads: int | None = None) -> Predictor:
         A predictor.
 
     Raises:
-        UserError: `path` is not an exported file, the file was changed, or its runtime is not
-            installed.
+        UserError: `path` is not an exported file, the file was changed or takes other images
+            than its manifest describes, or its runtime is not installed.
     """
     folder = path if (path / MANIFEST_FILE).is_file() else path.parent
     manifest = read_export_manifest(folder)
     if path not in (folder, folder / manifest.file):
         raise UserError(f"{path} is not the exported file of its folder; expected {manifest.file}")
     network = open_network(manifest.format, folder / manifest.file, threads)
+    if tuple(network.input_shape[1:]) != (*manifest.grid, 3) or max(manifest.grid) > MAX_SIDE:
+        raise UserError(
+            f"{folder / manifest.file} takes images of {list(network.input_shape[1:])}; expected "
+            f"{[*manifest.grid, 3]}, as {MANIFEST_FILE} beside it describes, and at most "
+            f"{MAX_SIDE} pixels a side: export the model again"
+        )
     return Predictor(network, manifest.classes, manifest.origin)
 
 

@@ -125,6 +125,18 @@ def test_existing_files_are_not_overwritten_without_the_option(
 def test_a_changed_file_is_not_opened(model: str, console: Console, tmp_path: Path):
     export_model(model, "onnx", ExportOptions(out=tmp_path), console)
     file = tmp_path / "onnx-float32" / "model.onnx"
+    manifest = file.with_name("model.json")
+    text = manifest.read_text(encoding="utf-8")
+    facts = json.loads(text) | {"grid": [10**6, 32]}
+    manifest.write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"takes images of \[32, 32, 3\]; expected \[1000000, 32, 3"
+    ):
+        open_exported(file)
+    manifest.write_text(" " * 2_000_000 + text, encoding="utf-8")
+    with pytest.raises(UserError, match="was not written by `faceseg export`"):
+        open_exported(file)
+    manifest.write_text(text, encoding="utf-8")
     file.write_bytes(file.read_bytes() + b"\0")
     with pytest.raises(UserError, match="sha256"):
         open_exported(file)
