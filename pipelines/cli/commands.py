@@ -174,7 +174,9 @@ def ui(
     from pipelines.cluster.ports import check_port
     from pipelines.tracking import Tracker
 
-    Tracker(settings.tracking_uri).open()
+    _ = Tracker(
+        settings.tracking_uri
+    ).client  # MLflow would print a traceback of what it cannot use
     check_port(LOOPBACK, port)  # MLflow would print a traceback and exit with 0
     command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
     command += ["--workers", "1"]

@@ -39,8 +39,12 @@ def _missing_backend(error: BaseException) -> str | None:
 def _ray(error: BaseException) -> str | None:
     if "ray" not in sys.modules:
         return None
+    from ray.exceptions import RayTaskError
+
     from pipelines.cluster.ray_errors import ray_error_message
 
+    if isinstance(error, RayTaskError):  # a worker's error, which Ray has sent here
+        return explanation(error.cause)
     return ray_error_message(error)
 
 

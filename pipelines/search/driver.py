@@ -89,12 +89,11 @@ def _start_coordinator(context: StudyContext, session: str) -> Any:
     """Start the coordinator on the driver's own node; Ray restarts it if it dies."""
     own_node = ray.get_runtime_context().get_node_id()
     return (
-        ray.remote(Coordinator)
+        ray.remote(concurrency_groups={STATUS_GROUP: 1})(Coordinator)
         .options(
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=-1,
-            concurrency_groups={STATUS_GROUP: 1},
             scheduling_strategy=NodeAffinitySchedulingStrategy(own_node, soft=False),
             runtime_env={"env_vars": worker_environment(0)},
         )

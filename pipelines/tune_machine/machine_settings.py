@@ -103,13 +103,17 @@ def describe_workload(experiment: Experiment) -> str:
 
 def write_machine_settings(choice: MachineSettings, experiment: Experiment) -> Path:
     """Write the settings into the experiment's storage; return the file."""
-    path = experiment.storage / SETTINGS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{SETTINGS_FILE}")
+    path, unfinished = experiment.storage / SETTINGS_FILE, _unfinished_file(experiment)
     text = yaml.safe_dump(choice.model_dump(mode="json"), sort_keys=False, width=100)
     unfinished.write_text(FILE_HEADER.format(study=experiment.name) + text, encoding="utf-8")
     unfinished.replace(path)
     return path
+
+
+def _unfinished_file(experiment: Experiment) -> Path:
+    """Return the path under which the settings are written; its folder exists."""
+    experiment.storage.mkdir(parents=True, exist_ok=True)
+    return experiment.storage / f".{SETTINGS_FILE}"
 
 
 def read_machine_settings(experiment: Experiment, gpus: int) -> MachineSettings:
@@ -154,7 +158,9 @@ def tune_machine(experiment: Experiment, console: Console) -> MachineSettings:
 
     Raises:
         UserError: No candidate at the experiment's precision could be measured.
+        OSError: The storage cannot be written to.
     """
+    _unfinished_file(experiment).touch()  # measuring takes minutes: a full disk is reported now
     machine = Machine.detect(_gpu_count(experiment))
     precision = experiment.training.precision
 

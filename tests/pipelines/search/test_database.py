@@ -132,6 +132,28 @@ def test_a_defect_is_not_hidden_as_an_outage(tmp_path: Any):
         retry_while_unavailable(URL, lambda: _raise(OSError(errno.EBADF, os.strerror(errno.EBADF))))
 
 
+def test_an_outage_is_noted_while_a_call_waits_and_no_longer(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+):
+    """The driver's message is printed only then; a coordinator that starts slowly has no outage."""
+    monkeypatch.setattr(database, "RETRY_PAUSES", (0.01, 0.01))
+    coordinator = Coordinator(experiment, "s")
+    assert coordinator.database_outage() == ""
+    noted: list[str] = []
+
+    class LockedOnce(dict[str, Any]):
+        def items(self) -> Any:
+            noted.append(coordinator.database_outage())
+            if len(noted) == 1:
+                raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+            return super().items()
+
+    coordinator.searches = LockedOnce()
+    assert coordinator.winners() == {}
+    assert noted == ["", "database is locked"]
+    assert coordinator.database_outage() == ""
+
+
 @contextmanager
 def never_waiting() -> Iterator[None]:
     """Fail at a second attempt."""
