@@ -174,10 +174,9 @@ def ui(
     from pipelines.cluster.ports import check_port
     from pipelines.tracking import Tracker
 
-    _ = Tracker(
-        settings.tracking_uri
-    ).client  # MLflow would print a traceback of what it cannot use
-    check_port(LOOPBACK, port)  # MLflow would print a traceback and exit with 0
+    # Of a database that it cannot use and of a taken port, MLflow would print a traceback.
+    _ = Tracker(settings.tracking_uri).client
+    check_port(LOOPBACK, port)
     command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
     command += ["--workers", "1"]
     os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", LOOPBACK_HOSTS)
