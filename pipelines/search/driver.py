@@ -108,7 +108,7 @@ OUTAGE_POLL_INTERVAL = 2.0  # seconds between two checks of the records that wai
 
 @dataclass(kw_only=True)
 class OutageNotice:
-    """Report, once each, that MLflow stops responding and that it responds again."""
+    """Report, once each, that MLflow stops accepting records and that it accepts them again."""
 
     context: StudyContext
     sender: Sender
@@ -126,10 +126,10 @@ class OutageNotice:
         self._reported = not self._reported
         uri = redact(self.context.tracker.uri)
         if not self._reported:
-            return [f"MLflow at {uri} responds again; the waiting records are being sent"]
+            return [f"MLflow at {uri} accepts records again; the waiting ones are being sent"]
         return [
-            f"MLflow at {uri} has not responded since {status.clock} ({status.error}); training "
-            f"continues, {status.records} records wait in {self.context.outboxes}"
+            f"MLflow at {uri} has accepted no record since {status.clock} ({status.error}); "
+            f"training continues, {status.records} records wait in {self.context.outboxes}"
         ]
 
 

@@ -13,6 +13,7 @@ from faceseg.errors import UserError
 from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext
 from pipelines.tracking import DeliveryStatus, Sender, Status
+from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import describe_refusals
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ def delivery_message(status: DeliveryStatus, context: StudyContext) -> str:
     if status.since is None:
         return waiting
     uri = redact(context.tracker.uri)
-    return f"MLflow at {uri} has not responded since {status.clock} ({status.error}); {waiting}"
+    return (
+        f"MLflow at {uri} has accepted no record since {status.clock} ({status.error}); {waiting}"
+    )
 
 
 @contextmanager
@@ -80,16 +83,20 @@ def close_runs_on_error(context: StudyContext) -> Iterator[None]:
         yield
     except BaseException as error:
         status: Status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-        with suppress(MlflowException):  # if MLflow failed, only its first error is reported
+        with suppress(
+            MlflowException, UserError
+        ):  # if MLflow failed, only its first error is reported
             with Sender(context.outboxes, context.tracker) as sender:
                 sender.drain(FINAL_DRAIN_TIMEOUT)
             for run in running_runs(context):
                 logger.warning("closing run %s as %s", run.info.run_id, status)
                 context.tracker.end(run.info.run_id, status)
         if isinstance(error, MlflowException):
+            words = mlflow_error_message(error, context.tracker.uri)
+            words = words or redact(f"MLflow at {context.tracker.uri} failed: {error}")
             raise UserError(
-                redact(f"MLflow at {context.tracker.uri} failed: {error}")
-                + ". Finished work is stored: repair MLflow, and re-run the same command to resume"
+                f"{words}. Finished work is stored: repair MLflow, and re-run the same command to "
+                "resume"
             ) from error
         raise
 

@@ -11,7 +11,7 @@ from requests import RequestException
 from faceseg.errors import UserError, causes
 from pipelines.config.database_errors import database_error_message
 from pipelines.config.secrets import redact
-from pipelines.tracking.values import failure_reason
+from pipelines.tracking.values import CREDENTIAL_CODES, failure_reason
 
 if TYPE_CHECKING:
     from pipelines.tracking.tracker import Tracker
@@ -46,6 +46,7 @@ def mlflow_error_message(error: BaseException, uri: str) -> str | None:
             continue
         reason = failure_reason(each).rstrip(".")
         if refusal := refusal_code(each):
+            reason = reason.removeprefix("credentials refused: ")
             return f"{place} refuses these credentials ({reason}): {REFUSALS[refusal]}"
         if isinstance(each, RequestException) or NO_RESPONSE.match(str(each)):
             return (
@@ -59,7 +60,7 @@ def refusal_code(error: BaseException) -> str:
     response = getattr(error, "response", None)
     code = STATUS_CODES.get(getattr(response, "status_code", 0), "")
     code = code or str(getattr(error, "error_code", ""))
-    return code if code in REFUSALS else ""
+    return code if code in CREDENTIAL_CODES else ""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from faceseg.errors import without_secrets
+from faceseg.errors import UserError, without_secrets
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import StoredMetrics, deliver
 from pipelines.tracking.refusals import REASON, REFUSED, is_permanent
@@ -28,6 +28,8 @@ from pipelines.tracking.values import failure_reason
 
 PAUSE = 0.3  # seconds between two searches of the outboxes
 LONGEST_PAUSE = 10.0  # seconds between two attempts while MLflow does not respond
+# What MLflow, its database and the disk raise; UserError: the database is locked or damaged.
+FAILURES = (MlflowException, RequestException, UserError, OSError, RuntimeError, ValueError)
 logger = logging.getLogger(__name__)
 
 
@@ -121,7 +123,7 @@ class Sender:
         while not self._stop.wait(pause):
             try:
                 self._send_all()
-            except (MlflowException, RequestException, OSError, RuntimeError, ValueError) as error:
+            except FAILURES as error:
                 # The thread must survive every response of MLflow: the error is shown and logged.
                 self._error = failure_reason(error)
                 if self._since is None:

@@ -8,6 +8,8 @@ from requests import RequestException
 
 from faceseg.errors import first_line
 
+CREDENTIAL_CODES = ("UNAUTHENTICATED", "PERMISSION_DENIED")  # MLflow's for HTTP 401 and 403
+
 
 def finite(values: Mapping[str, float]) -> dict[str, float]:
     """Return the finite values: MLflow accepts no others."""
@@ -27,4 +29,6 @@ def failure_reason(error: Exception) -> str:
     """Return in a few words, without passwords, why MLflow does not respond or refuses."""
     if isinstance(error, ConnectionError | RequestException) and "HTTPConnection" in str(error):
         return "no connection"  # the message of requests contains its internals
-    return first_line(error)[:200]
+    reason = first_line(error)[:200]
+    code = getattr(error, "error_code", "")
+    return f"credentials refused: {reason}" if code in CREDENTIAL_CODES else reason

@@ -32,12 +32,12 @@ def test_an_outage_of_mlflow_and_its_end_are_reported_once_each(monkeypatch: pyt
         records=3, runs=2, since=1_700_000_000.0, error="connection refused"
     )
     (line,) = outage.messages()
-    assert line.startswith("MLflow at http://me:***@host:5000 has not responded since ")
+    assert line.startswith("MLflow at http://me:***@host:5000 has accepted no record since ")
     assert "(connection refused)" in line
     assert line.endswith("training continues, 3 records wait in results/outbox/fake")
     assert outage.messages() == []
     sender.now = DeliveryStatus(records=3)
-    assert "responds again" in outage.messages()[0]
+    assert "accepts records again" in outage.messages()[0]
     assert outage.messages() == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
+from faceseg.errors import UserError
 from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker, delivery, outbox, sender
 from pipelines.tracking.refusals import describe_refusals
 from pipelines.tracking.system_metrics import log_system_metrics
@@ -209,6 +210,24 @@ def test_a_server_that_does_not_answer_keeps_records_waiting(box: Outbox, bad_ga
     assert waiting.since is not None
     assert "502" in waiting.error
     assert len(outbox.record_paths(box.folder)) == 1
+
+
+def test_a_locked_database_keeps_records_waiting(
+    tracker: Tracker, box: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    """The sender's thread survives the error that opening the database raises."""
+    original, calls = Tracker.find_or_make_run, []
+
+    def locked_once(self: Tracker, run: RunIdentity) -> str:
+        calls.append(run.name)
+        if len(calls) == 1:
+            raise UserError("MLflow's database mlflow.db is locked by another program")
+        return original(self, run)
+
+    monkeypatch.setattr(Tracker, "find_or_make_run", locked_once)
+    box.tags(state="complete")
+    send(tracker, box)
+    assert len(calls) == 2
 
 
 def test_system_metrics_are_written_to_the_outbox(box: Outbox):
