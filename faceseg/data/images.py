@@ -17,32 +17,59 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from faceseg.data.classes import IGNORE, ClassSet
-from faceseg.data.decoding import DecodedImage, decode
+from faceseg.data.decoding import (
+    MAX_PIXELS,
+    DecodedImage,
+    decode,
+    decoder_errors,
+    read_content,
+)
 from faceseg.data.label_colours import colour_problem
 from faceseg.data.problems import BadFile, check_ids
 
 Pixels = NDArray[np.uint8]
 
 _ONE_CHANNEL = "a single-channel PNG (8-bit, 16-bit, 1-bit or palette) of class ids"
-_GREY, _RGB, _PALETTE = 0, 2, 3  # colour types of a PNG without an alpha channel
 _OPAQUE = 255
 
 
 def read_image(path: str | Path) -> Pixels:
-    """Read a photograph from a JPEG or PNG file.
+    """Read a photograph from a file (see `decode_image`)."""
+    return decode_image(read_content(Path(path)), path)
+
+
+def decode_image(content: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode a photograph: a JPEG, PNG, WebP, BMP, TIFF or GIF image, of which the first frame.
+
+    Args:
+        content: The bytes of the file.
+        name: The name of the file in an error.
+        max_pixels: The maximum number of pixels, read from the header.
 
     Returns:
         RGB (H, W, 3), upright.
 
     Raises:
-        BadFile: The file is unreadable, damaged, too large, or no JPEG or PNG image.
+        TooManyPixels: The image has more pixels.
+        UnknownFormat: The bytes are no image of these formats.
+        BadFile: The image is empty, damaged, or out of proportion laborious to decode.
     """
-    image = decode(Path(path)).image
-    if image.mode.startswith("I"):  # 16-bit grey
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+    decoded = decode(content, name, max_pixels)
+    with decoder_errors(name):
+        return _rgb(decoded)
+
+
+def _rgb(decoded: DecodedImage) -> Pixels:
+    image = decoded.image
+    if image.mode.startswith("I;16"):  # grey of 12 or 16 bits
+        grey = (np.asarray(image).astype(np.uint16) >> (decoded.bits - 8)).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode == "CMYK" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow treats every CMYK file as Adobe's
+    if image.mode in ("I", "F"):
+        raise ValueError("signed, 32-bit or floating-point values, whose white is unknown")
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("a palette image without a palette")
+    if image.mode == "CMYK" and decoded.kind in ("JPEG", "MPO") and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow treats every CMYK JPEG as Adobe's
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -50,7 +77,7 @@ def read_image(path: str | Path) -> Pixels:
 
 
 def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
-    """Read a label map from a PNG file.
+    """Read a label map from a PNG, or from a BMP or TIFF that keeps the ids.
 
     In a palette image the indices are the ids, whatever the colours. A colour image is accepted
     only if its channels are equal everywhere.
@@ -62,9 +89,10 @@ def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
         BadFile: The file cannot be decoded, is no map of ids, or contains an id that is neither
             in `classes` nor 255.
     """
-    decoded = decode(Path(path))
-    if decoded.colour_type is None:
-        raise BadFile(path, "a JPEG, whose lossy compression changes ids", _ONE_CHANNEL)
+    decoded = decode(read_content(Path(path)), path)
+    if not decoded.exact:
+        wrong = f"a {decoded.kind} that may have changed the ids (lossy, renumbered or inverted)"
+        raise BadFile(path, wrong, _ONE_CHANNEL)
     labels = _ids(path, decoded, classes)
     check_ids(labels, classes, path)
     return labels.astype(np.uint8)
@@ -72,16 +100,19 @@ def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
 
 def _ids(path: str | Path, decoded: DecodedImage, classes: ClassSet) -> NDArray[np.integer]:
     values: NDArray[np.integer] = np.asarray(decoded.image)
-    if decoded.colour_type in (_GREY, _PALETTE):
-        if decoded.bits == 1:
-            return values.astype(np.uint8)
-        if decoded.colour_type == _GREY and decoded.bits < 8:
-            # Pillow scales 2-bit and 4-bit grey to 0..255, which is right for photographs only.
-            return values // np.uint8(255 // (2**decoded.bits - 1))
+    mode = decoded.image.mode
+    if mode == "1":
+        return values.astype(np.uint8)
+    if mode == "L" and decoded.bits < 8:
+        # Pillow scales 2-bit and 4-bit grey to 0..255, which is right for photographs only.
+        return values // np.uint8(255 // (2**decoded.bits - 1))
+    if mode in ("L", "P") or mode.startswith("I;16"):
         return values
     if decoded.bits > 8:
         raise BadFile(path, "16-bit colour or alpha", _ONE_CHANNEL)
-    if decoded.colour_type != _RGB:  # the last channel is alpha
+    if mode not in ("RGB", "LA", "RGBA"):
+        raise BadFile(path, f"colours of the kind {mode}", _ONE_CHANNEL)
+    if mode != "RGB":  # the last channel is alpha
         if np.any(values[..., -1] != _OPAQUE):
             raise BadFile(path, "partly transparent", _ONE_CHANNEL)
         values = values[..., :-1]

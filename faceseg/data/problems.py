@@ -24,6 +24,17 @@ class BadFile(Exception):  # noqa: N818  # an error in the file, not in the prog
         self.wrong = wrong
         self.expected = expected
 
+    def __reduce__(self) -> tuple[type["BadFile"], tuple[str, str, str]]:
+        return type(self), (self.file, self.wrong, self.expected)  # for another process
+
+
+class UnknownFormat(BadFile):
+    """A file that is no image of a known format."""
+
+
+class TooManyPixels(BadFile):
+    """An image with more pixels than are decoded."""
+
 
 def unreadable_file(file: Path, error: OSError, expected: str) -> BadFile:
     """Return the problem of a file that cannot be read, such as a link without its target."""

@@ -8,7 +8,6 @@ import base64
 import binascii
 import io
 from importlib.metadata import version
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import mlflow
@@ -32,7 +31,7 @@ BATCH = 8  # images per call of the network
 
 
 class FaceParser(mlflow.pyfunc.PythonModel):
-    """Takes images as base64 of a JPEG or PNG file; returns label PNGs of their size, in base64.
+    """Takes images as base64 of an image file; returns label PNGs of their size, in base64.
 
     The EXIF rotation of an image is applied first, so its labels are upright. With the parameter
     `probabilities` the result is base64 of a `.npy` file, float16 (H, W, C).
@@ -83,20 +82,17 @@ class FaceParser(mlflow.pyfunc.PythonModel):
 
 def _image(text: str, number: int) -> NDArray[np.uint8]:
     """Decode an image (H, W, 3) from base64, as training images are decoded."""
-    from faceseg.data.images import read_image
+    from faceseg.data.images import decode_image
     from faceseg.data.problems import BadFile
 
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise _refusal(f"image {number} is not base64 of a file ({error})") from error
-    with NamedTemporaryFile(prefix="faceseg-") as file:
-        file.write(content)
-        file.flush()
-        try:
-            return read_image(file.name)
-        except BadFile as error:
-            raise _refusal(f"image {number}: {error.wrong}; expected {error.expected}") from error
+    try:
+        return decode_image(content, f"image {number}")
+    except BadFile as error:
+        raise _refusal(f"{error.file}: {error.wrong}; expected {error.expected}") from error
 
 
 def _refusal(message: str) -> MlflowException:

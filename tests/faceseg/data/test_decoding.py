@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceseg.data import decoding
+from faceseg.data.image_formats import FORMATS
 from faceseg.data.images import read_image
-from faceseg.data.problems import BadFile
+from faceseg.data.problems import BadFile, UnknownFormat
 
 
 def content_of(kind: str) -> bytes:
@@ -68,7 +69,7 @@ def test_the_error_of_an_empty_file_names_it_empty(tmp_path: Path) -> None:
         read_image(tmp_path / "a.jpg")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 def test_a_truncated_file_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     content = content_of(kind)
@@ -87,10 +88,21 @@ def test_a_flipped_bit_in_a_png_is_detected_by_the_checksum(tmp_path: Path) -> N
 
 def test_other_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no image")
-    Image.new("RGB", (2, 2)).save(tmp_path / "bitmap.png", format="BMP")
-    for name in ("text.jpg", "bitmap.png"):
-        with pytest.raises(BadFile, match="no JPEG or PNG image"):
+    Image.new("RGB", (2, 2)).save(tmp_path / "icon.png", format="ICO")
+    for name in ("text.jpg", "icon.png"):
+        with pytest.raises(UnknownFormat, match="no image of a known format"):
             read_image(tmp_path / name)
+
+
+def test_a_known_format_that_is_not_read_is_named(tmp_path: Path) -> None:
+    for content, name in (
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "a HEIC image, which is not read"),
+        (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1", "an AVIF image, which is not read"),
+        (b"%PDF-1.7\n", "a PDF document, which is not read"),
+    ):
+        (tmp_path / "a.jpg").write_bytes(content)
+        with pytest.raises(UnknownFormat, match=f"{name}.*: convert it to one"):
+            read_image(tmp_path / "a.jpg")
 
 
 def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
@@ -112,9 +124,9 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, si
         read_image(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", FORMATS)
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damage_anywhere_gives_an_image_or_bad_file(

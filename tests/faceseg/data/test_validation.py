@@ -15,6 +15,7 @@ from faceseg.data.lapa import LapaFolder
 from faceseg.data.pack import build_pack
 from faceseg.data.split import open_split
 from faceseg.errors import UserError
+from tests.faceseg.data.hostile_images import jpeg_of_many_scans, palette_png_without_palette
 
 SIZE = (16, 24)  # wide enough for each of the eleven stripes
 
@@ -71,6 +72,21 @@ def test_skip_leaves_bad_pairs_out_and_lists_them(spoilt: Path, root: Path) -> N
         ("train", "train2"),
     ]
     assert manifest.splits["train"].count == 2
+
+
+def test_skip_leaves_out_what_breaks_or_occupies_a_decoder(lapa_folder: Path, root: Path) -> None:
+    images = lapa_folder / "train/images"
+    for name, content in (
+        ("train0.jpg", palette_png_without_palette()),
+        ("train1.png", jpeg_of_many_scans(3000)),
+    ):
+        assert (images / name).is_file()
+        (images / name).write_bytes(content)
+    folder, manifest = build_pack(LapaFolder(lapa_folder), root, LAPA, SIZE, on_bad="skip")
+    assert open_split(folder, "train").ids == ("train2", "train3")
+    wrong = [each.wrong for each in manifest.problems]
+    assert wrong[0] == "broken or truncated (a palette image without a palette)"
+    assert wrong[1].startswith("a JPEG of 101 scans or more")
 
 
 def test_a_split_without_usable_images_stops_the_packing_with_skip_too(

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from faceseg.data.classes import LAPA
+from tests.faceseg.data.hostile_images import jpeg_of_many_scans, palette_png_without_palette
 
 RunFaceseg = Callable[..., tuple[int, str]]
 
@@ -90,6 +91,26 @@ def test_unreadable_images_are_reported_and_the_others_labelled(
     assert code == 2
     assert "none of 1 images" in output
     assert not Path("other").exists()
+
+
+def test_files_that_break_or_occupy_a_decoder_lose_no_other(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / "a.png")
+    half_red().save(tmp_path / "z.webp")
+    (tmp_path / "palette.png").write_bytes(palette_png_without_palette())
+    (tmp_path / "scans.jpg").write_bytes(jpeg_of_many_scans(3000))
+    (tmp_path / "phone.jpg").write_bytes(b"\x00\x00\x00\x18ftypheic")
+    names = ("a.png", "palette.png", "phone.jpg", "scans.jpg", "z.webp")
+    code, output = run_faceseg("predict", network, *names, "--out", "out")
+    assert code == 1
+    words = " ".join(output.split())
+    assert "2 of 5 images labelled" in words
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    assert list(results["images"]) == ["a", "z"]
+    assert "a palette image without a palette" in results["unreadable"]["palette.png"]
+    assert "a HEIC image" in results["unreadable"]["phone.jpg"]
+    assert "101 scans or more" in results["unreadable"]["scans.jpg"]
 
 
 def test_existing_results_are_not_overwritten_without_the_option(
