@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 import gradio as gr
 
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.errors import UserError
 from faceseg.robustness.occlusion import has_steps, kinds_for
 from pipelines.demo import photograph, rendering
@@ -45,10 +46,13 @@ class PageController:
     Args:
         networks: The networks that the page offers; the first one places the occluders.
         uploads: The folder of the uploads.
+        decoders: The processes that decode them.
     """
 
-    def __init__(self, networks: Sequence[DemoNetwork], uploads: Path) -> None:
-        self.uploads = uploads
+    def __init__(
+        self, networks: Sequence[DemoNetwork], uploads: Path, decoders: DecoderProcesses
+    ) -> None:
+        self.uploads, self.decoders = uploads, decoders
         self.networks = {network.title: network for network in networks}
         self.first = networks[0]
         self.kinds = kinds_for(self.first.predictor.classes)
@@ -67,7 +71,8 @@ class PageController:
         if upload is None:
             return rendering.render_error("Add a portrait, or choose one of the drawn faces.")
         try:
-            picture = photograph.read_upload(Path(upload["path"]), self.uploads)
+            path = Path(upload["path"])
+            picture = photograph.read_upload(path, self.uploads, self.decoders)
             occluder = None if kind == NONE else OccluderChoice(kind, float(severity), int(replica))
             inspection = inspect_photograph(
                 picture,
@@ -107,7 +112,10 @@ class PageController:
 
 
 def build_page(
-    networks: Sequence[DemoNetwork], examples: Sequence[Path], uploads: Path
+    networks: Sequence[DemoNetwork],
+    examples: Sequence[Path],
+    uploads: Path,
+    decoders: DecoderProcesses,
 ) -> gr.Blocks:
     """Return the page on which to try the networks.
 
@@ -115,8 +123,9 @@ def build_page(
         networks: The networks to offer.
         examples: Image files to offer as examples.
         uploads: The folder in which Gradio stores all files.
+        decoders: The processes that decode them.
     """
-    controller = PageController(networks, uploads)
+    controller = PageController(networks, uploads, decoders)
     with gr.Blocks(
         title="faceseg: try a network",
         analytics_enabled=False,

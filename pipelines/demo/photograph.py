@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.images import read_image, resize_image
 from faceseg.data.problems import BadFile
 from faceseg.errors import UserError
@@ -39,12 +40,13 @@ class UploadedPhotograph:
         return self.pixels.shape[:2] != self.file_size
 
 
-def read_upload(path: Path, uploads: Path) -> UploadedPhotograph:
+def read_upload(path: Path, uploads: Path, decoders: DecoderProcesses) -> UploadedPhotograph:
     """Read an uploaded file.
 
     Args:
         path: The file that the browser names.
         uploads: The folder of the uploads; files elsewhere are refused.
+        decoders: The processes that decode it.
 
     Raises:
         UserError: The file is not an upload, is too large or is not an image; one sentence.
@@ -54,11 +56,15 @@ def read_upload(path: Path, uploads: Path) -> UploadedPhotograph:
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"The file is larger than {MAX_BYTES // 2**20} MB.")
     try:
-        pixels = read_image(path)
+        return decoders.run(path, _decode, path)
     except BadFile as error:
         raise UserError(
             f"This file cannot be shown: {error.wrong}. Expected {error.expected}."
         ) from error
+
+
+def _decode(path: Path) -> UploadedPhotograph:
+    pixels = read_image(path)
     rows, columns = pixels.shape[:2]
     return UploadedPhotograph(_bounded(pixels), (rows, columns))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from rich.console import Console
 
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.drawn import draw_face
 from faceseg.data.images import read_image
 from faceseg.errors import UserError
@@ -170,7 +171,11 @@ def serve_demo(
     if find_spec("gradio") is None:
         raise UserError("the page needs Gradio: pip install 'faceseg[demo]'")
     password = password_for(host)
-    with bound_socket(host, port) as listener, TemporaryDirectory(prefix="faceseg-demo-") as folder:
+    with (
+        bound_socket(host, port) as listener,
+        TemporaryDirectory(prefix="faceseg-demo-") as folder,
+        DecoderProcesses(1) as decoders,  # the page labels one photograph at a time
+    ):
         configure_gradio(Path(folder))
         with console.status("opening the models"):
             networks = open_networks(models or [DEFAULT_MODEL], tracking)
@@ -179,7 +184,8 @@ def serve_demo(
                 network.predictor.predict(read_image(examples[0]))
         from pipelines.demo.page import build_page
 
-        page = create_application(build_page(networks, examples, Path(folder)), password)
+        blocks = build_page(networks, examples, Path(folder), decoders)
+        page = create_application(blocks, password)
         bound_port = listener.getsockname()[1]
         bound_host = f"[{host}]" if ":" in host else host
         console.print(f"http://{bound_host}:{bound_port} (Ctrl-C stops it)", highlight=False)

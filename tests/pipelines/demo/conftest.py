@@ -1,6 +1,7 @@
 """Fixtures: three networks whose predictions are known, and a portrait."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from faceseg.data.classes import LAPA
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.drawn import draw_face
 from faceseg.networks.saving import save_network
 from pipelines.demo.networks import DemoNetwork, open_networks
@@ -16,6 +18,12 @@ from pipelines.demo.networks import DemoNetwork, open_networks
 DATA = Path(os.environ.get("FACESEG_DATA", Path(__file__).parents[4] / "shared/data"))
 # The labels of red, green and blue pixels by each network.
 LABELS = {"first": (1, 10, 6), "second": (1, 2, 10), "third": (10, 1, 3)}
+
+
+@pytest.fixture(scope="session")
+def decoders() -> Iterator[DecoderProcesses]:
+    with DecoderProcesses(1) as processes:
+        yield processes
 
 
 @pytest.fixture(scope="session")

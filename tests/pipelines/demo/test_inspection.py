@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from faceseg.data.classes import LAPA
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Image, Predictor
 from faceseg.robustness.occlusion import KINDS, Occlusion
@@ -40,8 +41,8 @@ def counting_networks(networks: list[DemoNetwork]) -> list[DemoNetwork]:
 
 
 @pytest.fixture
-def picture(portrait: Path) -> UploadedPhotograph:
-    return read_upload(portrait, portrait.parent)
+def picture(portrait: Path, decoders: DecoderProcesses) -> UploadedPhotograph:
+    return read_upload(portrait, portrait.parent, decoders)
 
 
 @pytest.fixture

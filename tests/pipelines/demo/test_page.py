@@ -188,7 +188,7 @@ def test_a_file_that_is_not_an_image_gives_a_notice_and_the_next_one_a_result(
     text = tmp_path / "text.jpg"
     text.write_text("no image", encoding="utf-8")
     upload(page, text)
-    expect(page.get_by_role("alert")).to_contain_text("no JPEG or PNG image")
+    expect(page.get_by_role("alert")).to_contain_text("no image of a known format")
     expect(page.locator(".card")).to_have_count(0)
     upload(page, portrait)
     expect(page.locator(".card")).to_have_count(3)

@@ -33,7 +33,7 @@ examples = server.draw_examples(folder / "examples")
 from fastapi.testclient import TestClient
 from pipelines.demo.page import build_page
 page = TestClient(
-    server.create_application(build_page(networks, examples, folder), "open sesame")
+    server.create_application(build_page(networks, examples, folder, None), "open sesame")
 )
 order = {"data": [None, "first", "none", 20, 0], "fn_index": 0, "session_hash": "s"}
 open_page = TestClient(
