@@ -28,15 +28,16 @@ NextHandler = Callable[[Request], Awaitable[Response]]
 
 PREDICT_PATH = "/v1/predict"
 IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-BODY = dict.fromkeys(("image/jpeg", "image/png", "application/octet-stream"), IMAGE)
+FORMATS = ("jpeg", "png", "webp", "bmp", "tiff", "gif")
+BODY = dict.fromkeys((*(f"image/{each}" for each in FORMATS), "application/octet-stream"), IMAGE)
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": why, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
     for status, why in {
-        400: "The file is damaged or empty.",
+        400: "The file is damaged, empty or takes too long to decode.",
         401: "The token is missing or wrong.",
         403: "Another web page sent the request.",
         413: "Too many bytes or pixels.",
-        415: "Not a JPEG or PNG file.",
+        415: "Not an image of a known format.",
         421: "The Host header is not that of this machine.",
         503: "Too many requests are waiting: retry after the seconds in Retry-After.",
         504: "The request exceeded its time limit.",
@@ -139,7 +140,8 @@ def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) 
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:
-        """Return 200 once a model is loaded."""
+        """Return 200 once a model is loaded and while photographs can be decoded."""
+        service.check_readiness()
         return {"status": "ready", "version": service.served_model.current.version}
 
     @app.get("/metrics", response_class=Response)

@@ -32,6 +32,7 @@ class Replica:
         import cv2
 
         from faceseg.backends.device import configure_device
+        from faceseg.data.decoder_processes import DecoderProcesses
         from pipelines.serve.service import LabellingService
 
         _keep_on_loopback()
@@ -45,7 +46,8 @@ class Replica:
         cv2.setNumThreads(settings.cpus)
         self._name = serve.get_replica_context().replica_id.unique_id
         source = model_source(settings.model, settings.tracking, settings.cpus)
-        self._service = LabellingService(settings, source)
+        decoders = DecoderProcesses(settings.cpus + 1)
+        self._service = LabellingService(settings, source, decoders)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         from pipelines.serve.app import create_app

@@ -1,24 +1,16 @@
-"""Validation of requests: the size of the body, the image file and the token."""
+"""Validation of requests, the size of the body and the token, and the form of refusals."""
 
 import hmac
-import io
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from tempfile import NamedTemporaryFile
 
-import numpy as np
 from fastapi.responses import JSONResponse
-from numpy.typing import NDArray
-from PIL import Image
 
-from faceseg.data.images import read_image
-from faceseg.data.problems import BadFile
+from faceseg.data.problems import BadFile, TooManyPixels, UnknownFormat
 from pipelines.config.server_access import foreign_request
 
 MEDIA_TYPE = "application/problem+json"
 UNAUTHENTICATED_PATHS = ("/healthz", "/readyz")  # load balancers send no token
-# Pillow warns above 89 million pixels and raises above twice that number.
-DECOMPRESSION_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 class HttpProblem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
@@ -70,54 +62,18 @@ async def read_body(
     return bytes(body)
 
 
-def read_photograph(content: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode a JPEG or PNG file as training images are decoded.
+def bad_photograph(error: BadFile) -> HttpProblem:
+    """Return the refusal of a photograph that cannot be decoded.
 
-    Args:
-        content: The content of the file.
-        max_pixels: The maximum number of pixels.
-
-    Returns:
-        The image (H, W, 3), uint8 RGB, upright.
-
-    Raises:
-        HttpProblem: 415 for other files; 413 for too many pixels, read from the header; 400 for
-            an empty or damaged file.
+    Its status is 415 for other files, 413 for too many pixels, and 400 for every other file, such
+    as an empty or damaged one.
     """
-    if not content:
-        raise HttpProblem(HTTPStatus.BAD_REQUEST, "the body is empty; expected a JPEG or PNG file")
-    _check_header(content, max_pixels)
-    with NamedTemporaryFile(prefix="faceseg-") as file:
-        file.write(content)
-        file.flush()
-        try:
-            return read_image(file.name)
-        except BadFile as error:
-            raise HttpProblem(
-                HTTPStatus.BAD_REQUEST, f"{error.wrong}; expected {error.expected}"
-            ) from error
-
-
-def _check_header(content: bytes, max_pixels: int) -> None:
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            width, height = image.size
-    except DECOMPRESSION_BOMBS as error:
-        raise _too_many_pixels("the header declares more", max_pixels) from error
-    except Exception as error:  # a malicious header can raise almost anything
-        raise HttpProblem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "the body is not a JPEG or PNG file, or its header is broken; send the file itself",
-        ) from error
-    if width * height > max_pixels:
-        raise _too_many_pixels(f"{width:,} x {height:,}", max_pixels)
-
-
-def _too_many_pixels(given: str, max_pixels: int) -> HttpProblem:
-    return HttpProblem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"too many pixels ({given}); expected at most {max_pixels:,}",
-    )
+    status = HTTPStatus.BAD_REQUEST
+    if isinstance(error, UnknownFormat):
+        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    elif isinstance(error, TooManyPixels):
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return HttpProblem(status, f"{error.file}: {error.wrong}; expected {error.expected}")
 
 
 def _too_many_bytes(given: str, max_bytes: int) -> HttpProblem:

@@ -1,9 +1,9 @@
 """The work of one replica: label photographs, many requests at a time.
 
-A pool of threads decodes photographs and resizes them to the network's grid (h, w), where each
-takes a few kilobytes while it waits. One thread runs the network on all waiting photographs. The
-pool then resizes the logits to the photograph's own size (H, W). The labels are those of
-`faceseg predict`.
+Processes that can be ended decode photographs and resize them to the network's grid (h, w), where
+each takes a few kilobytes while it waits. One thread runs the network on all waiting photographs.
+A pool of threads then resizes the logits to the photograph's own size (H, W). The labels are those
+of `faceseg predict`.
 """
 
 import asyncio
@@ -16,17 +16,20 @@ from http import HTTPStatus
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.images import resize_image
+from faceseg.data.decoder_processes import DecoderProcesses
+from faceseg.data.problems import BadFile
 from faceseg.inference.label_maps import remove_small_islands
 from faceseg.inference.predictor import labels_from_logits
 from pipelines.predict.results import class_shares, palette_png
 from pipelines.serve.batcher import Batcher
 from pipelines.serve.prometheus import ReplicaMetrics
-from pipelines.serve.requests import HttpProblem, read_photograph
+from pipelines.serve.requests import HttpProblem, bad_photograph
 from pipelines.serve.served_model import LoadedModel, ModelSource, ServedModel
 from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSettings
+from pipelines.serve.views import PHOTOGRAPH, decode_views
 
 MAX_CONSECUTIVE_FAILURES = 3  # failed batches in a row before a replica is unhealthy
+MAX_SECONDS_WITHOUT_DECODER = 5.0  # then a replica is not ready
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,26 @@ class LabellingService:
     Args:
         settings: The settings of all replicas.
         source: Where to load the model from.
+        decoders: The processes that decode photographs.
         replica: The name of this replica.
     """
 
-    def __init__(self, settings: ServeSettings, source: ModelSource, replica: str = "") -> None:
+    def __init__(
+        self,
+        settings: ServeSettings,
+        source: ModelSource,
+        decoders: DecoderProcesses,
+        replica: str = "",
+    ) -> None:
         self.settings, self.replica = settings, replica
         self.metrics = ReplicaMetrics()
         self.served_model = ServedModel(source, self._record_model)
         self.follows_alias = source.is_alias
         self.waiting_requests = 0
-        self._threads = ThreadPoolExecutor(settings.cpus + 1, "photographs")
+        self._decoders = decoders
+        # A thread waits for each process, so the label maps have threads of their own.
+        self._decoding = ThreadPoolExecutor(decoders.count, "decoding")
+        self._threads = ThreadPoolExecutor(settings.cpus + 1, "label maps")
         self._failures = 0  # failed batches in a row
         self._network: Batcher[PreparedRequest, NDArray[np.float32]] = Batcher(
             self._through_network, MAX_BATCH, ThreadPoolExecutor(1, "network")
@@ -101,16 +114,16 @@ class LabellingService:
         """Label a photograph.
 
         Args:
-            content: The content of a JPEG or PNG file.
+            content: The bytes of an image file.
             flip: Whether to average with the prediction for the mirrored image.
             clean: Whether to remove small islands of a class.
 
         Raises:
-            HttpProblem: The file is not a JPEG or PNG image, is damaged or too large.
+            HttpProblem: The file is no image, is damaged, or too large or laborious to decode.
         """
         loop = asyncio.get_running_loop()
         model = self.served_model.current
-        prepared = await loop.run_in_executor(self._threads, self._prepare, model, content, flip)
+        prepared = await loop.run_in_executor(self._decoding, self._prepare, model, content, flip)
         logits = await self._network(prepared)
         return await loop.run_in_executor(self._threads, _to_label_map, prepared, logits, clean)
 
@@ -122,10 +135,27 @@ class LabellingService:
             self.metrics.trouble.set(bool(self.served_model.trouble))
 
     def _prepare(self, model: LoadedModel, content: bytes, flip: bool) -> PreparedRequest:
-        image = read_photograph(content, self.settings.max_pixels)
-        views = [image, np.ascontiguousarray(image[:, ::-1])] if flip else [image]
-        on_grid = [resize_image(view, model.predictor.grid) for view in views]
-        return PreparedRequest(model, on_grid, (image.shape[0], image.shape[1]))
+        grid, limit = model.predictor.grid, self.settings.max_pixels
+        try:
+            views, size = self._decoders.run(
+                PHOTOGRAPH, decode_views, content, limit, grid, flip=flip
+            )
+        except BadFile as error:
+            raise bad_photograph(error) from error
+        return PreparedRequest(model, views, size)
+
+    def check_readiness(self) -> None:
+        """Raise HttpProblem (503) if no decoder has been free for long.
+
+        Under load decoders are busy, but each is free again within a second. Files made to be
+        laborious keep them busy for as long as `DecoderProcesses` allows.
+        """
+        if (seconds := self._decoders.seconds_all_busy()) > MAX_SECONDS_WITHOUT_DECODER:
+            raise HttpProblem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"all decoders have been busy for {seconds:.0f} s",
+                {"Retry-After": "1"},
+            )
 
     def check_health(self) -> None:
         """Raise RuntimeError if the network failed repeatedly, so that Serve restarts it."""

@@ -1,7 +1,10 @@
 """A model source whose alias can be moved, in place of MLflow."""
 
+import atexit
+from functools import cache
 from pathlib import Path
 
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.inference.predictor import load
 from pipelines.serve.served_model import LoadedModel
 from pipelines.serve.service import LabellingService
@@ -29,7 +32,15 @@ class FakeSource:
         return LoadedModel(address, load(self.folder / f"{number}.keras"))
 
 
+@cache
+def decoders() -> DecoderProcesses:
+    """Return two decoder processes for all tests."""
+    processes = DecoderProcesses(2)
+    atexit.register(processes.close)
+    return processes
+
+
 def service_for(registry: FakeSource, **settings: object) -> LabellingService:
     return LabellingService(
-        ServeSettings(model="models:/served@champion", **settings), registry, "alone"
+        ServeSettings(model="models:/served@champion", **settings), registry, decoders(), "alone"
     )

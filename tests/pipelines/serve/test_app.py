@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from faceseg.data.classes import LAPA
+from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import load
 from pipelines.serve import app, service
 from pipelines.serve.service import LabellingService
+from pipelines.serve.settings import ServeSettings
+from tests.faceseg.data.hostile_images import broken, jpeg_of_many_scans
 from tests.pipelines.serve.fake_source import FakeSource, service_for
 from tests.pipelines.serve.sample_photographs import (
     bad_bodies,
@@ -87,6 +92,59 @@ def test_a_bad_body_is_refused_with_a_reason(client: TestClient, name: str):
     assert response.json()["status"] == status
     assert response.json()["detail"]
     assert client.post("/v1/predict", content=PHOTO).status_code == 200
+
+
+def test_a_file_that_breaks_a_decoder_is_refused(client: TestClient):
+    for name, content in broken().items():
+        response = client.post("/v1/predict", content=content)
+        assert response.status_code in {400, 415}, name
+        assert response.json()["detail"].startswith("the photograph: ")
+
+
+def test_other_formats_are_labelled(client: TestClient):
+    for kind in ("WEBP", "BMP", "TIFF", "GIF"):
+        response = client.post("/v1/predict", content=encoded(red_and_blue(), kind))
+        assert decoded(response.content)[24, [4, 76]].tolist() == [1, 3], kind
+
+
+def test_a_format_that_is_not_read_is_named(client: TestClient):
+    response = client.post("/v1/predict", content=b"\x00\x00\x00\x18ftypheic")
+    assert response.status_code == 415
+    assert "a HEIC image" in response.json()["detail"]
+
+
+def test_laborious_files_are_given_up_and_others_labelled(registry: FakeSource, folder: Path):
+    slow = jpeg_of_many_scans(100, (3000, 3000))
+    with DecoderProcesses(1, seconds=0.1) as one:
+        running = LabellingService(ServeSettings(model="models:/served/1"), registry, one)
+        with open_client(running) as client:
+            response = client.post("/v1/predict", content=slow)
+            assert response.status_code == 400
+            assert "more than 0.1 s of processor time" in response.json()["detail"]
+            assert client.post("/v1/predict", content=PHOTO).status_code == 200
+            too_many = client.post("/v1/predict", content=jpeg_of_many_scans(101))
+            assert "101 scans" in too_many.json()["detail"]
+
+
+def test_a_replica_without_a_free_decoder_for_long_is_not_ready(
+    registry: FakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "MAX_SECONDS_WITHOUT_DECODER", 0.0)
+    os.mkfifo(tmp_path / "pipe")
+    with DecoderProcesses(1) as one, ThreadPoolExecutor(1) as thread:
+        running = LabellingService(ServeSettings(model="models:/served/1"), registry, one)
+        with open_client(running) as client:
+            assert client.get("/readyz").status_code == 200
+            busy = thread.submit(one.run, "a", Path.read_bytes, tmp_path / "pipe")
+            while not one.seconds_all_busy():
+                pass
+            response = client.get("/readyz")
+            assert response.status_code == 503
+            assert "all decoders have been busy" in response.json()["detail"]
+            assert client.get("/healthz").status_code == 200
+            (tmp_path / "pipe").write_bytes(b"written")
+            busy.result()
+            assert client.get("/readyz").status_code == 200
 
 
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(registry: FakeSource):
