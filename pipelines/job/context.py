@@ -10,7 +10,7 @@ from faceseg.data.split import Split, open_split
 from pipelines.config import Experiment
 from pipelines.job.checkpoints import JobCheckpoints
 from pipelines.job.job import Job, JobKey
-from pipelines.tracking import Outbox, RunIdentity, Tracker
+from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +129,11 @@ def study_outbox(context: StudyContext, worker: str) -> Outbox:
         description="",
     )
     return Outbox(context.outboxes / f"study-{worker.replace('/', '-')}", run)
+
+
+def study_sender(context: StudyContext) -> Sender:
+    """Return a sender of the study's records; it sends while its context is open."""
+    return Sender(context.outboxes, context.tracker, context.experiment_id, context.study_run)
 
 
 def job_checkpoints(context: StudyContext, job: Job) -> JobCheckpoints:

@@ -20,11 +20,11 @@ from ray.exceptions import RayError
 from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
 from pipelines.config.sections import ENSEMBLE
-from pipelines.job.context import StudyContext, outbox_for_key
+from pipelines.job.context import StudyContext, outbox_for_key, study_sender
 from pipelines.job.job import JobKey
 from pipelines.job.log import log_run, open_log
 from pipelines.search.worker import worker_environment
-from pipelines.tracking import Outbox, Sender
+from pipelines.tracking import Outbox
 
 BEST = "checkpoints/best.keras"
 POLL_INTERVAL = 2.0  # seconds between two searches for members that have not reached MLflow
@@ -105,7 +105,7 @@ def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], numb
     resources = context.experiment.resources
     configure_device(resources.threads, resources.gpus)
     label = JobKey(kind="final", architecture=ENSEMBLE, number=number).label
-    with log_run(label), Sender(context.outboxes, context.tracker) as sender:
+    with log_run(label), study_sender(context) as sender:
         logger.info("ensemble started")
         _evaluate_ensemble(context, members, number, resources.threads)
         sender.drain(FINAL_DRAIN_TIMEOUT)

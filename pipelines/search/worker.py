@@ -22,14 +22,13 @@ from faceseg.training.stopwatch import Stopwatch
 from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
 from pipelines.job import results
-from pipelines.job.context import StudyContext, describe_job, study_outbox
+from pipelines.job.context import StudyContext, describe_job, study_outbox, study_sender
 from pipelines.job.job import Job, JobKey, derive_seed
 from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.leases import LeaseLostError, job_lock
 from pipelines.search.trials import JobOutcome
-from pipelines.tracking import Sender
 
 FINAL_DRAIN_TIMEOUT = 5.0  # seconds for the records of an ending worker to reach MLflow
 logger = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Worker:
 
         Errors whose cause is unknown are raised: the pool decides what follows.
         """
-        with Sender(self.context.outboxes, self.context.tracker) as sender:
+        with study_sender(self.context) as sender:
             try:
                 result = self._work(coordinator)
             except Exception as error:

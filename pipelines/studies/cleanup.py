@@ -7,11 +7,13 @@ from contextlib import contextmanager, suppress
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from requests import RequestException
 from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config.secrets import redact
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, study_sender
 from pipelines.tracking import DeliveryStatus, Sender, Status
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import describe_refusals
@@ -31,13 +33,16 @@ def wait_for_delivery(context: StudyContext, sender: Sender, console: Console) -
         console: Receives messages about the records that are still waiting or were refused.
 
     Raises:
-        UserError: MLflow has accepted no record for DELIVERY_TIMEOUT.
+        UserError: MLflow has accepted no record for DELIVERY_TIMEOUT, or its database was
+            deleted or replaced.
     """
+    _require_experiment(context, sender)
     last_progress = time.monotonic()
     before = status = sender.status()
     while status.records:
         if sender.drain(MESSAGE_INTERVAL):
             break
+        _require_experiment(context, sender)
         status = sender.status()
         if status.records < before.records:
             last_progress = time.monotonic()
@@ -54,6 +59,25 @@ def wait_for_delivery(context: StudyContext, sender: Sender, console: Console) -
     sender.remove_empty_outboxes()
     if refused := describe_refusals(context.outboxes):
         console.print(refused, style="yellow", markup=False)
+
+
+def _require_experiment(context: StudyContext, sender: Sender) -> None:
+    """Raise UserError if MLflow responds and does not have the study's experiment any more."""
+    try:
+        context.tracker.probe()
+        context.tracker.client.get_experiment(context.experiment_id)
+    except RequestException:
+        return
+    except MlflowException as error:
+        missing = error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+        if not missing and "no such table" not in str(error):
+            return
+        raise UserError(
+            f"MLflow at {redact(context.tracker.uri)} does not contain the experiment "
+            f"{context.experiment.name!r} any more: its database was deleted or replaced while "
+            f"this ran. {sender.status().records} records wait in {context.outboxes}. Re-run the "
+            "same command to send them, and to make finals again that were lost"
+        ) from error
 
 
 def delivery_message(status: DeliveryStatus, context: StudyContext) -> str:
@@ -83,10 +107,9 @@ def close_runs_on_error(context: StudyContext) -> Iterator[None]:
         yield
     except BaseException as error:
         status: Status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-        with suppress(
-            MlflowException, UserError
-        ):  # if MLflow failed, only its first error is reported
-            with Sender(context.outboxes, context.tracker) as sender:
+        # If MLflow failed, only its first error is reported.
+        with suppress(MlflowException, UserError):
+            with study_sender(context) as sender:
                 sender.drain(FINAL_DRAIN_TIMEOUT)
             for run in running_runs(context):
                 logger.warning("closing run %s as %s", run.info.run_id, status)

@@ -9,12 +9,12 @@ from faceseg.errors import UserError
 from pipelines.cluster import versions
 from pipelines.config import Experiment
 from pipelines.data.prepare import prepare
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_run, study_log
 from pipelines.studies.cleanup import close_runs_on_error, wait_for_delivery
 from pipelines.studies.study import check_experiment
-from pipelines.tracking import Sender, Tracker
+from pipelines.tracking import Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def _train(context: StudyContext, architecture: str, console: Console) -> Traini
     with (
         log_run(job.key.label),
         close_runs_on_error(context),
-        Sender(context.outboxes, context.tracker) as sender,
+        study_sender(context) as sender,
         Progress(*columns, console=console, transient=True) as progress,
     ):
         result = runner.run(job, TerminalReporter(progress, job.settings.epochs))

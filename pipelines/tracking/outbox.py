@@ -1,8 +1,9 @@
-"""The outbox of a run: records for MLflow, stored on disk until they are delivered.
+"""The outbox of a run: records for MLflow, stored on disk until their run is complete there.
 
 A job writes records and never waits for MLflow. Records are files with increasing numbers. Each
-is written atomically and removed when a sender (`pipelines.tracking.sender`) has delivered it. So
-no record is lost if the server or the job dies.
+is written atomically, and renamed when a sender (`pipelines.tracking.sender`) has delivered it.
+They are removed when the run's end is delivered. So no record is lost if the server or the job
+dies, and all of them can be sent again if MLflow loses the run before.
 """
 
 import json
@@ -20,7 +21,7 @@ from typing import Any
 from pipelines.tracking.tracker import RunIdentity, Status
 from pipelines.tracking.values import finite
 
-RECORD, FILES, UNFINISHED = ".json", ".files", ".unfinished-"
+RECORD, SENT, FILES, UNFINISHED = ".json", ".sent", ".files", ".unfinished-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,17 @@ class OutboxRecord:
         """The folder of the record's files."""
         return self.path.with_suffix(FILES)
 
-    def remove(self) -> None:
-        """Remove a record that is delivered."""
-        self.path.unlink()
-        shutil.rmtree(self.files, ignore_errors=True)
+    def mark_sent(self) -> None:
+        """Keep a record that is delivered; the end of its run removes all of its records.
+
+        The machine's load, which has no steps, is not kept: a long job has thousands of records.
+        """
+        if self.kind == "metrics" and self.content["step"] is None:
+            self.path.unlink()
+            return
+        self.path.rename(self.path.with_suffix(SENT))
+        if self.kind == "end":
+            remove_sent(self.path.parent)
 
 
 @dataclass
@@ -148,6 +156,21 @@ def record_paths(folder: Path) -> list[Path]:
         return sorted(folder.glob(f"[0-9]*{RECORD}"))
     except FileNotFoundError:
         return []
+
+
+def unsend(folder: Path) -> bool:
+    """Let all delivered records of an outbox wait again; return whether there were any."""
+    sent = list(folder.glob(f"[0-9]*{SENT}"))
+    for path in sorted(sent, reverse=True):  # the first record last: it creates the run
+        path.rename(path.with_suffix(RECORD))
+    return bool(sent)
+
+
+def remove_sent(folder: Path) -> None:
+    """Remove the delivered records of an outbox and their files."""
+    for path in folder.glob(f"[0-9]*{SENT}"):
+        shutil.rmtree(path.with_suffix(FILES), ignore_errors=True)
+        path.unlink()
 
 
 def read_record(path: Path) -> OutboxRecord:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from requests import RequestException
 from faceseg.errors import UserError, without_secrets
 from pipelines.tracking import outbox
 from pipelines.tracking.delivery import StoredMetrics, deliver
+from pipelines.tracking.outbox import OutboxRecord
 from pipelines.tracking.refusals import REASON, REFUSED, is_permanent
 from pipelines.tracking.tracker import PROBE_TIMEOUT, Tracker
 from pipelines.tracking.values import failure_reason
@@ -63,11 +64,18 @@ class Sender:
     Args:
         root: The folder that contains one outbox per run.
         tracker: The MLflow store.
+        experiment_id: The id of the records' experiment, if it may differ from that in the
+            records: MLflow's database may be another one than when they were written.
+        study_run: The id of the study's run, which the runs belong to; '' for none.
     """
 
-    def __init__(self, root: Path, tracker: Tracker) -> None:
+    def __init__(
+        self, root: Path, tracker: Tracker, experiment_id: str | None = None, study_run: str = ""
+    ) -> None:
         self.root = root
         self.tracker = tracker
+        self.experiment_id = experiment_id
+        self.study_run = study_run
         self._stop = threading.Event()
         self._since: float | None = None
         self._error = ""
@@ -111,6 +119,8 @@ class Sender:
     def remove_empty_outboxes(self) -> None:
         """Remove the outboxes whose records are all delivered. No process may write to them."""
         for folder in self._folders():
+            if not outbox.record_paths(folder):
+                outbox.remove_sent(folder)
             with suppress(OSError):  # the folders of refused records stay
                 folder.rmdir()
         for lock in self.root.glob("*.lock"):
@@ -152,9 +162,12 @@ class Sender:
         for path in outbox.record_paths(folder):
             if self._stop.is_set():
                 return
-            record = outbox.read_record(path)
+            record = self._present(outbox.read_record(path))
             label = {"run": record.run.name}
             if folder not in self._runs:
+                if not self._find(record) and outbox.unsend(folder):
+                    logger.warning("MLflow has lost the run: sending it again", extra=label)
+                    return  # the next pass begins with the first record
                 self._runs[folder] = self.tracker.find_or_make_run(record.run)
                 logger.info("MLflow run %s", self._runs[folder], extra=label)
             try:
@@ -162,12 +175,26 @@ class Sender:
             except MlflowException as error:
                 if not is_permanent(error):
                     raise
+                if not self._find(record):  # deleted: the next pass makes it again
+                    del self._runs[folder]
+                    return
                 logger.warning("MLflow refused record %s: %s", path.name, error, extra=label)
                 reason = without_secrets(str(error))
                 path.with_suffix(REASON).write_text(reason, encoding="utf-8")
                 path.rename(path.with_suffix(REFUSED))
             else:
-                record.remove()
+                record.mark_sent()
+
+    def _find(self, record: OutboxRecord) -> bool:
+        return bool(self.tracker.find_runs(record.run.experiment_id, **record.run.identity))
+
+    def _present(self, record: OutboxRecord) -> OutboxRecord:
+        """Return a record with the present ids of its experiment and of its study's run."""
+        if self.experiment_id is None:
+            return record
+        parent = self.study_run if record.run.parent else ""
+        run = replace(record.run, experiment_id=self.experiment_id, parent=parent)
+        return replace(record, run=run)
 
     def _folders(self) -> list[Path]:
         return [path for path in sorted(self.root.glob("*")) if path.is_dir()]

@@ -74,6 +74,9 @@ class Tracker:
         # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         wait_for_locks()
+        if self._database is not None:
+            # A connection that stays open would go on writing to a file that was deleted.
+            os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
         with open_database(self.uri, "MLflow"):
             self.open()
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
