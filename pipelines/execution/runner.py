@@ -12,7 +12,6 @@ import time
 from dataclasses import asdict, dataclass
 
 import keras
-import pandas as pd
 
 from faceseg.backends.device import resolve_precision
 from faceseg.inference.predictor import Predictor
@@ -22,6 +21,7 @@ from faceseg.training.loop import Epoch, NonFiniteLossError, TrainingData, Train
 from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
 from pipelines.execution import cost
 from pipelines.execution.assessment import assess
+from pipelines.execution.trained_files import history_table, network_origin, restore_training
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
@@ -85,7 +85,9 @@ class JobRunner:
             outbox = self._open_run(job)
         try:
             with log_system_metrics(outbox):
-                trained, predictor = self._train(job, outbox, checkpoints, reporter)
+                trained, predictor = self._restore(job, outbox, reporter) or self._train(
+                    job, outbox, checkpoints, reporter
+                )
         except NonFiniteLossError as failure:
             logger.warning("failed: %s", failure)
             outbox.once(self._phase_metrics(), time.time())
@@ -119,6 +121,22 @@ class JobRunner:
             (folder / "failure.txt").write_text(details, encoding="utf-8")
         outbox.end("FAILED")
 
+    def _restore(
+        self, job: Job, outbox: Outbox, reporter: Reporter
+    ) -> tuple[TrainingOutcome, Predictor] | None:
+        """Return a training that is complete in the storage, after reporting its epochs again."""
+        found = restore_training(self.context, job)
+        for epoch in found[0].history if found else ():
+            self._report(job, outbox, reporter, epoch)
+        return found
+
+    def _report(self, job: Job, outbox: Outbox, reporter: Reporter, epoch: Epoch) -> bool:
+        """Log and report an epoch; return whether to continue."""
+        with self.clock.phase(results.LOGGING_PHASE):
+            outbox.metrics(epoch.metrics, epoch.number, epoch.time)
+            speed = epoch.metrics["images_per_second"]
+            return reporter.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
+
     def _train(
         self, job: Job, outbox: Outbox, checkpoints: JobCheckpoints, reporter: Reporter
     ) -> tuple[TrainingOutcome, Predictor]:
@@ -127,10 +145,7 @@ class JobRunner:
         def report(epoch: Epoch) -> bool:
             with self.clock.phase(CHECKPOINTS):
                 checkpoints.upload(BEST, LATEST)
-            with self.clock.phase(results.LOGGING_PHASE):
-                outbox.metrics(epoch.metrics, epoch.number, epoch.time)
-                speed = epoch.metrics["images_per_second"]
-                return reporter.report(job.key, epoch.number, epoch.metrics["val/iou"], speed)
+            return self._report(job, outbox, reporter, epoch)
 
         with self.clock.phase(COMPILING):
             compiled, predictor = self._compile(job)
@@ -155,16 +170,7 @@ class JobRunner:
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
         with self.clock.phase(results.ARTIFACTS_PHASE), outbox.files() as folder:
-            origin = {
-                "architecture": context.experiment.networks[job.key.architecture][0],
-                "study": job.study,
-                "kind": job.key.kind,
-                "trial": job.key.number,
-                "seed": job.seed,
-                "val_iou": _best(outcome),
-                "commit": context.commit,
-                "backend": keras.backend.backend(),
-            }
+            origin = network_origin(context, job, _best(outcome))
             model_file = folder / "checkpoints" / "best.keras"
             save_network(predictor.network, model_file, classes, origin)
             history_table(outcome.history).to_csv(folder / "history.csv", index=False)
@@ -241,10 +247,3 @@ class JobRunner:
 def _best(outcome: TrainingOutcome) -> float:
     """Return the best `val/iou`; NaN (no foreground anywhere) counts as 0."""
     return 0.0 if math.isnan(outcome.best_iou) else outcome.best_iou
-
-
-def history_table(history: tuple[Epoch, ...]) -> pd.DataFrame:
-    """Return the epochs as a table, one row each."""
-    return pd.DataFrame(
-        [{"epoch": epoch.number, "time": epoch.time, **epoch.metrics} for epoch in history]
-    )

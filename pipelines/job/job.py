@@ -35,13 +35,20 @@ class JobKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A key and everything else that a worker needs. `attempt` counts from 1."""
+    """A key and everything else that a worker needs.
+
+    Attributes:
+        attempt: Counts from 1.
+        recorded: The best `val/iou` of a final that was complete once and whose results MLflow
+            has lost; its network may be among the files in the storage. None for other jobs.
+    """
 
     key: JobKey
     study: str
     seed: int
     attempt: int
     settings: TrainingSettings
+    recorded: float | None = None
 
 
 def derive_seed(base: int, *names: object) -> int:

@@ -51,22 +51,27 @@ def register_final(
     """
     network = final / "checkpoints" / "best.keras"
     card = model_card(context, job, EvaluationRecords.read(final / "confusion.npz"), values)
-    tags = {
-        "architecture": job.key.architecture,
-        "study": job.study,
-        "seed": str(job.seed),
-        "data": context.manifest.fingerprint,
-        "commit": context.commit,
-        **{
-            tag: f"{values[name]:.4f}"
-            for tag, name in SCORE_TAGS.items()
-            if math.isfinite(values[name])
-        },
-        "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
-    }
+    tags = version_tags(
+        values,
+        architecture=job.key.architecture,
+        study=job.study,
+        seed=str(job.seed),
+        data=context.manifest.fingerprint,
+        commit=context.commit,
+    )
     model = context.experiment.tracking.registered_model
     with outbox.version(model, job.key.architecture, tags, card) as folder:
         write_model(folder, network, card)
+
+
+def version_tags(values: Mapping[str, float], **origin: str) -> dict[str, str]:
+    """Return the tags of a version: its origin and the scores among a final's metrics."""
+    scores = {tag: values.get(name, math.nan) for tag, name in SCORE_TAGS.items()}
+    return {
+        **origin,
+        **{tag: f"{value:.4f}" for tag, value in scores.items() if math.isfinite(value)},
+        "latency_p50_ms": f"{values['latency/p50_ms']:.2f}",
+    }
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ So the state survives any process. Finals are trials with fixed settings, one pe
 """
 
 import logging
+from collections.abc import Collection
 
 import optuna
 from optuna.pruners import NopPruner
@@ -15,11 +16,17 @@ from pipelines.config import Experiment
 from pipelines.config.search_space import apply_parameters
 from pipelines.job.job import Job, JobKey, JobKind, derive_seed
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
-from pipelines.search.finals import ask_final, note_failed_final, retry_failed_finals
+from pipelines.search.finals import (
+    ask_final,
+    note_failed_final,
+    repeat_lost_finals,
+    retry_failed_finals,
+)
 from pipelines.search.leases import Lease
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
 from pipelines.search.trials import (
     ENDED,
+    RECORDED,
     JobOutcome,
     TrialDirective,
     TrialStore,
@@ -54,8 +61,7 @@ class ArchitectureSearch:
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
-        self.session = session
-        self._storage = storage
+        self.session, self._storage = session, storage
         self._base = base
         # A variant has one trial, which no other can be compared with.
         self.trials = self._open("search", NopPruner() if base else make_pruner(experiment))
@@ -179,6 +185,11 @@ class ArchitectureSearch:
         undecided = self._is_searching() or self.trials.best() is None
         return None if undecided else self._open_finals()
 
+    def repeat_finals(self, recorded: Collection[JobKey]) -> list[JobKey]:
+        """Let complete finals that MLflow has not `recorded` run again; return their keys."""
+        finals = self.finals()
+        return repeat_lost_finals(finals, self._final_key, recorded) if finals else []
+
     def failure_reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
         found = set().union(*(store.failure_reasons() for store in self._stores().values()))
@@ -214,16 +225,22 @@ class ArchitectureSearch:
         return job
 
     def _job(self, kind: JobKind, trial: FrozenTrial) -> Job:
-        winner = settings_digest(self.winning_settings()) if kind == "final" else ""
+        number = job_number(trial)
+        trial_key = JobKey(kind="trial", architecture=self.architecture, number=number)
         # The seeds of finals are the same for every architecture.
-        name, number = "final" if kind == "final" else self.architecture, job_number(trial)
+        name = "final" if kind == "final" else self.architecture
         return Job(
-            key=JobKey(kind=kind, architecture=self.architecture, number=number, winner=winner),
+            key=self._final_key(number) if kind == "final" else trial_key,
             study=self.experiment.study,
             seed=derive_seed(self.experiment.seed, name, number),
             attempt=Lease.of(trial).attempt,
             settings=self._settings(kind, trial),
+            recorded=trial.user_attrs.get(RECORDED),
         )
+
+    def _final_key(self, number: int) -> JobKey:
+        winner = settings_digest(self.winning_settings())
+        return JobKey(kind="final", architecture=self.architecture, number=number, winner=winner)
 
     def _settings(self, kind: JobKind, trial: FrozenTrial) -> TrainingSettings:
         if kind == "final":
@@ -231,8 +248,8 @@ class ArchitectureSearch:
         return apply_parameters(trial.params, self.experiment.training)
 
     def _open(self, kind: str, pruner: optuna.pruners.BasePruner) -> TrialStore:
-        name = f"{self.experiment.study}/{self.architecture}/{kind}"
-        return TrialStore(name, self._storage, pruner)
+        study = self.experiment.study
+        return TrialStore(f"{study}/{self.architecture}/{kind}", self._storage, pruner)
 
     def _open_finals(self) -> TrialStore:
         if self._finals is None:

@@ -70,8 +70,7 @@ class Coordinator:
     def __init__(self, experiment: Experiment, session: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         open_log(experiment.storage, experiment.study, "coordinator")
-        self.experiment = experiment
-        self.session = session
+        self.experiment, self.session = experiment, session
         self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
         self._outage = ""
@@ -80,17 +79,18 @@ class Coordinator:
     @cached_property
     def searches(self) -> dict[str, ArchitectureSearch]:
         """The search of each architecture, opened at the first call: its caller gets the error."""
-        experiment, session = self.experiment, self.session
-        storage = open_storage(experiment.search_database)
-        searches = {
-            name: ArchitectureSearch(experiment, name, storage, session)
-            for name in experiment.architectures
-        }
-        for name, variant in experiment.variants.items():
-            searches[name] = ArchitectureSearch(
-                experiment, name, storage, session, base=searches[variant.of]
-            )
+        experiment, storage = self.experiment, open_storage(self.experiment.search_database)
+        searches: dict[str, ArchitectureSearch] = {}
+        for name in (*experiment.architectures, *experiment.variants):
+            variant = experiment.variants.get(name)
+            base = searches[variant.of] if variant else None
+            searches[name] = ArchitectureSearch(experiment, name, storage, self.session, base)
         return searches
+
+    @_retry_database
+    def repeat_finals(self, recorded: Collection[JobKey]) -> list[JobKey]:
+        """Let the complete finals that MLflow has not `recorded` run again; return their keys."""
+        return [key for each in self.searches.values() for key in each.repeat_finals(recorded)]
 
     @_retry_database
     def next_job(self, worker: str, warm: Collection[str] = ()) -> Job | str | None:

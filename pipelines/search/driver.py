@@ -31,6 +31,7 @@ from pipelines.job.log import log_run
 from pipelines.search.coordinator import STATUS_GROUP, Coordinator
 from pipelines.search.ensemble import run_ensembles
 from pipelines.search.failure_policy import POLICY
+from pipelines.search.recovery import recover
 from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import worker_environment
 from pipelines.search.worker_pool import WorkerPool
@@ -66,8 +67,9 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
         workers, session = worker_count(experiment.resources), uuid.uuid4().hex[:8]
         logger.info("starting %d workers in session %s", workers, session)
         pool = WorkerPool(context, _start_coordinator(context, session), workers, session)
+        messages = _logged(recover(context, pool.coordinator))
         pool.start_workers()
-        _watch_workers(pool, show, OutageNotice(context=context, sender=sender))
+        _watch_workers(pool, show, OutageNotice(context=context, sender=sender), messages)
         winners = _require_winners(pool.coordinator)
         if experiment.ensemble:
             show(
@@ -146,10 +148,11 @@ class OnceFilter:
         return new
 
 
-def _watch_workers(pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice) -> None:
-    """Show the study until no worker is left."""
+def _watch_workers(
+    pool: WorkerPool, show: ShowSnapshot, outage: OutageNotice, messages: list[str]
+) -> None:
+    """Show the study until no worker is left, and first the `messages`."""
     once, snapshot = OnceFilter(), None
-    messages: list[str] = []
     while pool.has_workers:
         check_ray()
         messages += [*pool.poll(), *_logged(outage.messages())]

@@ -1,14 +1,17 @@
-"""Failed finals: a later session tries them again, with their numbers and seeds.
+"""Finals that run again, with their numbers and seeds: failed ones, and those that MLflow lost.
 
-Optuna does not reopen a trial that has ended. So a new trial replaces the failed one: it has the
-number of the final as an attribute, and `TrialStore` returns it in the failed one's place.
+Optuna does not reopen a trial that has ended. So a new trial replaces the ended one: it has the
+number of the final as an attribute, and `TrialStore` returns it in the ended one's place.
 """
+
+from collections.abc import Callable, Collection
 
 from optuna.trial import FrozenTrial
 
+from pipelines.job.job import JobKey
 from pipelines.search.failure_policy import POLICY, Decision
 from pipelines.search.leases import Lease
-from pipelines.search.trials import JobOutcome, TrialStore, job_number
+from pipelines.search.trials import RECORDED, JobOutcome, TrialStore, job_number
 
 # The attribute of a failed final: the session in which it failed, and whether its settings are the
 # cause. Its fields are stored in Optuna's database: do not rename them.
@@ -32,6 +35,27 @@ def retry_failed_finals(store: TrialStore, session: str) -> None:
         )
         if ruling.decision is Decision.RETRY:
             store.enqueue(job_number(trial), Lease(attempt=Lease.of(trial).attempt))
+
+
+def repeat_lost_finals(
+    store: TrialStore, key_of: Callable[[int], JobKey], recorded: Collection[JobKey]
+) -> list[JobKey]:
+    """Add a waiting trial for each complete final whose results were lost outside Optuna.
+
+    Args:
+        store: The finals of one architecture's winner.
+        key_of: Returns the key of the final of a number.
+        recorded: The finals whose results MLflow has.
+
+    Returns:
+        The keys of the finals that run again.
+    """
+    keys = {key_of(job_number(trial)): trial for trial in store.complete()}
+    lost = {key: trial for key, trial in keys.items() if key not in recorded}
+    for key, trial in lost.items():
+        lease = Lease(attempt=Lease.of(trial).attempt)
+        store.enqueue(key.number, lease, **{RECORDED: trial.value})
+    return list(lost)
 
 
 def note_failed_final(

@@ -22,6 +22,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Attributes of trials. They are stored in Optuna's database: do not rename them.
 OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
+RECORDED = "recorded"  # the value of a final that is made again
 TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
@@ -101,10 +102,11 @@ class TrialStore:
             number = self.study.ask(space).number
         return next(each for each in self.all() if each.number == number)
 
-    def enqueue(self, number: int, lease: Lease) -> None:
+    def enqueue(self, number: int, lease: Lease, **attributes: Any) -> None:
         """Add a waiting trial without parameters for the job of this number."""
+        known = {JOB_NUMBER: number, ATTRIBUTE: lease.as_attribute()}
         with self._change():
-            self.study.enqueue_trial({}, {JOB_NUMBER: number, ATTRIBUTE: lease.as_attribute()})
+            self.study.enqueue_trial({}, known | attributes)
 
     def complete_suggestion(
         self, trial: FrozenTrial, space: dict[str, BaseDistribution]

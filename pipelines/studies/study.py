@@ -17,10 +17,11 @@ from pipelines.config import Experiment
 from pipelines.config.databases import same_database
 from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
 from pipelines.registry import publish
 from pipelines.search.leases import study_lock
+from pipelines.studies import recovery
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
 from pipelines.studies.lost_finals import lost_finals, require_finals
 from pipelines.studies.resuming import (
@@ -60,7 +61,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
     if experiment.corruption_reference is not None:  # reported now, not after the finals
         read_corruption_reference(Tracker(experiment.tracking_uri), experiment)
     folder, manifest = prepare(experiment, console)
-    context = open_study(experiment, folder, manifest)
+    context = open_study(experiment, folder, manifest, console)
     results = experiment.storage / experiment.name
     logger.info("study's run: %s, commit %s", context.study_run, context.commit)
     if is_finished(context):
@@ -71,7 +72,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
         )
         comparison.compare_study(context.tracker, experiment, results, console)
         return results
-    with close_runs_on_error(context), Sender(context.outboxes, context.tracker) as sender:
+    with close_runs_on_error(context), study_sender(context) as sender:
         search_and_finals(context, console, sender)
         comparison.compare_study(context.tracker, experiment, results, console)
         require_finals(context, results)
@@ -140,15 +141,19 @@ def check_experiment(experiment: Experiment) -> None:
         raise UserError(f"storage {experiment.storage} cannot be created: {error}") from error
 
 
-def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> StudyContext:
+def open_study(
+    experiment: Experiment, folder: Path, manifest: Manifest, console: Console
+) -> StudyContext:
     """Open the MLflow experiment and the study's run, and log the study's settings.
 
-    A study is checked before anything is changed: one that is refused stays as it was.
+    A study is checked before anything is changed: one that is refused stays as it was. Runs and
+    versions that were deleted in MLflow are restored or registered again.
 
     Args:
         experiment: The experiment.
         folder: The folder of the packs.
         manifest: The packs' manifest.
+        console: Receives messages about what was restored.
 
     Returns:
         The context that all processes of the study share.
@@ -158,6 +163,7 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
     """
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    restored = recovery.restore_runs(tracker, experiment_id, experiment.study)
     architectures = ", ".join(experiment.architectures)
     run = RunIdentity(
         experiment_id=experiment_id,
@@ -176,6 +182,10 @@ def open_study(experiment: Experiment, folder: Path, manifest: Manifest) -> Stud
         commit=versions.commit(),
     )
     conditions = require_same_images(context) | require_same_backend(context)
+    recovered = recovery.recover_finals(context, finished=is_finished(context))
+    for message in (*restored, *recovered):
+        logger.warning("%s", message)
+        console.print(message, style="yellow", highlight=False, markup=False)
     if is_finished(context):
         if tracker.client.get_run(context.study_run).info.status != "FINISHED":
             tracker.end(context.study_run, "FINISHED")

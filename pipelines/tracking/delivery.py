@@ -108,13 +108,43 @@ def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
     if logged.status != LoggedModelStatus.READY:
         client.log_model_artifacts(logged.model_id, str(record.files))
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    client.create_model_version(
+    create_version(
+        client,
         name,
-        source=f"models:/{logged.model_id}",
+        logged.model_id,
         run_id=run_id,
         tags=record.content["tags"],
         description=record.content["description"],
-        model_id=logged.model_id,
+    )
+
+
+def create_version(
+    client: MlflowClient,
+    name: str,
+    model_id: str,
+    *,
+    run_id: str,
+    tags: dict[str, str],
+    description: str,
+) -> None:
+    """Create a version of a registered model, which is created if it does not exist.
+
+    Args:
+        client: The client of MLflow's default store.
+        name: The name of the registered model.
+        model_id: The id of the logged model with the version's files.
+        run_id: The run of the version.
+        tags: The tags of the version.
+        description: The description of the version in Markdown.
+    """
+    _ensure_model(client, name)
+    client.create_model_version(
+        name,
+        source=f"models:/{model_id}",
+        run_id=run_id,
+        tags=tags,
+        description=description,
+        model_id=model_id,
     )
 
 

@@ -4,6 +4,7 @@ The network is a small SegNet at 32 px on a few drawn faces, compiled once for t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from rich.console import Console
 
 from pipelines.config import Experiment
 from pipelines.data.prepare import prepare
+from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
+from pipelines.execution.trained_files import restore_training
 from pipelines.job.context import StudyContext, describe_job
 from pipelines.job.job import Job, JobKey
+from pipelines.registry import publish
 from pipelines.tracking import Sender, Tracker
 
 pytestmark = pytest.mark.slow
@@ -216,3 +220,35 @@ def test_a_run_is_described_in_one_sentence(
     job = Job(key=key, study="s", seed=7, attempt=1, settings=runner.context.experiment.training)
     expected = f"{sentence}learning rate 0.01, batch size 4, 3 epochs, seed 7."
     assert describe_job(job, alone=alone) == expected
+
+
+def test_a_final_that_mlflow_has_lost_is_made_again_from_its_files(
+    runner: JobRunner, points: Callable[[str], Points], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cost, "network_cost", lambda *_: {"latency/p50_ms": 1.0})
+    monkeypatch.setattr(publish, "register_final", lambda *_: None)
+    key = JobKey(kind="final", architecture="segnet", number=60, winner="winner01")
+    job = replace(job_of(runner, 60), key=key)
+    first = RecordingReporter()
+    result = runner.run(job, first)
+    run = run_of(runner, 60)
+    before = points(run.info.run_id)
+    runner.remove_checkpoints(job)
+    runner.context.tracker.client.delete_run(run.info.run_id)
+    lost = replace(job, recorded=result.value, attempt=2)
+    assert restore_training(runner.context, replace(lost, seed=8)) is None
+    assert restore_training(runner.context, replace(lost, recorded=0.9)) is None
+
+    monkeypatch.setattr(runner, "_train", None)  # it must not be trained again
+    second = RecordingReporter()
+    assert runner.run(lost, second) == result
+
+    again = run_of(runner, 60)
+    assert (again.info.status, again.data.tags["faceseg.state"]) == ("FINISHED", "complete")
+    assert again.data.params == run.data.params
+    assert second.values == first.values
+    varying = {key for key in before if key.startswith(("seconds/", "worker/"))}
+    after = points(again.info.run_id)
+    assert {key: after[key] for key in before.keys() - varying} == {
+        key: before[key] for key in before.keys() - varying
+    }

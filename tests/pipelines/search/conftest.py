@@ -143,6 +143,7 @@ def run(
 ) -> Callable[..., Finished]:
     """Run one architecture's study with fake training to its end."""
     monkeypatch.setattr(worker_pool, "Worker", fake_runner.FakeWorker)
+    monkeypatch.setattr(driver, "recover", lambda *_: [])  # fake jobs log nothing
 
     def run_pool(
         plans: str,

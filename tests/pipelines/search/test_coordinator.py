@@ -239,3 +239,23 @@ def test_a_search_without_a_worker_comes_first_then_finals_then_other_searches(
     assert taken[3:6] == [("segnet", "trial")] * 3
     assert sorted(taken[6:10]) == [("pspnet", "final")] * 2 + [("segnet", "final")] * 2
     assert taken[10] == ("unet", "trial")
+
+
+def test_a_final_that_mlflow_has_lost_runs_again_under_its_number(coordinator: Coordinator):
+    keys = finish(coordinator)
+    winners = coordinator.winners()
+    finals = {key for key in keys if key.kind == "final"}
+    assert coordinator.repeat_finals(finals) == []
+    (lost,) = (key for key in finals if (key.architecture, key.number) == ("segnet", 1))
+
+    assert coordinator.repeat_finals(finals - {lost}) == [lost]
+
+    assert coordinator.repeat_finals(finals - {lost}) == []  # it runs now
+    assert coordinator.snapshot().finals == {"unet": 2, "pspnet": 2, "segnet": 1}
+    job = take(coordinator)
+    assert (job.key, job.recorded, job.attempt) == (lost, 0.2, 2)
+    assert coordinator.report("s/w1", job.key, 1, 0.15, 1.0) == "continue"
+    end(coordinator, job, 0.2)
+    assert coordinator.next_job("s/w1") is None
+    assert coordinator.snapshot().finals == dict.fromkeys(ARCHITECTURES, 2)
+    assert coordinator.winners() == winners

@@ -12,7 +12,7 @@ from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
-from pipelines.studies import resuming, study
+from pipelines.studies import recovery, resuming, study
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
 from pipelines.studies.lost_finals import lost_finals
 from pipelines.tracking import Status, Tracker
@@ -193,6 +193,7 @@ def opened(context: StudyContext, monkeypatch: pytest.MonkeyPatch) -> Experiment
     """The study's experiment, with its run in the MLflow experiment where the study looks."""
     monkeypatch.setattr(resuming, "mask_checksum", lambda context, threads: "a" * 64)
     monkeypatch.setattr(Tracker, "experiment", lambda *_: context.experiment_id)
+    monkeypatch.setattr(recovery, "recover_finals", lambda *_, **__: [])  # it has no finals
     tracking = context.experiment.tracking.model_copy(update={"uri": context.tracker.uri})
     return context.experiment.model_copy(update={"tracking": tracking})
 
@@ -206,7 +207,7 @@ def test_a_refusal_changes_nothing_of_the_study(
     context.tracker.end(context.study_run, status, at=1000)
     before = context.tracker.client.get_run(context.study_run).to_dictionary()
     with pytest.raises(UserError, match=words):
-        study.open_study(opened, context.packs, NOTHING)
+        study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
     assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
 
 
@@ -219,7 +220,7 @@ def test_a_refusal_leaves_a_finished_study_finished(
     context.tracker.end(context.study_run, "FINISHED", at=1000)
     before = context.tracker.client.get_run(context.study_run).to_dictionary()
     with pytest.raises(UserError, match=words):
-        study.open_study(opened, context.packs, NOTHING)
+        study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
     assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
 
 
@@ -230,7 +231,7 @@ def test_opening_a_finished_study_leaves_or_makes_it_finished(
     """Earlier versions marked a finished study as failed when its images had changed."""
     context.tracker.set_tags(context.study_run, data="abc", done=study.budget(opened))
     context.tracker.end(context.study_run, status, at=1000)
-    assert study.is_finished(study.open_study(opened, context.packs, NOTHING))
+    assert study.is_finished(study.open_study(opened, context.packs, NOTHING, Console(quiet=True)))
     run = context.tracker.client.get_run(context.study_run)
     assert run.info.status == "FINISHED"
     assert (run.info.end_time == 1_000_000) == (status == "FINISHED")
@@ -241,9 +242,53 @@ def test_an_unfinished_study_is_opened_with_its_conditions(
 ):
     monkeypatch.setattr(study, "_log_settings", lambda context: None)
     context.tracker.end(context.study_run, "KILLED")
-    study.open_study(opened, context.packs, NOTHING)
+    study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
     run = context.tracker.client.get_run(context.study_run)
     assert run.info.status == "RUNNING"
     tags = {name: run.data.tags[f"faceseg.{name}"] for name in ("data", "occlusion_masks")}
     assert tags == {"data": "abc", "occlusion_masks": "a" * 64}
-    study.open_study(opened, context.packs, NOTHING)  # the same conditions
+    study.open_study(opened, context.packs, NOTHING, Console(quiet=True))  # the same conditions
+
+
+def test_deleted_runs_are_restored_unless_they_were_made_again(context: StudyContext):
+    client = context.tracker.client
+    runs = {
+        run.info.run_name: run.info.run_id for run in client.search_runs([context.experiment_id])
+    }
+    for name in ("study", "ended", "another's"):
+        client.delete_run(runs[name])
+    again = open_run(
+        context.tracker,
+        context.experiment_id,
+        "ended",
+        {"study": context.experiment.study, "kind": "trial", "trial": "1"},
+    )
+
+    arguments = context.tracker, context.experiment_id, context.experiment.study
+    (message,) = recovery.restore_runs(*arguments)
+
+    assert message.startswith("restored runs that were deleted in MLflow: study. ")
+    assert statuses(context).keys() == {"study", "running", "ended"}
+    assert again in {run.info.run_id for run in client.search_runs([context.experiment_id])}
+    assert recovery.restore_runs(*arguments) == []
+
+
+def test_a_finished_study_that_lost_finals_is_not_finished(context: StudyContext):
+    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    winners = {f"winner.{name}": "w1nner" for name in context.experiment.networks}
+    context.tracker.set_tags(context.study_run, **winners)
+    identity = {"study": context.experiment.study, "kind": "final", "winner": "w1nner"}
+    for architecture in ("unet", "pspnet"):
+        for number in range(3):
+            final = identity | {"architecture": architecture, "trial": str(number)}
+            run = open_run(context.tracker, context.experiment_id, "final", final)
+            context.tracker.set_tags(run, state="failed")
+
+    (message,) = recovery.recover_finals(context, finished=True)
+
+    assert message == (
+        "MLflow has lost results of this finished study: segnet-final-000, segnet-final-001, "
+        "segnet-final-002"
+    )
+    assert not study.is_finished(context)
+    assert recovery.recover_finals(context, finished=False) == []

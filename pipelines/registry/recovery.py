@@ -1,0 +1,126 @@
+"""The finals of a study as MLflow has them, and registration of finals that lost their version."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow.artifacts
+from mlflow.entities import LoggedModel, LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
+
+from pipelines.config.sections import ENSEMBLE
+from pipelines.job.context import StudyContext
+from pipelines.job.job import JobKey
+from pipelines.registry.card import MODEL_CARD
+from pipelines.registry.publish import version_tags
+from pipelines.tracking.delivery import create_version
+from pipelines.tracking.outbox import record_paths
+
+
+def recorded_finals(context: StudyContext) -> set[JobKey]:
+    """Return the finals whose results MLflow has or will receive: complete, failed or waiting.
+
+    A complete final without a version of the registered model is left out.
+    """
+    found = set(_waiting_finals(context))  # first: a sender may deliver them meanwhile
+    registered = _registered_runs(context)
+    for key, run in final_runs(context).items():
+        state = run.data.tags.get("faceseg.state")
+        needs_version = key.architecture != ENSEMBLE
+        if state == "failed" or (
+            state == "complete" and (run.info.run_id in registered or not needs_version)
+        ):
+            found.add(key)
+    return found
+
+
+def final_runs(context: StudyContext) -> dict[JobKey, Run]:
+    """Return the runs of the study's finals; the oldest of a final that has several."""
+    runs = context.tracker.find_runs(
+        context.experiment_id, study=context.experiment.study, kind="final"
+    )
+    return {_key(run): run for run in reversed(runs)}
+
+
+def register_again(context: StudyContext) -> list[str]:
+    """Register the complete finals whose version was deleted, if their model is still stored.
+
+    Returns:
+        The labels of the finals that were registered.
+    """
+    registered, labels = _registered_runs(context), []
+    for key, run in sorted(final_runs(context).items(), key=lambda pair: pair[0].label):
+        complete = run.data.tags.get("faceseg.state") == "complete"
+        if not complete or key.architecture == ENSEMBLE or run.info.run_id in registered:
+            continue
+        model = _logged_model(context, run)
+        card = _read_card(model) if model else None
+        if model is None or card is None:
+            continue
+        tags = {name: run.data.tags.get(f"faceseg.{name}", "") for name in ("data", "commit")}
+        create_version(
+            context.tracker.client,
+            context.experiment.tracking.registered_model,
+            model.model_id,
+            run_id=run.info.run_id,
+            tags=version_tags(
+                run.data.metrics,
+                architecture=key.architecture,
+                study=context.experiment.study,
+                seed=run.data.tags["faceseg.seed"],
+                **tags,
+            ),
+            description=card,
+        )
+        labels.append(key.label)
+    return labels
+
+
+def _key(run: Run) -> JobKey:
+    tags: dict[str, str] = run.data.tags
+    return JobKey(
+        kind="final",
+        architecture=tags["faceseg.architecture"],
+        number=int(tags["faceseg.trial"]),
+        winner=tags["faceseg.winner"],
+    )
+
+
+def _waiting_finals(context: StudyContext) -> list[JobKey]:
+    """Return the finals with records that wait in an outbox."""
+    keys = []
+    for folder in context.outboxes.glob("*-final-*-*"):
+        if record_paths(folder):
+            name, _, number, winner = folder.name.rsplit("-", 3)
+            keys.append(JobKey(kind="final", architecture=name, number=int(number), winner=winner))
+    return keys
+
+
+def _registered_runs(context: StudyContext) -> set[str]:
+    """Return the runs that have a version of the experiment's registered model."""
+    client, found, token = context.tracker.client, set[str](), None
+    name = context.experiment.tracking.registered_model
+    while token != "":
+        page = client.search_model_versions(f"name = '{name}'", page_token=token)
+        found |= {str(version.run_id) for version in page}
+        token = page.token or ""
+    return found
+
+
+def _logged_model(context: StudyContext, run: Run) -> LoggedModel | None:
+    found = context.tracker.client.search_logged_models(
+        [context.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+    )
+    ready = [model for model in found if model.status == LoggedModelStatus.READY]
+    return ready[0] if ready else None
+
+
+def _read_card(model: LoggedModel) -> str | None:
+    """Return the model card among a model's files; None if the files are lost."""
+    with TemporaryDirectory(prefix="faceseg-") as folder:
+        try:
+            file = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{model.artifact_location}/{MODEL_CARD}", dst_path=folder
+            )
+            return Path(file).read_text(encoding="utf-8")
+        except (MlflowException, OSError):
+            return None

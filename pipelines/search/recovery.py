@@ -1,0 +1,60 @@
+"""Compare what Optuna and MLflow have of a study; make again what MLflow has lost."""
+
+from collections import Counter
+from typing import Any
+
+from pipelines.cluster.connection import call_actor
+from pipelines.config.secrets import redact
+from pipelines.job.context import StudyContext
+from pipelines.job.job import JobKey
+from pipelines.registry.recovery import recorded_finals
+from pipelines.tracking.outbox import record_paths
+
+
+def recover(context: StudyContext, coordinator: Any) -> list[str]:
+    """Let finals run again whose results MLflow has lost. Call this before workers take jobs.
+
+    Args:
+        context: The study.
+        coordinator: The coordinator's actor.
+
+    Returns:
+        Messages about what is made again and about what cannot be.
+    """
+    uri, storage = redact(context.tracker.uri), context.experiment.storage
+    messages = []
+    repeated: list[JobKey] = call_actor(coordinator.repeat_finals, recorded_finals(context))
+    if repeated:
+        labels = ", ".join(key.label for key in repeated)
+        messages.append(
+            f"MLflow at {uri} has no results of {labels}, which Optuna has as complete: they are "
+            f"made again, from their networks where {storage / 'artifacts'} contains them, else "
+            "by training"
+        )
+    counts: dict[str, dict[str, int]] = call_actor(coordinator.snapshot).counts
+    stored = _trials(context)
+    for name, states in counts.items():
+        complete = states.get("complete", 0) + states.get("pruned", 0)
+        if lost := complete - stored[name]:
+            messages.append(
+                f"MLflow at {uri} has no run of {lost} of the {complete} trials of {name}: their "
+                "scores in Optuna count, their curves are lost. The study goes on without them; "
+                "to have them again, run the experiment under another name"
+            )
+    return messages
+
+
+def _trials(context: StudyContext) -> Counter[str]:
+    """Return how many ended trials MLflow has, or will receive, of each architecture."""
+    stored = {
+        folder.name: folder.name.rpartition("-trial-")[0]
+        for folder in context.outboxes.glob("*-trial-*")
+        if record_paths(folder)
+    }
+    runs = context.tracker.find_runs(
+        context.experiment_id, study=context.experiment.study, kind="trial"
+    )
+    for run in runs:
+        if run.data.tags.get("faceseg.state") in ("complete", "pruned"):
+            stored[run.info.run_name] = run.data.tags["faceseg.architecture"]
+    return Counter(stored.values())

@@ -1,0 +1,89 @@
+"""Make MLflow complete again before a study goes on: runs and versions that were deleted."""
+
+from mlflow.entities import Run, ViewType
+
+from pipelines.config.sections import ENSEMBLE
+from pipelines.job.context import StudyContext
+from pipelines.job.job import JobKey
+from pipelines.registry import publish
+from pipelines.registry.recovery import recorded_finals, register_again
+from pipelines.tracking import Tracker
+
+WINNER, DONE = "faceseg.winner.", "faceseg.done"
+
+
+def restore_runs(tracker: Tracker, experiment_id: str, study: str) -> list[str]:
+    """Restore the deleted runs of a study that were not made again.
+
+    Args:
+        tracker: The MLflow store.
+        experiment_id: The MLflow experiment's id.
+        study: The study's name.
+
+    Returns:
+        Messages.
+    """
+    restored: list[str] = []
+    deleted = tracker.client.search_runs(
+        [experiment_id],
+        f"tags.`faceseg.study` = '{study}'",
+        ViewType.DELETED_ONLY,
+        max_results=10_000,
+    )
+    known = {_identity(run) for run in tracker.find_runs(experiment_id, study=study)}
+    for run in sorted(deleted, key=lambda each: each.info.start_time):
+        if _identity(run) not in known:
+            tracker.client.restore_run(run.info.run_id)
+            known.add(_identity(run))
+            restored.append(str(run.info.run_name))
+    if not restored:
+        return []
+    return [
+        f"restored runs that were deleted in MLflow: {', '.join(restored)}. They belong to this "
+        "study; to run it anew, give the experiment another name"
+    ]
+
+
+def _identity(run: Run) -> tuple[str | None, ...]:
+    names = ("kind", "architecture", "trial", "winner")
+    return tuple(run.data.tags.get(f"faceseg.{name}") for name in names)
+
+
+def recover_finals(context: StudyContext, *, finished: bool) -> list[str]:
+    """Register finals again whose versions were deleted, and find finals that were lost.
+
+    Args:
+        context: The study.
+        finished: Whether all of its finals have ended. If MLflow has lost one that cannot be
+            registered, the study is no longer finished: it runs this final again.
+
+    Returns:
+        Messages.
+    """
+    messages = []
+    if registered := register_again(context):
+        model = context.experiment.tracking.registered_model
+        messages.append(f"registered again as versions of {model}: {', '.join(registered)}")
+    if not finished:
+        return messages
+    tags = context.tracker.client.get_run(context.study_run).data.tags
+    winners = {key.removeprefix(WINNER): tags[key] for key in tags if key.startswith(WINNER)}
+    if registered:
+        found = publish.set_aliases(context, winners)
+        messages += [f"registered: {alias} is version {found[alias]}" for alias in found]
+    if lost := expected_finals(context, winners) - recorded_finals(context):
+        context.tracker.client.delete_tag(context.study_run, DONE)
+        labels = ", ".join(sorted(key.label for key in lost))
+        messages.append(f"MLflow has lost results of this finished study: {labels}")
+    return messages
+
+
+def expected_finals(context: StudyContext, winners: dict[str, str]) -> set[JobKey]:
+    """Return the finals of a finished study."""
+    experiment = context.experiment
+    names = [*experiment.networks, *([ENSEMBLE] if experiment.ensemble else [])]
+    return {
+        JobKey(kind="final", architecture=name, number=number, winner=winners.get(name, "?"))
+        for name in names
+        for number in range(experiment.finals.seeds)
+    }
