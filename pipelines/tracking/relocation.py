@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
+from sqlalchemy.engine import make_url
 
 from faceseg.errors import UserError
 
@@ -42,6 +43,12 @@ class _Root:
 
     folders: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the file of an MLflow store on sqlite; None for any other store."""
+    name = make_url(uri).database if uri.startswith("sqlite") else None
+    return Path(name) if name else None
 
 
 def follow_storage(database: Path, artifacts: Path) -> None:

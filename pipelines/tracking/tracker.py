@@ -21,14 +21,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from requests import RequestException, get
-from sqlalchemy.engine import make_url
 
 from faceseg.errors import UserError, without_secrets
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.config.secrets import redact
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import log_accepted
-from pipelines.tracking.relocation import follow_storage, write_to_storage
+from pipelines.tracking.relocation import database_file, follow_storage, write_to_storage
 from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -95,11 +94,7 @@ class Tracker:
 
     @property
     def _database(self) -> Path | None:
-        """The file of a store on sqlite."""
-        if not self.uri.startswith("sqlite"):
-            return None
-        name = make_url(self.uri).database
-        return Path(name) if name else None
+        return database_file(self.uri)
 
     def __getstate__(self) -> dict[str, str]:
         """Return the address: a client and its connections stay in their process."""
@@ -170,7 +165,7 @@ class Tracker:
             return str(found[0].info.run_id)
         tags = {f"faceseg.{key}": value for key, value in run.identity.items()}
         tags["mlflow.note.content"] = without_secrets(run.description)
-        tags["mlflow.user"] = _user()
+        tags["mlflow.user"] = os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"
         if run.parent:
             tags["mlflow.parentRunId"] = run.parent
         made = self.client.create_run(run.experiment_id, tags=tags, run_name=run.name)
@@ -250,7 +245,3 @@ class Tracker:
     def end(self, run_id: str, status: Status, at: float | None = None) -> None:
         """End a run with this status, `at` a time in seconds since 1970 (None: now)."""
         self.client.set_terminated(run_id, status, None if at is None else int(1000 * at))
-
-
-def _user() -> str:
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or "faceseg"
