@@ -49,7 +49,7 @@ def rollback(
     experiment: ExperimentFile, of: AliasOption = None, override: Overrides = None
 ) -> None:
     """Swap the champion with the previous version."""
-    settings = arguments.load_experiment(experiment, override)
+    settings = arguments.load_study(experiment, override)
     arguments.require_runs(settings, experiment)
     from pipelines.promote import rollback as rollbacks
 
@@ -59,7 +59,7 @@ def rollback(
 @app.command()
 def models(experiment: ExperimentFile, of: AliasOption = None, override: Overrides = None) -> None:
     """List the versions of the registered model with their scores, aliases and studies."""
-    settings = arguments.load_experiment(experiment, override)
+    settings = arguments.load_study(experiment, override)
     arguments.require_runs(settings, experiment)
     from pipelines.registry import listing
 

@@ -5,15 +5,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
 from pipelines.config.databases import sqlite_url
 from pipelines.config.names import ExperimentName, ModelVersion, check_network_name, shown
+from pipelines.config.registered_models import with_registered_model
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
 from pipelines.config.sections import (
@@ -167,7 +168,9 @@ class Experiment(Section):
         exclude_if=lambda value: value is None,
     )
     resources: Resources = Resources()
-    tracking: Tracking = Tracking()
+    tracking: Annotated[Tracking, AfterValidator(with_registered_model)] = Field(
+        Tracking(), validate_default=True
+    )
     storage: Path = Path("results")
     checkpoints: str | None = Field(
         None, description="fsspec address (s3://…) that every node can reach; None: in storage"

@@ -201,7 +201,8 @@ class Tracking(Section):
 
     Attributes:
         uri: MLflow's tracking address.
-        registered_model: Name of the registered model of which finals become versions.
+        registered_model: Name of the registered model of which finals become versions. Default:
+            `faceseg` for LaPa's classes on LaPa or drawn faces, else `faceseg-EXPERIMENT`.
     """
 
     uri: str | None = None
@@ -247,7 +248,9 @@ class Gate(Section):
     is on one side of the bound. A model passes if it is significantly better by `min_gain`, or
     significantly not worse by `tolerance` and faster or more robust. It fails if it is
     significantly worse by more than the bound of a class, of a slice or of a kind of a
-    robustness suite, or if it exceeds a budget.
+    robustness suite, if it exceeds a budget, or if its test IoU is not `above_baseline`: that
+    of the mean label map, which ignores the image. The last one also holds for the champion that a
+    study sets where there is none.
 
     Attributes:
         resamples: Bootstrap resamples of the intervals.
@@ -256,6 +259,9 @@ class Gate(Section):
     min_gain: float = Field(0.0, ge=0, description="test IoU must gain significantly more")
     tolerance: float = Field(
         0.005, ge=0, description="maximum loss of test IoU, if faster or more robust"
+    )
+    above_baseline: float = Field(
+        0.05, ge=-1, le=1, description="test IoU must exceed the mean label map's by at least this"
     )
     faster: float = Field(0.2, gt=0, lt=1, description="saved share of the time per image")
     more_robust: float = Field(

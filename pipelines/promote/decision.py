@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.config.sections import Gate
 from pipelines.promote.gate_checks import (
     GateCheck,
+    baseline_check,
     budget_checks,
     drop_checks,
     iou_checks,
@@ -54,29 +55,30 @@ def decide(candidate: ScoredVersion, champion: ScoredVersion | None, gate: Gate)
 
     Args:
         candidate: The candidate.
-        champion: The champion; None if there is none yet. Then only the budgets count.
+        champion: The champion; None if there is none yet. Then only the budgets and the baseline
+            count.
         gate: The bounds.
 
     Raises:
         UserError: The two cannot be compared.
     """
-    budgets = list(budget_checks(candidate, gate))
+    own = [baseline_check(candidate, gate), *budget_checks(candidate, gate)]
     if champion is None:
-        failed = [check for check in budgets if not check.ok]
+        failed = [check for check in own if not check.ok]
         reason = _refusal_reason(failed) if failed else "there is no champion yet"
         return GateDecision(
             promoted=not failed,
             reason=reason,
             candidate=candidate.version,
             champion=None,
-            checks=tuple(budgets),
+            checks=tuple(own),
         )
     check_comparable(candidate, champion)
     comparison = compare_versions(candidate, champion, gate.resamples, gate.level)
     better, close = iou_checks(comparison, gate)
     speed, speed_note = speed_check(candidate, champion, gate)
     others = [each for each in (speed, robustness_check(comparison, gate)) if each is not None]
-    vetoes = [*drop_checks(comparison, gate), *budgets]
+    vetoes = [*drop_checks(comparison, gate), *own]
     failed = [check for check in vetoes if not check.ok]
     gains = [check for check in others if check.ok]
     merit = better.ok or (close.ok and bool(gains))

@@ -10,6 +10,7 @@ from faceseg.statistics import verdict
 from pipelines.config.sections import Gate
 from pipelines.promote.paired_comparison import PairedDifference, VersionComparison
 from pipelines.promote.scored_version import ScoredVersion
+from pipelines.registry.champion_floor import champion_floor
 
 Role = Literal["merit", "veto"]
 
@@ -129,6 +130,23 @@ def budget_checks(candidate: ScoredVersion, gate: Gate) -> Iterator[GateCheck]:
             rule=f"at most {budget:g}",
             ok=bool(value <= budget),
         )
+
+
+def baseline_check(candidate: ScoredVersion, gate: Gate) -> GateCheck:
+    """Return the veto of a candidate that has learned next to nothing."""
+    floor = champion_floor(candidate.records, candidate.classes, gate)
+    return GateCheck(
+        role="veto",
+        name="test IoU",
+        champion=math.nan,
+        candidate=floor.iou,
+        change=math.nan,
+        low=math.nan,
+        high=math.nan,
+        bound=floor.bound,
+        rule=floor.rule,
+        ok=floor.ok,
+    )
 
 
 def _check(role: Role, name: str, gain: PairedDifference, bound: float, *, ok: bool) -> GateCheck:

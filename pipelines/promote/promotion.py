@@ -14,7 +14,7 @@ from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.promote import decision_report, transfer
 from pipelines.promote.decision import GateDecision, decide
-from pipelines.promote.scored_version import ScoredVersion, read_scored_version
+from pipelines.promote.scored_version import ScoredVersion, read_scored_version, replaces_drawn
 from pipelines.registry import aliases, publish
 from pipelines.registry.aliases import RegistryAlias, parse_alias
 from pipelines.tracking import Tracker
@@ -102,6 +102,13 @@ class Promotion:
                 )
                 return None
             champion = read_scored_version(self.tracker, current)
+            if replaces_drawn(self.candidate, champion):
+                self.console.print(
+                    f"{champion.name} was trained on drawn faces: it is replaced by a network that "
+                    "was trained on photographs, without a comparison",
+                    highlight=False,
+                )
+                champion = None
         return decide(self.candidate, champion, self.experiment.gate)
 
     def _copy_to_target_model(self) -> ModelVersion:

@@ -32,6 +32,7 @@ class ScoredVersion:
         metrics: The metrics of its run.
         records: The evaluation records of its test.
         classes: The class set of the study's manifest.
+        drawn: Whether it was trained on drawn faces.
     """
 
     model: str
@@ -44,6 +45,7 @@ class ScoredVersion:
     metrics: Mapping[str, float]
     records: EvaluationRecords
     classes: ClassSet
+    drawn: bool = False
 
     @property
     def name(self) -> str:
@@ -103,7 +105,18 @@ def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersio
         metrics=dict(run.data.metrics),
         records=records,
         classes=manifest.classes,
+        drawn=manifest.source.get("source") == "drawn",
     )
+
+
+def replaces_drawn(candidate: ScoredVersion, champion: ScoredVersion) -> bool:
+    """Return whether a network trained on photographs may replace one trained on drawn faces.
+
+    The quickstart and LaPa share a registered model, and drawn faces are a demonstration: the two
+    need not be compared.
+    """
+    same_classes = candidate.classes.names == champion.classes.names
+    return champion.drawn and not candidate.drawn and same_classes
 
 
 def check_comparable(candidate: ScoredVersion, champion: ScoredVersion) -> None:

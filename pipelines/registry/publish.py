@@ -2,15 +2,14 @@
 
 A version is a complete pyfunc model: images in, labels out. It contains the network, the library
 and a model card. Aliases mark its role: `best-<architecture>`; `champion`, the version in use;
-and `previous`, the version before. The first study sets `champion`; later `pipelines.promote`
-does.
+and `previous`, the version before. A study sets them (`study_aliases`); `pipelines.promote` moves
+`champion`.
 """
 
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -20,7 +19,7 @@ import faceseg
 from faceseg.evaluation.records import EvaluationRecords
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job
-from pipelines.registry import aliases, pyfunc
+from pipelines.registry import pyfunc
 from pipelines.registry.card import MODEL_CARD, model_card
 from pipelines.tracking import Outbox, Tracker
 
@@ -116,35 +115,6 @@ def best_finals(
 def better_final(one: BestFinal, other: BestFinal) -> BestFinal:
     """Return the final with the higher validation score; the earlier version if equal."""
     return max(one, other, key=lambda each: (each.score, -int(each.version)))
-
-
-def set_aliases(context: StudyContext, winners: dict[str, str]) -> dict[str, str]:
-    """Point `best-<architecture>` at each architecture's best final, by validation score.
-
-    `champion` is set only if it does not exist; later it moves by `faceseg promote`.
-
-    Args:
-        context: The study.
-        winners: The digest of each architecture's winning settings.
-
-    Returns:
-        The versions of the aliases that were set, by alias.
-    """
-    client = context.tracker.client
-    name = context.experiment.tracking.registered_model
-    best = best_finals(
-        context.tracker, context.experiment_id, context.experiment.study, name, winners
-    )
-    chosen = {f"best-{architecture}": each.version for architecture, each in best.items()}
-    for alias, version in chosen.items():
-        client.set_registered_model_alias(name, alias, version)
-    if best:
-        champion = aliases.RegistryAlias(name)
-        first = reduce(better_final, best.values()).version
-        state = aliases.read_alias(client, champion)
-        if state.current is None and aliases.move_alias(client, champion, state, first):
-            chosen[champion.name] = first
-    return chosen
 
 
 def write_model(folder: Path, network: Path, card: str) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pipelines import config
 from pipelines.config import Experiment
+from pipelines.config.registered_models import SHARED_MODEL
 
 
 def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
-    """Read an experiment, and keep the precision with which its study was begun.
+    """Read an experiment, and keep the precision and the registered model of its study, if begun.
 
     Args:
         path: The experiment's file, or the name of an included experiment.
@@ -24,4 +25,8 @@ def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experi
         from pipelines.tracking.earlier_precision import with_earlier_precision
 
         experiment = with_earlier_precision(experiment)
+    if experiment.tracking.registered_model != SHARED_MODEL:
+        from pipelines.tracking.earlier_model import with_earlier_model
+
+        experiment = with_earlier_model(experiment)
     return experiment

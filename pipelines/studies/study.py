@@ -19,7 +19,7 @@ from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
-from pipelines.registry import publish
+from pipelines.registry import study_aliases
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
@@ -97,8 +97,8 @@ def search_and_finals(context: StudyContext, console: Console, sender: Sender) -
     fail_lost_runs(context)
     logger.info("winners: %s", winners)
     tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
-    for alias, version in publish.set_aliases(context, winners).items():
-        console.print(f"registered: {alias} is version {version}", highlight=False)
+    for message in study_aliases.set_aliases(context, winners):
+        console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def check_experiment(experiment: Experiment) -> None:

@@ -52,6 +52,8 @@ class SyntheticFinal:
     classes: ClassSet = CLASSES
     dark: float = 0.0  # added on the images 0 to 9, which are dark
     seed: int = 0  # of the jitter
+    baseline: float = 0.0  # the IoU of the mean label map
+    drawn: bool = False  # trained on drawn faces
 
     def counts(self, more: float = 0.0) -> np.ndarray:
         """Return the confusion matrices (N, 6, 6) of the images, with `more` added to the error."""
@@ -84,7 +86,11 @@ class SyntheticFinal:
             calibration=np.zeros((2, 15, 3)),
         )
         return EvaluationRecords(
-            ids=ids, conditions=tuple(conditions), baseline_iou=0.0, tested=tested, facts=facts
+            ids=ids,
+            conditions=tuple(conditions),
+            baseline_iou=self.baseline,
+            tested=tested,
+            facts=facts,
         )
 
     def _condition(self, kind: str, severity: float, more: float) -> Condition:
@@ -119,7 +125,7 @@ def write_study(tracker: Tracker, experiment: Experiment, *finals: SyntheticFina
     )
     tracker.set_tags(study, **{"winner.unet": "w1nner"})
     with tracker.files(study) as folder:
-        (folder / "manifest.json").write_text(_manifest(finals[0].classes), encoding="utf-8")
+        (folder / "manifest.json").write_text(_manifest(finals[0]), encoding="utf-8")
     return [
         _final(tracker, experiment, study, number, final) for number, final in enumerate(finals)
     ]
@@ -158,17 +164,17 @@ def _final(
     return str(client.create_model_version(model, source, run, tags=tags).version)
 
 
-def _manifest(classes: ClassSet) -> str:
+def _manifest(final: SyntheticFinal) -> str:
     facts = {"count": 1, "photos": 1, "repeated": 0, "class_shares": {}, "digest": "d"}
     manifest = Manifest.model_validate(
         {
             "pack_version": 2,
             "key": "k",
             "fingerprint": "fingerprint",
-            "classes": classes,
+            "classes": final.classes,
             "image_size": (64, 64),
             "on_bad": "stop",
-            "source": {},
+            "source": {"source": "drawn"} if final.drawn else {},
             "splits": {"train": facts, "val": facts, "test": facts},
             "shared_photos": {},
             "sides": (),

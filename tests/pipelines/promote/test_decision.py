@@ -1,5 +1,6 @@
 """The gate as a pure function: merits, vetoes, and figures that equal the logged ones."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +99,22 @@ def test_budgets_apply_to_the_first_champion_as_well():
     assert decide(scored_version(CHAMPION), None, Gate(latency_ms=20, size_mb=3)).promoted
     unknown = replace(scored_version(CHAMPION), metrics={})
     assert "was not measured" in decide(unknown, None, Gate(size_mb=3)).reason
+
+
+def test_a_champion_must_have_learned_more_than_the_mean_label_map():
+    """The test IoU is 0.8, apart from the jitter."""
+    close = scored_version(SyntheticFinal(error=0.2, baseline=0.76))
+    first = decide(close, None, GATE)
+    assert not first.promoted
+    assert re.fullmatch(
+        r"test IoU is 0\.[78]\d+, must be at least 0\.810 \(that of the mean label map, 0\.760, "
+        r"and gate\.above_baseline, 0\.05\)",
+        first.reason,
+    )
+    assert decide(close, None, GATE.model_copy(update={"above_baseline": 0.02})).promoted
+    better = decide_on(SyntheticFinal(error=0.2, baseline=0.76), SyntheticFinal(error=0.3))
+    assert not better.promoted
+    assert better.reason == first.reason
 
 
 def test_the_candidate_needs_every_kind_of_the_champion():

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.config import load
 from pipelines.registry import aliases as registry_aliases
+from pipelines.studies.experiment import open_study_experiment
 from pipelines.tracking import Tracker
 from tests.pipelines.promote.conftest import Study
-from tests.pipelines.promote.synthetic_studies import CLASSES, SyntheticFinal
+from tests.pipelines.promote.synthetic_studies import CLASSES, SyntheticFinal, write_study
 
 RunFaceseg = Callable[..., tuple[int, str]]
 
@@ -122,6 +124,39 @@ def test_other_test_images_cannot_be_compared(study: Study, run_faceseg: RunFace
     assert "tested on 29 images" in output
     assert "Traceback" not in output
     assert aliases() == {"champion": "1"}
+
+
+def test_photographs_replace_a_champion_of_drawn_faces(
+    study: Study, run_faceseg: RunFaceseg, aliases
+):
+    """The quickstart and LaPa share a registered model."""
+    run_faceseg("promote", study("drawn", SyntheticFinal(error=0.1, drawn=True)))
+    photographs = study("photographs", SyntheticFinal(error=0.3, images=29))
+    code, output = run_faceseg("promote", photographs)
+    assert code == 0, output
+    assert "was trained on drawn faces" in output
+    assert aliases() == {"champion": "2", "previous": "1"}
+    assert run_faceseg("rollback", photographs)[0] == 0
+    assert aliases()["champion"] == "1"
+
+
+def test_a_study_goes_on_in_the_registered_model_of_its_first_versions(
+    tmp_path: Path, tracker: Tracker, run_faceseg: RunFaceseg, monkeypatch: pytest.MonkeyPatch
+):
+    """Up to 0.2.0, the default was one registered model for all data sets."""
+    monkeypatch.setattr("pipelines.tracking.earlier_model.SHARED_MODEL", f"old-{tmp_path.name}")
+    path = tmp_path / f"own-{tmp_path.name}.yaml"
+    own = f"tracking: {{uri: '{tracker.uri}'}}\ndata: {{source: directory, path: photos}}\n"
+    path.write_text(own, encoding="utf-8")
+    assert open_study_experiment(path).tracking.registered_model == f"faceseg-{path.stem}"
+    earlier = load(path, (f"tracking.registered_model=old-{tmp_path.name}",))
+    write_study(tracker, earlier, CHAMPION)
+    assert open_study_experiment(path) == earlier
+    code, output = run_faceseg("models", path)
+    assert code == 0
+    assert f"old-{tmp_path.name}" in output
+    chosen = open_study_experiment(path, ("tracking.registered_model=chosen",))
+    assert chosen.tracking.registered_model == "chosen"
 
 
 def test_other_classes_cannot_be_compared(study: Study, run_faceseg: RunFaceseg):

@@ -1,6 +1,7 @@
 """Registers a final as a study does."""
 
 import math
+import shutil
 from pathlib import Path
 
 from faceseg.training.settings import TrainingSettings
@@ -31,6 +32,8 @@ def final(
     )
     outbox = runs.job_outbox(context, job)
     outbox.once({"best/val_iou": iou}, at=1.0)
+    with outbox.files() as files:
+        shutil.copy(folder / "confusion.npz", files)
     publish.register_final(context, job, outbox, folder, VALUES)
     with Sender(context.outboxes, context.tracker) as sender:
         assert sender.drain(30), sender.status()

@@ -5,14 +5,7 @@ from pathlib import Path
 import mlflow
 
 from pipelines.job.context import StudyContext
-from pipelines.registry import publish
 from tests.pipelines.registry.registered_final import final
-
-
-def aliases(context: StudyContext) -> dict[str, str]:
-    name = context.experiment.tracking.registered_model
-    found = context.tracker.client.get_registered_model(name).aliases
-    return {alias: str(version) for alias, version in found.items()}
 
 
 def test_a_final_becomes_a_version_with_tags(context: StudyContext, final_folder: Path):
@@ -41,26 +34,6 @@ def test_a_repeated_final_keeps_its_version(context: StudyContext, final_folder:
         final(context, final_folder, "unet", 0, 0.5)
     name = context.experiment.tracking.registered_model
     assert len(context.tracker.client.search_model_versions(f"name = '{name}'")) == 1
-
-
-def test_aliases_point_to_the_best_by_validation_and_the_champion_stays(
-    context: StudyContext, final_folder: Path
-):
-    winners = {"unet": "winner01", "segnet": "winner01"}
-    for architecture, number, iou in (("unet", 0, 0.3), ("unet", 1, 0.4), ("segnet", 0, 0.6)):
-        final(context, final_folder, architecture, number, iou)
-    expected = {"best-unet": "2", "best-segnet": "3", "champion": "3"}
-    assert publish.set_aliases(context, winners) == expected
-    assert aliases(context) == expected
-    final(context, final_folder, "unet", 2, 0.9)
-    assert publish.set_aliases(context, winners) == {"best-unet": "4", "best-segnet": "3"}
-    assert aliases(context) == {"best-unet": "4", "best-segnet": "3", "champion": "3"}
-
-
-def test_finals_of_other_settings_get_no_alias(context: StudyContext, final_folder: Path):
-    final(context, final_folder, "unet", 0, 0.9)
-    assert publish.set_aliases(context, {"unet": "winner02"}) == {}
-    assert aliases(context) == {}
 
 
 def test_the_card_is_stored_in_the_version_and_in_the_model(
