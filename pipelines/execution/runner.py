@@ -9,7 +9,7 @@ import logging
 import math
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import keras
 
@@ -25,25 +25,13 @@ from pipelines.execution.trained_files import history_table, network_origin, res
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
-from pipelines.job.job import Job, Reporter
+from pipelines.job.job import Job, JobResult, Reporter
 from pipelines.registry import publish
 from pipelines.tracking import Outbox
 from pipelines.tracking.system_metrics import log_system_metrics
 
 MAX_COMPILED_NETWORKS = 3  # that a worker keeps, the last used ones: as a rule, one an architecture
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """How a job ended: `value` is the best `val/iou`; None, with a reason, if it failed.
-
-    The fields are stored in outcome.json: do not rename them.
-    """
-
-    value: float | None
-    pruned: bool = False
-    reason: str = ""
 
 
 class JobRunner:
@@ -62,6 +50,7 @@ class JobRunner:
         self._compiled: dict[str, tuple[CompiledNetwork, Predictor]] = {}
         self._architectures: dict[str, str] = {}  # of the compiled networks
         self._jobs = 0
+        self._seconds: dict[str, float] = {}
 
     def run(self, job: Job, reporter: Reporter) -> JobResult:
         """Run one job.
@@ -96,7 +85,7 @@ class JobRunner:
             return JobResult(None, reason=str(failure))
         logger.info("trained %d epochs (%s)", len(trained.history), trained.stop_reason)
         self._evaluate_and_store(job, outbox, trained, predictor)
-        result = JobResult(_best(trained), trained.stop_reason == "pruned")
+        result = JobResult(_best(trained), trained.stop_reason == "pruned", seconds=self._seconds)
         with self.clock.phase(results.LOGGING_PHASE):
             outbox.tags(state="pruned" if result.pruned else "complete", end=trained.stop_reason)
             outbox.end("FINISHED")
@@ -201,7 +190,8 @@ class JobRunner:
 
     def _phase_metrics(self) -> dict[str, float]:
         """Return the seconds of each phase since the last run, and the number of the job here."""
-        return {**results.phase_metrics(self.clock.lap()), results.WORKER_JOB_METRIC: self._jobs}
+        self._seconds = self.clock.lap()
+        return {**results.phase_metrics(self._seconds), results.WORKER_JOB_METRIC: self._jobs}
 
     def _compile(self, job: Job) -> tuple[CompiledNetwork, Predictor]:
         data = self.context.experiment.data

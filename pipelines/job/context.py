@@ -51,16 +51,20 @@ class StudyContext:
         return open_split(self.packs, "test")
 
     @property
+    def split_counts(self) -> dict[str, int]:
+        """The number of images of each split."""
+        return {name: facts.count for name, facts in self.manifest.splits.items()}
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """The data set as MLflow stores it: name, digest, counts, class shares, excluded files."""
-        splits = self.manifest.splits
         return {
             "name": self.experiment.data.source,
             "digest": self.manifest.fingerprint,
-            "counts": {name: facts.count for name, facts in splits.items()},
+            "counts": self.split_counts,
             "image_size": list(self.manifest.image_size),
             "left_out": len(self.manifest.problems),
-            "class_shares": splits["train"].class_shares,
+            "class_shares": self.manifest.splits["train"].class_shares,
         }
 
     @property

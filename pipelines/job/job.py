@@ -1,7 +1,7 @@
-"""One unit of work: a trial of the search, or a final of its winner."""
+"""One unit of work: a trial of the search, or a final of its winner; and how it ended."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from faceseg.training.settings import TrainingSettings
@@ -49,6 +49,22 @@ class Job:
     attempt: int
     settings: TrainingSettings
     recorded: float | None = None
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended. The fields are stored in outcome.json: do not rename them.
+
+    Attributes:
+        value: The best `val/iou`; None if it failed.
+        reason: Why it failed.
+        seconds: The worker's seconds since its job before, by phase (`pipelines.job.results`).
+    """
+
+    value: float | None
+    pruned: bool = False
+    reason: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def derive_seed(base: int, *names: object) -> int:

@@ -27,6 +27,7 @@ from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
 from pipelines.search.trials import (
     ENDED,
     RECORDED,
+    SECONDS,
     JobOutcome,
     TrialDirective,
     TrialStore,
@@ -71,7 +72,7 @@ class ArchitectureSearch:
 
     def job_of(self, worker: str) -> Job | None:
         """Return the job that a worker holds."""
-        for kind, store in self._stores().items():
+        for kind, store in self.stores().items():
             for trial in store.running():
                 if Lease.of(trial).worker == worker:
                     return self._job(kind, trial)
@@ -135,6 +136,8 @@ class ArchitectureSearch:
             store.note_out_of_memory(trial, self._settings(key.kind, trial).batch_size)
         if outcome.value is None and key.kind == "final":
             note_failed_final(store, trial, outcome, self.session)
+        if outcome.seconds:
+            store.set_attribute(trial, SECONDS, dict(outcome.seconds))
         store.tell(key.number, outcome.value, outcome.state, outcome.reason)
 
     def release(self, worker: str, death: WorkerDeath) -> tuple[JobKey, Ruling] | None:
@@ -160,7 +163,7 @@ class ArchitectureSearch:
         """Return the jobs that are not assigned again, with the reasons: the driver ends them."""
         return [
             (self._job(kind, trial), Lease.of(trial).doomed)
-            for kind, store in self._stores().items()
+            for kind, store in self.stores().items()
             for trial in store.running()
             if Lease.of(trial).doomed
         ]
@@ -169,16 +172,10 @@ class ArchitectureSearch:
         """Return the jobs that workers of this session hold."""
         return [
             (self._job(kind, trial), trial)
-            for kind, store in self._stores().items()
+            for kind, store in self.stores().items()
             for trial in store.running()
             if Lease.of(trial).is_held_in(self.session)
         ]
-
-    def epochs_done(self) -> int:
-        """Return how many epochs are finished; a job that has ended counts with all of its."""
-        training = self.experiment.training.epochs
-        lengths = {"trial": training, "final": self.experiment.finals.epochs or training}
-        return sum(store.epochs_done(lengths[kind]) for kind, store in self._stores().items())
 
     def finals(self) -> TrialStore | None:
         """Return the winner's finals; None during the search, while the winner may change."""
@@ -192,7 +189,7 @@ class ArchitectureSearch:
 
     def failure_reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
-        found = set().union(*(store.failure_reasons() for store in self._stores().values()))
+        found = set().union(*(store.failure_reasons() for store in self.stores().values()))
         return sorted(found | {self.suggester.early_end_message()} - {""})
 
     def _base_settings(self) -> list[Parameters] | None:
@@ -261,7 +258,7 @@ class ArchitectureSearch:
     def _store(self, kind: JobKind) -> TrialStore:
         return self.trials if kind == "trial" else self._open_finals()
 
-    def _stores(self) -> dict[JobKind, TrialStore]:
+    def stores(self) -> dict[JobKind, TrialStore]:
         """Return the search's trials, and the finals once the search is over."""
         finals = self.finals()
         return {"trial": self.trials} if finals is None else {"trial": self.trials, "final": finals}

@@ -6,7 +6,7 @@ Every call may be made twice. Workers pull jobs; each holds one at a time.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -29,6 +29,7 @@ from pipelines.search.trials import (
     settings_digest,
 )
 from pipelines.search.worker_death import WorkerDeath
+from pipelines.search.workload import epochs_done, study_remaining_seconds
 
 WAIT = "wait"
 STATUS_GROUP = "status"  # of calls that are answered while another call waits
@@ -65,12 +66,16 @@ class Coordinator:
     Args:
         experiment: The study's experiment.
         session: Prefix of the names of the workers that may hold jobs now.
+        splits: The number of images of each split, to estimate the time left.
     """
 
-    def __init__(self, experiment: Experiment, session: str) -> None:
+    def __init__(
+        self, experiment: Experiment, session: str, splits: Mapping[str, int] | None = None
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         open_log(experiment.storage, experiment.study, "coordinator")
         self.experiment, self.session = experiment, session
+        self.splits = splits or {}
         self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
         self._outage = ""
@@ -177,27 +182,23 @@ class Coordinator:
     @_retry_database
     def snapshot(self) -> StudySnapshot:
         """Return the state of the study."""
-        searches = self.searches
-        epochs, seeds = self.experiment.training.epochs, self.experiment.finals.seeds
-        final_epochs = seeds * (self.experiment.finals.epochs or epochs)
-        budgets = {name: each.suggester.budget() or 1 for name, each in searches.items()}
+        searches, every = self.searches, list(self.searches.values())
         best = {name: each.trials.best() for name, each in searches.items()}
         finals = {name: each.finals() for name, each in searches.items()}
-        messages = (each.suggester.early_end_message() for each in searches.values())
         return StudySnapshot(
             running=[
-                self._running(job, trial)
-                for each in searches.values()
-                for job, trial in each.running_jobs()
+                self._running(job, trial) for each in every for job, trial in each.running_jobs()
             ],
             counts={name: dict(each.trials.count()) for name, each in searches.items()},
-            budgets=budgets,
+            budgets={name: each.suggester.budget() or 1 for name, each in searches.items()},
             best={name: trial.value if trial else None for name, trial in best.items()},
             finals={name: len(each.complete()) if each else 0 for name, each in finals.items()},
-            epochs_done=sum(each.epochs_done() for each in searches.values()),
-            epochs_all=sum(budget * epochs + final_epochs for budget in budgets.values()),
-            jobs_to_fail=[pair for each in searches.values() for pair in each.jobs_to_fail()],
-            messages=[message for message in messages if message],
+            epochs_done=sum(epochs_done(each) for each in every),
+            seconds_left=study_remaining_seconds(
+                every, self.experiment, self._progress, self.splits
+            ),
+            jobs_to_fail=[pair for each in every for pair in each.jobs_to_fail()],
+            messages=list(filter(None, (each.suggester.early_end_message() for each in every))),
         )
 
     @_retry_database

@@ -38,6 +38,6 @@ class StudySnapshot:
     best: dict[str, float | None]
     finals: dict[str, int]
     epochs_done: int
-    epochs_all: int
+    seconds_left: float | None = None
     jobs_to_fail: list[tuple[Job, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)

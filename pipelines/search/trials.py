@@ -6,9 +6,9 @@ All state is in the database. Every method may be called again after it failed h
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import optuna
@@ -21,6 +21,7 @@ from pipelines.search.leases import ATTRIBUTE, Lease
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Attributes of trials. They are stored in Optuna's database: do not rename them.
 OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
+SECONDS = "seconds"  # of the job, by phase
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
 RECORDED = "recorded"  # the value of a final that is made again
 TrialDirective = Literal["continue", "prune", "lease lost"]
@@ -230,6 +231,7 @@ class JobOutcome:
     reason: str = ""
     out_of_memory: bool = False
     own_fault: bool = False  # its settings are the cause: the same job would fail again
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by phase, if they were measured
 
     @property
     def state(self) -> TrialState:

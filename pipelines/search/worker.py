@@ -138,6 +138,7 @@ class Worker:
                 pruned=result.pruned,
                 reason=result.reason,
                 own_fault=result.value is None,
+                seconds=result.seconds,
             )
         except Exception as error:
             if POLICY.external_error(error, self.context.experiment.storage):

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.compare.formatting import format_duration
 from pipelines.search.snapshot import RunningJob, StudySnapshot
 
 PLAIN_INTERVAL = 15.0  # minimum seconds between two plain lines
@@ -26,7 +27,6 @@ class StudyDisplay:
         self.console = console
         self.seeds = seeds
         self._started = time.monotonic()
-        self._first_done: int | None = None
         self._last_line = 0.0
         self._last_text = ""
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
@@ -88,15 +88,11 @@ class StudyDisplay:
         return f"{done} | running: {running or 'none'} | {self._times(snapshot)}"
 
     def _times(self, snapshot: StudySnapshot) -> str:
-        """Return the elapsed time, and the remaining time estimated from the epochs done."""
-        if self._first_done is None:
-            self._first_done = snapshot.epochs_done
-        done = snapshot.epochs_done - self._first_done
-        elapsed = time.monotonic() - self._started
-        if done < 1:
-            return f"{elapsed / 60:.1f} min elapsed"
-        remaining = elapsed / done * max(0, snapshot.epochs_all - snapshot.epochs_done)
-        return f"{elapsed / 60:.1f} min elapsed, about {remaining / 60:.0f} min remaining"
+        """Return the time since the start of this command, and the time until the report."""
+        elapsed = f"{format_duration(time.monotonic() - self._started)} elapsed"
+        if snapshot.seconds_left is None:
+            return elapsed
+        return f"{elapsed}, about {format_duration(snapshot.seconds_left)} left until the report"
 
 
 def _ended(counts: dict[str, int]) -> int:

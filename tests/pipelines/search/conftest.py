@@ -159,7 +159,7 @@ def run(
             search=search,
             resources={"workers": workers, "trials_per_worker": jobs},
         )
-        manifest = Manifest.model_construct()  # no fake job uses it
+        manifest = Manifest.model_construct(splits={})  # no fake job uses it
         context = StudyContext(
             experiment=planned,
             packs=tmp_path,

@@ -185,10 +185,29 @@ def test_the_snapshot_contains_the_progress_of_running_jobs(coordinator: Coordin
     assert (running.epoch, running.percent, running.iou) == (2, 10, 0.25)
     assert running.images_per_second == 120.0
     assert snapshot.epochs_done == 1
-    assert snapshot.epochs_all == 3 * (3 * 6 + 2 * 9)
     end(coordinator, job, 0.3)
     assert coordinator.snapshot().running == []
     assert coordinator.snapshot().best == {"unet": 0.3, "pspnet": None, "segnet": None}
+
+
+def test_the_time_left_is_unknown_until_something_was_measured(
+    experiment: Experiment, coordinator: Coordinator
+):
+    """Afterwards also in a coordinator that was restarted: the seconds are in the database."""
+    job = take(coordinator)
+    assert coordinator.snapshot().seconds_left is None
+    seconds = {"imports": 5.0, "compiling": 10.0, "steps": 12.0, "artifacts": 1.0}
+    coordinator.finish("s/w1", job.key, JobOutcome(value=0.5, seconds=seconds))
+    assert coordinator.snapshot().seconds_left is None  # it has reported no epoch
+    job = take(coordinator)
+    for epoch in range(1, 7):
+        coordinator.report("s/w1", job.key, epoch, 0.1, 100.0)
+    coordinator.finish("s/w1", job.key, JobOutcome(value=0.5, seconds=seconds))
+    # Of 9 trials, 7 are left, with 6 epochs of 2 s and 1 s for files each. Two networks are to be
+    # compiled. 6 finals have 9 epochs; measuring takes 1.5, and the report 2 times the imports.
+    expected = 7 * 13 + 2 * 10 + 6 * (9 * 2 + 1 + 7.5) + 10
+    for each in (coordinator, Coordinator(experiment, "s")):
+        assert each.snapshot().seconds_left == pytest.approx(expected)
 
 
 def test_a_resumed_study_counts_the_finished_epochs(

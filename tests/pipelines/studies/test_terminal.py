@@ -20,7 +20,7 @@ RUNNING = RunningJob(
 )
 
 
-def snapshot(done: int) -> StudySnapshot:
+def snapshot(seconds_left: float | None = None) -> StudySnapshot:
     counts = {"unet": {"complete": 2, "pruned": 1, "running": 1}, "segnet": {"fail": 1}}
     budgets, finals = {"unet": 4, "segnet": 4}, {"unet": 1, "segnet": 0}
     best = {"unet": 0.5, "segnet": None}
@@ -30,8 +30,8 @@ def snapshot(done: int) -> StudySnapshot:
         budgets=budgets,
         best=best,
         finals=finals,
-        epochs_done=done,
-        epochs_all=40,
+        epochs_done=10,
+        seconds_left=seconds_left,
     )
 
 
@@ -46,21 +46,20 @@ def show(*snapshots: StudySnapshot, terminal: bool, messages: tuple[str, ...] = 
 
 def test_plain_lines_contain_the_progress_of_each_architecture(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(terminal, "PLAIN_INTERVAL", -1.0)
-    text = show(snapshot(10), snapshot(20), terminal=False)
+    text = show(snapshot(), snapshot(605.0), terminal=False)
     first, second = text.splitlines()
     assert first.startswith("unet 3/4 (best 0.500), segnet 1/4 (best -) | running: ")
     assert "unet-trial-003 2/6 40%" in first
-    assert "min elapsed" in first
-    assert "min remaining" not in first  # no epoch is done yet to estimate from
-    assert "min remaining" in second
+    assert first.endswith("0 s elapsed")  # nothing is measured yet to estimate from
+    assert second.endswith("0 s elapsed, about 10.1 min left until the report")
 
 
 def test_plain_lines_are_printed_at_intervals():
-    assert len(show(*[snapshot(10)] * 20, terminal=False).splitlines()) <= 1
+    assert len(show(*[snapshot()] * 20, terminal=False).splitlines()) <= 1
 
 
 def test_a_terminal_shows_tables():
-    text = show(snapshot(10), terminal=True)
+    text = show(snapshot(), terminal=True)
     for word in ("unet-trial-003", "2/6 40%", "0.250", "120", "3 of 4", "1 of 2", "0.500"):
         assert word in text
 
@@ -69,4 +68,4 @@ def test_a_terminal_shows_tables():
 def test_messages_are_printed_unchanged(terminal: bool):
     """Square brackets are not markup."""
     message = "worker-1 died ([Errno 28] no space); unet-trial-003 goes on anew"
-    assert message in show(snapshot(1), terminal=terminal, messages=(message,))
+    assert message in show(snapshot(), terminal=terminal, messages=(message,))
