@@ -1,5 +1,6 @@
 """`faceseg train`: one training, logged like a trial but in no study."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,23 @@ def test_a_training_is_logged_and_printed(
 ):
     done = faceseg(folder, "train", "tiny.yaml", "segnet", "--set", f"storage={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "epoch 1/2  val IoU 0." in done.stdout
-    assert "epoch 2/2  val IoU 0." in done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("epoch ")]
+    for number, line in enumerate(lines, start=1):
+        assert re.match(
+            rf"epoch {number}/2  loss \d\.\d{{4}}  val IoU 0\.\d{{4}}  \d+ images/s", line
+        )
+    assert len(lines) == 2
     store = open_store(tmp_path)
     assert store.runs() == []  # the training belongs to no study
     client = store.tracker.client
     (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    metrics = run.data.metrics
+    words = f"loss: {metrics['train/loss']:.4f}, on validation {metrics['val/loss']:.4f}"
+    assert f"\n{words}\n" in done.stdout
+    assert f"\nrun: {run.info.run_id} in MLflow at sqlite:///{tmp_path}/mlflow.db\n" in done.stdout
+    (path,) = re.findall(r"^checkpoint: (.*)$", done.stdout, re.MULTILINE)
+    assert Path(path).is_file()
+    assert path.endswith(f"{run.info.run_id}/artifacts/checkpoints/best.keras")
     assert f"best val IoU {run.data.metrics['best/val_iou']:.4f}; " in done.stdout
     assert done.stdout.endswith(f"faceseg ui tiny.yaml --set storage={tmp_path}\n")
     assert run.info.status == "FINISHED"
