@@ -7,9 +7,7 @@ from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from faceseg.errors import UserError
 from pipelines.cluster.connection import ray_address
@@ -18,6 +16,12 @@ from pipelines.config.plain_yaml import read_yaml
 from pipelines.config.sections import Section
 from pipelines.tune_machine.candidates import Machine, candidates
 from pipelines.tune_machine.measurement import CandidateSpeed, measure_candidates
+from pipelines.tune_machine.ranking import (
+    at_precision,
+    certainty,
+    faster_precision_hint,
+    speed_table,
+)
 
 SETTINGS_FILE = "machine.yaml"
 FILE_HEADER = "# The fastest settings for {study} on this machine, by `faceseg tune-machine`.\n"
@@ -65,7 +69,7 @@ def choose_fastest(
         UserError: No candidate at this precision could be measured.
     """
     precision = experiment.training.precision
-    alike = [each for each in found if each.candidate.precision == precision]
+    alike = at_precision(found, precision)
     if not alike:
         raise UserError(
             f"nothing could be measured at {precision}, for the reasons printed above. Set "
@@ -169,14 +173,15 @@ def tune_machine(experiment: Experiment, console: Console) -> MachineSettings:
 
     found = measure_candidates(experiment, candidates(machine, precision), report)
     choice = choose_fastest(experiment, machine, found)
-    console.print(_speed_table(machine, found))
+    console.print(speed_table(machine, found))
+    console.print(certainty(found, precision), highlight=False)
     path = write_machine_settings(choice, experiment)
     console.print(
         f"stored in {path}: {choice.description}. Use it in a study with --set "
         "resources.measured=true",
         highlight=False,
     )
-    for line in _faster_precision_hint(found, precision):
+    for line in faster_precision_hint(found, precision):
         console.print(line, highlight=False)
     return choice
 
@@ -209,30 +214,6 @@ def apply_machine_settings(experiment: Experiment, console: Console) -> Experime
     return experiment.model_copy(
         update={"resources": experiment.resources.model_copy(update=update)}
     )
-
-
-def _speed_table(machine: Machine, found: list[CandidateSpeed]) -> Table:
-    """Return a table with a row per candidate: images per second, and its speed-up on the first."""
-    table = Table(title=machine.name, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("images per second, all workers together", no_wrap=True)
-    for heading in (*found[0].speeds, "times the first"):
-        table.add_column(heading, justify="right")
-    for each in found:
-        speeds = (f"{speed:.1f}" for speed in each.speeds.values())
-        table.add_row(each.candidate.description, *speeds, f"{each.ratio(found[0]):.2f}")
-    return table
-
-
-def _faster_precision_hint(found: list[CandidateSpeed], precision: str) -> list[str]:
-    """Return a hint if another precision is faster; it is never chosen automatically."""
-    best = max((each.ratio(found[0]), each.candidate.precision) for each in found)
-    own = max(each.ratio(found[0]) for each in found if each.candidate.precision == precision)
-    if best[1] == precision or best[0] < 1.02 * own:
-        return []
-    return [
-        f"{best[1]} is {best[0] / own:.2f} times as fast as {precision}, and changes scores: "
-        f"--set training.precision={best[1]}, and run tune-machine again"
-    ]
 
 
 def _gpu_count(experiment: Experiment) -> int:

@@ -5,6 +5,7 @@ The candidates take turns, so that a period in which the machine is slow affects
 
 import os
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from typing import IO
 
 from faceseg.errors import UserError
 from pipelines.cluster.child_processes import module_command
+from pipelines.compare.formatting import format_duration
 from pipelines.config import Experiment
 from pipelines.search.worker import worker_environment
 from pipelines.tune_machine.candidates import Candidate
@@ -21,19 +23,35 @@ from pipelines.tune_machine.probe import READY, ProbeTask
 
 ROUNDS = 5
 SECONDS = 2.0  # duration of one measurement
+# To start a process that imports a framework, and to compile a network in it; on two free cores.
+START_SECONDS, COMPILE_SECONDS = 8.0, 6.0
 ReportLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class CandidateSpeed:
-    """A candidate's speed by network: images per second of all workers, median of the rounds."""
+    """The speed of a candidate: images per second of all workers, by network, in each round."""
 
     candidate: Candidate
-    speeds: dict[str, float]
+    rounds: dict[str, list[float]]
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """The median of the rounds, by network."""
+        return {name: median(values) for name, values in self.rounds.items()}
+
+    def round_ratios(self, other: "CandidateSpeed") -> list[float]:
+        """Return the speed relative to another candidate's in each round, in increasing order."""
+        pairs = [zip(self.rounds[name], other.rounds[name], strict=True) for name in self.rounds]
+        return sorted(
+            geometric_mean(one / another for one, another in networks)
+            for networks in zip(*pairs, strict=True)
+        )
 
     def ratio(self, other: "CandidateSpeed") -> float:
         """Return the speed relative to another candidate's, as a geometric mean over networks."""
-        return geometric_mean(self.speeds[name] / other.speeds[name] for name in self.speeds)
+        own, others = self.speeds, other.speeds
+        return geometric_mean(own[name] / others[name] for name in own)
 
 
 class CandidateProcesses:
@@ -78,18 +96,25 @@ def measure_candidates(
         UserError: All candidates failed.
     """
     found: dict[Candidate, dict[str, list[float]]] = {}
+    networks, built = len(experiment.networks), 0.0
+    report(_time_message(expected_seconds(tried, networks), tried, networks))
     with ExitStack() as stack:
         ready = []
-        for candidate in tried:
-            report(f"building {candidate.description}")
+        for number, candidate in enumerate(tried, start=1):
+            report(f"building {candidate.description} ({number} of {len(tried)})")
+            started = time.monotonic()
             workers = stack.enter_context(_start_processes(experiment, candidate))
             try:
                 workers.wait_until_ready()
             except RuntimeError as error:
                 report(f"skipped: {error}")
                 continue
+            built += time.monotonic() - started
             ready.append(workers)
             found[candidate] = defaultdict(list)
+            left = expected_seconds(tried[number:], networks, built / len(ready))
+            left += _round_seconds(len(ready), networks)
+            report(f"about {format_duration(left)} left")
         if not ready:
             raise UserError("no candidate could be measured, for the reasons printed above")
         for turn in range(ROUNDS):
@@ -97,10 +122,32 @@ def measure_candidates(
             for network in experiment.networks:
                 for workers in ready:
                     found[workers.candidate][network].append(workers.speed(network))
-    return [
-        CandidateSpeed(candidate, {name: median(values) for name, values in speeds.items()})
-        for candidate, speeds in found.items()
-    ]
+    return [CandidateSpeed(candidate, dict(rounds)) for candidate, rounds in found.items()]
+
+
+def expected_seconds(
+    tried: Sequence[Candidate], networks: int, build: float | None = None
+) -> float:
+    """Return how long it takes to build and measure candidates.
+
+    Args:
+        tried: The candidates.
+        networks: The number of networks.
+        build: Seconds to build one candidate, if that was measured.
+    """
+    seconds = START_SECONDS + COMPILE_SECONDS * networks if build is None else build
+    return len(tried) * seconds + _round_seconds(len(tried), networks)
+
+
+def _round_seconds(candidates: int, networks: int) -> float:
+    return ROUNDS * SECONDS * candidates * networks
+
+
+def _time_message(seconds: float, tried: Sequence[Candidate], networks: int) -> str:
+    return (
+        f"this takes about {format_duration(seconds)}: {len(tried)} candidates are built, then "
+        f"train {networks} networks for {SECONDS:g} s each in {ROUNDS} rounds"
+    )
 
 
 @contextmanager

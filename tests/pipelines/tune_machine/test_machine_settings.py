@@ -9,7 +9,7 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.tune_machine import machine_settings
+from pipelines.tune_machine import machine_settings, ranking
 from pipelines.tune_machine.candidates import Candidate, Machine
 from pipelines.tune_machine.measurement import CandidateSpeed
 
@@ -18,14 +18,16 @@ HERE = Machine.detect()
 # faster still.
 FOUND = [
     CandidateSpeed(
-        Candidate(workers=1, cpus=2, gpus=0.0, precision="float32"), {"unet": 40.0, "segnet": 80.0}
+        Candidate(workers=1, cpus=2, gpus=0.0, precision="float32"),
+        {"unet": [40.0], "segnet": [80.0]},
     ),
     CandidateSpeed(
-        Candidate(workers=2, cpus=1, gpus=0.0, precision="float32"), {"unet": 50.0, "segnet": 100.0}
+        Candidate(workers=2, cpus=1, gpus=0.0, precision="float32"),
+        {"unet": [50.0], "segnet": [100.0]},
     ),
     CandidateSpeed(
         Candidate(workers=2, cpus=1, gpus=0.0, precision="mixed_bfloat16"),
-        {"unet": 75.0, "segnet": 150.0},
+        {"unet": [75.0], "segnet": [150.0]},
     ),
 ]
 
@@ -45,10 +47,10 @@ def test_the_fastest_at_the_experiments_own_precision_is_chosen(experiment: Expe
     assert (chosen.workers, chosen.cpus, chosen.gpus) == (2, 1, 0.0)
     assert FOUND[1].ratio(FOUND[0]) == pytest.approx(1.25)
     assert chosen.speeds["2 workers of 1 thread, mixed_bfloat16"] == {"unet": 75.0, "segnet": 150.0}
-    (line,) = machine_settings._faster_precision_hint(FOUND, "float32")
+    (line,) = ranking.faster_precision_hint(FOUND, "float32")
     assert "mixed_bfloat16 is 1.50 times as fast as float32, and changes scores" in line
     assert "--set training.precision=mixed_bfloat16" in line
-    assert machine_settings._faster_precision_hint(FOUND[:2], "float32") == []
+    assert ranking.faster_precision_hint(FOUND[:2], "float32") == []
 
 
 def test_a_study_uses_the_settings_on_request_and_prints_them(experiment: Experiment) -> None:
