@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-units nightly test-backend lint docs bare benchmark peers lock \
+.PHONY: help study test test-studies test-library test-pipelines test-jax nightly test-backend lint docs bare benchmark peers lock \
 	release release-check clean
 
 help: ## list the targets
@@ -15,22 +15,30 @@ help: ## list the targets
 study: $(VENV)/run.stamp ## run the quickstart study and print its table
 	$(BIN)/faceseg study experiments/quickstart.yaml
 
-# Two halves run in parallel: one waits for clusters and studies while the other computes. By default
-# Ray starts its workers at the lowest priority, which would leave the CPU to the other half.
+# Two parts run at a time: one waits for clusters and studies while the other computes. By default
+# Ray starts its workers at the lowest priority, which would leave the CPU to the other part.
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
-	$(MAKE) --no-print-directory --jobs=2 test-studies test-units
+	$(MAKE) --no-print-directory --jobs=2 test-studies test-library test-pipelines test-jax
 
 test-studies: $(VENV)/dev.stamp ## tests that run studies, clusters and servers
 	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/chaos/test_audit.py \
 		tests/chaos/test_kills.py tests/infra tests/end_to_end
-	$(MAKE) --no-print-directory test-backend BACKEND=jax
 
-test-units: $(VENV)/dev.stamp ## tests of the library, the pipelines and the benchmarks
-	$(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py tests/test_documentation.py \
-		tests/faceseg tests/pipelines tests/benchmarks
+test-library: $(VENV)/dev.stamp ## tests of the library
+	$(BIN)/python -m pytest -m "not nightly" tests/faceseg
+
+test-pipelines: $(VENV)/dev.stamp ## tests of the pipelines, the benchmarks and the documentation
+	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py \
+		tests/test_documentation.py tests/pipelines tests/benchmarks
+
+test-jax: $(VENV)/dev.stamp ## every network, and training, on JAX (all of it: make test-backend)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\
+		networks/test_every_network.py networks/test_batch_norm.py training/test_loop.py \
+		training/test_resume.py training/test_compiled_network.py inference/test_predictor.py)
 
 nightly: $(VENV)/dev.stamp ## the tests that make test leaves out, and all of tests/chaos (an hour)
 	$(BIN)/python -m pytest -m nightly tests
+	$(MAKE) --no-print-directory test-backend BACKEND=jax
 	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos --kills 20
 
 # Networks, metrics and training on another of Keras's backends. JAX is in the lock; for torch,

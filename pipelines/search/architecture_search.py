@@ -11,10 +11,8 @@ import optuna
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial
 
-from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
-from pipelines.config.search_space import apply_parameters
-from pipelines.job.job import Job, JobKey, JobKind, derive_seed
+from pipelines.job.job import Job, JobKey, JobKind
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.finals import (
     ask_final,
@@ -24,9 +22,9 @@ from pipelines.search.finals import (
 )
 from pipelines.search.leases import Lease
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
+from pipelines.search.trial_jobs import TrialJobs
 from pipelines.search.trials import (
     ENDED,
-    RECORDED,
     SECONDS,
     JobOutcome,
     TrialDirective,
@@ -66,6 +64,7 @@ class ArchitectureSearch:
         self._base = base
         # A variant has one trial, which no other can be compared with.
         self.trials = self._open("search", NopPruner() if base else make_pruner(experiment))
+        self.jobs = TrialJobs(experiment, architecture, self.trials)
         fixed_points = self._base_settings if base else None
         self.suggester = TrialSuggester(experiment, architecture, self.trials, fixed_points)
         self._finals: TrialStore | None = None
@@ -75,7 +74,7 @@ class ArchitectureSearch:
         for kind, store in self.stores().items():
             for trial in store.running():
                 if Lease.of(trial).worker == worker:
-                    return self._job(kind, trial)
+                    return self.jobs.job(kind, trial)
         return None
 
     def next_trial(self, worker: str) -> Job | None:
@@ -103,19 +102,6 @@ class ArchitectureSearch:
         finals = self.finals()  # None: no trial is complete
         return finals is None or len(finals.ended()) >= self.experiment.finals.seeds
 
-    def winning_settings(self) -> TrainingSettings:
-        """Return the training settings of the winner's finals.
-
-        Raises:
-            LookupError: No trial of the search is complete.
-        """
-        winner = self.trials.best()
-        if winner is None:
-            raise LookupError(f"no trial of {self.architecture} is complete: it has no finals yet")
-        settings = apply_parameters(winner.params, self.experiment.training)
-        epochs = self.experiment.finals.epochs or settings.epochs
-        return settings.model_copy(update={"epochs": epochs})
-
     def report(self, worker: str, key: JobKey, epoch: int, value: float) -> TrialDirective:
         """Store the value of an epoch; return what the worker is to do."""
         return self._store(key.kind).report(worker, key.number, epoch, value)
@@ -133,7 +119,7 @@ class ArchitectureSearch:
         if (trial := store.find(key.number)).state in ENDED:
             return
         if outcome.out_of_memory:
-            store.note_out_of_memory(trial, self._settings(key.kind, trial).batch_size)
+            store.note_out_of_memory(trial, self.jobs.settings(key.kind, trial).batch_size)
         if outcome.value is None and key.kind == "final":
             note_failed_final(store, trial, outcome, self.session)
         if outcome.seconds:
@@ -162,7 +148,7 @@ class ArchitectureSearch:
     def jobs_to_fail(self) -> list[tuple[Job, str]]:
         """Return the jobs that are not assigned again, with the reasons: the driver ends them."""
         return [
-            (self._job(kind, trial), Lease.of(trial).doomed)
+            (self.jobs.job(kind, trial), Lease.of(trial).doomed)
             for kind, store in self.stores().items()
             for trial in store.running()
             if Lease.of(trial).doomed
@@ -171,7 +157,7 @@ class ArchitectureSearch:
     def running_jobs(self) -> list[tuple[Job, FrozenTrial]]:
         """Return the jobs that workers of this session hold."""
         return [
-            (self._job(kind, trial), trial)
+            (self.jobs.job(kind, trial), trial)
             for kind, store in self.stores().items()
             for trial in store.running()
             if Lease.of(trial).is_held_in(self.session)
@@ -185,7 +171,7 @@ class ArchitectureSearch:
     def repeat_finals(self, recorded: Collection[JobKey]) -> list[JobKey]:
         """Let complete finals that MLflow has not `recorded` run again; return their keys."""
         finals = self.finals()
-        return repeat_lost_finals(finals, self._final_key, recorded) if finals else []
+        return repeat_lost_finals(finals, self.jobs.final_key, recorded) if finals else []
 
     def failure_reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
@@ -217,32 +203,9 @@ class ArchitectureSearch:
     def _assign(self, kind: JobKind, trial: FrozenTrial, worker: str) -> Job:
         lease, store = Lease.of(trial).assigned(worker, epochs_reported(trial)), self._store(kind)
         store.set_lease(trial, lease)
-        job = self._job(kind, store.find(job_number(trial)))
+        job = self.jobs.job(kind, store.find(job_number(trial)))
         logger.info("assigned to %s, attempt %d", worker, job.attempt, extra={"run": job.key.label})
         return job
-
-    def _job(self, kind: JobKind, trial: FrozenTrial) -> Job:
-        number = job_number(trial)
-        trial_key = JobKey(kind="trial", architecture=self.architecture, number=number)
-        # The seeds of finals are the same for every architecture.
-        name = "final" if kind == "final" else self.architecture
-        return Job(
-            key=self._final_key(number) if kind == "final" else trial_key,
-            study=self.experiment.study,
-            seed=derive_seed(self.experiment.seed, name, number),
-            attempt=Lease.of(trial).attempt,
-            settings=self._settings(kind, trial),
-            recorded=trial.user_attrs.get(RECORDED),
-        )
-
-    def _final_key(self, number: int) -> JobKey:
-        winner = settings_digest(self.winning_settings())
-        return JobKey(kind="final", architecture=self.architecture, number=number, winner=winner)
-
-    def _settings(self, kind: JobKind, trial: FrozenTrial) -> TrainingSettings:
-        if kind == "final":
-            return self.winning_settings()
-        return apply_parameters(trial.params, self.experiment.training)
 
     def _open(self, kind: str, pruner: optuna.pruners.BasePruner) -> TrialStore:
         study = self.experiment.study
@@ -250,7 +213,7 @@ class ArchitectureSearch:
 
     def _open_finals(self) -> TrialStore:
         if self._finals is None:
-            digest = settings_digest(self.winning_settings())
+            digest = settings_digest(self.jobs.winning_settings())
             self._finals = self._open(f"finals-{digest}", NopPruner())
             retry_failed_finals(self._finals, self.session)
         return self._finals

@@ -214,7 +214,7 @@ class Coordinator:
     def winners(self) -> dict[str, str]:
         """Return the digest of each architecture's winner; '' without a complete trial."""
         return {
-            name: settings_digest(each.winning_settings()) if each.trials.best() else ""
+            name: settings_digest(each.jobs.winning_settings()) if each.trials.best() else ""
             for name, each in self.searches.items()
         }
 

@@ -5,7 +5,7 @@ from mlflow.entities import Run, ViewType
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
-from pipelines.registry import publish
+from pipelines.registry import study_aliases
 from pipelines.registry.recovery import recorded_finals, register_again
 from pipelines.tracking import Tracker
 
@@ -69,8 +69,7 @@ def recover_finals(context: StudyContext, *, finished: bool) -> list[str]:
     tags = context.tracker.client.get_run(context.study_run).data.tags
     winners = {key.removeprefix(WINNER): tags[key] for key in tags if key.startswith(WINNER)}
     if registered:
-        found = publish.set_aliases(context, winners)
-        messages += [f"registered: {alias} is version {found[alias]}" for alias in found]
+        messages += study_aliases.set_aliases(context, winners)
     if lost := expected_finals(context, winners) - recorded_finals(context):
         context.tracker.client.delete_tag(context.study_run, DONE)
         labels = ", ".join(sorted(key.label for key in lost))

@@ -79,6 +79,7 @@ def labels_of(png: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(png)))
 
 
+@pytest.mark.nightly
 def test_a_killed_study_resumes(faceseg: Any, tmp_path: Path):
     storage = unpack("killed", tmp_path)
     complete = trial(storage, 0)

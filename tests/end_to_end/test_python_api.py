@@ -66,6 +66,7 @@ def test_train_has_the_result_of_the_verb(
 
 
 @pytest.mark.ray
+@pytest.mark.nightly
 def test_study_has_the_result_of_the_verb(
     folder: Path, faceseg: Any, open_store: Any, tmp_path: Path
 ):

@@ -91,6 +91,7 @@ def test_compare_rebuilds_the_table_from_mlflow_alone(store: Any, folder: Path, 
     assert (results / "comparison.csv").read_bytes() == before
 
 
+@pytest.mark.nightly
 def test_the_same_seed_elsewhere_gives_the_same_trials_and_scores(
     store: Any, open_store: Any, folder: Path, faceseg: Any, tmp_path: Path
 ):

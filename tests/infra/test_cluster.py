@@ -45,6 +45,7 @@ def test_a_study_is_submitted_and_ends_with_its_table(
     assert not (work_folder / "results").exists()
 
 
+@pytest.mark.nightly
 def test_rays_own_command_submits_the_same_study(
     output: str, run_command: RunCommand, cluster: RayNodes
 ):

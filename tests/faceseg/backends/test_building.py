@@ -66,6 +66,7 @@ def trained(backend: str) -> list[object]:
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(
     not find_spec("jax"), reason="only JAX builds on another device; it is not installed"
 )

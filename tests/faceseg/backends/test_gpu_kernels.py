@@ -54,12 +54,12 @@ def _release_graphs() -> Iterator[None]:
     gc.collect()
 
 
-# All networks in float32; in 16 bits the three of the study, and those of the reference nightly.
+# All networks in float32; in 16 bits the U-Net, and the others nightly.
 CASES = [
     pytest.param(name, precision, marks=[pytest.mark.nightly] if nightly else [])
     for name in ARCHITECTURES
     for precision in PRECISIONS
-    for nightly in [name.startswith("reference-") and precision != "float32"]
+    for nightly in [name != "unet" and precision != "float32"]
 ]
 
 
@@ -98,11 +98,9 @@ def test_the_audit_enters_the_functions_that_a_graph_calls() -> None:
     assert "Mul" in found
 
 
-NIGHTLY = (pytest.param(name, marks=pytest.mark.nightly) for name in ("unet", "pspnet"))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["segnet", *NIGHTLY])
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["segnet", "unet", "pspnet"])
 def test_a_step_compiled_by_xla_takes_the_loss_of_one_that_is_not(name: str) -> None:
     options = {"width": 0.125} | ({} if name == "segnet" else {"alpha": 0.35})
     draws = np.random.default_rng(3)

@@ -38,7 +38,7 @@ def end(
 
 
 def winner_digest(search: ArchitectureSearch) -> str:
-    return settings_digest(search.winning_settings())
+    return settings_digest(search.jobs.winning_settings())
 
 
 def complete_finals(search: ArchitectureSearch) -> int:
