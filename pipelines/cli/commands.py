@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from faceseg.errors import UserError, without_secrets
-from pipelines.cli import cluster, inference, registry
+from pipelines.cli import cluster, inference, pages, registry
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
-    LOOPBACK,
     ExperimentFile,
     JobFollowed,
     Overrides,
@@ -40,8 +39,6 @@ DEFECT = (
     "this is a defect of faceseg {version}. Please report it to its maintainers, with the command, "
     "the lines above and, if there is one, the study's log in STORAGE/logs. Finished work is kept"
 )
-# MLflow's pages accept these Host headers only; its default includes all private addresses.
-LOOPBACK_HOSTS = "localhost:*,127.0.0.1:*"
 
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
@@ -156,38 +153,7 @@ def compare(
     typer.echo(f"report: {folder / 'comparison.html'}")
 
 
-@app.command()
-def ui(
-    experiment: ExperimentFile,
-    port: Annotated[int, typer.Option(min=1, max=65535, help=f"Port on {LOOPBACK}.")] = 5000,
-    override: Overrides = None,
-) -> None:
-    """Serve MLflow's web pages with the experiment's runs, on this machine only."""
-    settings = load_experiment(experiment, override)
-    if settings.tracking_uri.startswith("http"):
-        raise UserError(
-            f"this experiment's runs are on an MLflow server with its own web pages: "
-            f"{settings.tracking_uri}"
-        )
-    require_runs(settings, experiment)
-    from pipelines.cluster.child_processes import mlflow_server_environment, module_command
-    from pipelines.cluster.ports import check_port
-    from pipelines.tracking import Tracker
-
-    # Of a database that it cannot use and of a taken port, MLflow would print a traceback.
-    _ = Tracker(settings.tracking_uri).client
-    check_port(LOOPBACK, port)
-    command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
-    command += ["--workers", "1"]
-    os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", LOOPBACK_HOSTS)
-    os.environ |= {
-        # Not an argument: every user of the machine can read the arguments of a process.
-        "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    } | mlflow_server_environment()
-    os.execv(command[0], command)  # noqa: S606  # the server replaces this process
-
-
+app.add_typer(pages.app)
 app.add_typer(cluster.app)
 app.add_typer(registry.app)
 app.add_typer(inference.app)
