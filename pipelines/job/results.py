@@ -4,6 +4,7 @@ Jobs write these; the comparison reads them and computes the scores again. Nothi
 a network or an MLflow run.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,12 +184,14 @@ def _panel_size(size: tuple[int, ...]) -> tuple[int, int]:
 # --- The phases of a worker's time, logged as `seconds/<phase>`.
 #
 # A run has its worker's seconds since the run before it, so the time between two jobs is included.
-# The time after a worker's last job is logged in the study's run.
+# The time after a worker's last job is a tag of the study's run, one for each worker: MLflow would
+# draw metrics that have no order as curves.
 
 ROBUSTNESS_PHASE, TESTING_PHASE, MEASURING_PHASE = "robustness", "testing", "measuring"
 ARTIFACTS_PHASE, LOGGING_PHASE = "artifacts", "logging"
 START_PHASE, IMPORTS_PHASE, WAITING_PHASE = "start", "imports", "waiting"
 
+WORKER_TIME_TAG = "seconds."  # and the worker's name
 WORKER_JOB_METRIC = "worker/job"  # the number of the run among its worker's jobs, from 1
 
 PHASE_LABELS = {
@@ -218,3 +221,17 @@ def phase_seconds(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the seconds by phase among a run's metrics; none if they were not measured."""
     found = {phase: metrics.get(f"seconds/{phase}") for phase in PHASE_LABELS}
     return {phase: value for phase, value in found.items() if value is not None}
+
+
+def worker_time_tags(worker: str, seconds: Mapping[str, float]) -> dict[str, str]:
+    """Return the tag that stores a worker's seconds by phase after its last job."""
+    return {f"{WORKER_TIME_TAG}{worker}": json.dumps(phase_metrics(seconds))}
+
+
+def read_worker_time_tags(tags: Mapping[str, str]) -> list[dict[str, float]]:
+    """Return the seconds by phase of each worker among the tags of a study's run."""
+    return [
+        phase_seconds(json.loads(text))
+        for name, text in tags.items()
+        if name.startswith(f"faceseg.{WORKER_TIME_TAG}")
+    ]

@@ -23,7 +23,7 @@ from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
 from pipelines.job import results
 from pipelines.job.context import StudyContext, describe_job, study_outbox, study_sender
-from pipelines.job.job import Job, JobKey, derive_seed
+from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
@@ -88,11 +88,10 @@ class Worker:
         return result
 
     def _log_remaining_time(self) -> None:
-        """Log the time since the last job in the study's run, one point per worker."""
+        """Log the time since the last job in the study's run, in one tag per worker."""
         outbox = study_outbox(self.context, self.name)
-        step = derive_seed(0, self.name)  # a number that no other worker has
         with suppress(OSError):  # the code that needs the disk reports that it is full
-            outbox.metrics(results.phase_metrics(self.clock.lap()), step)
+            outbox.tags(**results.worker_time_tags(self.name, self.clock.lap()))
 
     def make_runner(self) -> Any:
         """Configure this process's share of the machine and return what runs jobs."""

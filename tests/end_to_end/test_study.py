@@ -69,6 +69,12 @@ def test_the_comparison_is_in_the_results_and_on_the_study(store: Any, tmp_path:
         assert row.iou == pytest.approx(final.data.metrics["test/iou"])
 
 
+def test_the_studys_run_has_no_metrics_that_mlflow_would_draw_as_curves(store: Any):
+    (study,) = store.runs(kind="study")
+    assert study.data.metrics == {}
+    assert any(name.startswith("faceseg.seconds.") for name in study.data.tags)
+
+
 def test_the_same_command_again_adds_nothing(store: Any, folder: Path, faceseg: Any):
     before = {run.info.run_id: store.points(run) for run in store.runs()}
     done = faceseg(folder, "study", "tiny.yaml")

@@ -66,14 +66,13 @@ def read_worker_time(tracker: Tracker, experiment_id: str, study: str, run: Run)
             jobs.append(RunSeconds(name, position, results.phase_seconds(metrics)))
         else:
             unmeasured += 1
-    after = {
-        phase: sum(
-            point.value
-            for point in tracker.client.get_metric_history(run.info.run_id, f"seconds/{phase}")
-        )
-        for phase in results.phase_seconds(run.data.metrics)
-    }
-    return WorkerTime(tuple(jobs), after, unmeasured)
+    after: Counter[str] = Counter()
+    for seconds in results.read_worker_time_tags(run.data.tags):
+        after.update(seconds)
+    for phase in results.phase_seconds(run.data.metrics):  # stored by earlier versions
+        points = tracker.client.get_metric_history(run.info.run_id, f"seconds/{phase}")
+        after[phase] += sum(point.value for point in points)
+    return WorkerTime(tuple(jobs), dict(after), unmeasured)
 
 
 def optimiser_share(seconds: Mapping[str, float]) -> float:
