@@ -1,6 +1,7 @@
 """The README and the pages of docs/ describe the tree, the commands and the layers as they are."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,14 @@ def test_every_verb_and_make_target_exists(page: Path):
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def test_make_help_lists_every_target():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\", " ").split()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    done = subprocess.run(
+        ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    listed = set(re.findall(r"^make ([a-z-]+) +\S", done.stdout, re.MULTILINE))
+    assert listed == targets == set(phony)

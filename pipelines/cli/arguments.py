@@ -13,11 +13,24 @@ if TYPE_CHECKING:
 
     from pipelines.config import Experiment
 
+
+def complete_experiment(incomplete: str) -> list[str]:
+    """Return what a shell offers for EXPERIMENT: included names, YAML files and folders."""
+    from pipelines.config.included import included_names
+
+    folder, _, begun = incomplete.rpartition("/")
+    found = Path(folder or ("/" if incomplete.startswith("/") else ".")).glob(f"{begun}*")
+    shown = [each for each in found if each.suffix == ".yaml" or each.is_dir()]
+    names = [name for name in included_names() if name.startswith(incomplete)]
+    return [*names, *sorted(f"{each}/" if each.is_dir() else str(each) for each in shown)]
+
+
 ExperimentFile = Annotated[
     Path,
     typer.Argument(
         metavar="EXPERIMENT",
         help="An experiment's YAML file, or the name of an included experiment: quickstart.",
+        autocompletion=complete_experiment,
     ),
 ]
 Overrides = Annotated[

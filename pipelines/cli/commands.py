@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from faceseg.errors import UserError, without_secrets
-from pipelines.cli import cluster, inference, pages, registry
+from pipelines.cli import cluster, experiments, inference, pages, registry, storage
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
     ExperimentFile,
     JobFollowed,
     Overrides,
+    complete_experiment,
     console,
     load_experiment,
     load_study,
@@ -43,7 +44,6 @@ DEFECT = (
 app = typer.Typer(
     help="Tune, train, test and compare face-parsing networks, and use the trained ones.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -132,7 +132,9 @@ def compare(
     experiments: Annotated[
         list[Path],
         typer.Argument(
-            metavar="EXPERIMENT...", help="One or several experiments: YAML files or names."
+            metavar="EXPERIMENT...",
+            help="One or several experiments: YAML files or names.",
+            autocompletion=complete_experiment,
         ),
     ],
     override: Overrides = None,
@@ -153,7 +155,9 @@ def compare(
     typer.echo(f"report: {folder / 'comparison.html'}")
 
 
+app.add_typer(experiments.app)
 app.add_typer(pages.app)
+app.add_typer(storage.app)
 app.add_typer(cluster.app)
 app.add_typer(registry.app)
 app.add_typer(inference.app)

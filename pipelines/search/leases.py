@@ -99,21 +99,50 @@ class LockHeldError(Exception):
 
 @contextmanager
 def study_lock(experiment: Experiment) -> Iterator[None]:
-    """Hold the lock of a study.
+    """Hold the lock of an experiment's study.
 
     Raises:
         UserError: Another driver holds it.
     """
-    path = experiment.storage / "locks" / f"study-{experiment.study}.lock"
+    with lock_study(experiment.storage, experiment.study):
+        yield
+
+
+@contextmanager
+def lock_study(storage: Path, study: str) -> Iterator[None]:
+    """Hold the lock of the study of this name.
+
+    Raises:
+        UserError: A driver holds it.
+    """
+    path = _study_lock_file(storage, study)
     try:
         lock = _acquire(path, timeout=0)
     except Timeout as error:
         raise UserError(
-            f"study {experiment.study} is already being run by {_holder(path)}. Wait for it, or "
+            f"study {study} is already being run by {_holder(path)}. Wait for it, or "
             f"stop it and start again; its lock is {path}"
         ) from error
     with _released(lock, path):
         yield
+
+
+def study_driver(storage: Path, study: str) -> tuple[str, float] | None:
+    """Return the process that runs a study and when it began (seconds since 1970), or None."""
+    path = _study_lock_file(storage, study)
+    if not path.exists():
+        return None
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return _holder(path), path.stat().st_mtime
+    lock.release()
+    return None
+
+
+def _study_lock_file(storage: Path, study: str) -> Path:
+    return storage / "locks" / f"study-{study}.lock"
 
 
 @contextmanager

@@ -58,8 +58,21 @@ def test_help_lists_every_verb(command: RunCommand):
 
 def test_help_lists_the_verbs_in_the_order_of_a_study(command: RunCommand):
     _, out, _ = command("--help")
-    verbs = [*("study", "prepare", "train", "tune-machine", "compare", "ui", "submit", "jobs")]
-    verbs += ["doctor", "promote", "rollback", "models", "predict", "serve", "demo", "export"]
+    verbs = ["study", "prepare", "train", "tune-machine", "compare", "ui", "schema"]
+    verbs += [
+        "status",
+        "clean",
+        "submit",
+        "jobs",
+        "doctor",
+        "promote",
+        "rollback",
+        "models",
+        "predict",
+        "serve",
+        "demo",
+        "export",
+    ]
     assert re.findall(r"^│ ([a-z-]+) ", out.partition("Commands")[2], re.MULTILINE) == verbs
 
 

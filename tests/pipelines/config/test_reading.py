@@ -97,7 +97,7 @@ def test_included_experiments_load(path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_DATA", "/data")
     experiment = load(path)
     assert experiment.name == path.stem
-    assert path.read_text(encoding="utf-8").startswith("# Purpose:")
+    assert path.read_text(encoding="utf-8").splitlines()[1].startswith("# Purpose:")
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG, ids=[text for text, _ in WRONG])

@@ -1,0 +1,62 @@
+"""The trials of every study in a storage, read from Optuna's database without changing it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from optuna.trial import FrozenTrial, TrialState
+
+from pipelines.config import Experiment
+from pipelines.config.database_errors import sqlite_file
+from pipelines.search.database import open_storage
+from pipelines.search.trials import job_number
+
+
+@dataclass(kw_only=True)
+class NetworkTrials:
+    """The trials of one network's search, and its finals by the digest of their settings.
+
+    The last digest is that of the present winner.
+    """
+
+    search: list[FrozenTrial] = field(default_factory=list)
+    finals: dict[str, list[FrozenTrial]] = field(default_factory=dict)
+
+    @property
+    def present_finals(self) -> list[FrozenTrial]:
+        """The finals of the present winner."""
+        return self.finals[next(reversed(self.finals))] if self.finals else []
+
+
+StudyTrials = Mapping[str, NetworkTrials]  # by network
+
+
+def read_trials(experiment: Experiment) -> dict[str, StudyTrials]:
+    """Return the trials of all studies in the experiment's database, by study and network.
+
+    Raises:
+        UserError: The database is damaged, or cannot be used with this Optuna.
+    """
+    file = sqlite_file(experiment.search_database)
+    if file is not None and not file.exists():  # Optuna would create it
+        return {}
+    database = open_storage(experiment.search_database)
+    found: dict[str, dict[str, NetworkTrials]] = {}
+    try:
+        for study in sorted(database.get_all_studies(), key=lambda each: each._study_id):
+            name, network, kind = study.study_name.split("/")
+            trials = database.get_all_trials(study._study_id, deepcopy=False)
+            # A trial that replaces a failed one has its number.
+            last = list({job_number(trial): trial for trial in trials}.values())
+            of_network = found.setdefault(name, {}).setdefault(network, NetworkTrials())
+            if kind == "search":
+                of_network.search = last
+            else:
+                of_network.finals[kind.removeprefix("finals-")] = last
+    finally:
+        database.engine.dispose()
+    return dict(found)
+
+
+def has_ended(trial: FrozenTrial) -> bool:
+    """Return whether a trial is complete, pruned or failed."""
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
