@@ -1,8 +1,72 @@
-"""The verb that helps to write an experiment: schema."""
+"""The verbs that help to write an experiment: init, schema."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from pipelines.cli import arguments
+
 app = typer.Typer()
+
+
+@app.command()
+def init(
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Photographs in LaPa's layout. Default: drawn faces."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The experiment's name. Default: the folder's.")
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="Name of the folder of labels in each split.")
+    ] = "labels",
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="lapa|NAME,NAME,...",
+            help="Names of the classes in the order of their ids. Default: LaPa's, if they fit.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Side of the network's input: a multiple of 32.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=2, help="Epochs of a final.")] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trials of each architecture.")] = 4,
+    encoder_weights: Annotated[
+        str, typer.Option(metavar="imagenet|none|FILE", help="Weights of the encoder.")
+    ] = "imagenet",
+    gpu: Annotated[
+        bool | None, typer.Option("--gpu/--no-gpu", help="Default: use a GPU if there is one.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+) -> None:
+    """Write an experiment for a folder of photographs, with sizes and lengths that suit it.
+
+    The images and labels are checked as by `faceseg prepare`. In a terminal, a call without a
+    folder asks for it and for a name; every question has an option.
+    """
+    if folder is None and name is None and sys.stdin.isatty():
+        answer = typer.prompt("folder of photographs (empty: drawn faces)", "", show_default=False)
+        folder = Path(answer) if answer else None
+        name = typer.prompt("name of the experiment (empty: the folder's)", "", show_default=False)
+    from pipelines.new_experiment import creation
+
+    answers = creation.Answers(
+        folder=folder,
+        name=name or None,
+        labels=labels,
+        classes=[each.strip() for each in classes.split(",")] if classes else None,
+        size=size,
+        epochs=epochs,
+        trials=trials,
+        encoder_weights=encoder_weights,
+        gpu=gpu,
+    )
+    creation.create_experiment(answers, arguments.console(), overwrite=overwrite)
 
 
 @app.command()
