@@ -56,9 +56,8 @@ def with_value(content: dict[str, Any], path: str, value: Any) -> dict[str, Any]
     return {**content, first: inner}
 
 
-def renamed(parts: tuple[dict[str, Any], str, str]) -> dict[str, Any]:
+def renamed(content: dict[str, Any], place: str, name: str) -> dict[str, Any]:
     """Return a copy of the content in which something has a hostile name."""
-    content, place, name = parts
     first = next(iter(content["architectures"]))
     if place == "variants":
         return {**content, "variants": {name: {"of": first}}}

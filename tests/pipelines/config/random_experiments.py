@@ -38,14 +38,17 @@ NAMES = st.one_of(PLAIN_NAMES, st.sampled_from(["a" * 100, "wide", "lapa-2", "Z_
 CLASS_NAMES = st.one_of(NAMES, st.sampled_from(["Œil gauche", "眉", "_x_", "left eye", "v1.2"]))
 
 
-def experiments() -> Values:
-    """Return random contents of an experiment's file; one value of about a third is spoilt."""
+def experiments() -> st.SearchStrategy[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return random contents of an experiment's file, each as it is and with one value spoilt."""
     valid = _section(Experiment, "").map(_consistent)
     keys = [key for key in leaves(Experiment) if key not in EXCLUDED]
-    spoilt = st.tuples(valid, st.sampled_from(keys), st.sampled_from(HOSTILE_VALUES))
-    named = st.tuples(valid, st.sampled_from(NAMED_PLACES), st.sampled_from(HOSTILE_NAMES))
-    choices = {1: spoilt.map(lambda parts: with_value(*parts)), 2: named.map(renamed)}
-    return st.integers(0, 6).flatmap(lambda roll: choices.get(roll, valid))
+    value = st.tuples(st.just(with_value), st.sampled_from(keys), st.sampled_from(HOSTILE_VALUES))
+    name = st.tuples(
+        st.just(renamed), st.sampled_from(NAMED_PLACES), st.sampled_from(HOSTILE_NAMES)
+    )
+    return st.tuples(valid, st.one_of(value, name)).map(
+        lambda drawn: (drawn[0], drawn[1][0](drawn[0], *drawn[1][1:]))
+    )
 
 
 def _section(model: type[BaseModel], path: str) -> Values:

@@ -24,6 +24,7 @@ from pipelines.studies.study import check_experiment
 from pipelines.tracking import RunIdentity, Tracker
 from tests.pipelines.config.random_experiments import experiments
 
+SPOILT = 3  # every third experiment has a value or a name that should not be given
 Try = Callable[[dict[str, Any], Path], None]
 
 
@@ -41,8 +42,10 @@ def try_all(count: int, attempt: Try, folder: Path) -> Counter[str]:
         verbosity=Verbosity.quiet,
     )
     @given(experiments())
-    def each(content: dict[str, Any]) -> None:
-        own = folder / str(sum(found.values()))
+    def each(contents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        number = sum(found.values())
+        content = contents[number % SPOILT == 0]
+        own = folder / str(number)
         own.mkdir()
         try:
             attempt(content, own)
