@@ -1,8 +1,8 @@
 """The settings of one training: everything of a trial but its network and its data."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faceseg.data.augmentation import Augmentation
 
@@ -56,3 +56,12 @@ class TrainingSettings(BaseModel):
     frozen_encoder_epochs: int = Field(0, ge=0, le=MAX_EPOCHS)
     precision: Precision = "float32"
     augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _check_loss(self) -> Self:
+        if self.cross_entropy_weight == self.dice_weight == 0:
+            raise ValueError(
+                "cross_entropy_weight and dice_weight are both 0, so there is nothing to minimise; "
+                "set at least one of them above 0"
+            )
+        return self

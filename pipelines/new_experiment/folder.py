@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from faceseg.data.classes import IGNORE, LAPA, ClassSet
-from faceseg.data.decoding import decode
+from faceseg.data.decoding import decode, read_content
 from faceseg.data.image_files import images_in
 from faceseg.data.images import read_labels
 from faceseg.data.lapa import SPLITS, LapaFolder
@@ -149,7 +149,7 @@ def _median_side(files: Sequence[Path]) -> int:
     sides = []
     for file in files[:LOOKED_AT]:
         with suppress(BadFile):
-            sides.append(min(decode(file).image.size))
+            sides.append(min(decode(read_content(file), file).image.size))
     return round(median(sides)) if sides else CHECKED_SIZE[0]
 
 

@@ -50,6 +50,12 @@ def run(experiment: Experiment, console: Console) -> Path:
             was begun on other images, another backend or other occluders, or it lost a final.
     """
     check_experiment(experiment)
+    if not experiment.robustness.kinds:
+        possible = ", ".join(OCCLUSION.kinds(experiment.data.class_set))
+        raise UserError(
+            "robustness.kinds is empty, but the table of a study compares networks under "
+            f"occlusion; name at least one kind: {possible}"
+        )
     from pipelines.tune_machine.machine_settings import apply_machine_settings
 
     experiment = apply_machine_settings(experiment, console)

@@ -69,6 +69,10 @@ WRONG = [
         "search: {space: {batch_size: {choices: [8, 0]}}}",
         ("search.space.batch_size: 0 is not valid",),
     ),
+    (
+        "training: {cross_entropy_weight: 0, dice_weight: 0}",
+        ("training: cross_entropy_weight and dice_weight are both 0", "above 0"),
+    ),
     ("- a\n- b", ("must contain keys and values, not list",)),
     ("", ("must contain keys and values, not NoneType",)),
     ("seed: [", ("is not plain YAML",)),

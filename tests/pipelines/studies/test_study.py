@@ -49,6 +49,12 @@ def statuses(context: StudyContext) -> dict[str, str]:
     return {run.info.run_name: run.info.status for run in runs}
 
 
+def test_a_study_without_occlusion_is_refused_before_it_trains(tmp_path: Path):
+    settings = {"name": "bare", "storage": tmp_path / "results", "robustness": {"kinds": []}}
+    with pytest.raises(UserError, match=r"robustness\.kinds is empty.*name at least one kind: "):
+        study.run(Experiment.model_validate(settings), Console(quiet=True))
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt(), "KILLED"), (ValueError("broken"), "FAILED")]
 )
