@@ -8,15 +8,19 @@ worker that has trained other networks is no measure of this one's.
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceseg.backends.device import configure_device
 from pipelines.cluster.child_processes import module_command
+from pipelines.job.machine_load import LOAD_METRIC, cpu_times, load_between
 
 if TYPE_CHECKING:
     from faceseg.inference.predictor import Predictor
+
+LOAD_INTERVAL = 0.5  # seconds, at least: the system counts processor time in steps of 10 ms
 
 
 def network_cost(
@@ -51,17 +55,31 @@ def _measure_in_subprocess(files: Sequence[Path], threads: int) -> dict[str, flo
     return values
 
 
+def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:
+    """Return the metrics `latency/…`: milliseconds at batch 1, and the load of other programs.
+
+    Args:
+        predictor: The network.
+        threads: Processor threads that this process is configured to use.
+    """
+    from faceseg.inference.latency import measure_latency
+
+    start = cpu_times()
+    found = {f"latency/{name}": value for name, value in measure_latency(predictor).items()}
+    time.sleep(max(0.0, LOAD_INTERVAL - (time.monotonic() - start.at)))
+    return {**found, "latency/threads": threads, LOAD_METRIC: load_between(start, cpu_times())}
+
+
 def main(threads: int, files: Sequence[str]) -> None:
     """Load the networks, measure them at batch 1, and print `latency/…` and `memory/…` as JSON."""
     configure_device(threads)
     from faceseg.inference.ensemble import ensemble_predictor
-    from faceseg.inference.latency import measure_latency, peak_memory_mb
+    from faceseg.inference.latency import peak_memory_mb
     from faceseg.inference.predictor import load
 
     predictors = [load(file) for file in files]
     predictor = predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
-    found = {f"latency/{name}": value for name, value in measure_latency(predictor).items()}
-    found["latency/threads"] = threads
+    found = measure_speed(predictor, threads)
     found["memory/peak_mb"] = peak_memory_mb()
     sys.stdout.write(json.dumps(found) + "\n")
 

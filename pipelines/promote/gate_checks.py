@@ -8,11 +8,13 @@ from typing import Literal
 from faceseg.errors import UserError
 from faceseg.statistics import verdict
 from pipelines.config.sections import Gate
+from pipelines.job.machine_load import is_quiet
 from pipelines.promote.paired_comparison import PairedDifference, VersionComparison
 from pipelines.promote.scored_version import ScoredVersion
 from pipelines.registry.champion_floor import champion_floor
 
 Role = Literal["merit", "veto"]
+BUSY = "may have been timed on a busy machine (the metric latency/load)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ def speed_check(
     if machines[0] != machines[1]:
         listed = " and ".join(f"{host} with {threads:g} threads" for host, threads in machines)
         return None, f"speed: not compared, because it was measured on {listed}"
+    if busy := [each.name for each in (candidate, champion) if not is_quiet(each.metrics)]:
+        return None, f"speed: not compared, because {' and '.join(busy)} {BUSY}"
     share, bound = times[0] / times[1], 1 - gate.faster
     check = GateCheck(
         role="merit",

@@ -101,7 +101,7 @@ def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersio
         architecture=tags.get("faceseg.architecture", "unknown"),
         study=tags.get("faceseg.study", "unknown"),
         data=tags.get("faceseg.data", manifest.fingerprint),
-        host=tags.get("faceseg.host", "unknown"),
+        host=tags.get("faceseg.latency_host", tags.get("faceseg.host", "unknown")),
         metrics=dict(run.data.metrics),
         records=records,
         classes=manifest.classes,

@@ -21,7 +21,7 @@ from pipelines.tracking.outbox import FILES, OutboxRecord
 
 ORIGIN_TAG = "origin_run"  # the version's tag with the run from which it was copied
 IDENTITY_TAGS = ("study", "kind", "architecture", "trial", "winner")
-FACT_TAGS = ("state", "seed", "commit", "data", "host")
+FACT_TAGS = ("state", "seed", "commit", "data", "host", "latency_host")
 
 
 def transfer_version(

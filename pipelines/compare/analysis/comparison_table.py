@@ -24,6 +24,7 @@ from faceseg.statistics import (
 from pipelines.compare.study_data.collection import recompute_scores
 from pipelines.compare.study_data.corruption_reference import CorruptionReference
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy, FinalRun
+from pipelines.job.machine_load import LOAD_METRIC
 
 TUNED = (
     "learning_rate",
@@ -139,7 +140,7 @@ def _row(study: ComparedStudy, model: ComparedModel, resamples: int) -> dict[str
     for suite in other_suites(study):
         row |= _seed_cells(f"{suite}_retention", finals, f"{suite}/retention")
         row |= _seed_cells(f"{suite}_iou", finals, f"{suite}/mean_iou")
-    for name in MEASURES:
+    for name in (*MEASURES, LOAD_METRIC):
         row |= _seed_cells(name.replace("/", "_"), finals, name)
     row |= _seed_cells("train_seconds", finals, "seconds/training")
     row |= _seed_cells("train_epochs", finals, "epochs")

@@ -41,7 +41,8 @@ class Comparison:
 
     The estimate is a difference for an image measure and the natural logarithm of a ratio for a
     run measure. Its interval is NaN where it cannot be estimated (one run each). `margin` is
-    the largest difference that counts as none.
+    the largest difference that counts as none. `busy` names the models whose runs were timed on a
+    busy machine, or on one whose load is unknown: the comparison is undecided.
     """
 
     first: str
@@ -49,11 +50,12 @@ class Comparison:
     measure: Measure
     estimate: Estimate
     margin: float
+    busy: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """Whether the interval shows the first higher (supported) or lower (contradicted)."""
-        if not math.isfinite(self.estimate.low):
+        if self.busy or not math.isfinite(self.estimate.low):
             return "undecided"
         if verdict(self.estimate, self.scaled_margin) == "supported":
             return "supported"
@@ -153,6 +155,7 @@ class Measurements:
             measure=chosen,
             estimate=difference,
             margin=chosen.margin if margin is None else margin,
+            busy=tuple(each.name for each in (one, other) if chosen.timed and each.was_busy),
         )
 
     def image_ious(self, name: str) -> Fractions:

@@ -1,28 +1,28 @@
-"""The first section of the report: which network to use, how certain that is, and a summary."""
+"""The first section of the report: which network to use, and how certain that is."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from faceseg.evaluation.baselines import LEARNED_MARGIN
-from pipelines.compare.analysis.comparisons import Comparison, Measurements, PairComparison
-from pipelines.compare.formatting import format_number, format_percent, format_score, join_words
+from pipelines.compare.analysis.comparisons import Comparison, Measurements
+from pipelines.compare.formatting import format_percent, join_words
 from pipelines.compare.report.comparison_text import (
     difference_from,
     format_difference,
-    ranking_sentence,
     score_with_interval,
 )
-from pipelines.compare.study_data.study_results import ComparedStudy, is_pretrained
 
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
 Certainty = Literal["sure", "sure for these finals", "not sure", "nothing to compare"]
 ONE_SEED = " A network has only one seed: another training may come out differently."
+BUSY = (
+    "may have been timed while other programs used the machine, so the order may be that of the "
+    "contention: see the column 'load'."
+)
 NO_OTHER = "There is no other network to compare it with."
 
 
@@ -49,18 +49,6 @@ def advise(measurements: Measurements) -> list[Advice]:
         _advise_best(measurements, names, "Most robust under occlusion", "occlusion/mean/iou"),
     ]
     return [advice for advice in every if advice]
-
-
-def baseline_warning(measurements: Measurements) -> str:
-    """Return a warning if no network has learned enough to compare, else ''."""
-    if any(measurements.has_learned(model.name) for model in measurements.models):
-        return ""
-    return (
-        f"No network scores {LEARNED_MARGIN} above the mean label map, a prediction that ignores "
-        f"the image (IoU {format_score(measurements.baseline_iou)}). The networks learned next to "
-        "nothing, so the ranking means nothing: train for more epochs, or check the labels and "
-        "the learning rate."
-    )
 
 
 def _advise_best(
@@ -161,6 +149,8 @@ def _certainty_of_speed(
                 sure = False
                 words += f", possibly by more than {SPEED_TOLERANCE}"
             words += "."
+    if busy := dict.fromkeys(name for each in comparisons for name in each.busy):
+        words += f" {join_words(list(busy))} {BUSY}"
     return ("sure" if sure else "not sure"), words
 
 
@@ -188,64 +178,3 @@ def _sure(comparisons: Sequence[Comparison], words: str) -> tuple[Certainty, str
 def _milliseconds(measurements: Measurements, name: str) -> float:
     finals = measurements.model(name).finals
     return float(np.mean([final.metric("latency/p50_ms") for final in finals]))
-
-
-# --- The summary below the advice: the ranking, and an order that may surprise.
-
-SMALL_GRID = 96  # pixels of the input; below it an eye is one or two pixels high
-
-
-def summary_sentences(
-    study: ComparedStudy,
-    table: pd.DataFrame,
-    measurements: Measurements,
-    pairs: list[PairComparison],
-) -> list[str]:
-    """Return the sentences of the summary."""
-    sentences = [
-        baseline_warning(measurements),
-        ranking_sentence(pairs),
-        _unet_below_segnet(study, table, pairs),
-    ]
-    return [sentence for sentence in sentences if sentence]
-
-
-def _unet_below_segnet(
-    study: ComparedStudy, table: pd.DataFrame, pairs: list[PairComparison]
-) -> str:
-    """Explain, from the settings, why U-Net ranks below a SegNet that was trained from scratch.
-
-    Returns:
-        A sentence; '' if U-Net does not rank below SegNet with certainty.
-    """
-    both = [
-        pair.comparison
-        for pair in pairs
-        if {pair.comparison.first, pair.comparison.second} == {"unet", "segnet"}
-    ]
-    if any(comparison.verdict == "undecided" for comparison in both):
-        return ""
-    rows: dict[str, Any] = {row["architecture"]: row for row in table.to_dict("records")}
-    models = {model.name: model for model in study.models}
-    if not {"unet", "segnet"} <= set(rows) or rows["unet"]["iou"] >= rows["segnet"]["iou"]:
-        return ""
-    if is_pretrained(models["segnet"]):
-        return ""
-    if is_pretrained(models["unet"]):
-        return (
-            "unet ranks below segnet although its encoder is pretrained: check its learning curves "
-            "and its learning rate before you take this as a finding."
-        )
-    reasons = ["unet has no pretrained encoder (encoder_weights: none)"]
-    size = max(study.manifest.image_size)
-    if size <= SMALL_GRID:
-        reasons.append(
-            f"with an input of {size} pixels, unet's finest encoder features are {size // 2} "
-            "pixels wide, while segnet's first convolutions use every pixel"
-        )
-    ratio = rows["segnet"]["model_macs"] / rows["unet"]["model_macs"]
-    if ratio >= 1.5:
-        times = format_number(round(ratio, 1))
-        reasons.append(f"segnet uses {times} times the multiply-adds per image")
-    explained = join_words(reasons, "; ")
-    return f"unet ranks below segnet, which is expected with these settings: {explained}."

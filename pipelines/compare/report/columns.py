@@ -115,6 +115,7 @@ SPEED = (
     LATENCY,
     _number("p95, ms", "latency_p95_ms", _tenths, "low"),
     _number("threads", "latency_threads", format_number),
+    _number("load", "latency_load", _tenths, meaning="cores busy with other programs"),
     _number("parameters", "model_parameters", format_count, "low"),
     _number("MACs", "model_macs", format_count, "low", "multiply-adds per image"),
     _number("peak memory, MB", "memory_peak_mb", _whole, "low", "of a serving process"),

@@ -16,7 +16,8 @@ from pipelines.compare.figures.image_charts import failure_images, prediction_im
 from pipelines.compare.figures.robustness_charts import class_maps, occlusion_curves, suite_curves
 from pipelines.compare.figures.score_charts import confusion_matrices, pareto_chart
 from pipelines.compare.figures.training_charts import learning_curves, search_chart
-from pipelines.compare.report.advice import Advice, advise, summary_sentences
+from pipelines.compare.report.advice import Advice, advise
+from pipelines.compare.report.summary import summary_sentences
 from pipelines.compare.study_data.corruption_reference import CorruptionReference
 from pipelines.compare.study_data.study_results import ComparedStudy
 from pipelines.config.sections import Claim

@@ -106,6 +106,8 @@ def _claim_row(judged: JudgedClaim) -> list[str]:
     }[claim.direction]
     words = f"{comparisons[0].measure.words}: {expected} {format_margin(comparisons[0])}"
     samples = dict.fromkeys(format_sample_size(each) for each in comparisons)
+    if any(each.busy for each in comparisons):
+        samples["timed on a busy machine"] = None
     return [claim.text, words, judged.verdict, "; ".join(figures), "; ".join(samples)]
 
 

@@ -15,6 +15,7 @@ from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
 from pipelines.config.sections import ENSEMBLE
+from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
 
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
@@ -106,6 +107,11 @@ class ComparedModel:
     def is_architecture(self) -> bool:
         """Whether it is neither a variant nor the ensemble."""
         return self.variant_of is None and self.name != ENSEMBLE
+
+    @property
+    def was_busy(self) -> bool:
+        """Whether a final was timed on a busy machine, or on one whose load is unknown."""
+        return not all(is_quiet(final.metrics) for final in self.finals)
 
     @property
     def is_trained(self) -> bool:

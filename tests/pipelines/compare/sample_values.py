@@ -24,6 +24,7 @@ COSTS = {
     "latency/p50_ms": 5.0,
     "latency/p95_ms": 6.0,
     "latency/threads": 1.0,
+    "latency/load": 0.1,
     "memory/peak_mb": 900.0,
     "model/parameters": 5e5,
     "model/macs": 1e6,

@@ -20,7 +20,10 @@ CHAMPION = SyntheticFinal(error=0.2)
 
 
 def scored_version(final: SyntheticFinal, version: str = "2") -> ScoredVersion:
-    metrics = {"latency/p50_ms": final.latency, "latency/threads": 1.0, "model/size_mb": 2.5}
+    metrics = {
+        **{"latency/p50_ms": final.latency, "latency/threads": 1.0, "latency/load": 0.0},
+        "model/size_mb": 2.5,
+    }
     return ScoredVersion(
         model="model",
         version=version,
@@ -61,6 +64,14 @@ def test_latencies_of_two_machines_are_not_compared():
     decision = decide_on(SyntheticFinal(error=0.2, latency=1.0, host="another"))
     assert not decision.promoted
     assert any("another with 1 threads" in note for note in decision.notes)
+
+
+def test_the_latency_of_a_busy_machine_is_not_compared():
+    candidate, champion = scored_version(SyntheticFinal(error=0.2, latency=1.0)), CHAMPION
+    busy = replace(candidate, metrics={**candidate.metrics, "latency/load": 1.0})
+    decision = decide(busy, scored_version(champion, "1"), GATE)
+    assert not decision.promoted
+    assert any("timed on a busy machine" in note for note in decision.notes)
 
 
 def test_a_gain_in_speed_does_not_offset_a_loss_beyond_the_tolerance():

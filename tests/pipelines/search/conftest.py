@@ -144,6 +144,7 @@ def run(
     """Run one architecture's study with fake training to its end."""
     monkeypatch.setattr(worker_pool, "Worker", fake_runner.FakeWorker)
     monkeypatch.setattr(driver, "recover", lambda *_: [])  # fake jobs log nothing
+    monkeypatch.setattr(driver, "measure_again", lambda *_: [])
 
     def run_pool(
         plans: str,

@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.compare.analysis.comparison_table import build_table
 from pipelines.compare.analysis.comparisons import Measurements, compare_pairs
-from pipelines.compare.report.advice import advise, summary_sentences
+from pipelines.compare.report.advice import advise
+from pipelines.compare.report.summary import summary_sentences
 
 
 def single_seed(study):
@@ -128,3 +129,33 @@ def test_a_unet_above_segnet_or_below_a_pretrained_segnet_is_not_explained(study
 def test_a_single_architecture_has_no_ranking(study):
     alone = replace(study, models=study.models[:1])
     assert summary(alone) == ""
+
+
+def timed_at(study, load):
+    """Return the study with unet as good as segnet, timed while other programs used `load` cores.
+
+    Without a load: as an earlier version timed it.
+    """
+    models = []
+    for each in with_equal_unet(study).models:
+        finals = []
+        for final in each.finals:
+            latency = {"unet": 2.0, "segnet": 5.0, "pspnet": 9.0}[each.name] + 0.01 * final.number
+            metrics = {**final.metrics, "latency/p50_ms": latency, "latency/load": load}
+            finals.append(
+                replace(final, metrics={k: v for k, v in metrics.items() if v is not None})
+            )
+        models.append(replace(each, finals=tuple(finals)))
+    return replace(study, models=tuple(models))
+
+
+@pytest.mark.parametrize(
+    ("load", "certainty"), [(0.1, "sure"), (1.5, "not sure"), (None, "not sure")]
+)
+def test_a_busy_machine_decides_no_order_of_speed(study, load, certainty):
+    measurements = Measurements.from_study(timed_at(study, load), 200)
+    (fastest,) = (each for each in advise(measurements) if each.question.startswith("Fastest"))
+    assert (fastest.name, fastest.certainty) == ("unet", certainty)
+    assert ("while other programs used the machine" in fastest.words) == (certainty == "not sure")
+    verdict = measurements.compare("unet", "segnet", "latency").verdict
+    assert verdict == ("contradicted" if certainty == "sure" else "undecided")
