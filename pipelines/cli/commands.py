@@ -155,8 +155,8 @@ def compare(
     typer.echo(f"report: {folder / 'comparison.html'}")
 
 
-app.add_typer(experiments.app)
 app.add_typer(pages.app)
+app.add_typer(experiments.app)
 app.add_typer(storage.app)
 app.add_typer(cluster.app)
 app.add_typer(registry.app)
