@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from faceseg.data.classes import IGNORE, LAPA, ClassSet
-from faceseg.data.decoding import decode, read_content
 from faceseg.data.image_files import images_in
-from faceseg.data.images import read_labels
+from faceseg.data.images import read_image, read_labels
 from faceseg.data.lapa import SPLITS, LapaFolder
 from faceseg.data.pack import build_pack
 from faceseg.data.problems import BadFile
@@ -149,7 +148,7 @@ def _median_side(files: Sequence[Path]) -> int:
     sides = []
     for file in files[:LOOKED_AT]:
         with suppress(BadFile):
-            sides.append(min(decode(read_content(file), file).image.size))
+            sides.append(min(read_image(file).shape[:2]))
     return round(median(sides)) if sides else CHECKED_SIZE[0]
 
 
