@@ -128,8 +128,8 @@ def notes(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
         "threads. It is measured again at the end of a study, with all workers at rest, if other "
         "programs kept more than a quarter of a core busy at first. 'load' is the number of cores "
         "that they kept busy in the measurement that counts; speeds that were measured on a busy "
-        "machine are not compared. Memory is the peak of a process that loads the network and predicts, including "
-        "its framework.",
+        "machine are not compared. Memory is the peak of a process that loads the network and "
+        "predicts, including its framework.",
         f"The networks' input has {width} x {height} pixels; learning curves are computed at this "
         "size.",
         f"Identifiers: data {study.manifest.fingerprint[:12]}, occluders "
