@@ -64,7 +64,7 @@ class JobResult:
     value: float | None
     pruned: bool = False
     reason: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 def derive_seed(base: int, *names: object) -> int:
