@@ -21,6 +21,7 @@ TRAINING_PHASES = (
 # In units of the time that a worker takes to import its framework, which measures the machine: the
 # process that measures a final's latency imports it too; the driver draws the report's figures.
 MEASURING, REPORT = 1.5, 2.0
+RECENT_JOBS = 3  # whose epochs count: the machine's load changes
 IMPORTS_SECONDS = 6.0  # measured on two free cores; used if no worker has logged its imports
 
 
@@ -63,7 +64,7 @@ def remaining_seconds(
     """Estimate the seconds until a study's report is written.
 
     Args:
-        ended: The jobs that have ended.
+        ended: The jobs that have ended, those of one network in the order of their ends.
         open_jobs: The others, in the order in which workers take them.
         workers: The number of workers.
         images: How many images a job of each kind assesses, once for each condition.
@@ -100,6 +101,8 @@ class JobCosts:
         self._measured = measured
         self._images = images
         imports = _values(measured, results.IMPORTS_PHASE)
+        if measuring := _values(measured, results.MEASURING_PHASE):  # is newer than the imports
+            imports = [measuring[-1] / MEASURING]
         self.imports = median(imports) if imports else IMPORTS_SECONDS
 
     def whole(self, job: OpenJob, *, cold: bool) -> float:
@@ -122,7 +125,7 @@ class JobCosts:
     def _epoch(self, architecture: str) -> float:
         """Return the seconds of an epoch with its validation, checkpoint and report."""
         own = [each for each in self._measured if each.architecture == architecture]
-        chosen = own or self._measured
+        chosen = (own or self._measured)[-RECENT_JOBS:]
         seconds = sum(each.seconds.get(phase, 0.0) for each in chosen for phase in TRAINING_PHASES)
         return seconds / sum(each.epochs for each in chosen)
 

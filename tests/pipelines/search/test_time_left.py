@@ -114,6 +114,14 @@ def test_a_running_job_costs_the_rest():
     assert costs.rest(job(done=3.0, elapsed=7.5)) == 8 - 7.5  # is assessed
 
 
+def test_the_newest_jobs_count_because_the_load_of_a_machine_changes():
+    """Three epochs take 6 s in the first job, and 3 s in each of the three after it."""
+    faster = EndedJob(architecture="unet", kind="trial", epochs=3, seconds={"steps": 3.0})
+    assert JobCosts([TRIAL, *[faster] * 3], IMAGES).whole(job(), cold=False) == 3 + 1 + 1
+    measured = EndedJob(architecture="unet", kind="final", epochs=3, seconds={"measuring": 3.0})
+    assert JobCosts([TRIAL, measured], IMAGES).imports == 2  # 4 s when the worker began
+
+
 def test_workers_share_the_waiting_jobs():
     """Three trials of 8 s on two workers take 16 s; the report 2 x 4 s more."""
     arguments: dict[str, Any] = {"workers": 2, "images": IMAGES}
