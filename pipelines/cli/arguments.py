@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceseg.errors import UserError
+from pipelines.cli.printed_commands import printed_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 
 def complete_experiment(incomplete: str) -> list[str]:
-    """Return what a shell offers for EXPERIMENT: included names, YAML files and folders."""
-    from pipelines.config.included import included_names
+    """Return what a shell offers for EXPERIMENT: names, YAML files and folders."""
+    from pipelines.config.included import included_names, studied_names
 
     folder, _, begun = incomplete.rpartition("/")
     found = Path(folder or ("/" if incomplete.startswith("/") else ".")).glob(f"{begun}*")
     shown = [each for each in found if each.suffix == ".yaml" or each.is_dir()]
-    names = [name for name in included_names() if name.startswith(incomplete)]
+    known = dict.fromkeys([*included_names(), *studied_names()])
+    names = [name for name in known if name.startswith(incomplete)]
     return [*names, *sorted(f"{each}/" if each.is_dir() else str(each) for each in shown)]
 
 
@@ -29,7 +31,8 @@ ExperimentFile = Annotated[
     Path,
     typer.Argument(
         metavar="EXPERIMENT",
-        help="An experiment's YAML file, or the name of an included experiment: quickstart.",
+        help="An experiment's YAML file, or a name: of an included experiment (quickstart), or of "
+        "one or its study whose results are in `results`.",
         autocompletion=complete_experiment,
     ),
 ]
@@ -60,7 +63,7 @@ def load_experiment(path: Path, override: list[str] | None) -> "Experiment":
     """Read an experiment with the values of `--set`.
 
     Args:
-        path: The experiment's file, or the name of an included experiment.
+        path: The experiment's file, or a name as for `find_experiment`.
         override: The values of `--set`, in their order.
 
     Returns:
@@ -81,14 +84,16 @@ def load_study(path: Path, override: list[str] | None) -> "Experiment":
     return open_study_experiment(path, tuple(override or ()))
 
 
-def require_runs(experiment: "Experiment", file: Path) -> None:
+def require_runs(experiment: "Experiment", file: Path, override: list[str] | None) -> None:
     """Raise UserError if the experiment's MLflow database does not exist.
 
-    MLflow would create an empty one.
+    MLflow would create an empty one. The message contains the study's command, for which the
+    experiment's `file` and the values of `--set` are given.
     """
     if experiment.tracking.uri is None and not (experiment.storage / "mlflow.db").exists():
         raise UserError(
-            f"{experiment.storage} contains no runs yet; run `faceseg study {file}` first"
+            f"{experiment.storage} contains no runs yet; run "
+            f"`{printed_command('study', file, override)}` first"
         )
 
 

@@ -7,7 +7,6 @@ verb needs them, so that `--help` is fast.
 
 import io
 import os
-import shlex
 import sys
 import traceback
 from importlib.metadata import version
@@ -30,6 +29,7 @@ from pipelines.cli.arguments import (
     require_runs,
 )
 from pipelines.cli.foreign_errors import explanation
+from pipelines.cli.printed_commands import printed_command
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.studies.environment import set_default_environment
 
@@ -82,11 +82,15 @@ def study(experiment: ExperimentFile, override: Overrides = None) -> None:
     versions.check_sender_versions()
     settings = load_study(experiment, override)
     submit.check_job(settings, tuple(override or ()))
+    from pipelines.config.secrets import has_secret
+    from pipelines.studies.experiment import written_file
     from pipelines.studies.study import run
 
     folder = run(settings, console())
     typer.echo(f"report: {folder / 'comparison.html'}")
-    typer.echo(f"curves: {_ui_command(settings, experiment)}")
+    if override and not has_secret(settings.model_dump(mode="json")):
+        experiment, override = written_file(settings), None  # shorter, and the same
+    typer.echo(f"curves: {_ui_command(settings, experiment, override)}")
 
 
 @app.command()
@@ -115,7 +119,7 @@ def train(
     if result.best_iou is None:
         typer.secho(f"failed: {result.failure}", fg="red", err=True)
         raise typer.Exit(1)
-    typer.echo(f"best val IoU {result.best_iou:.4f}; {_ui_command(settings, experiment)}")
+    typer.echo(f"best val IoU {result.best_iou:.4f}; {_ui_command(settings, experiment, override)}")
 
 
 @app.command(name="tune-machine")
@@ -142,7 +146,7 @@ def compare(
     """Write a study's comparison again, from MLflow; of several studies, a table of their gains."""
     opened = [load_study(each, override) for each in experiments]
     for settings, file in zip(opened, experiments, strict=True):
-        require_runs(settings, file)
+        require_runs(settings, file, override)
     from pipelines.compare import comparison
     from pipelines.tracking import Tracker
 
@@ -203,11 +207,8 @@ def _exit_with_error(error: Exception) -> NoReturn:
     raise SystemExit(2) from None
 
 
-def _ui_command(experiment: "Experiment", file: Path) -> str:
+def _ui_command(experiment: "Experiment", file: Path, override: list[str] | None) -> str:
     """Return a server's address, or the command that serves the runs' web pages."""
     if experiment.tracking_uri.startswith("http"):
         return without_secrets(experiment.tracking_uri)
-    command = [sys.argv[0], "ui", str(file)]
-    if experiment.storage != type(experiment).model_fields["storage"].default:
-        command += ["--set", f"storage={experiment.storage}"]
-    return shlex.join(command)
+    return printed_command("ui", file, override)

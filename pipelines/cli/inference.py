@@ -20,7 +20,10 @@ ModelArgument = Annotated[
 ]
 TrackingOption = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Address of MLflow. Default: MLFLOW_TRACKING_URI."),
+    typer.Option(
+        metavar="URL",
+        help="Address of MLflow. Default: MLFLOW_TRACKING_URI, or else results/mlflow.db.",
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output of an earlier call.")

@@ -47,7 +47,7 @@ def ui(
             f"this experiment's runs are on an MLflow server with its own web pages: "
             f"{settings.tracking_uri}"
         )
-    require_runs(settings, experiment)
+    require_runs(settings, experiment, override)
     from pipelines.cluster.child_processes import mlflow_server_environment, module_command
     from pipelines.cluster.ports import check_port
     from pipelines.tracking import Tracker

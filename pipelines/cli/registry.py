@@ -36,7 +36,7 @@ def promote(
     Exit code 1: the gate refused it.
     """
     settings = arguments.load_study(experiment, override)
-    arguments.require_runs(settings, experiment)
+    arguments.require_runs(settings, experiment, override)
     from pipelines.promote import promotion
 
     console = arguments.console()
@@ -50,7 +50,7 @@ def rollback(
 ) -> None:
     """Swap the champion with the previous version."""
     settings = arguments.load_study(experiment, override)
-    arguments.require_runs(settings, experiment)
+    arguments.require_runs(settings, experiment, override)
     from pipelines.promote import rollback as rollbacks
 
     rollbacks.rollback(settings, arguments.console(), of=of)
@@ -60,7 +60,7 @@ def rollback(
 def models(experiment: ExperimentFile, of: AliasOption = None, override: Overrides = None) -> None:
     """List the versions of the registered model with their scores, aliases and studies."""
     settings = arguments.load_study(experiment, override)
-    arguments.require_runs(settings, experiment)
+    arguments.require_runs(settings, experiment, override)
     from pipelines.registry import listing
 
     listing.print_model_versions(settings, arguments.console(), of=of)

@@ -16,11 +16,13 @@ from faceseg.errors import UserError
 from pipelines.cluster import ray_jobs, versions, working_directory
 from pipelines.cluster.child_processes import JOB_VARIABLE
 from pipelines.cluster.experiment_files import (
+    all_files,
     check_files_are_sent,
     check_no_secrets,
     keep_unset_variables,
 )
 from pipelines.config import Experiment, load
+from pipelines.config.included import is_studied
 from pipelines.config.secrets import has_secret
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Submission:
 
     Attributes:
         experiment: The checked experiment.
-        file: The experiment's file relative to the working directory, or an included name.
+        file: The experiment's file relative to the working directory, or an experiment's name.
         overrides: The values of `--set`.
         commit: The commit of the source code.
     """
@@ -89,6 +91,7 @@ def send_submission(client: Any, submission: Submission, console: "Console") -> 
     """
     folder = Path.cwd()
     sizes = working_directory.files_to_send(folder, _excluded_paths(submission.experiment))
+    sizes |= _written_files(submission)
     check_files_are_sent(submission.file, submission.overrides, sizes)
     working_directory.check_size(folder, sizes)
     name = f"{submission.experiment.study}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -132,7 +135,7 @@ def read_submission(file: Path, overrides: tuple[str, ...], commit: str) -> Subm
     """Read an experiment and check that it can run on a cluster.
 
     Args:
-        file: The experiment's file in the working directory, or an included experiment's name.
+        file: The experiment's file in the working directory, or a name as for `find_experiment`.
         overrides: The values of `--set`.
         commit: The commit of the source code.
 
@@ -214,6 +217,12 @@ def _relative_to_working_directory(file: Path) -> Path:
 def _is_outside_job(path: Path) -> bool:
     """Return whether a path can exist on the nodes; `${NAME}` is resolved there."""
     return path.is_absolute() or str(path).startswith("${")
+
+
+def _written_files(submission: Submission) -> dict[Path, int]:
+    """Return the sizes of the experiment's files in `results`, whose other files are not sent."""
+    files = all_files(submission.file, submission.overrides)
+    return {file: file.stat().st_size for file in files if is_studied(file) and file.is_file()}
 
 
 def _excluded_paths(experiment: Experiment) -> list[Path]:

@@ -11,7 +11,7 @@ against the strictest of these places:
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -19,6 +19,7 @@ from pydantic import AfterValidator
 # MLflow limits a metric's name and an alias to 250 characters, and file systems limit a file's
 # name to 255 bytes. Names have prefixes and suffixes there, and two of them can be in one alias.
 MAX_LENGTH = 100
+DEFAULT_STORAGE = Path("results")  # in the current folder
 # Files and folders of a storage, beside which the folder of an experiment's report is.
 STORAGE_NAMES = (
     *("artifacts", "checkpoints", "compiled", "locks", "logs", "machine.yaml", "outbox", "packs"),

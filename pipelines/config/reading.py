@@ -3,7 +3,8 @@
 A file may name a `base:`, relative to its own folder, and contain only the values that differ.
 `--set search.trials=50` overrides one value. `--set @FILE` overrides all values that FILE
 contains, so one file adapts many experiments to a small machine. `${NAME}` is replaced by an
-environment variable. The message for an unknown key contains the most similar valid one.
+environment variable, and a value that begins with `${THIS_FOLDER}` is a path that starts from the
+folder of its file. The message for an unknown key contains the most similar valid one.
 """
 
 import difflib
@@ -16,20 +17,27 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from faceseg.errors import UserError, without_secrets
-from pipelines.config.included import find_experiment, included_names
+from pipelines.config.included import (
+    find_experiment,
+    included_names,
+    is_studied,
+    studied_names,
+)
 from pipelines.config.overrides import apply_override, known_keys
 from pipelines.config.plain_yaml import RepeatedKeyError, read_yaml
 from pipelines.config.schema import Experiment
 
+THIS_FOLDER = "${THIS_FOLDER}"
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 MAX_BASES = 20
+SECRET_KEYS = ("tracking.uri", "tracking.database", "checkpoints")
 
 
 def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     """Read an experiment, merge its bases, apply the overrides, and check the result.
 
     Args:
-        path: A YAML file, or the name of an included experiment where no such file exists.
+        path: A YAML file, or a name as for `find_experiment` where no such file exists.
         overrides: `KEY=VALUE` as for `apply_override`, or `@FILE` with a file or a name as for
             `path`; the last one wins.
 
@@ -49,12 +57,40 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
         else:
             apply_override(content, override)
     content = _expand(content, path)
+    _require_secrets(content, path)
     try:
-        return Experiment.model_validate(content)
+        experiment = Experiment.model_validate(content)
     except ValidationError as error:
         relevant = [each for each in error.errors() if not _is_irrelevant(each)]
         problems = "\n".join(f"  {_explain(each)}" for each in relevant)
         raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
+    if is_studied(file) and path.name not in (file.name, file.parent.name):
+        _require_study(path, load(file).study if overrides else experiment.study)
+    return experiment
+
+
+def _require_study(path: Path, study: str) -> None:
+    """Raise UserError if a study's name refers to the file of a later study."""
+    if path.name != study:
+        raise UserError(
+            f"there is no study {path} whose settings are known here: {find_experiment(path)} "
+            f"contains those of the newest study of this experiment, {study}. Give the file and "
+            "the values of --set with which the study was begun; `experiment.yaml` of its run in "
+            "MLflow contains them"
+        )
+
+
+def _require_secrets(content: dict[str, Any], path: Path) -> None:
+    """Raise UserError if an address contains `***`, which a study writes in place of a secret."""
+    for name in SECRET_KEYS:
+        value: Any = content
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if "***" in str(value):
+            raise UserError(
+                f"{path} contains {name} without its password or token, which a study does not "
+                f"store: give the whole address with --set {name}=…"
+            )
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -77,12 +113,13 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} must contain keys and values, not {type(content).__name__}")
     base = content.pop("base", None)
+    own: dict[str, Any] = _expand_folder(content, path.parent)
     if base is None:
-        return content
+        return own
     below = _read(find_experiment(Path(str(base)), path.parent), (*seen, path.resolve()))
-    for own in ("name", "description"):  # they describe the base, not what is derived from it
-        below.pop(own, None)
-    return _merge(below, content)
+    for key in ("name", "description"):  # they describe the base, not what is derived from it
+        below.pop(key, None)
+    return _merge(below, own)
 
 
 def _alternatives(path: Path) -> str:
@@ -90,7 +127,7 @@ def _alternatives(path: Path) -> str:
     neighbours = sorted(each.name for each in path.parent.glob("[!.]*.yaml"))
     nearby = f"; {path.parent} contains {', '.join(neighbours)}" if neighbours else ""
     folder = Path() if path.is_absolute() or ".." in path.parts else path.parent
-    names = included_names(folder) or included_names()
+    names = [*(included_names(folder) or included_names()), *studied_names()]
     return f"{nearby}. Experiments that can be given by name: {', '.join(names)}"
 
 
@@ -100,6 +137,17 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
+
+
+def _expand_folder(value: Any, folder: Path) -> Any:
+    """Replace `${THIS_FOLDER}`, so that a file can refer to its neighbours wherever it is."""
+    if isinstance(value, dict):
+        return {key: _expand_folder(each, folder) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_expand_folder(each, folder) for each in value]
+    if not isinstance(value, str) or not value.startswith(THIS_FOLDER):
+        return value
+    return os.path.normpath(value.replace(THIS_FOLDER, str(folder), 1))
 
 
 def _expand(value: Any, path: Path) -> Any:

@@ -11,9 +11,9 @@ import yaml
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from faceseg.training.settings import TrainingSettings
+from pipelines.config import names
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
 from pipelines.config.databases import sqlite_url
-from pipelines.config.names import ExperimentName, ModelVersion, check_network_name, shown
 from pipelines.config.registered_models import with_registered_model
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
@@ -102,9 +102,9 @@ def check_variant(name: str, variant: Variant, architectures: Mapping[str, Netwo
             experiment, or the architecture has no such option.
     """
     try:
-        check_network_name(name)
+        names.check_network_name(name)
     except ValueError as error:
-        raise ValueError(f"variants.{shown(name)}: {error}") from error
+        raise ValueError(f"variants.{names.shown(name)}: {error}") from error
     if name.lower() in ARCHITECTURE_OPTIONS:  # folders `A` and `a` are one on Windows and macOS
         raise ValueError(f"variants.{name}: an architecture has this name; choose another one")
     if variant.of not in architectures:
@@ -120,7 +120,7 @@ def check_architecture(name: str, network: Network) -> None:
     if name not in ARCHITECTURE_OPTIONS:
         near = difflib.get_close_matches(name, ARCHITECTURE_OPTIONS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ARCHITECTURE_OPTIONS)}"
-        raise ValueError(f"architectures.{shown(name)}: unknown architecture; {hint}")
+        raise ValueError(f"architectures.{names.shown(name)}: unknown architecture; {hint}")
     known = ARCHITECTURE_OPTIONS[name]
     if unknown := [option for option in network.options() if option not in known]:
         raise ValueError(
@@ -143,7 +143,7 @@ class Experiment(Section):
         'small-dae8edb1'
     """
 
-    name: ExperimentName
+    name: names.ExperimentName
     description: str = ""
     seed: int = Field(0, ge=-MAX_SEED, le=MAX_SEED)
     data: Data = Data()
@@ -162,7 +162,7 @@ class Experiment(Section):
     robustness: Robustness = Robustness()
     claims: tuple[Claim, ...] = Field((), description="tested in addition to the reference study's")
     gate: Gate = Gate()
-    corruption_reference: ModelVersion | None = Field(
+    corruption_reference: names.ModelVersion | None = Field(
         None,
         description="NAME/VERSION of a registered model: the report contains errors relative to it",
         exclude_if=lambda value: value is None,
@@ -171,7 +171,7 @@ class Experiment(Section):
     tracking: Annotated[Tracking, AfterValidator(with_registered_model)] = Field(
         Tracking(), validate_default=True
     )
-    storage: Path = Path("results")
+    storage: Path = names.DEFAULT_STORAGE
     checkpoints: str | None = Field(
         None, description="fsspec address (s3://…) that every node can reach; None: in storage"
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor, load
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.databases import sqlite_url
+from pipelines.config.names import DEFAULT_STORAGE
 from pipelines.config.secrets import redact
 from pipelines.models.exported_models import is_exported, open_exported
 
@@ -21,7 +23,7 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
     Args:
         model: A registry address, a run (its best checkpoint is loaded), a `.keras` file or a
             file written by `faceseg export`, which runs in its own runtime on the CPU.
-        tracking: The MLflow tracking URI; by default `MLFLOW_TRACKING_URI`.
+        tracking: The MLflow tracking URI; the default is that of `tracking_uri_for`.
         gpu: Whether to run on the GPU.
 
     Returns:
@@ -74,16 +76,21 @@ def tracking_uri_for(model: str, tracking: str | None) -> str:
 
     Args:
         model: The MLflow address, for the message.
-        tracking: The URI given by the user, if any; else `MLFLOW_TRACKING_URI` is used.
+        tracking: The URI given by the user, if any; else `MLFLOW_TRACKING_URI` is used, else the
+            database in `results` in the current folder.
 
     Raises:
-        UserError: No URI is given, or its sqlite file does not exist.
+        UserError: There is none of them, or its sqlite file does not exist.
     """
+    default = DEFAULT_STORAGE / "mlflow.db"
     uri = tracking or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri and default.is_file():
+        uri = sqlite_url(default.resolve())
     if not uri:
         raise UserError(
-            f"{model} is an MLflow address, but no tracking URI is set: give --tracking URL or"
-            " set MLFLOW_TRACKING_URI, for example to sqlite:///results/mlflow.db"
+            f"{model} is an MLflow address, but no tracking URI is set and there is no {default} "
+            "in this folder: give --tracking URL, set MLFLOW_TRACKING_URI, or run the command in "
+            f"the folder that contains {DEFAULT_STORAGE}"
         )
     file = sqlite_file(uri)
     if file is not None and not file.exists():

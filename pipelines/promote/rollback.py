@@ -34,7 +34,8 @@ def rollback(experiment: Experiment, console: Console, *, of: str | None = None)
         if not aliases.move_alias(tracker.client, alias, state, before):
             raise UserError(
                 f"another command moved {alias.name} of {alias.model} away from version {now} at"
-                " the same time; see `faceseg models`, and repeat the rollback if necessary"
+                " the same time; see `faceseg models EXPERIMENT`, and repeat the rollback if"
+                " necessary"
             )
         text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, for version {before}"
         tracker.client.set_model_version_tag(alias.model, now, "rolled_back", text)

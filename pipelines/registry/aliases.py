@@ -166,8 +166,8 @@ def _claim_run(client: MlflowClient, alias: RegistryAlias, current: str | None) 
     )
     if not versions:
         raise UserError(
-            f"registered model {alias.model!r} has no versions; run `faceseg study` first, which"
-            " registers its finals"
+            f"registered model {alias.model!r} has no versions; let `faceseg study` finish"
+            " this experiment first, which registers its finals"
         )
     return _run_of_version(client, alias, str(versions[0].version))
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
+from pipelines.config.secrets import redact
 from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
@@ -81,7 +82,10 @@ def print_model_versions(
     with user_errors(tracker):
         rows = read_model_versions(tracker, model)
     if not rows:
-        raise UserError(f"{model!r} has no versions in {tracker.uri}: run `faceseg study` first")
+        raise UserError(
+            f"{model!r} has no versions in {redact(tracker.uri)}: let `faceseg study` finish this "
+            "experiment first"
+        )
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=model, title_justify="left")
     for column in COLUMNS:
         table.add_column(column, overflow="fold", no_wrap=True)

@@ -1,9 +1,11 @@
-"""Opening an experiment whose study is run or read, from the command line or from Python."""
+"""Opening the experiment of a study, and writing it beside the study's report."""
 
 from pathlib import Path
 
 from pipelines import config
 from pipelines.config import Experiment
+from pipelines.config.included import EXPERIMENT_FILE
+from pipelines.config.reading import THIS_FOLDER
 from pipelines.config.registered_models import SHARED_MODEL
 
 
@@ -11,7 +13,7 @@ def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experi
     """Read an experiment, and keep the precision and the registered model of its study, if begun.
 
     Args:
-        path: The experiment's file, or the name of an included experiment.
+        path: The experiment's file, or a name as for `find_experiment`.
         overrides: `KEY=VALUE` or `@FILE`, as for `--set`; the last one wins.
 
     Returns:
@@ -30,3 +32,29 @@ def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experi
 
         experiment = with_earlier_model(experiment)
     return experiment
+
+
+HEADER = """\
+# The settings of study {study}, written by it. `faceseg study` with this file resumes it.
+# Its storage is the folder above, wherever that is. Relative paths start from the current folder.
+"""
+
+
+def written_file(experiment: Experiment) -> Path:
+    """Return the file into which the experiment's study writes its settings."""
+    return experiment.storage / experiment.name / EXPERIMENT_FILE
+
+
+def write_experiment(experiment: Experiment) -> None:
+    """Write an experiment so that its file runs the same study, also in a moved storage.
+
+    Secrets are replaced by `***`; reading the file then asks for the address.
+    """
+    placed = experiment.model_copy(update={"storage": Path(THIS_FOLDER) / ".."})
+    file = written_file(experiment)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}")
+    unfinished.write_text(
+        HEADER.format(study=experiment.study) + placed.as_yaml(), encoding="utf-8"
+    )
+    unfinished.replace(file)

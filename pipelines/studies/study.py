@@ -23,6 +23,7 @@ from pipelines.registry import study_aliases
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
+from pipelines.studies.experiment import write_experiment
 from pipelines.studies.lost_finals import lost_finals, require_finals
 from pipelines.studies.resuming import (
     require_same_backend,
@@ -68,6 +69,7 @@ def _run(experiment: Experiment, console: Console) -> Path:
         read_corruption_reference(Tracker(experiment.tracking_uri), experiment)
     folder, manifest = prepare(experiment, console)
     context = open_study(experiment, folder, manifest, console)
+    write_experiment(experiment)
     results = experiment.storage / experiment.name
     logger.info("study's run: %s, commit %s", context.study_run, context.commit)
     if is_finished(context):

@@ -23,8 +23,8 @@ REFUSALS = {
     f"model: {SIGN_IN}",
 }
 HINTS = {
-    "RESOURCE_DOES_NOT_EXIST": "list the existing models with `faceseg models`",
-    "INVALID_PARAMETER_VALUE": "list the existing models with `faceseg models`",
+    "RESOURCE_DOES_NOT_EXIST": "list the existing models with `faceseg models EXPERIMENT`",
+    "INVALID_PARAMETER_VALUE": "list the existing models with `faceseg models EXPERIMENT`",
 }
 STATUS_CODES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 # How MLflow's client begins its messages about requests without a valid response.

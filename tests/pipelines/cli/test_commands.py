@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 
 import faceseg
 from pipelines.cli import commands
+from pipelines.config import Experiment, load
+from pipelines.studies.experiment import write_experiment
 
 HEAVY = ("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2")
 RunCommand = Callable[..., tuple[int, str, str]]
@@ -124,6 +127,40 @@ def test_ctrl_c_prints_how_to_resume(
     code, _, err = command("prepare", str(tiny))
     assert code == 130
     assert "re-run the same command to resume" in err
+
+
+def test_a_printed_command_repeats_what_was_typed(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
+):
+    trained = SimpleNamespace(best_iou=0.5)
+    monkeypatch.setattr("pipelines.studies.single_training.run", lambda *arguments: trained)
+    typed = ["--set", "storage=my results", "--set", "data.image_size=[64, 64]"]
+    _, out, _ = command("train", str(tiny), "unet", *typed)
+    copied = out.partition("; ")[2].strip()
+    assert shlex.split(copied) == ["faceseg", "ui", str(tiny), *typed]
+    code, _, err = command(*shlex.split(copied)[1:])
+    assert code == 2
+    again = re.search("run `(.*)` first", err)
+    assert again
+    assert shlex.split(again[1]) == ["faceseg", "study", str(tiny), *typed]
+
+
+@pytest.mark.parametrize("typed", [(), ("name=mine", "storage=my results")])
+def test_a_study_with_overrides_prints_the_file_that_it_wrote(
+    command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
+):
+    def run(experiment: Experiment, _: object) -> Path:
+        write_experiment(experiment)
+        return experiment.storage / experiment.name
+
+    monkeypatch.setattr("pipelines.studies.study.run", run)
+    words = [word for each in typed for word in ("--set", each)]
+    code, out, err = command("study", str(tiny), *words)
+    assert code == 0, err
+    (curves,) = re.findall("^curves: (.*)$", out, re.MULTILINE)
+    _, verb, file = shlex.split(curves)
+    assert (verb, file) == ("ui", "my results/mine/experiment.yaml" if typed else str(tiny))
+    assert load(Path(file)) == load(tiny, typed)
 
 
 def test_the_address_of_a_server_is_printed_without_its_password(

@@ -179,6 +179,19 @@ def test_an_overlay_is_read_and_must_be_sent(prepared: Prepare):
         check_files_are_sent(made.file, made.overrides, {made.file: 1})
 
 
+def test_a_studys_name_is_sent_with_the_file_that_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The rest of `results` is not sent."""
+    monkeypatch.chdir(tmp_path)
+    written = Path("results/mine/experiment.yaml")
+    written.parent.mkdir(parents=True)
+    written.write_text("name: mine\nstorage: ${THIS_FOLDER}/..\n", encoding="utf-8")
+    made = read_submission(Path("mine"), (SHARED,), "abc123")
+    assert made.entrypoint.startswith("faceseg study mine --set ")
+    assert submit._written_files(made) == {written: written.stat().st_size}
+
+
 def test_an_included_experiment_is_not_sent_because_the_nodes_have_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

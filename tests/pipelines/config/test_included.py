@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from faceseg.errors import UserError
-from pipelines.config import included, load
+from pipelines.config import Experiment, included, load
 from pipelines.config.included import find_experiment, included_folder, included_names, is_included
+from pipelines.studies.experiment import write_experiment
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,46 @@ def test_an_experiment_may_derive_from_an_included_one(empty_folder: Path):
 def test_an_overlay_may_be_included(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACESEG_DATA", "/data")
     assert load(Path("reference"), ("@reference/drawn",)).data.source == "drawn"
+
+
+def studied(folder: Path, experiment: Experiment) -> Path:
+    """Write an experiment as its study does, into `folder/results`; return the file."""
+    write_experiment(experiment.model_copy(update={"storage": folder / "results"}))
+    return Path("results") / experiment.name / "experiment.yaml"
+
+
+def test_a_study_is_found_by_the_name_of_its_experiment_and_by_its_own(empty_folder: Path):
+    experiment = Experiment(name="mine.2", seed=5)
+    file = studied(empty_folder, experiment)
+    for name in (experiment.name, experiment.study):
+        assert find_experiment(Path(name)) == file
+        assert load(Path(name)) == load(file) == experiment
+    assert load(Path("mine.2"), ("name=other",)).name == "other"
+    assert load(Path(experiment.study), ("seed=6",)).seed == 6
+
+
+def test_files_and_included_experiments_have_precedence_over_studies(empty_folder: Path):
+    quickstart = load(Path("quickstart"), ("seed=77",))
+    file = studied(empty_folder, quickstart)
+    assert is_included(find_experiment(Path("quickstart")))
+    assert find_experiment(Path(quickstart.study)) == file
+    (empty_folder / "quickstart").write_text("seed: 7", encoding="utf-8")
+    assert load(Path("quickstart")).seed == 7
+
+
+def test_an_earlier_study_of_an_experiment_is_not_the_newest(empty_folder: Path):
+    earlier, newest = Experiment(name="mine", seed=1), Experiment(name="mine", seed=2)
+    for experiment in (earlier, newest):
+        studied(empty_folder, experiment)
+    assert load(Path(newest.study)).seed == 2
+    with pytest.raises(UserError, match=f"no study {earlier.study} .* newest .*{newest.study}"):
+        load(Path(earlier.study))
+
+
+def test_an_unknown_name_is_refused_with_the_studies(empty_folder: Path):
+    studied(empty_folder, Experiment(name="mine"))
+    with pytest.raises(UserError, match=r"given by name: .*quickstart.*, mine$"):
+        load(Path("mien"))
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

@@ -45,7 +45,7 @@ def rungs(machine: tuple[str, ...]) -> list[Experiment]:
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
-    """Return every setting by its dotted key, without the name and the description."""
+    """Return every setting by its dotted key, without the names and the description."""
 
     def flat(value: Any, key_path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -56,7 +56,7 @@ def settings(experiment: Experiment) -> dict[str, Any]:
             for key, each in flat(value[name], f"{key_path}.{name}").items()
         }
 
-    content = experiment.model_dump(exclude={"name", "description"})
+    content = experiment.model_dump(exclude={"name", "description", "tracking"})
     # A dump does not contain this setting while it has its default.
     content["data"].setdefault("label_resizing", experiment.data.label_resizing)
     return {key.removeprefix("."): value for key, value in flat(content, "").items()}

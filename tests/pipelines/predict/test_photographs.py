@@ -1,6 +1,7 @@
 """`faceseg predict` on files: the results, the refusals and the skipped images."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from faceseg.data.classes import LAPA
+from pipelines.tracking import Tracker
 from tests.faceseg.data.hostile_images import jpeg_of_many_scans, palette_png_without_palette
 
 RunFaceseg = Callable[..., tuple[int, str]]
@@ -201,6 +203,26 @@ def test_an_address_without_a_tracking_uri_is_a_user_error(
     )
     assert code == 2
     assert "MLflow database none.db does not exist" in output
+
+
+def test_a_model_that_is_not_found_is_told_with_the_store(
+    run_faceseg: RunFaceseg, tmp_path: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither --tracking nor MLFLOW_TRACKING_URI is given."""
+    tracker.client.search_registered_models()  # creates the tables
+    store = tmp_path / "results" / "mlflow.db"
+    store.parent.mkdir()
+    shutil.copy(tracker.uri.removeprefix("sqlite:///"), store)
+    half_red().save(tmp_path / "one.png")
+    for words in (
+        ("predict", "models:/nothing@champion", "one.png"),
+        ("demo", "models:/nothing@a"),
+    ):
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow's client sets it with its store
+        code, output = run_faceseg(*words)
+        assert code == 2
+        assert f"MLflow at sqlite:///{store}" in output
+        assert "nothing" in output
 
 
 def test_a_file_that_is_no_model_is_a_user_error(run_faceseg: RunFaceseg, tmp_path: Path):
