@@ -131,7 +131,10 @@ def _set_first_champion(context: StudyContext, final: BestFinal) -> list[str]:
     state = aliases.read_alias(client, champion)
     if state.current is not None:
         return []
-    floor = _read_floor(context, final)
+    try:
+        floor = _read_floor(context, final)
+    except UserError as error:  # its file is lost: the study's other results are not affected
+        return [f"no champion of {model} was set: {error}"]
     if not floor.ok:
         return [
             f"no champion of {model} was set: version {final.version}, the best by validation, "
