@@ -7,6 +7,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "docs" / "extensions")]
 
 import tomllib  # noqa: E402
+from typing import Any  # noqa: E402
+
+from sphinx.ext.autodoc.mock import _MockObject  # noqa: E402
 
 project = "faceseg"
 author = "the faceseg authors"
@@ -32,6 +35,7 @@ default_role = "code"  # docstrings put code in single backticks
 
 # A build loads no framework: it takes seconds, and needs no more than requirements-dev.lock.
 autodoc_mock_imports = ["tensorflow", "keras", "ray", "mlflow", "jax", "torch"]
+_MockObject.__or__ = lambda *_: Any  # the annotation `Run | None` of a class that is not imported
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}

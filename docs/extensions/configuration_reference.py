@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Union
+from typing import Annotated, Any, ClassVar, Literal, Union
 
 import annotated_types
 from docutils import nodes
@@ -131,6 +131,8 @@ def _values(field: FieldInfo) -> str:
 
 def _type(annotation: Any) -> str:
     """Return the type of a value in words; a section is a link."""
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
     if annotation in WORDS:
         return WORDS[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
