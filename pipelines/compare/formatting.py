@@ -117,3 +117,18 @@ class TextTable:
 
     headings: tuple[str, ...]
     rows: list[list[str]]
+
+    def without_empty_columns(self) -> "TextTable":
+        """Return the table without the columns whose cells are all dashes or empty.
+
+        It has no rows if only the first column is left.
+        """
+        shown = [
+            index
+            for index in range(len(self.headings))
+            if index == 0 or any(row[index] not in (DASH, "") for row in self.rows)
+        ]
+        if len(shown) < 2:
+            return TextTable(self.headings, [])
+        headings = tuple(self.headings[index] for index in shown)
+        return TextTable(headings, [[row[index] for index in shown] for row in self.rows])

@@ -1,6 +1,7 @@
 """The first section of the report: which network to use, and how certain that is."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,8 @@ from pipelines.compare.report.comparison_text import (
     format_difference,
     score_with_interval,
 )
+from pipelines.compare.study_data.study_results import DEFAULT_STORE, ComparedStudy
+from pipelines.config.secrets import redact
 
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
@@ -49,6 +52,15 @@ def advise(measurements: Measurements) -> list[Advice]:
         _advise_best(measurements, names, "Most robust under occlusion", "occlusion/mean/iou"),
     ]
     return [advice for advice in every if advice]
+
+
+def use_command(study: ComparedStudy, name: str) -> str:
+    """Return the command that labels photographs with an architecture's best version."""
+    address = f"models:/{study.settings.tracking.registered_model}@best-{name}"
+    words = ["faceseg", "predict", address, "PHOTOS", "--out", "masks"]
+    if study.tracking_uri != DEFAULT_STORE:
+        words += ["--tracking", redact(study.tracking_uri)]
+    return shlex.join(words)
 
 
 def _advise_best(

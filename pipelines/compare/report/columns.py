@@ -3,6 +3,7 @@
 The page, the Markdown report and the terminal show the same cells.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipelines.compare.formatting import (
+    DASH,
     Row,
     format_count,
     format_duration,
@@ -71,11 +73,11 @@ def _number(
 
 
 def _tenths(value: float) -> str:
-    return f"{value:.1f}"
+    return DASH if math.isnan(value) else f"{value:.1f}"
 
 
 def _whole(value: float) -> str:
-    return f"{value:.0f}"
+    return DASH if math.isnan(value) else f"{value:.0f}"
 
 
 NAME = Column(heading="architecture", text=lambda row: str(row["architecture"]))
@@ -188,6 +190,13 @@ def kind_columns(kinds: list[str]) -> tuple[Column, ...]:
     """Return the columns of the retention under each kind of occlusion."""
     shown = [_number(each.replace("_", " "), f"retention/{each}", format_percent) for each in kinds]
     return (NAME, *shown, _number("mean", "retention", format_percent))
+
+
+def filled_columns(columns: tuple[Column, ...], table: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns without those in which every row has a dash; () if only names are left."""
+    rows: list[dict[Any, Any]] = table.to_dict("records")
+    filled = tuple(column for column in columns if any(column.text(row) != DASH for row in rows))
+    return filled if len(filled) > 1 else ()
 
 
 def table_cells(columns: tuple[Column, ...], table: pd.DataFrame) -> list[list[Cell]]:

@@ -35,7 +35,7 @@ SETTING = ("network", "setting", "winner", "range", "importance", "note")
 
 def pair_table(pairs: list[PairComparison]) -> TextTable:
     """Return a table with one row for every two models."""
-    return TextTable(PAIRS, [_pair_row(pair) for pair in pairs])
+    return TextTable(PAIRS, [_pair_row(pair) for pair in pairs]).without_empty_columns()
 
 
 def _pair_row(pair: PairComparison) -> list[str]:
@@ -117,7 +117,7 @@ def slice_table(scores: SliceScores, names: list[str]) -> TextTable:
         [row.name, str(row.images), *(_score_cell(row.by_model[name]) for name in names)]
         for row in scores.rows
     ]
-    return TextTable(("slice", "images", *names), rows)
+    return TextTable(("slice", "images", *names), rows).without_empty_columns()
 
 
 def _score_cell(score: Estimate) -> str:
@@ -130,7 +130,7 @@ def _score_cell(score: Estimate) -> str:
 
 def search_table(searches: list[SearchSummary]) -> TextTable:
     """Return a table with one row per search: its budget, and the best score over its course."""
-    return TextTable(SEARCH, [_search_row(search) for search in searches])
+    return TextTable(SEARCH, [_search_row(search) for search in searches]).without_empty_columns()
 
 
 def _search_row(search: SearchSummary) -> list[str]:
@@ -162,7 +162,7 @@ def setting_table(searches: list[SearchSummary]) -> TextTable:
         for search in searches
         for setting in search.settings
     ]
-    return TextTable(SETTING, rows)
+    return TextTable(SETTING, rows).without_empty_columns()
 
 
 def importance_notes(searches: list[SearchSummary]) -> list[str]:

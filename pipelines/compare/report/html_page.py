@@ -1,6 +1,7 @@
 """The comparison as one self-contained HTML page, without scripts or external files."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from pipelines.compare.formatting import (
     readable_name,
 )
 from pipelines.compare.report import columns, comparison_text
-from pipelines.compare.report.columns import Column, table_cells
+from pipelines.compare.report.advice import use_command
+from pipelines.compare.report.columns import Column, filled_columns, table_cells
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.report.method import limits, method, network_options, notes
 from pipelines.compare.study_data.study_results import ComparedStudy
@@ -56,10 +58,16 @@ def render_html(report: ComparisonReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["anchor"] = _anchor
     text = environment.get_template(TEMPLATE).render(
         **_table_context(report), **_comparison_context(report)
     )
     return text.lstrip()
+
+
+def _anchor(title: str) -> str:
+    """Return the identifier of a section: its title in lower case, with hyphens."""
+    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def _table_context(report: ComparisonReport) -> dict[str, Any]:
@@ -100,6 +108,7 @@ def _comparison_context(report: ComparisonReport) -> dict[str, Any]:
     study, table = report.study, report.table
     return {
         "advice": report.advice,
+        "use_command": use_command(report.study, report.advice[0].name) if report.advice else "",
         "summary": report.summary,
         "pairs": comparison_text.pair_table(report.pairs),
         "pair_notes": comparison_text.pair_notes(report.pairs),
@@ -143,7 +152,9 @@ def _facts(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
 
 
 def _table_part(title: str, columns: tuple[Column, ...], table: pd.DataFrame) -> dict[str, Any]:
-    return {"title": title, "columns": columns, "rows": table_cells(columns, table)}
+    """Return a table without its empty columns; it has no columns if all are empty."""
+    filled = filled_columns(columns, table)
+    return {"title": title, "columns": filled, "rows": table_cells(filled, table)}
 
 
 def _whiskers(table: pd.DataFrame) -> list[Whisker]:

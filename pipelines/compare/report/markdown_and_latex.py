@@ -15,6 +15,7 @@ from pipelines.compare.report.columns import (
     MARKDOWN_TABLES,
     Column,
     class_rows,
+    filled_columns,
     kind_columns,
     suite_columns,
     table_texts,
@@ -36,15 +37,14 @@ def render_markdown(report: ComparisonReport) -> str:
     ]
     lines += _paragraph(report.summary)
     for title, columns in MARKDOWN_TABLES:
-        lines += ["", f"## {title}", "", *_table(columns, table)]
+        lines += _columns(title, columns, table)
     lines += _section("Comparison of every two networks", comparison_text.pair_table(report.pairs))
     lines += _section("Claims of the reference study", comparison_text.claim_table(report.claims))
     lines += _section("Claims of this experiment", comparison_text.claim_table(report.own_claims))
     kinds = kind_columns(occlusion_kinds(study))
-    lines += ["", "## Retention by kind of occlusion", "", *_table(kinds, table)]
-    if suites := other_suites(study):
-        suite_table = _table(suite_columns(suites, table), table)
-        lines += ["", "## Corruption and geometry", "", *suite_table]
+    lines += _columns("Retention by kind of occlusion", kinds, table)
+    suites = suite_columns(other_suites(study), table)
+    lines += _columns("Corruption and geometry", suites, table)
     lines += ["", "## IoU by class", "", _row(["class", *names]), _ruler(len(names) + 1)]
     lines += [_row(row) for row in class_rows(study.classes.names, table)]
     lines += _section(
@@ -84,9 +84,14 @@ def _lines(table: TextTable) -> list[str]:
     return ["", *header, *map(_row, table.rows)]
 
 
-def _table(columns: tuple[Column, ...], table: pd.DataFrame) -> list[str]:
-    header = [column.heading for column in columns]
-    return [_row(header), _ruler(len(header)), *(_row(row) for row in table_texts(columns, table))]
+def _columns(title: str, columns: tuple[Column, ...], table: pd.DataFrame) -> list[str]:
+    """Return a section with the columns that have values; [] if none has."""
+    filled = filled_columns(columns, table)
+    if not filled:
+        return []
+    header = [column.heading for column in filled]
+    rows = (_row(row) for row in table_texts(filled, table))
+    return ["", f"## {title}", "", _row(header), _ruler(len(header)), *rows]
 
 
 def _ruler(columns: int) -> str:

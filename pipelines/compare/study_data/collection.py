@@ -84,6 +84,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
         settings=settings,
         description=tags.get("mlflow.note.content", ""),
         masks=tags.get("faceseg.occlusion_masks", ""),
+        tracking_uri=tracker.uri,
         worker_time=read_worker_time(tracker, experiment_id, study, run),
     )
 

@@ -18,6 +18,7 @@ from pipelines.config.sections import ENSEMBLE
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
 
+DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
 AUGMENTATION_PREFIX = "augmentation."
 
@@ -139,8 +140,8 @@ class ComparedStudy:
     """The results of one study.
 
     `experiment` is the experiment's name, `name` the study's, `run_id` that of the study's own
-    MLflow run. `settings` is the experiment as the study ran it. `masks` is the checksum of the
-    occluders that were drawn on its test images.
+    MLflow run, which is in the store `tracking_uri`. `settings` is the experiment as the study ran
+    it. `masks` is the checksum of the occluders that were drawn on its test images.
     """
 
     experiment: str
@@ -152,6 +153,7 @@ class ComparedStudy:
     settings: Experiment
     description: str = ""
     masks: str = ""
+    tracking_uri: str = DEFAULT_STORE
     worker_time: WorkerTime = field(default_factory=WorkerTime)
 
     @property

@@ -123,7 +123,8 @@ def worker_time_table(worker_time: WorkerTime, names: Iterable[str]) -> TextTabl
         return TextTable((), [])
     sums = [format_duration(sum(seconds.values())) for seconds in columns.values()]
     rows.append(["total", *sums, format_share(1.0), format_share(1.0) if later else DASH])
-    return TextTable(("phase", *columns, "share", "share, later jobs"), rows)
+    headings = ("phase", *columns, "share", "share, later jobs")
+    return TextTable(headings, rows).without_empty_columns()
 
 
 def worker_time_sentences(worker_time: WorkerTime) -> list[str]:

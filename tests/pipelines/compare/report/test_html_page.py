@@ -1,13 +1,17 @@
 """The HTML page: its sections, its safety with hostile names, its text."""
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
 
+from pipelines.compare.formatting import DASH
+from pipelines.compare.report.advice import use_command
 from pipelines.compare.report.comparison_report import build_report
 from pipelines.compare.report.html_page import render_html
+from pipelines.compare.report.markdown_and_latex import render_markdown
 from pipelines.compare.report.method import network_options
 from pipelines.config.sections import ENSEMBLE, Claim
 
@@ -77,7 +81,7 @@ def test_every_architecture_class_and_identifier_is_shown(study, html):
 
 
 def test_sections_come_in_order(html):
-    titles = re.findall("<h2>(.*?)</h2>", html)
+    titles = re.findall("<h2 id=.*?>(.*?)</h2>", html)
     assert titles == [
         "Which network to use",
         "Results",
@@ -101,6 +105,47 @@ def test_sections_come_in_order(html):
     ]
 
 
+def test_the_contents_link_to_every_section(html):
+    reader = read(html)
+    anchors = [value for tag, name, value in reader.attributes if (tag, name) == ("h2", "id")]
+    links = [value for tag, name, value in reader.attributes if (tag, name) == ("a", "href")]
+    assert len(set(anchors)) == len(anchors) == 19
+    assert links == [f"#{anchor}" for anchor in anchors] * 2  # at the side, and on a phone on top
+
+
+def test_the_command_below_the_answer_uses_its_network(study, report, html):
+    command = "faceseg predict models:/faceseg@best-segnet PHOTOS --out masks"
+    assert f"<pre>{command}</pre>" in html
+    elsewhere = replace(study, tracking_uri="http://me:geheim@host:5000")
+    assert use_command(elsewhere, "segnet") == f"{command} --tracking 'http://me:***@host:5000'"
+
+
+def test_what_has_only_dashes_is_left_out(study):
+    """No network has learned anything, so each share of the clean score is undefined."""
+    lacking = ("occlusion/retention", "occlusion/blob/retention", "occlusion/eye_band/retention")
+    models = []
+    for model in study.models:
+        finals = []
+        for final in model.finals:
+            metrics = {**final.metrics, **dict.fromkeys(lacking, math.nan)}
+            del metrics["latency/load"]  # not logged by earlier versions
+            records = replace(final.records, baseline_iou=0.99)
+            finals.append(replace(final, metrics=metrics, records=records))
+        models.append(replace(model, finals=tuple(finals)))
+    report = build_report(replace(study, models=tuple(models)), resamples=50)
+    page, markdown = render_html(report), render_markdown(report)
+    assert "cores busy with other programs" not in page
+    for text in (page, markdown):
+        assert "Retention by kind of occlusion" not in text
+        assert "boundary IoU" in text
+    for table in re.findall("<table.*?</table>", page, re.DOTALL):
+        rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+        cells = [re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in rows]
+        columns = list(zip(*(row for row in cells if row), strict=False))
+        assert columns
+        assert not any(all(cell.strip() == DASH for cell in column) for column in columns)
+
+
 def test_no_number_is_nan_and_an_absent_class_has_a_note(html):
     text = read(html).text
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
@@ -110,7 +155,8 @@ def test_no_number_is_nan_and_an_absent_class_has_a_note(html):
 def test_the_page_has_no_scripts_and_no_external_files(html):
     reader = read(html)
     assert not {"script", "link", "iframe", "object"} & set(reader.tags)
-    fetched = [value for _, name, value in reader.attributes if name in ("src", "href", "srcset")]
+    linked = [value for _, name, value in reader.attributes if name in ("src", "href", "srcset")]
+    fetched = [value for value in linked if not value.startswith("#")]
     assert len(fetched) == 8
     assert all(value.startswith("data:image/") for value in fetched)
     style = re.search("<style>(.*?)</style>", html, re.DOTALL).group(1)
