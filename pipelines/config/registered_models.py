@@ -7,8 +7,9 @@ registered model of their own.
 from pydantic import ValidationInfo
 
 from faceseg.data.classes import LAPA
+from pipelines.config.data_section import Data
 from pipelines.config.names import MAX_LENGTH
-from pipelines.config.sections import Data, Tracking
+from pipelines.config.sections import Tracking
 
 SHARED_MODEL = "faceseg"  # of LaPa and drawn faces; up to 0.2.0, of all data sets
 

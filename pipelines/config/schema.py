@@ -13,18 +13,18 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import names
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
+from pipelines.config.data_section import Data
 from pipelines.config.databases import sqlite_url
 from pipelines.config.registered_models import with_registered_model
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
+from pipelines.config.section import Section
 from pipelines.config.sections import (
     Claim,
-    Data,
     Finals,
     Gate,
     Resources,
     Robustness,
-    Section,
     Tracking,
 )
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
 from pipelines.config.bounds import MAX_TRIALS
-from pipelines.config.sections import Section
+from pipelines.config.section import Section
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -3,126 +3,21 @@
 The names, order and defaults of the fields are YAML keys and part of a study's digest.
 """
 
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from faceseg.data.classes import LAPA, ClassSet
-from faceseg.data.image_files import is_utf8, printable
 from faceseg.training.settings import MAX_EPOCHS
 from pipelines.config import names
 from pipelines.config.bounds import (
     MAX_IMAGES,
     MAX_RESAMPLES,
-    MAX_SEED,
     MAX_SEEDS,
-    MAX_SIDE,
     MAX_THREADS,
     MAX_WORKERS,
 )
-from pipelines.config.names import ClaimedNetwork, FolderName, RegisteredModel
-
-
-class Section(BaseModel):
-    """A frozen section that refuses unknown keys.
-
-    A study's name contains a digest of its settings. A field that was added later is excluded
-    from the digest while it has its default (`exclude_if`), so that earlier studies keep their
-    names.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _check_utf8(cls, value: object) -> object:
-        # The experiment is stored as JSON, and MLflow's and Optuna's addresses contain its paths.
-        if isinstance(value, Path) and not is_utf8(str(value)):
-            raise ValueError(f"{printable(value)} is not UTF-8; rename it, or give a link to it")
-        return value
-
-
-class Drawn(Section):
-    """Drawn faces: their numbers and size, and a difficulty from 0 (passport) to 1.5 (wild).
-
-    Attributes:
-        train: Number of training images.
-        val: Number of validation images.
-        test: Number of test images.
-        difficulty: Variation of pose, light, occlusion and background.
-        seed: Seed of the drawn faces, independent of the experiment's seed.
-    """
-
-    train: int = Field(480, ge=2, le=MAX_IMAGES)
-    val: int = Field(96, ge=1, le=MAX_IMAGES)
-    test: int = Field(96, ge=1, le=MAX_IMAGES)
-    size: int = Field(128, ge=32, le=MAX_SIDE, description="side of the square images, in pixels")
-    difficulty: float = Field(1.0, ge=0, le=1.5)
-    seed: int = Field(0, ge=-MAX_SEED, le=MAX_SEED)
-
-
-class Data(Section):
-    """The source of the images, and how they are resized for the network.
-
-    Attributes:
-        source: `drawn`: generated faces; `directory`: a folder in LaPa's layout; `lapa`: LaPa,
-            which is downloaded unless `path` is given.
-        path: The folder of the images, for `directory` and `lapa`.
-        image_size: [height, width] of the network's input in pixels, multiples of 32.
-        on_bad: `stop` at the first bad pairs with a list of them, or `skip` and record them.
-    """
-
-    source: Literal["drawn", "directory", "lapa"] = "drawn"
-    path: Path | None = None
-    labels: FolderName = Field("labels", description="name of the folder of labels in a split")
-    classes: Literal["lapa"] | ClassSet = "lapa"
-    image_size: tuple[int, int] = (256, 256)
-    on_bad: Literal["stop", "skip"] = "stop"
-    label_resizing: Literal["nearest", "bilinear"] = Field(
-        "nearest",
-        description="bilinear: a defect of the reference study, kept for its replication; it "
-        "creates ids of absent classes in the labels of train and val",
-        exclude_if=lambda value: value == "nearest",
-    )
-    label_size: Literal["same", "resize"] = Field(
-        "same",
-        description="resize: labels of another size than their image, but of its proportions, "
-        "are resized to it by the nearest pixel; same: they are bad pairs",
-        exclude_if=lambda value: value == "same",
-    )
-    drawn: Drawn = Drawn()
-    terms: str = Field(
-        "",
-        description="terms of use of the images, printed in model cards",
-        exclude_if=lambda value: not value,
-    )
-
-    @property
-    def class_set(self) -> ClassSet:
-        """The class set that `classes` selects."""
-        return LAPA if isinstance(self.classes, str) else self.classes
-
-    @field_validator("classes")
-    @classmethod
-    def _check_class_names(cls, value: str | ClassSet) -> str | ClassSet:
-        if isinstance(value, ClassSet):
-            names.check_class_names(value.names)
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.source == "directory" and self.path is None:
-            raise ValueError("source 'directory' requires a path")
-        if self.source == "drawn" and self.path is not None:
-            raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
-        if any(side % 32 or side < 32 for side in self.image_size):
-            raise ValueError(f"image_size {list(self.image_size)}: both must be multiples of 32")
-        if max(self.image_size) > MAX_SIDE:
-            raise ValueError(
-                f"image_size {list(self.image_size)}: at most {MAX_SIDE} pixels a side"
-            )
-        return self
+from pipelines.config.names import ClaimedNetwork, RegisteredModel
+from pipelines.config.section import Section
 
 
 class Finals(Section):

@@ -23,7 +23,7 @@ from faceseg.statistics import (
     resample_score,
 )
 from pipelines.compare.escaping import escape_markdown
-from pipelines.config.sections import Data
+from pipelines.config.data_section import Data
 from pipelines.job.context import StudyContext
 from pipelines.job.job import Job
 

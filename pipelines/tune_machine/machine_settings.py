@@ -13,7 +13,7 @@ from faceseg.errors import UserError
 from pipelines.cluster.connection import ray_address
 from pipelines.config import Experiment
 from pipelines.config.plain_yaml import read_yaml
-from pipelines.config.sections import Section
+from pipelines.config.section import Section
 from pipelines.tune_machine.candidates import Machine, candidates
 from pipelines.tune_machine.measurement import CandidateSpeed, measure_candidates
 from pipelines.tune_machine.ranking import (
