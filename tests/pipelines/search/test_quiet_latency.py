@@ -58,6 +58,8 @@ def test_the_later_measurement_counts(
     assert measure_run(context, run_id, [run_id], 1) == 0.0
     run = context.tracker.client.get_run(run_id)
     assert {name: run.data.metrics[name] for name in measured} == measured
+    points = context.tracker.client.get_metric_history(run_id, "latency/p50_ms")
+    assert [(point.step, point.value) for point in points] == [(0, 9.0), (1, 4.0)]
     assert run.data.tags["faceseg.latency_host"]
     assert run.data.tags["faceseg.host"] == "trainer"
     assert busy_finals(context, {"unet": "w1"}) == {}
