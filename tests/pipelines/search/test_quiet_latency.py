@@ -56,6 +56,8 @@ def test_the_later_measurement_counts(
     measured = {"latency/p50_ms": 4.0, "latency/load": 0.0}
     monkeypatch.setattr(cost, "measure_speed", lambda *_: measured)
     assert measure_run(context, run_id, [run_id], 1) == 0.0
+    points = context.tracker.client.get_metric_history(run_id, "latency/p50_ms")
+    assert sorted((each.step, each.value) for each in points) == [(0, 9.0), (1, 4.0)]
     run = context.tracker.client.get_run(run_id)
     assert {name: run.data.metrics[name] for name in measured} == measured
     points = context.tracker.client.get_metric_history(run_id, "latency/p50_ms")
