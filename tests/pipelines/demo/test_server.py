@@ -37,7 +37,7 @@ page = TestClient(
 )
 order = {"data": [None, "first", "none", 20, 0], "fn_index": 0, "session_hash": "s"}
 open_page = TestClient(
-    server.create_application(build_page(networks, examples, folder / "open"), None)
+    server.create_application(build_page(networks, examples, folder / "open", None), None)
 )
 def visit(host, **headers):
     post = open_page.post if "Origin" in headers else open_page.get

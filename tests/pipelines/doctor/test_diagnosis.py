@@ -58,7 +58,8 @@ def test_one_machine_passes_and_is_left_unchanged(tmp_path: Path):
         assert checks(lines) == [f"ok   {name}" for name in (*names, "mlflow")]
         assert not ray.is_initialized()
     left = {path.name for path in experiment.storage.iterdir()}
-    assert left - {"artifacts"} == {"mlflow.db", "optuna.db"}
+    databases = {"mlflow.db", "optuna.db"}
+    assert left - {"artifacts"} == databases | {f"{name}.lock" for name in databases}
     client = Tracker(experiment.tracking_uri).client
     assert {each.name for each in client.search_experiments()} == {"Default"}
 
