@@ -167,7 +167,8 @@ class Worker:
             batch_size=job.settings.batch_size,
             out_of_memory=is_out_of_memory(error),
         )
-        logger.warning("%s: %s", ruling.decision.value, ruling.reason, exc_info=error)
+        what = "failed" if ruling.decision is Decision.FAIL else ruling.decision.value
+        logger.warning("%s: %s", what, ruling.reason, exc_info=error)
         details = without_secrets("".join(traceback.format_exception(error)))
         self.runner.record_failure(job, ruling.reason, details)
         return ruling

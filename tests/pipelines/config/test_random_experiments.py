@@ -134,6 +134,7 @@ def log(experiment: Experiment, jobs: list[Job], tracker: Tracker) -> None:
     names = experiment.data.class_set.names
     tracker.log_metrics(run, {f"test/false_presence/{name}": 0.5 for name in names})
     assert len(tracker.client.get_run(run).data.metrics) == len(names)
+    tracker.open()  # MLflow looks up `models:/` addresses in its default store, as delivery sets it
     model = experiment.tracking.registered_model
     if not tracker.client.search_registered_models(f"name = '{model}'"):
         tracker.client.create_registered_model(model)
