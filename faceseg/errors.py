@@ -150,6 +150,9 @@ def file_error_message(error: BaseException) -> str | None:
     that names no file, unless the disk or a limit explains it.
     """
     for each in causes(error):
+        if isinstance(each, RuntimeError) and str(each).startswith("Symlink loop from "):
+            link = str(each).removeprefix("Symlink loop from ")  # by `Path.resolve`
+            return f"{link} is a link that leads back to itself: remove or correct it"
         if not isinstance(each, OSError) or each.errno not in FILE_ADVICE:
             continue
         if isinstance(each.filename, str | bytes | os.PathLike):

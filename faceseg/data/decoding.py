@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.data.image_formats import (
     EXPECTED,
     FORMATS,
@@ -27,6 +28,7 @@ from faceseg.errors import first_line
 
 # Below 89 million, where Pillow starts to warn. A file at this limit decodes to 320 MB.
 MAX_PIXELS = 80_000_000
+MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits that are not compressed
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pillow joins the comments of a GIF in quadratic time: 20 MB of them take two minutes.
 MAX_GIF_HEADER = 2**18  # bytes before the first frame
@@ -63,10 +65,12 @@ def read_content(path: Path) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        BadFile: The file is unreadable.
+        BadFile: The file is unreadable, or larger than any image that is read.
     """
     try:
-        return path.read_bytes()
+        return read_at_most(path, MAX_BYTES)
+    except FileTooLargeError as error:
+        raise BadFile(path, f"a file of more than {MAX_BYTES / 1e6:,.0f} MB", EXPECTED) from error
     except OSError as error:
         raise unreadable_file(path, error, EXPECTED) from error
 

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.file_reading import read_at_most
 from faceseg.data.problems import BadFile
 
 Points = NDArray[np.float64]
 
 LANDMARK_COUNT = 106
+MAX_BYTES = 100_000  # a file has 4 kB
 EYES = (slice(66, 75), slice(75, 84))  # left and right in the image
 INNER = slice(51, 104)  # nose, eyes and lips
 TOLERANCE = 1 / 3  # largest distance between mask and points, as a share of the eye distance
@@ -48,7 +50,8 @@ def read_landmarks(path: Path) -> Points:
     """
     expected = f"the number {LANDMARK_COUNT}, then {LANDMARK_COUNT} lines 'x y' in pixels"
     try:
-        numbers = np.array([float(word) for word in path.read_text("utf-8").split()])
+        text = read_at_most(path, MAX_BYTES).decode()
+        numbers = np.array([float(word) for word in text.split()])
     except (OSError, ValueError) as error:
         raise BadFile(path, f"cannot be read as numbers ({error})", expected) from error
     if (

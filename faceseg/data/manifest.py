@@ -9,10 +9,13 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.data.problems import PairProblem
 
 MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 100_000_000  # it lists bad pairs, of 200 bytes each
 PACK_VERSION = 2  # increase it whenever packs of older code must no longer be used
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 OnBad = Literal["stop", "skip"]
 LabelResizing = Literal["nearest", "bilinear"]
 
@@ -87,8 +90,9 @@ class Manifest(BaseModel):
             the manifest lists.
         """
         try:
-            manifest = cls.model_validate_json((folder / MANIFEST).read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            content = read_at_most(folder / MANIFEST, MAX_MANIFEST_BYTES)
+            manifest = cls.model_validate_json(content)
+        except (*_NO_FILE, FileTooLargeError, ValidationError):
             return None
         return manifest if manifest.files.items() <= file_sizes(folder).items() else None
 

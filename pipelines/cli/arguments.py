@@ -98,7 +98,7 @@ def require_runs(experiment: "Experiment", file: Path, override: list[str] | Non
 
 
 def console() -> "Console":
-    """Return the console on which the verbs print."""
+    """Return the console on which the verbs print; brackets in names are no markup to it."""
     from rich.console import Console
 
-    return Console()
+    return Console(markup=False)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from faceseg.errors import UserError
@@ -79,12 +78,12 @@ def _copy_files(files: Path, folder: Path) -> None:
 
 def _terminal_table(study: ComparedStudy, rows: list[list[str]]) -> Table:
     images = len(study.models[0].finals[0].tested.ids)
-    title = escape(f"{study.name}: test split, {images} images")
+    title = f"{study.name}: test split, {images} images"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, column in enumerate(TERMINAL_COLUMNS):
         table.add_column(column.heading, justify="right" if index else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     return table
 
 
@@ -119,7 +118,7 @@ def compare_studies(experiments: Sequence[Experiment], console: Console) -> Path
     for index, heading in enumerate(GAIN_HEADINGS):
         table.add_column(heading, justify="right" if index > 1 else "left")
     for cells in gain_cells(rows):
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     console.print(table)
     return folder
 

@@ -3,6 +3,7 @@
 SQLAlchemy is imported where it is needed, so that `--help` stays fast.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
+from faceseg.data.file_reading import open_without_waiting
 from faceseg.errors import UserError
 from pipelines.config.database_errors import database_error_message, sqlite_file
 
@@ -39,7 +41,7 @@ def same_database(one: str, other: str) -> bool:
 
     files = sqlite_file(one), sqlite_file(other)
     if files[0] is not None and files[1] is not None:
-        return files[0].resolve() == files[1].resolve()
+        return os.path.realpath(files[0]) == os.path.realpath(files[1])
     try:
         first, second = make_url(one), make_url(other)
     except ArgumentError:
@@ -100,13 +102,16 @@ def _check_tables(file: Path, program: str) -> None:
     """Read the names of a file's tables.
 
     Raises:
-        UserError: They are those of the other program.
+        UserError: They are those of the other program, or it is no file.
         sqlite3.Error: The file is locked or damaged.
         OSError: It cannot be read.
     """
-    if not file.exists():
-        return
-    file.open("rb").close()  # the system's error has more words than SQLite's
+    try:
+        open(file, "rb", opener=open_without_waiting).close()
+    except FileNotFoundError:
+        return  # of other errors the system's have more words than SQLite's
+    if not file.is_file():  # SQLite would read from a pipe for ever
+        raise UserError(f"{file} is a pipe or a device; expected {program}'s database, a file")
     address = f"file:{quote(str(file.absolute()))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=LOCK_TIMEOUT)) as database:
         rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from faceseg.data.file_reading import open_without_waiting
 from faceseg.errors import UserError
 
 MERGE_KEYS = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")  # `<<` and `=`
@@ -85,6 +86,8 @@ class PlainLoader(yaml.SafeLoader):
         if not isinstance(node, yaml.ScalarNode):
             return super().construct_object(node, deep)
         line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]
+        if "\0" in node.value:
+            raise BoundError(f"line {line}: {node.value[:80]!r} contains a zero byte")
         if kind == "int" and len(node.value) > MAX_DIGITS:
             raise BoundError(
                 f"line {line}: a whole number of {len(node.value):,} characters; expected at most "
@@ -120,7 +123,7 @@ def read_yaml(path: Path) -> Any:
 
 def read_yaml_text(path: Path) -> str:
     """Return the text of a YAML file; errors as in `read_yaml`."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_without_waiting) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise UserError(

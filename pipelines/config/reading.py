@@ -94,7 +94,8 @@ def _require_secrets(content: dict[str, Any], path: Path) -> None:
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path.resolve() in seen:
+    real = Path(os.path.realpath(path))  # `resolve` raises RuntimeError for a link to itself
+    if real in seen:
         raise UserError(f"{path} is its own base, directly or indirectly; remove one `base:`")
     if len(seen) > MAX_BASES:
         raise UserError(
@@ -116,7 +117,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     own: dict[str, Any] = _expand_folder(content, path.parent)
     if base is None:
         return own
-    below = _read(find_experiment(Path(str(base)), path.parent), (*seen, path.resolve()))
+    below = _read(find_experiment(Path(str(base)), path.parent), (*seen, real))
     for key in ("name", "description"):  # they describe the base, not what is derived from it
         below.pop(key, None)
     return _merge(below, own)

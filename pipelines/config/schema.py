@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -237,12 +238,16 @@ class Experiment(Section):
     @property
     def tracking_uri(self) -> str:
         """The address of MLflow: by default, a database file in `storage`."""
-        return self.tracking.uri or sqlite_url((self.storage / "mlflow.db").resolve())
+        return self.tracking.uri or sqlite_url(self._file("mlflow.db"))
 
     @property
     def search_database(self) -> str:
         """The address of Optuna's database: by default, a file in `storage`."""
-        return self.tracking.database or sqlite_url((self.storage / "optuna.db").resolve())
+        return self.tracking.database or sqlite_url(self._file("optuna.db"))
+
+    def _file(self, name: str) -> Path:
+        """Return the real path of a file in `storage`; `resolve` fails for a link to itself."""
+        return Path(os.path.realpath(self.storage / name))
 
     def as_yaml(self) -> str:
         """Return the resolved experiment as YAML that runs it again, without passwords."""

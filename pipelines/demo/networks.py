@@ -7,6 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,12 +84,20 @@ def describe_facts(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...
     """Return what tags and a run contain, in words: network, score and training data."""
     facts = [str(tags["architecture"])] if "architecture" in tags else []
     if "test_iou" in tags:
-        facts.append(f"test IoU {float(tags['test_iou']):.2f}")
+        facts.append(f"test IoU {_rounded(tags['test_iou'])}")
     data = describe_training_data(run)
     facts.append(f"trained on {data}" if data else "its training data is not recorded in the file")
     if "study" in tags:
         facts.append(f"study {tags['study']}")
     return tuple(facts)
+
+
+def _rounded(score: Any) -> str:
+    """Return a score with two digits; anyone may have written another text into a tag."""
+    try:
+        return f"{float(score):.2f}"
+    except (TypeError, ValueError):
+        return str(score)
 
 
 def describe_training_data(run: "Run | None") -> str | None:
@@ -109,6 +118,7 @@ def describe_training_data(run: "Run | None") -> str | None:
 def _registered(name: str) -> tuple[str, tuple[str, ...]]:
     """Describe `MODEL@ALIAS` or `MODEL/VERSION`; other addresses have no facts."""
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
     client = MlflowClient()  # `open_model` has set the tracking URI
     version: ModelVersion
@@ -120,7 +130,10 @@ def _registered(name: str) -> tuple[str, tuple[str, ...]]:
         short, version = f"version {number}", client.get_model_version(model, number)
     else:
         return name, ()
-    run = client.get_run(version.run_id) if version.run_id else None
+    run = None
+    if version.run_id:
+        with suppress(MlflowException):  # a run can be deleted; the version remains
+            run = client.get_run(version.run_id)
     return short, (f"{model}, version {version.version}", *describe_facts(version.tags, run))
 
 

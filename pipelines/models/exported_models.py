@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -46,7 +46,7 @@ class ExportManifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     made_by: str = f"faceseg {faceseg.__version__}"
-    format: str
+    format: Literal["onnx", "litert", "saved-model"]
     precision: str
     file: str
     sha256: str
@@ -144,7 +144,15 @@ def open_exported(path: Path, threads: int | None = None) -> Predictor:
     manifest = read_export_manifest(folder)
     if path not in (folder, folder / manifest.file):
         raise UserError(f"{path} is not the exported file of its folder; expected {manifest.file}")
-    network = open_network(manifest.format, folder / manifest.file, threads)
+    try:
+        network = open_network(manifest.format, folder / manifest.file, threads)
+    except UserError:
+        raise
+    except Exception as error:  # the runtimes raise many kinds for a damaged or foreign file
+        raise UserError(
+            f"{folder / manifest.file} cannot be opened as {manifest.format}: {first_line(error)}; "
+            "export the model again"
+        ) from error
     if tuple(network.input_shape[1:]) != (*manifest.grid, 3) or max(manifest.grid) > MAX_SIDE:
         raise UserError(
             f"{folder / manifest.file} takes images of {list(network.input_shape[1:])}; expected "

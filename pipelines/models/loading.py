@@ -52,7 +52,7 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
 
     tracker = Tracker(uri)
     with user_errors(tracker):
-        tracker.open()
+        _ = tracker.client  # checks the database, of whose errors MLflow waits for a repair
         try:
             return load(address)
         except OSError as error:

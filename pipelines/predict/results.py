@@ -21,6 +21,7 @@ from faceseg.errors import UserError
 Pixels = NDArray[np.uint8]
 
 OPACITY = 0.5
+ROWS_PER_BLOCK = 64  # rows that are blended at once: the numbers take 8 times the memory of pixels
 MASKS, OVERLAYS, SHARES_FILE = "masks", "overlays", "shares.json"
 MAX_LISTED_FILES = 5  # files that an error message lists
 
@@ -109,8 +110,12 @@ def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
 
 def overlay(image: Pixels, labels: Pixels, classes: ClassSet) -> Pixels:
     """Blend the colours of the foreground classes over an image, half transparent."""
-    mixed = (1 - OPACITY) * image + OPACITY * classes.colour(labels)
-    blended: Pixels = np.where(labels[..., None] > 0, np.rint(mixed).astype(np.uint8), image)
+    blended = image.copy()
+    for first in range(0, len(image), ROWS_PER_BLOCK):
+        rows = slice(first, first + ROWS_PER_BLOCK)
+        mixed = (1 - OPACITY) * image[rows] + OPACITY * classes.colour(labels[rows])
+        foreground = labels[rows] > 0
+        blended[rows][foreground] = np.rint(mixed[foreground])
     return blended
 
 

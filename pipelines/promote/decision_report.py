@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.compare.escaping import escape_markdown
@@ -31,7 +30,7 @@ def decision_table(decision: GateDecision) -> Table:
         table.add_column(column, justify="left" if index in (0, 5, 6) else "right")
     for check in decision.checks:
         style = None if check.ok else "red" if check.role == "veto" else "yellow"
-        table.add_row(*map(escape, _cells(check)), style=style)
+        table.add_row(*_cells(check), style=style)
     return table
 
 

@@ -78,7 +78,7 @@ class ModelSource:
 
         from pipelines.tracking import Tracker
 
-        Tracker(self.uri).open()
+        _ = Tracker(self.uri).client  # checks the database
         with TemporaryDirectory(prefix="faceseg-") as folder:
             path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
             return LoadedModel(address, warm_up(load(Path(path))))

@@ -115,11 +115,11 @@ def train(
 
 
 def _console() -> Console:
-    """Return a console that prints plain lines in a notebook.
+    """Return a console that prints plain lines in a notebook, and brackets as they are.
 
     Rich's own output for notebooks requires ipywidgets.
     """
-    return Console(force_jupyter=False)
+    return Console(force_jupyter=False, markup=False)
 
 
 def _as_overrides(
