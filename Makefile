@@ -29,7 +29,7 @@ test-library: $(VENV)/dev.stamp ## tests of the library
 
 test-pipelines: $(VENV)/dev.stamp ## tests of the pipelines, the benchmarks and the documentation
 	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py \
-		tests/test_documentation.py tests/pipelines tests/benchmarks
+		tests/test_documentation.py tests/hostile tests/pipelines tests/benchmarks
 
 test-jax: $(VENV)/dev.stamp ## every network, and training, on JAX (all of it: make test-backend)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\
