@@ -38,6 +38,7 @@ test-jax: $(VENV)/dev.stamp ## every network, and training, on JAX (all of it: m
 
 nightly: $(VENV)/dev.stamp ## the tests that make test leaves out, and all of tests/chaos (an hour)
 	$(BIN)/python -m pytest -m nightly tests
+	$(BIN)/python -m pytest -m "not nightly" --hypothesis-profile=default $$(grep -rl hypothesis --include="test_*.py" tests)
 	$(MAKE) --no-print-directory test-backend BACKEND=jax
 	RAY_worker_niceness=0 $(BIN)/python -m pytest tests/chaos --kills 20
 
