@@ -17,7 +17,7 @@ Arrays = dict[str, NDArray[Any]]
 # Confusion matrices and label maps, which are mostly zeros, compress to between 1/8 and 1/50.
 MAX_EXPANSION = 100
 SLACK = 64_000_000  # bytes
-# The exceptions of numpy and zipfile for another file, or for one with any bit flipped.
+# The exceptions of numpy and zipfile for a file of another kind, or a damaged one.
 UNREADABLE = (ValueError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from faceseg.errors import UserError
 
-_PARTIAL, _LOCK = ".partial", ".lock"
+PARTIAL, LOCK = ".partial", ".lock"  # suffixes beside a folder that is being built
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 
@@ -57,7 +57,7 @@ def build_once(
 
 
 def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
-    partial = folder.with_name(folder.name + _PARTIAL)
+    partial = folder.with_name(folder.name + PARTIAL)
     partial.mkdir()
     try:
         fill(partial)
@@ -74,7 +74,7 @@ def _locked(folder: Path, timeout: float = -1) -> Iterator[None]:
 
     Raises filelock.Timeout if another process still holds it after `timeout` seconds.
     """
-    path = folder.with_name(folder.name + _LOCK)
+    path = folder.with_name(folder.name + LOCK)
     with FileLock(path, timeout=timeout):
         try:
             yield
@@ -85,8 +85,8 @@ def _locked(folder: Path, timeout: float = -1) -> Iterator[None]:
 
 def _remove_stale_partials(root: Path, ours: Path) -> None:
     """Remove the partial folders of dead processes: those whose lock can be acquired."""
-    for partial in root.glob(f"*{_PARTIAL}"):
-        folder = partial.with_name(partial.name.removesuffix(_PARTIAL))
+    for partial in root.glob(f"*{PARTIAL}"):
+        folder = partial.with_name(partial.name.removesuffix(PARTIAL))
         if folder == ours:
             shutil.rmtree(partial)
             continue

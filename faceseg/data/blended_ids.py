@@ -27,7 +27,8 @@ def blended_ids(labels: NDArray[np.integer], ignored: int | None = IGNORE) -> tu
 
     Args:
         labels: The label map.
-        ignored: An id that is no amount, whose places are left out; None if there is none.
+        ignored: The id of ignored pixels; places that contain it are not counted. None: there is
+            none.
 
     Returns:
         The ids found between others, the most frequent first; empty if the labels look drawn.

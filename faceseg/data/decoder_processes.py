@@ -1,4 +1,4 @@
-"""Processes that decode the files of strangers, so that a decoder can be ended.
+"""Processes that decode untrusted files, so that a decoder can be ended.
 
 A thread cannot be ended while it is inside a decoder. A process can: the kernel ends one that has
 used its processor time, and a crash of a decoder's C code ends only the process.
@@ -85,7 +85,7 @@ class DecoderProcesses:
             succeeded, result = pickle.loads(process.call(request))  # noqa: S301  # of our process
         except BaseException as error:  # an interrupt too leaves a process without a known state
             status, started = process.end(), process.started
-            process = _DecoderProcess()
+            process = self._replace(process)
             if not isinstance(error, (EOFError, OSError)):
                 raise
             if not started:
@@ -104,7 +104,7 @@ class DecoderProcesses:
             return 0.0 if since is None else time.monotonic() - since
 
     def close(self) -> None:
-        """End the processes that are idle; a busy one ends with its file."""
+        """End the idle processes; a busy one ends with this process."""
         with self._change:
             idle, self._idle = self._idle, []
         for process in idle:
@@ -123,6 +123,15 @@ class DecoderProcesses:
             self._idle.append(process)
             self._all_busy_since = None
             self._change.notify()
+
+    @staticmethod
+    def _replace(ended: "_DecoderProcess") -> "_DecoderProcess":
+        """Return a new process; without one, mark `ended` so that the next call fails as well."""
+        try:
+            return _DecoderProcess()
+        except OSError as error:
+            ended.started = False
+            raise RuntimeError("a decoder process cannot start") from error
 
     def _reason(self, status: int) -> str:
         if status == -signal.SIGPROF:
@@ -174,7 +183,7 @@ class _DecoderProcess:
         return self._connection.recv_bytes()
 
     def end(self) -> int:
-        """End the process; return its status, that of its own end if it has ended before."""
+        """Kill the process; return its exit status, the earlier one if it has ended already."""
         self._connection.close()
         self._process.kill()
         return self._process.wait()

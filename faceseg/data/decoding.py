@@ -86,14 +86,14 @@ def decode(content: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> De
     Raises:
         TooManyPixels: The image has more pixels.
         UnknownFormat: The bytes are no image of a known format.
-        BadFile: The image is empty, damaged, or out of proportion laborious to decode.
+        BadFile: The image is empty, damaged, or takes too long to decode for its size.
     """
     if not content:
         raise BadFile(name, "empty file (0 bytes)", EXPECTED)
     if (scans := count_scans(content)) > MAX_SCANS:
         wrong = f"a JPEG of {scans} scans or more (cameras and editors write about 10)"
         raise BadFile(name, wrong, f"at most {MAX_SCANS} scans")
-    with decoder_errors(name):
+    with decoder_errors(name, max_pixels):
         image = _open(content, name, max_pixels)
         if image.format == "PNG":
             image.verify()  # the checksums, which decoding alone does not verify
@@ -104,7 +104,7 @@ def decode(content: bytes, name: str | Path, max_pixels: int = MAX_PIXELS) -> De
 
 
 @contextmanager
-def decoder_errors(name: str | Path) -> Iterator[None]:
+def decoder_errors(name: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[None]:
     """Turn every exception of Pillow into a BadFile, and silence Pillow's warnings.
 
     Pillow's plugins raise almost any exception on damaged bytes.
@@ -118,7 +118,7 @@ def decoder_errors(name: str | Path) -> Iterator[None]:
         wrong = "no image of a known format, or its header is broken"
         raise UnknownFormat(name, wrong, EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooManyPixels(name, "too large", f"at most {MAX_PIXELS:,} pixels") from error
+        raise TooManyPixels(name, "too large", f"at most {max_pixels:,} pixels") from error
     except Exception as error:
         wrong = f"broken or truncated ({first_line(error)})"
         raise BadFile(name, wrong, EXPECTED) from error

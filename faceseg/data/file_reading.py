@@ -13,9 +13,9 @@ class FileTooLargeError(OSError):
 
 
 def open_without_waiting(path: str, flags: int) -> int:
-    """Open a file as `open` does, as its argument `opener`; an unused pipe is an empty file.
+    """Open a file without blocking; for the argument `opener` of `open`.
 
-    `open` itself waits for a program that writes into the pipe, possibly for ever.
+    A pipe without a writer reads as empty; `open` alone would wait for a writer, possibly for ever.
     """
     descriptor = os.open(path, flags | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)

@@ -33,7 +33,6 @@ class Findings:
         self.ids: dict[str, list[str]] = defaultdict(list)
         self._classes = classes
         self._original: dict[str, Counts] = defaultdict(_no_pixels)
-        self._packed: dict[str, Counts] = defaultdict(_no_pixels)
         self._masks: dict[str, int] = defaultdict(int)
         self._class_counts: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
@@ -75,7 +74,6 @@ class Findings:
         self.ids[split].append(result.id)
         self._class_counts[split].add(result.columns)
         self._original[split] += result.original_ids
-        self._packed[split] += result.packed_ids
         self._masks[split] += is_two_valued_mask(result.original_ids)
         return result
 
@@ -106,7 +104,8 @@ class Findings:
 
     def meaningless_labels(self) -> str | None:
         """Return why no score on these labels would mean anything; None if scores would."""
-        return meaningless_labels(self._original, self._packed, self._classes)
+        packed = {split: counts.pixels for split, counts in self._class_counts.items()}
+        return meaningless_labels(self._original, packed, self._classes)
 
     def warnings(self) -> tuple[str, ...]:
         """Return warnings: findings that do not stop the packing but may affect results."""

@@ -109,7 +109,7 @@ def folders_below(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[P
         waiting += [(each, containing | {identity}) for each in reversed(inner)]
 
 
-# --- Names that are not equal everywhere.
+# --- File names that are not UTF-8 or have two spellings.
 
 
 def is_utf8(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The image formats that are read, and what is told from a file's bytes.
+"""The image formats that are read, and how a file's bytes identify its format.
 
 The content of a file decides its format. The suffix only decides whether a finder of images lists
 the file.
@@ -16,7 +16,7 @@ IMAGE_SUFFIXES = (
 )  # fmt: skip
 
 # Encoders write about ten scans. Each costs a pass over all pixels, however few its bytes are:
-# 40 ms at 49 megapixels. libtiff has the same limit.
+# 40 ms at 49 megapixels.
 MAX_SCANS = 100
 
 _HEIF_BRANDS = {

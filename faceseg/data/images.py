@@ -52,7 +52,7 @@ def decode_image(content: bytes, name: str | Path, max_pixels: int = MAX_PIXELS)
     Raises:
         TooManyPixels: The image has more pixels.
         UnknownFormat: The bytes are no image of these formats.
-        BadFile: The image is empty, damaged, or out of proportion laborious to decode.
+        BadFile: The image is empty, damaged, or takes too long to decode for its size.
     """
     decoded = decode(content, name, max_pixels)
     with decoder_errors(name):

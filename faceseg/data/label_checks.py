@@ -3,8 +3,8 @@
 Labels stop the packing if no score would mean anything: a split without foreground has nothing to
 learn or to score, almost nothing is left if almost everything is ignored, and a class set of which
 most classes occur nowhere is not that of these labels. A single class that is missing only causes
-a warning, because the scores of the others are right: a small data set without an open mouth or a
-hat is an honest one, and its labels cannot be renumbered easily.
+a warning, because the scores of the others are right: a small data set may contain no open mouth
+and no hat, and its labels cannot be renumbered easily.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def meaningless_labels(
 
     Args:
         original: For each split, the pixels of each id in the labels at their own size.
-        packed: The same in the resized labels.
+        packed: For each split, the pixels of each class in the resized labels.
         classes: The class set.
     """
     for split, counts in original.items():
@@ -52,7 +52,7 @@ def meaningless_labels(
                 f"{ignored:.1%} of the pixels of {split} have the id {IGNORE}, which is ignored in "
                 f"training and in scores: {looks}"
             )
-        if not packed[split][1 : len(classes)].any():
+        if not packed[split][1:].any():
             return f"no label of {split} contains a foreground class: {_appearance(counts)}"
     present = sum(original.values(), np.zeros(256, dtype=np.int64))
     absent = _absent(present, classes, first=1)

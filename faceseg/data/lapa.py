@@ -138,8 +138,8 @@ class LapaFolder:
     def identity(self) -> Mapping[str, JsonValue]:
         """Return a digest of file names, sizes and modification times.
 
-        It does not include the folder's own path, so a moved data set keeps its identity. Of a
-        link it includes the linked file.
+        It does not include the folder's own path, so a moved data set keeps its identity. For a
+        link it includes the target's size and time.
         """
         digest = blake2b(digest_size=16)
         count = total = 0

@@ -99,11 +99,12 @@ def build_pack(
 def _is_complete(folder: Path) -> bool:
     """Return whether a pack can be used; an earlier version packed splits without foreground."""
     manifest = Manifest.read(folder)
-    if manifest is None or not is_unchanged(folder, manifest):
+    if manifest is None:
         return False
     foreground = manifest.classes.names[1:]
     shares = [facts.class_shares for facts in manifest.splits.values()]
-    return all(any(each[name] for name in foreground) for each in shares)
+    has_foreground = all(any(each[name] for name in foreground) for each in shares)
+    return has_foreground and is_unchanged(folder, manifest)  # which reads every byte
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -32,7 +32,6 @@ class PreparedPair:
         digest: Digest of the original image's pixels.
         columns: Class pixels in each column of the resized labels, (C, W).
         original_ids: Pixels of each id in the labels before resizing, (256,).
-        packed_ids: Pixels of each id in the resized labels, (256,).
         blended: The ids of `blended_ids`, if the labels look interpolated.
     """
 
@@ -44,7 +43,6 @@ class PreparedPair:
     digest: bytes
     columns: NDArray[np.int64]
     original_ids: Counts
-    packed_ids: Counts
     blended: tuple[int, ...]
 
 
@@ -89,7 +87,6 @@ class Preprocessor:
             digest=_digest(image),
             columns=class_columns(packed, len(self.classes)),
             original_ids=count_ids(labels),
-            packed_ids=count_ids(packed),
             blended=blended_ids(labels),
         )
 

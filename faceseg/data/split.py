@@ -83,7 +83,7 @@ class Split:
         self._check_originals()
         path = self.folder / self.name
         content = np.memmap(path / ORIGINALS, dtype=np.uint8, mode="r")
-        return np.load(path / ORIGINALS_INDEX), content
+        return np.load(path / ORIGINALS_INDEX, mmap_mode="r"), content
 
     def _check_originals(self) -> None:
         if not self.has_originals:

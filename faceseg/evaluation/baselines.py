@@ -8,8 +8,9 @@ from faceseg.data.split import Split
 from faceseg.inference.predictor import Labels, Predictor, original_size_logits
 from faceseg.metrics.confusion_matrix import confusion, scores
 
-# A network with less foreground IoU above the mean label map's counts as untrained: its rank, its
-# share of IoU kept under occlusion and its promotion would mean nothing. The value is a convention.
+# A network whose foreground IoU exceeds the mean label map's by less than this counts as untrained:
+# its rank, its share of IoU kept under occlusion and its promotion would mean nothing. It is a
+# convention.
 LEARNED_MARGIN = 0.05
 
 

@@ -28,7 +28,6 @@ from pipelines.cli.arguments import (
     load_study,
     require_runs,
 )
-from pipelines.cli.foreign_errors import explanation
 from pipelines.cli.printed_commands import printed_command
 from pipelines.cluster.signals import interrupt_on_sigterm
 from pipelines.studies.environment import set_default_environment
@@ -196,6 +195,8 @@ def _allow_any_name_in_output() -> None:
 
 
 def _exit_with_error(error: Exception) -> NoReturn:
+    from pipelines.cli.foreign_errors import explanation  # loads what an experiment needs
+
     paragraph = explanation(error)
     verbose = os.environ.get("FACESEG_LOG", "").upper() == "DEBUG"
     if paragraph is None or (verbose and not isinstance(error, UserError)):

@@ -7,7 +7,8 @@ are explained only if the library is loaded: it cannot have raised them otherwis
 import sys
 
 from faceseg.backends import BACKENDS
-from faceseg.errors import UserError, causes, file_error_message
+from faceseg.errors import UserError
+from pipelines.config.file_errors import causes, file_error_message
 
 # Whose errors are MLflow's: it uses these libraries. Optuna's are explained where it is used.
 MLFLOW_LIBRARIES = ("mlflow", "sqlalchemy", "sqlite3", "alembic")

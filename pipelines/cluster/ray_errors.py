@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from faceseg.errors import UserError, causes, first_line
-from pipelines.config.secrets import redact
+from faceseg.errors import UserError, first_line
+from pipelines.config.file_errors import causes
 
 RESUME = "Finished work is kept: re-run the same command to resume"
 LONGEST_TEMPORARY_FOLDER = 40  # characters; Ray's socket paths are about 65 longer, 107 at most
@@ -23,7 +23,7 @@ def start_error_message(error: BaseException) -> str:
         error: What `ray.init` has raised.
     """
     folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    reason = str(redact(first_line(error)[:300])).rstrip(".")
+    reason = first_line(error)[:300].rstrip(".")
     if "AF_UNIX path length" in str(error):
         advice = (
             f"the path of its temporary folder {folder} is too long for a socket: set RAY_TMPDIR "
@@ -48,7 +48,7 @@ def ray_error_message(error: BaseException) -> str | None:
     """Return advice on a failure of Ray's processes; None for an error that a task has raised."""
     for each in causes(error):
         if isinstance(each, RayError) and not isinstance(each, RayTaskError):
-            reason = str(redact(first_line(each)[:300])).rstrip(".")
+            reason = first_line(each)[:300].rstrip(".")
             return f"Ray failed while the command ran: {reason}. {RESUME}"
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from faceseg.data.file_reading import open_without_waiting
+from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.errors import UserError
 
 MERGE_KEYS = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")  # `<<` and `=`
@@ -123,11 +123,10 @@ def read_yaml(path: Path) -> Any:
 
 def read_yaml_text(path: Path) -> str:
     """Return the text of a YAML file; errors as in `read_yaml`."""
-    with open(path, "rb", opener=open_without_waiting) as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
+    try:
+        return read_at_most(path, MAX_BYTES).decode()
+    except FileTooLargeError as error:
         raise UserError(
             f"{path} is larger than {MAX_BYTES / 1e6:.1f} MB; an experiment or a file of settings "
             "has a few kilobytes: is it another file?"
-        )
-    return content.decode()
+        ) from error

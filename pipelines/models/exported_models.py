@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import faceseg
 from faceseg.data.classes import ClassSet
+from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.errors import UserError, first_line
 from faceseg.inference.predictor import Predictor
+from pipelines.config.bounds import MAX_SIDE
 from pipelines.models.formats import FORMATS
 from pipelines.models.runtimes import (
     ExportedNetwork,
@@ -20,7 +22,6 @@ from pipelines.models.runtimes import (
 
 MANIFEST_FILE = "model.json"
 MAX_MANIFEST_BYTES = 1_000_000  # one has 3 kB
-MAX_SIDE = 8192  # pixels of a network's input, as of experiments
 RESIZING = (
     "to the grid, aspect not kept: area interpolation along an axis that shrinks, linear along "
     "one that grows, pixel centres kept (half-pixel)"
@@ -85,9 +86,8 @@ def read_export_manifest(folder: Path) -> ExportManifest:
             "give the folder that `faceseg export` wrote, or a file in it"
         )
     try:
-        with path.open("rb") as stream:
-            manifest = ExportManifest.model_validate_json(stream.read(MAX_MANIFEST_BYTES))
-    except ValidationError as error:
+        manifest = ExportManifest.model_validate_json(read_at_most(path, MAX_MANIFEST_BYTES))
+    except (ValidationError, FileTooLargeError) as error:
         raise UserError(
             f"{path} was not written by `faceseg export`: {first_line(error)}"
         ) from error

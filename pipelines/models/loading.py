@@ -9,7 +9,6 @@ from faceseg.inference.predictor import Predictor, load
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.databases import sqlite_url
 from pipelines.config.names import DEFAULT_STORAGE
-from pipelines.config.secrets import redact
 from pipelines.models.exported_models import is_exported, open_exported
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -52,12 +51,12 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
 
     tracker = Tracker(uri)
     with user_errors(tracker):
-        _ = tracker.client  # checks the database, of whose errors MLflow waits for a repair
+        _ = tracker.client  # checks the database, and makes it MLflow's default store
         try:
             return load(address)
         except OSError as error:
             raise UserError(
-                f"{model} contains no network: {error}. If the storage of {redact(uri)} was moved "
+                f"{model} contains no network: {error}. If the storage of {uri} was moved "
                 "or copied, move its database and its folder `artifacts` together"
             ) from error
 

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.config.secrets import redact
 from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
@@ -83,7 +82,7 @@ def print_model_versions(
         rows = read_model_versions(tracker, model)
     if not rows:
         raise UserError(
-            f"{model!r} has no versions in {redact(tracker.uri)}: let `faceseg study` finish this "
+            f"{model!r} has no versions in {tracker.uri}: let `faceseg study` finish this "
             "experiment first"
         )
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=model, title_justify="left")

@@ -12,7 +12,6 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from faceseg.errors import UserError, first_line
 from pipelines.config.database_errors import database_error_message, sqlite_file
 from pipelines.config.databases import LOCK_TIMEOUT, open_database
-from pipelines.config.secrets import redact
 from pipelines.search.failure_policy import disk_error_message, error_chain
 
 DATABASE_TIMEOUT = 90.0  # seconds that a server may be unavailable
@@ -63,7 +62,7 @@ def retry_while_unavailable(
                 if locked := database_error_message(error, url, "Optuna"):
                     raise UserError(locked) from error
                 raise UserError(
-                    f"Optuna's database {redact(url)} has not responded for "
+                    f"Optuna's database {url} has not responded for "
                     f"{DATABASE_TIMEOUT:.0f} s: {_root_cause(error)}. Finished work is kept: start "
                     "the database, then re-run the same command to resume"
                 ) from error
@@ -84,12 +83,12 @@ def _raise_if_permanent(url: str, error: Exception) -> None:
     for each in error_chain(error):
         if isinstance(each, ImportError):
             raise UserError(
-                f"Optuna's database {redact(url)} needs a driver that is not installed ({each}); "
+                f"Optuna's database {url} needs a driver that is not installed ({each}); "
                 "install faceseg[postgres] and use an address of the form postgresql+psycopg://…"
             ) from error
         if isinstance(each, ArgumentError) or any(words in str(each) for words in REFUSALS):
             raise UserError(
-                f"Optuna's database {redact(url)} cannot be opened: {_root_cause(error)}. Expected "
+                f"Optuna's database {url} cannot be opened: {_root_cause(error)}. Expected "
                 "in tracking.database: postgresql+psycopg://USER:${PASSWORD}@HOST/DATABASE"
             ) from error
 

@@ -34,7 +34,7 @@ def retry_failed_finals(store: TrialStore, session: str) -> None:
             this_session=failure.get("session") == session,
         )
         if ruling.decision is Decision.RETRY:
-            store.enqueue(job_number(trial), Lease(attempt=Lease.of(trial).attempt))
+            _repeat(store, trial, trial.user_attrs.get(RECORDED))
 
 
 def repeat_lost_finals(
@@ -52,10 +52,15 @@ def repeat_lost_finals(
     """
     keys = {key_of(job_number(trial)): trial for trial in store.complete()}
     lost = {key: trial for key, trial in keys.items() if key not in recorded}
-    for key, trial in lost.items():
-        lease = Lease(attempt=Lease.of(trial).attempt)
-        store.enqueue(key.number, lease, **{RECORDED: trial.value})
+    for trial in lost.values():
+        _repeat(store, trial, trial.value)
     return list(lost)
+
+
+def _repeat(store: TrialStore, trial: FrozenTrial, recorded: float | None) -> None:
+    """Add a waiting trial in the place of `trial`; `recorded` is the value that it had, if any."""
+    known = {} if recorded is None else {RECORDED: recorded}
+    store.enqueue(job_number(trial), Lease(attempt=Lease.of(trial).attempt), **known)
 
 
 def note_failed_final(

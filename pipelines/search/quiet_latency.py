@@ -1,4 +1,4 @@
-"""The latency of finals, measured again when the workers rest.
+"""The latency of finals, measured again while no worker runs.
 
 A final measures its latency when it ends, while other workers train: contention makes it slower by
 chance. At the end of a study, each final that was measured on a busy machine is measured again, one
@@ -54,8 +54,7 @@ def measure_again(context: StudyContext, winners: Mapping[str, str], sender: Sen
         resources = context.experiment.resources
         task = ray.remote(_measure_in_task).options(
             num_cpus=resources.cpus,
-            num_gpus=resources.gpus,
-            runtime_env={"env_vars": worker_environment(resources.gpus)},
+            runtime_env={"env_vars": worker_environment(0)},  # as the first measurement
         )
         found: dict[str, float] = ray.get(task.remote(context, runs))
     except (MlflowException, OSError, RayError, UserError) as error:
@@ -64,7 +63,7 @@ def measure_again(context: StudyContext, winners: Mapping[str, str], sender: Sen
         return [f"latency is not measured again: {reason}"]
     loads = f"{max(found.values()):.1f}"
     return [
-        f"latency of {len(found)} finals measured again, with the workers at rest; other programs "
+        f"latency of {len(found)} finals measured again, while no worker runs; other programs "
         f"kept up to {loads} cores busy"
     ]
 
@@ -102,7 +101,7 @@ def _measure_in_task(context: StudyContext, runs: Mapping[str, list[str]]) -> di
 
     open_log(context.experiment.storage, context.name, "latency")
     resources = context.experiment.resources
-    configure_device(resources.threads, resources.gpus)
+    configure_device(resources.threads)
     return {
         run_id: measure_run(context, run_id, networks, resources.threads)
         for run_id, networks in runs.items()

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from starlette.exceptions import HTTPException
 
 import faceseg
+from faceseg.data.image_formats import FORMATS
 from pipelines.serve import requests
 from pipelines.serve.prometheus import prometheus_text
 from pipelines.serve.requests import MEDIA_TYPE, HttpProblem, read_body
@@ -28,8 +29,9 @@ NextHandler = Callable[[Request], Awaitable[Response]]
 
 PREDICT_PATH = "/v1/predict"
 IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-FORMATS = ("jpeg", "png", "webp", "bmp", "tiff", "gif")
-BODY = dict.fromkeys((*(f"image/{each}" for each in FORMATS), "application/octet-stream"), IMAGE)
+BODY = dict.fromkeys(
+    (*(f"image/{each.lower()}" for each in FORMATS), "application/octet-stream"), IMAGE
+)
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": why, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
     for status, why in {

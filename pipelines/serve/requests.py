@@ -73,7 +73,7 @@ def bad_photograph(error: BadFile) -> HttpProblem:
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     elif isinstance(error, TooManyPixels):
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return HttpProblem(status, f"{error.file}: {error.wrong}; expected {error.expected}")
+    return HttpProblem(status, str(error))
 
 
 def _too_many_bytes(given: str, max_bytes: int) -> HttpProblem:

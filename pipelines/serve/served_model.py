@@ -78,7 +78,8 @@ class ModelSource:
 
         from pipelines.tracking import Tracker
 
-        _ = Tracker(self.uri).client  # checks the database
+        # Check the database, and make it MLflow's default store.
+        _ = Tracker(self.uri).client
         with TemporaryDirectory(prefix="faceseg-") as folder:
             path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
             return LoadedModel(address, warm_up(load(Path(path))))

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
+from faceseg.data.atomic_folder import LOCK, PARTIAL
 from faceseg.data.manifest import Manifest
 from pipelines.job.job import JobKey
 from pipelines.search.trials import job_number
@@ -20,7 +21,6 @@ from pipelines.tracking.outbox import UNFINISHED, record_paths
 from pipelines.tracking.refusals import REFUSED
 
 SINGLE_TRAINING = re.compile(r".*-single-[0-9a-f]{8}")
-PARTIAL = ".partial"  # the suffix of a pack that is being built
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def _ended_jobs(network: str, trials: NetworkTrials) -> Iterator[str]:
 
 def _is_being_built(folder: Path) -> bool:
     """Return whether a process builds this pack: it holds the lock beside it."""
-    lock_file = folder.with_name(f"{folder.name.removesuffix(PARTIAL)}.lock")
+    lock_file = folder.with_name(f"{folder.name.removesuffix(PARTIAL)}{LOCK}")
     if not lock_file.exists():
         return False
     lock = FileLock(lock_file, timeout=0)

@@ -73,7 +73,7 @@ def _require_experiment(context: StudyContext, sender: Sender) -> None:
         if not missing and "no such table" not in str(error):
             return
         raise UserError(
-            f"MLflow at {redact(context.tracker.uri)} does not contain the experiment "
+            f"MLflow at {context.tracker.uri} does not contain the experiment "
             f"{context.experiment.name!r} any more: its database was deleted or replaced while "
             f"this ran. {sender.status().records} records wait in {context.outboxes}. Re-run the "
             "same command to send them, and to make finals again that were lost"
@@ -116,7 +116,7 @@ def close_runs_on_error(context: StudyContext) -> Iterator[None]:
                 context.tracker.end(run.info.run_id, status)
         if isinstance(error, MlflowException):
             words = mlflow_error_message(error, context.tracker.uri)
-            words = words or redact(f"MLflow at {context.tracker.uri} failed: {error}")
+            words = words or f"MLflow at {context.tracker.uri} failed: {error}"
             raise UserError(
                 f"{words}. Finished work is stored: repair MLflow, and re-run the same command to "
                 "resume"

@@ -15,7 +15,6 @@ from pipelines.compare.analysis.claims import require_known_measures
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
 from pipelines.config import Experiment
 from pipelines.config.databases import same_database
-from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
@@ -140,7 +139,7 @@ def check_experiment(experiment: Experiment) -> None:
             )
     if same_database(experiment.tracking_uri, experiment.search_database):
         raise UserError(
-            f"MLflow and Optuna cannot share the database {redact(experiment.tracking_uri)}: give "
+            f"MLflow and Optuna cannot share the database {experiment.tracking_uri}: give "
             "tracking.uri and tracking.database different addresses, or remove one of them"
         )
     try:

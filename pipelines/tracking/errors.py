@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from faceseg.errors import UserError, causes
+from faceseg.errors import UserError
 from pipelines.config.database_errors import database_error_message
+from pipelines.config.file_errors import causes
 from pipelines.config.secrets import redact
 from pipelines.tracking.values import CREDENTIAL_CODES, failure_reason
 
@@ -83,4 +84,4 @@ def user_errors(tracker: "Tracker") -> Iterator[None]:
             getattr(error, "error_code", ""), "check that tracking.uri is MLflow's address"
         )
         reason = failure_reason(error).rstrip(".")
-        raise UserError(f"MLflow at {redact(tracker.uri)}: {reason}; {hint}") from error
+        raise UserError(f"MLflow at {tracker.uri}: {reason}; {hint}") from error

@@ -1,4 +1,4 @@
-"""What MLflow refuses: told apart from what can be sent again, separated, and described.
+"""Recognise requests that MLflow refuses permanently, log the rest of their batch, describe them.
 
 A refused record stays in its outbox as `*.refused`, with MLflow's reason in `*.reason`.
 """
@@ -12,7 +12,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
 
 from faceseg.errors import first_line
-from pipelines.config.secrets import redact
 
 REFUSED, REASON = ".refused", ".reason"  # suffixes of a record's files
 INVALID = ErrorCode.Name(INVALID_PARAMETER_VALUE)
@@ -28,18 +27,23 @@ def is_permanent(error: MlflowException) -> bool:
     return error.error_code in PERMANENT_ERRORS
 
 
-def log_accepted(log: Callable[[list[Entity]], None], batch: list[Entity]) -> None:
-    """Log a batch; if MLflow refuses it for some of its entities, log the others.
+def log_accepted(
+    log: Callable[[list[Entity]], None], entities: list[Entity], batch_size: int
+) -> None:
+    """Log entities in batches; if MLflow refuses some of them, log the others.
 
     Args:
         log: Logs a batch, all of it or nothing.
-        batch: Metrics, params or tags.
+        entities: Metrics, params or tags.
+        batch_size: The largest number of entities in a batch.
 
     Raises:
         MlflowException: MLflow refused entities (the error has the reason of each, and the code
             INVALID_PARAMETER_VALUE), or failed in another way.
     """
-    refused = _log_and_collect(log, batch)
+    refused: list[str] = []
+    for start in range(0, len(entities), batch_size):
+        refused += _log_and_collect(log, entities[start : start + batch_size])
     if refused:
         raise MlflowException("; ".join(refused), error_code=INVALID_PARAMETER_VALUE)
 
@@ -70,7 +74,7 @@ def describe_refusals(outboxes: Path) -> str:
     for reason, count in Counter(reasons.values()).most_common(MAX_REASONS_SHOWN):
         first = next(file.parent.name for file in reasons if reasons[file] == reason)
         times = f"{count} records, the first of {first}" if count > 1 else first
-        lines.append(f"  {times}: {str(redact(reason))[:_MAX_LENGTH]}")
+        lines.append(f"  {times}: {reason[:_MAX_LENGTH]}")
     if (rest := len(set(reasons.values())) - MAX_REASONS_SHOWN) > 0:
         lines.append(f"  and {rest} other reasons")
     return "\n".join(lines)

@@ -198,7 +198,10 @@ def _require_no_study(storage: Path, database: Path, roots: Collection[str]) -> 
             with FileLock(path, timeout=0):
                 continue
         except (Timeout, OSError):
-            holder = path.read_text(encoding="utf-8")
+            try:
+                holder = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue  # released in the meantime
         if holder != own:
             raise UserError(
                 f"a study is being run in {storage} by {holder}, which finds its files in "

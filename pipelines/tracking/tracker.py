@@ -24,14 +24,13 @@ from requests import RequestException, get
 
 from faceseg.errors import UserError, without_secrets
 from pipelines.config.databases import open_database, wait_for_locks
-from pipelines.config.secrets import redact
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import log_accepted
 from pipelines.tracking.relocation import database_file, follow_storage, write_to_storage
 from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
-BATCH = 900  # MLflow accepts 1,000 metrics, 100 params and 100 tags in one call
+BATCH, SMALL_BATCH = 900, 100  # MLflow accepts 1,000 metrics, 100 params and 100 tags in one call
 PARAM_LENGTH = 6000
 PROBE_TIMEOUT = 5.0  # seconds that a server has to respond to a probe
 # Without this tag, MLflow's pages open on tools for language models instead of the runs.
@@ -131,14 +130,14 @@ class Tracker:
                 return str(self.client.create_experiment(name, own, EXPERIMENT_TAGS))
         except (MlflowException, RequestException) as error:
             words = mlflow_error_message(error, self.uri) or (
-                f"MLflow at {redact(self.uri)} cannot be used ({failure_reason(error)}): set "
+                f"MLflow at {self.uri} cannot be used ({failure_reason(error)}): set "
                 "tracking.uri to the address of an MLflow server or database"
             )
             raise UserError(words) from error
         if found.lifecycle_stage != "active":
             raise UserError(
                 f"the MLflow experiment {name!r} was deleted; restore it with `MLFLOW_TRACKING_URI="
-                f"{redact(self.uri)} mlflow experiments restore --experiment-id "
+                f"{self.uri} mlflow experiments restore --experiment-id "
                 f"{found.experiment_id}`, or give this experiment another name"
             )
         if self._database is not None:
@@ -184,11 +183,7 @@ class Tracker:
         """
         stamp = int(1000 * (time.time() if at is None else at))
         points = [Metric(key, value, stamp, step) for key, value in finite(values).items()]
-        for start in range(0, len(points), BATCH):
-            log_accepted(
-                lambda batch: self.client.log_batch(run_id, metrics=batch),
-                points[start : start + BATCH],
-            )
+        log_accepted(lambda batch: self.client.log_batch(run_id, metrics=batch), points, BATCH)
 
     def log_once(self, run_id: str, values: Mapping[str, float], at: float) -> None:
         """Log final values, measured `at` (seconds since 1970); stored ones are kept."""
@@ -200,17 +195,14 @@ class Tracker:
         flat = [
             Param(key, without_secrets(str(value))[:PARAM_LENGTH]) for key, value in flatten(values)
         ]
-        for start in range(0, len(flat), 100):
-            log_accepted(
-                lambda batch: self.client.log_batch(run_id, params=batch), flat[start : start + 100]
-            )
+        log_accepted(lambda batch: self.client.log_batch(run_id, params=batch), flat, SMALL_BATCH)
 
     def set_tags(self, run_id: str, **tags: object) -> None:
         """Set tags `faceseg.<name>`."""
         entities = [
             RunTag(f"faceseg.{key}", without_secrets(str(value))) for key, value in tags.items()
         ]
-        log_accepted(lambda batch: self.client.log_batch(run_id, tags=batch), entities)
+        log_accepted(lambda batch: self.client.log_batch(run_id, tags=batch), entities, SMALL_BATCH)
 
     def log_dataset(self, run_id: str, name: str, digest: str, **facts: Any) -> None:
         """Attach the data set: its name, 12 characters of its digest, and its profile."""
@@ -235,12 +227,18 @@ class Tracker:
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
-            address = redact(self.client.get_run(run_id).info.artifact_uri)
-            missing = (
-                f"MLflow run {run_id} has no artifact {artifact!r}: it is not in {address}. If "
-                "the storage was moved or copied, move `mlflow.db` and `artifacts` together"
-            )
-            raise UserError(mlflow_error_message(error, self.uri) or missing) from error
+            words = mlflow_error_message(error, self.uri) or self._missing(run_id, artifact)
+            raise UserError(words) from error
+
+    def _missing(self, run_id: str, artifact: str) -> str:
+        try:
+            place = f": it is not in {self.client.get_run(run_id).info.artifact_uri}"
+        except MlflowException:  # the run does not exist
+            place = ""
+        return (
+            f"MLflow run {run_id} has no artifact {artifact!r}{place}. If the storage was moved or "
+            "copied, move `mlflow.db` and `artifacts` together"
+        )
 
     def end(self, run_id: str, status: Status, at: float | None = None) -> None:
         """End a run with this status, `at` a time in seconds since 1970 (None: now)."""

@@ -17,10 +17,10 @@ from ray.exceptions import RaySystemError, RayTaskError
 from requests import HTTPError, Response
 
 import faceseg
-from faceseg.errors import file_error_message
 from pipelines.cli.foreign_errors import explanation
 from pipelines.config import databases
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.file_errors import file_error_message
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import mlflow_error_message
 from tests.infra.processes import free_port

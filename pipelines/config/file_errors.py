@@ -1,0 +1,80 @@
+"""Errors of the file system in words, with advice, where their cause is outside the program."""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import faceseg
+
+FILE_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for a larger quota",
+    errno.EROFS: "the file system is read-only; give a folder that can be written to",
+    errno.EACCES: "allow this user to use it, or give another folder",
+    errno.EPERM: "allow this user to use it, or give another folder",
+    errno.ENOTDIR: "a part of this path is a file; give another path",
+    errno.EISDIR: "this path is a folder; give another path, or move the folder away",
+    errno.EEXIST: "something else has this name; give another path, or move it away",
+    errno.ENOENT: "restore it if it was removed or is a link to nothing, or give another path",
+    errno.ENOTEMPTY: "another program writes into it; stop that program",
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.ELOOP: "its links form a circle; give another path",
+    errno.EFBIG: "the file system or a limit (`ulimit -f`) allows no larger file",
+    errno.EIO: "the disk failed; repair it",
+    errno.ESTALE: "the network file system has lost it; mount it again",
+    errno.EMFILE: "raise the limit of open files with `ulimit -n 4096`",
+    errno.ENFILE: "the machine has too many open files; close other programs",
+    errno.ENOMEM: "the machine has too little free memory; close other programs",
+}
+# Their errors may name no file.
+NO_PATH = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and its causes as given by `raise … from …`, the outermost first.
+
+    An error that was only being handled when another was raised is no cause of it.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def file_error_message(error: BaseException) -> str | None:
+    """Return advice on an error of the file system; None if the program may be its cause.
+
+    The program is the cause of an error about one of its own installed files, and of an error
+    that names no file, unless the disk or a limit explains it.
+    """
+    for each in causes(error):
+        if isinstance(each, RuntimeError) and str(each).startswith("Symlink loop from "):
+            link = str(each).removeprefix("Symlink loop from ")  # by `Path.resolve`
+            return f"{link} is a link that leads back to itself: remove or correct it"
+        if not isinstance(each, OSError) or each.errno not in FILE_ADVICE:
+            continue
+        if isinstance(each.filename, str | bytes | os.PathLike):
+            path = Path(os.fsdecode(each.filename))
+            if _is_installed(path):
+                continue
+        elif each.errno not in NO_PATH:
+            continue
+        place = "a file" if each.filename is None else str(each.filename)
+        return (
+            f"{place}: {os.strerror(each.errno)}. Advice: {FILE_ADVICE[each.errno]}, then run the "
+            "same command again"
+        )
+    return None
+
+
+def _is_installed(path: Path) -> bool:
+    """Return whether a path is inside the program or its Python installation."""
+    folders = (Path(faceseg.__file__).parent, Path(__file__).parents[1])
+    places = (*folders, Path(sys.prefix), Path(sys.base_prefix) / "lib")
+    return any(path.absolute().is_relative_to(place) for place in places)
