@@ -21,6 +21,7 @@ MEMORY = 1_500_000_000  # bytes more than the warm process has
 FILE_SIZE = 200_000_000  # bytes of the largest file that a verb may write
 MAX_KEPT = 50_000_000  # bytes of a file that is kept for the next verb
 WALL_SECONDS = 90.0  # a busy machine needs more than a free one
+_MADE: dict[str, bytes] = {}  # the file that went through the last verb, by its name
 
 
 class ChildProcess:
@@ -120,20 +121,15 @@ def _write(hostile: HostileFile, materials: Materials, work: Path) -> Path:
     return file
 
 
-def _write_or_copy(
-    hostile: HostileFile,
-    file: Path,
-    materials: Materials,
-    made: dict[str, bytes] = {},  # noqa: B006
-) -> None:
+def _write_or_copy(hostile: HostileFile, file: Path, materials: Materials) -> None:
     """Write a file that has been made for another verb already as a copy: some take a second."""
-    if hostile.name in made:
-        file.write_bytes(made[hostile.name])
+    if hostile.name in _MADE:
+        file.write_bytes(_MADE[hostile.name])
         return
     hostile.write(file, materials)
-    made.clear()
+    _MADE.clear()
     if file.is_file() and not file.is_symlink() and file.stat().st_size < MAX_KEPT:
-        made[hostile.name] = file.read_bytes()
+        _MADE[hostile.name] = file.read_bytes()
 
 
 @contextmanager

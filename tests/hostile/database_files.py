@@ -11,17 +11,17 @@ from tests.hostile.hostile_file import HostileFile, Materials, Write, content
 
 READING = ("compare", "promote", "rollback", "models", "ui")
 LOADING = ("predict from it", "demo from it", "serve from it")
-OF_RUNS = ("compare", "promote", "rollback", "demo from it")
+OF_RUNS = ("compare", "status", "clean", "promote", "rollback", "demo from it")
 OF_VERSIONS = ("promote", "rollback", "models", *LOADING)
 
 
 def database_files() -> Iterator[HostileFile]:
     """Yield databases; those that MLflow can open meet no study, which would begin."""
     for name, write in _unusable().items():
-        verbs = ("study", *READING, *LOADING, "Optuna")
+        verbs = ("study", "compare", "models", "ui", "status", "clean", *LOADING, "Optuna")
         yield HostileFile(name=name, file="mlflow.db", write=write, verbs=verbs)
     for name, write in _foreign().items():
-        verbs = ("study", *READING, *LOADING)
+        verbs = ("study", *READING, "status", "predict from it", "serve from it")
         yield HostileFile(name=name, file="mlflow.db", write=write, verbs=verbs)
     for name, write in _runs_of_a_stranger().items():
         yield HostileFile(name=name, file="mlflow.db", write=write, verbs=OF_RUNS)

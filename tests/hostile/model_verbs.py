@@ -62,7 +62,7 @@ MODEL_VERBS: dict[str, Verb] = {
     "serve it": lambda file, _: _serve_model(str(file)),
     **{
         verb: lambda file, made, verb=verb: _of_storage(verb, file, made)
-        for verb in ("study", "compare", "promote", "rollback", "models", "ui")
+        for verb in ("study", "compare", "promote", "rollback", "models", "ui", "status", "clean")
     },
     **{
         f"{verb} from it": lambda file, made, verb=verb: _from_registry(verb, file, made)
