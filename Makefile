@@ -18,7 +18,11 @@ study: $(VENV)/run.stamp ## run the quickstart study and print its table
 # Two parts run at a time: one waits for clusters and studies while the other computes. By default
 # Ray starts its workers at the lowest priority, which would leave the CPU to the other part.
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
-	$(MAKE) --no-print-directory --jobs=2 test-studies test-library test-pipelines test-jax
+	@rm -f $(VENV)/skipped.txt; touch $(VENV)/skipped.txt
+	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=2 \
+		test-studies test-library test-pipelines test-jax
+	@echo "Not run: the tests that are marked nightly (make nightly), and some for these reasons:"
+	@sort -u $(VENV)/skipped.txt
 
 test-studies: $(VENV)/dev.stamp ## tests that run studies, clusters and servers
 	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/chaos/test_audit.py \

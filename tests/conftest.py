@@ -15,6 +15,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 REPOSITORY = Path(__file__).parent.parent
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Append the reasons of skipped tests to the file FACESEG_SKIPPED, for the end of make test."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {str(each.longrepr[2]).removeprefix("Skipped: ") for each in skipped}
+    if reasons and (file := os.environ.get("FACESEG_SKIPPED")):
+        with open(file, "a", encoding="utf-8") as stream:
+            stream.writelines(f"  {reason}\n" for reason in reasons)
+
+
 @pytest.fixture
 def lapa_folder(tmp_path: Path) -> Path:
     """A folder in LaPa's layout: 4, 2 and 2 images of 40 x 32 (width x height) noise.

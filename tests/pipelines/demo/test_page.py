@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from faceseg.data.classes import LAPA
 from faceseg.data.images import read_image
 from pipelines.demo.networks import DemoNetwork
+from tests.infra.browser import open_browser
 
 pytestmark = pytest.mark.slow
 
@@ -29,11 +29,6 @@ from rich.console import Console
 from pipelines.demo import server
 server.serve_demo(sys.argv[1:], Console(), port=0)
 """
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-BROWSER_ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 TIMEOUT = 60_000  # milliseconds, enough for a busy machine
 PHONE = {"width": 390, "height": 844}
 
@@ -66,12 +61,8 @@ def address(network_files: list[Path], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGUMENTS.split())
+    with open_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(params=[{"width": 1366, "height": 768}], ids=["laptop"])
