@@ -47,12 +47,12 @@ class StudyAudit:
         return [*self.trials(), *self.runs(), *self.curves(), *self.files(), *self.registry()]
 
     def trials(self) -> list[str]:
-        """Check Optuna's trials: each number of the budget once, and complete."""
+        """Check Optuna's trials: each number of the budget once, and complete or pruned."""
         trials = self._stored_trials()
         faults = [
             f"{each.name} is {each.state} {each.attributes.get('reason', '')}"
             for each in trials
-            if each.state != "COMPLETE"
+            if each.state not in self._end_states(each)
         ]
         for architecture in self.experiment.architectures:
             prefix = f"{self.experiment.study}/{architecture}/"
@@ -106,11 +106,9 @@ class StudyAudit:
                 steps = [step for step, _ in run.curves.get(key, [])]
                 if steps != epochs:
                     faults.append(f"{run.name}: {key} has the steps {steps}, not 1 to {epochs[-1]}")
-            kind, architecture, number = run.job
-            store = "search" if kind == "trial" else f"finals-{run.tags.get('faceseg.winner')}"
-            name = f"{self.experiment.study}/{architecture}/{store}/{number}"
-            if reported.get(name) != dict(run.curves.get("val/iou", [])):
-                faults.append(f"{run.name}: Optuna has {reported.get(name)}")
+            found = reported.get(self._trial_name(run))
+            if found != dict(run.curves.get("val/iou", [])):
+                faults.append(f"{run.name}: Optuna has {found}")
         return faults
 
     def files(self) -> list[str]:
@@ -143,6 +141,27 @@ class StudyAudit:
                 faults.append(f"alias {alias} is on a version of {architecture}")
         return faults
 
+    def repeated_trials(self, other: "StudyAudit") -> tuple[int, list[str]]:
+        """Compare the trials that have the same number and settings in another study.
+
+        Returns:
+            How many there are, and those whose common epochs have other values.
+        """
+        theirs = {each.name.partition("/")[2]: each for each in other._stored_trials()}
+        common = [
+            (each, same)
+            for each in self._stored_trials()
+            if (same := theirs.get(each.name.partition("/")[2])) and same.settings == each.settings
+        ]
+        return len(common), [
+            mine.name
+            for mine, same in common
+            if any(
+                mine.reported[step] != same.reported[step]
+                for step in mine.reported.keys() & same.reported
+            )
+        ]
+
     def attempts(self) -> dict[str, int]:
         """Return how many attempts each job had."""
         return {run.name: run.attempts for run in self.jobs()}
@@ -166,11 +185,26 @@ class StudyAudit:
     def _stored_trials(self) -> list[stored_study.StoredTrial]:
         return stored_study.trials(self.storage / "optuna.db")
 
+    def _end_states(self, trial: stored_study.StoredTrial) -> tuple[str, ...]:
+        pruned = self.experiment.search.pruner != "none" and trial.study.endswith("/search")
+        return ("COMPLETE", "PRUNED") if pruned else ("COMPLETE",)
+
+    def _trial_name(self, run: stored_study.StoredRun) -> str:
+        kind, architecture, number = run.job
+        store = "search" if kind == "trial" else f"finals-{run.tags.get('faceseg.winner')}"
+        return f"{self.experiment.study}/{architecture}/{store}/{number}"
+
     def _epochs(self, run: stored_study.StoredRun) -> int:
+        """Return the epochs that a job has to have: all, or those before it was pruned."""
         trial_epochs = self.experiment.training.epochs
-        return (
-            self.experiment.finals.epochs or trial_epochs if run.job[0] == "final" else trial_epochs
-        )
+        if run.job[0] == "final":
+            return self.experiment.finals.epochs or trial_epochs
+        pruned = {
+            each.name: len(each.reported)
+            for each in self._stored_trials()
+            if each.state == "PRUNED"
+        }
+        return pruned.get(self._trial_name(run), trial_epochs)
 
 
 def unreadable_arrays(path: Path) -> list[str]:

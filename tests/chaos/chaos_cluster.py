@@ -18,13 +18,22 @@ from .study_process import StudyProcess, experiment_content
 MAX_KILLS_OF_SMALL_STUDY = 9  # the most kills for which a study of one architecture is long enough
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChaosOptions:
-    """The options of pytest's command line: kills, their seed, and seconds of the outage."""
+    """The options of pytest's command line.
+
+    Attributes:
+        kills: How many processes are killed.
+        seed: The seed of their order.
+        outage: Seconds for which MLflow's server is stopped.
+        default_search: Whether trials are proposed and pruned as by default. The results then
+            depend on the order in which trials report.
+    """
 
     kills: int
     seed: int
     outage: float
+    default_search: bool
 
     @property
     def small(self) -> bool:
@@ -40,7 +49,9 @@ class ChaosCluster:
     database: Path
     artifacts: Path
 
-    def study(self, name: str, folder: Path, event_log: EventLog, small: bool) -> StudyProcess:
+    def study(
+        self, name: str, folder: Path, event_log: EventLog, options: ChaosOptions
+    ) -> StudyProcess:
         """Return a study that has not been started."""
         overrides = (
             f"storage={folder / 'results'}",
@@ -50,7 +61,9 @@ class ChaosCluster:
         environment = {**self.nodes.client, "RAY_ADDRESS": ""}
         return StudyProcess(
             folder=folder,
-            content=experiment_content(name, small),
+            content=experiment_content(
+                name, small=options.small, default_search=options.default_search
+            ),
             event_log=event_log,
             overrides=overrides,
             environment=environment,

@@ -26,13 +26,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--outage", type=float, default=10, help="seconds for which MLflow's server is stopped"
     )
+    group.addoption(
+        "--default-search",
+        action="store_true",
+        help="Optuna's sampler and pruner as in an experiment that names none",
+    )
 
 
 @pytest.fixture(scope="session")
 def options(request: pytest.FixtureRequest) -> ChaosOptions:
     """The options; the defaults if all tests are run, since pytest then reads this file late."""
     option = request.config.getoption
-    return ChaosOptions(option("--kills", 3), option("--seed", 1), option("--outage", 10.0))
+    return ChaosOptions(
+        kills=option("--kills", 3),
+        seed=option("--seed", 1),
+        outage=option("--outage", 10.0),
+        default_search=option("--default-search", False),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +82,7 @@ def study(
     options: ChaosOptions,
 ) -> Iterator[StudyProcess]:
     """A study named after the test's file."""
-    process = cluster.study(
-        request.path.stem.removeprefix("test_"), tmp_path, event_log, options.small
-    )
+    process = cluster.study(request.path.stem.removeprefix("test_"), tmp_path, event_log, options)
     yield process
     process.stop()
 
@@ -85,7 +93,7 @@ def undisturbed(
 ) -> StudyAudit:
     """The audit of a study without faults; the results of all others must equal it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    study = cluster.study("undisturbed", folder, EventLog(folder / "events.log"), options.small)
+    study = cluster.study("undisturbed", folder, EventLog(folder / "events.log"), options)
     study.start()
     try:
         assert study.wait(900) == 0, study.output

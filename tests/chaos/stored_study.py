@@ -16,11 +16,18 @@ LOCK_TIMEOUT = 30.0  # seconds for a writer to end, or to roll back the journal 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTrial:
-    """A trial in Optuna's database. `study` is the full name of its Optuna study."""
+    """A trial in Optuna's database.
+
+    Attributes:
+        study: The full name of its Optuna study.
+        settings: What the sampler proposed; the value of a choice is its index.
+        reported: The value of each epoch.
+    """
 
     study: str
     number: int
     state: str
+    settings: dict[str, float]
     reported: dict[int, float]
     attributes: dict[str, str]
 
@@ -86,6 +93,11 @@ def trials(database: Path) -> list[StoredTrial]:
         database, "select trial_id, step, intermediate_value from trial_intermediate_values"
     ):
         reported[owner][int(str(step))] = float(str(value))
+    settings: dict[object, dict[str, float]] = defaultdict(dict)
+    for owner, name, value in query_sqlite(
+        database, "select trial_id, param_name, param_value from trial_params"
+    ):
+        settings[owner][str(name)] = float(str(value))
     attributes: dict[object, dict[str, str]] = defaultdict(dict)
     for owner, key, value in query_sqlite(
         database, "select trial_id, key, value_json from trial_user_attributes"
@@ -100,6 +112,7 @@ def trials(database: Path) -> list[StoredTrial]:
             study=str(study),
             number=int(str(number)),
             state=str(state),
+            settings=settings[owner],
             reported=reported[owner],
             attributes=attributes[owner],
         )

@@ -20,6 +20,10 @@ from .event_log import EventLog
 NETWORK = {"width": 0.1, "batch_norm_momentum": 0.5}
 ENCODER_NETWORK = {**NETWORK, "alpha": 0.35, "encoder_weights": "none"}
 # Random search without pruning: the trials are the same in whatever order they are run.
+ANY_ORDER = {"sampler": "random", "pruner": "none", "trials": 3}
+# TPE, which learns from the trials that have ended, and a pruner that compares those that have
+# reported.
+DEFAULT_SEARCH = {"random_trials": 2, "grace_epochs": 3, "trials": 8}
 CONTENT: dict[str, Any] = {
     "seed": 3,
     "data": {
@@ -31,8 +35,6 @@ CONTENT: dict[str, Any] = {
             "learning_rate": {"low": 3.0e-3, "high": 3.0e-2, "log": True},
             "batch_size": {"choices": [4, 8]},
         },
-        "sampler": "random",
-        "pruner": "none",
     },
     "robustness": {"kinds": ["gray_square"], "trial_images": 2, "final_images": 3},
     "gate": {"above_baseline": -1},  # a champion, although its scores mean nothing
@@ -40,10 +42,13 @@ CONTENT: dict[str, Any] = {
 }
 
 
-def experiment_content(name: str, small: bool) -> dict[str, Any]:
-    """Return an experiment: one architecture, which compiles in 10 s, or all three.
+def experiment_content(name: str, *, small: bool, default_search: bool = False) -> dict[str, Any]:
+    """Return an experiment, which MLflow stores by its name.
 
-    Its trials are the same under every name; MLflow stores each name as a separate experiment.
+    Args:
+        name: Its name; it does not affect the trials.
+        small: One architecture, which compiles in 10 s, instead of three.
+        default_search: Whether trials are proposed and pruned as by default.
     """
     networks = {"segnet": NETWORK}
     if not small:
@@ -56,7 +61,7 @@ def experiment_content(name: str, small: bool) -> dict[str, Any]:
         "tracking": {"registered_model": name},
         "architectures": networks,
         "training": {"epochs": 16 if small else 24},
-        "search": {**CONTENT["search"], "trials": 3},
+        "search": CONTENT["search"] | (DEFAULT_SEARCH if default_search else ANY_ORDER),
         "finals": {"seeds": 1, "epochs": 10} if small else {"seeds": 2},
     }
 

@@ -36,7 +36,7 @@ def test_a_full_disk(
     environment = {"RAY_ADDRESS": ""}
     study = StudyProcess(
         folder=tmp_path,
-        content=experiment_content("full-disk", options.small),
+        content=experiment_content("full-disk", small=options.small),
         event_log=event_log,
         overrides=overrides,
         environment=environment,
