@@ -17,11 +17,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
-from sqlalchemy.engine import make_url
 
 from faceseg.errors import UserError
+from pipelines.config.databases import LOCK_TIMEOUT
 
-TIMEOUT = 60.0  # seconds to wait for another process that writes to the database
 # Tables whose rows have files: the id, the address, and the folder below the address's root.
 OWNERS = (
     ("runs", "run_uuid", "artifact_uri", "{}"),
@@ -43,12 +42,6 @@ class _Root:
 
     folders: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
-
-
-def database_file(uri: str) -> Path | None:
-    """Return the file of an MLflow store on sqlite; None for any other store."""
-    name = make_url(uri).database if uri.startswith("sqlite") else None
-    return Path(name) if name else None
 
 
 def follow_storage(database: Path, artifacts: Path) -> None:
@@ -123,7 +116,7 @@ def _reading(database: Path) -> Iterator[sqlite3.Connection | None]:
         yield None
         return
     address = f"{database.resolve().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT)) as connection:
+    with closing(sqlite3.connect(address, uri=True, timeout=LOCK_TIMEOUT)) as connection:
         try:
             connection.execute("select artifact_location from experiments limit 1")
             connection.execute("select artifact_location from logged_models limit 1")
@@ -171,7 +164,7 @@ def _replace(
     columns = ADDRESSES if only_experiment is None else ADDRESSES[:1]
     condition = "" if only_experiment is None else f" and experiment_id = {only_experiment}"
     try:
-        with closing(sqlite3.connect(database, timeout=TIMEOUT)) as connection, connection:
+        with closing(sqlite3.connect(database, timeout=LOCK_TIMEOUT)) as connection, connection:
             for old in roots:
                 for table, column in columns:
                     connection.execute(

@@ -23,10 +23,11 @@ from mlflow.tracking import MlflowClient
 from requests import RequestException, get
 
 from faceseg.errors import UserError, without_secrets
+from pipelines.config.database_errors import sqlite_file
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.refusals import log_accepted
-from pipelines.tracking.relocation import database_file, follow_storage, write_to_storage
+from pipelines.tracking.relocation import follow_storage, write_to_storage
 from pipelines.tracking.values import failure_reason, finite, flatten
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -93,7 +94,7 @@ class Tracker:
 
     @property
     def _database(self) -> Path | None:
-        return database_file(self.uri)
+        return sqlite_file(self.uri)
 
     def __getstate__(self) -> dict[str, str]:
         """Return the address: a client and its connections stay in their process."""
