@@ -7,14 +7,11 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-import webbrowser
 from typing import Annotated
 
 import typer
 
-from faceseg.errors import UserError, without_secrets
+from faceseg.errors import UserError
 from pipelines.cli.arguments import (
     LOOPBACK,
     ExperimentFile,
@@ -58,7 +55,7 @@ def ui(
     _ = tracker.client
     check_port(LOOPBACK, port)
     address = runs_table_address(tracker, settings.name, f"http://{LOOPBACK}:{port}")
-    typer.echo(f"runs: {without_secrets(address)}")
+    typer.echo(f"runs: {address}")
     command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
     command += ["--workers", "1"]
     os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", LOOPBACK_HOSTS)
@@ -84,12 +81,15 @@ def has_desktop() -> bool:
 
 def open_when_served(address: str) -> bool:
     """Open a page in the web browser once its server responds; return whether it did."""
+    import webbrowser
+    from urllib.request import urlopen
+
     until = time.monotonic() + START_TIMEOUT
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(address, timeout=START_TIMEOUT):  # noqa: S310
+            with urlopen(address, timeout=START_TIMEOUT):  # noqa: S310
                 return webbrowser.open(address)
-        except (urllib.error.URLError, OSError):
+        except OSError:  # URLError is one
             time.sleep(POLL_INTERVAL)
     return False
 

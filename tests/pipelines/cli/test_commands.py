@@ -17,7 +17,10 @@ from pipelines.cli import commands
 from pipelines.config import Experiment, load
 from pipelines.studies.experiment import write_experiment
 
-HEAVY = ("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2")
+HEAVY = (
+    *("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2"),
+    *("webbrowser", "urllib.request"),
+)
 RunCommand = Callable[..., tuple[int, str, str]]
 
 
