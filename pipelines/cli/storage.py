@@ -77,6 +77,12 @@ def _open(path: Path | None, storage: Path | None, override: list[str] | None) -
         return arguments.load_study(path, override)
     if override:
         raise UserError("--set changes an experiment, and none is given; give one, or --storage")
+    from pydantic import ValidationError
+
     from pipelines.config import Experiment
 
-    return Experiment(name="any", **({"storage": storage} if storage else {}))
+    try:
+        return Experiment(name="any", **({"storage": storage} if storage else {}))
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UserError(f"--storage: {problem}") from error

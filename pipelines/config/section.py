@@ -19,8 +19,16 @@ class Section(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _check_utf8(cls, value: object) -> object:
+    def _check_path(cls, value: object) -> object:
+        if not isinstance(value, Path):
+            return value
         # The experiment is stored as JSON, and MLflow's and Optuna's addresses contain its paths.
-        if isinstance(value, Path) and not is_utf8(str(value)):
+        if not is_utf8(str(value)):
             raise ValueError(f"{printable(value)} is not UTF-8; rename it, or give a link to it")
+        try:
+            value.expanduser()
+        except RuntimeError as error:
+            raise ValueError(
+                f"{value} begins with a home folder that is not known; give the whole path"
+            ) from error
         return value

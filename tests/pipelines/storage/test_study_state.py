@@ -1,6 +1,7 @@
 """The state of studies: killed, running, finished, and with a higher budget."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def test_a_finished_study_has_a_report_and_more_trials_make_it_unfinished(
     assert f"{STUDY}: unfinished" in out
     assert "1 complete, 1 pruned, 3 waiting" in out
     assert "re-run its `faceseg study` command to resume" in out
+
+
+@pytest.mark.parametrize("verb", ["status", "clean"])
+@pytest.mark.parametrize(
+    ("storage", "words"),
+    [
+        (os.fsdecode(b"caf\xe9"), "error: --storage: caf\\xe9 is not UTF-8; rename it"),
+        ("~no-such-user/x", "error: --storage: ~no-such-user/x begins with a home folder that"),
+    ],
+)
+def test_a_storage_that_is_not_valid_is_named(
+    verb: str, storage: str, words: str, run_faceseg: RunFaceseg
+):
+    code, out = run_faceseg(verb, "--storage", storage)
+    assert code == 2
+    assert out.startswith(words)
 
 
 def test_nothing_is_created_where_no_study_is(tmp_path: Path, run_faceseg: RunFaceseg):
