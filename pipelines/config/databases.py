@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from faceseg.data.file_reading import open_without_waiting
 from faceseg.errors import UserError
-from pipelines.config.database_errors import database_error_message, sqlite_file
+from pipelines.config.database_errors import RESUME, database_error_message, sqlite_file
 
 LOCK_TIMEOUT = 60.0  # seconds to wait for another program that holds a SQLite file
 OWN_TABLES = {"Optuna": {"studies", "trials"}, "MLflow": {"experiments", "runs"}}
@@ -65,7 +65,7 @@ def open_database(url: str, program: str) -> Iterator[None]:
 
     Raises:
         UserError: The database is locked, damaged, belongs to the other program or to another
-            version, or its folder cannot be used.
+            version, its folder cannot be used, or another program does not finish opening it.
     """
     file = sqlite_file(url)
     try:
@@ -84,9 +84,15 @@ def open_database(url: str, program: str) -> Iterator[None]:
 @contextmanager
 def _creation_lock(file: Path) -> Iterator[None]:
     """Hold a lock beside the file; a folder that cannot be written to has a file already."""
-    lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=2 * LOCK_TIMEOUT)
+    path, timeout = file.with_name(f"{file.name}.lock"), 2 * LOCK_TIMEOUT
+    lock = FileLock(path, timeout=timeout)
     try:
         lock.acquire()
+    except Timeout as error:  # an OSError too
+        raise UserError(
+            f"another program is opening the database {file}, and has held {path} for "
+            f"{timeout:.0f} s: end it, {RESUME}"
+        ) from error
     except OSError:
         if not file.exists():
             raise

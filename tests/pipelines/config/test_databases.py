@@ -167,6 +167,23 @@ def test_a_locked_database_is_waited_for_then_named(
     open_file(copied)
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_database_that_another_program_never_finishes_to_open_is_named(
+    exists: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It may be creating the tables: to go on without the lock would disturb it."""
+    monkeypatch.setattr(databases, "LOCK_TIMEOUT", 0.1)
+    file = tmp_path / "optuna.db"
+    if exists:
+        file.touch()
+    with (
+        FileLock(tmp_path / "optuna.db.lock"),
+        pytest.raises(UserError, match=r"optuna.db.lock for 0 s: end it, then re-run the"),
+    ):
+        open_storage(sqlite_url(file))
+    open_storage(sqlite_url(file)).engine.dispose()
+
+
 def test_mlflow_waits_for_a_lock_as_long_as_optuna(tracker: Tracker):
     """MLflow itself sets a limit of 20 s in each session."""
     assert tracker.client
