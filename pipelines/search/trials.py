@@ -6,7 +6,7 @@ All state is in the database. Every method may be called again after it failed h
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -57,8 +57,7 @@ class TrialStore:
         They are read again after every change made here: no other process writes to this study.
         """
         if self._cached is None:
-            trials = self.study.get_trials(deepcopy=False)
-            self._cached = list({job_number(each): each for each in trials}.values())
+            self._cached = last_of_each_job(self.study.get_trials(deepcopy=False))
         return self._cached
 
     def started(self) -> list[FrozenTrial]:
@@ -202,6 +201,11 @@ class TrialStore:
 def job_number(trial: FrozenTrial) -> int:
     """Return the number of a trial's job; a trial that replaces a failed one has the same."""
     return int(trial.user_attrs.get(JOB_NUMBER, trial.number))
+
+
+def last_of_each_job(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the last trial of each job, in the order of the jobs' first trials."""
+    return list({job_number(trial): trial for trial in trials}.values())
 
 
 def epochs_reported(trial: FrozenTrial) -> int:

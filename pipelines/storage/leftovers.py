@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 from faceseg.data.atomic_folder import LOCK, PARTIAL
 from faceseg.data.manifest import Manifest
 from pipelines.job.job import JobKey
-from pipelines.search.trials import job_number
-from pipelines.storage.stored_trials import NetworkTrials, StudyTrials, has_ended
+from pipelines.search.trials import ENDED, job_number
+from pipelines.storage.stored_trials import NetworkTrials, StudyTrials
 from pipelines.tracking.outbox import UNFINISHED, record_paths
 from pipelines.tracking.refusals import REFUSED
 
@@ -80,7 +80,7 @@ def unused_packs(storage: Path, used: set[str]) -> Iterator[Leftover]:
 def _ended_jobs(network: str, trials: NetworkTrials) -> Iterator[str]:
     """Yield the folders of jobs that are not resumed; a failed final is tried again."""
     for trial in trials.search:
-        if has_ended(trial):
+        if trial.state in ENDED:
             yield JobKey(kind="trial", architecture=network, number=job_number(trial)).folder
     for digest, finals in trials.finals.items():
         for trial in finals:

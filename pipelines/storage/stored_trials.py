@@ -1,14 +1,18 @@
 """The trials of every study in a storage, read from Optuna's database without changing it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
 from pipelines.config.database_errors import sqlite_file
 from pipelines.search.database import open_storage
-from pipelines.search.trials import job_number
+from pipelines.search.trials import last_of_each_job
+
+# The names that `ArchitectureSearch` gives; other programs may use the database too.
+OWN_NAME = re.compile(r"([^/]+)/([^/]+)/(?:search|finals-([^/]+))")
 
 
 @dataclass(kw_only=True)
@@ -43,20 +47,16 @@ def read_trials(experiment: Experiment) -> dict[str, StudyTrials]:
     found: dict[str, dict[str, NetworkTrials]] = {}
     try:
         for study in sorted(database.get_all_studies(), key=lambda each: each._study_id):
-            name, network, kind = study.study_name.split("/")
-            trials = database.get_all_trials(study._study_id, deepcopy=False)
-            # A trial that replaces a failed one has its number.
-            last = list({job_number(trial): trial for trial in trials}.values())
+            own = OWN_NAME.fullmatch(study.study_name)
+            if own is None:
+                continue
+            name, network, winner = own.groups()
+            last = last_of_each_job(database.get_all_trials(study._study_id, deepcopy=False))
             of_network = found.setdefault(name, {}).setdefault(network, NetworkTrials())
-            if kind == "search":
+            if winner is None:
                 of_network.search = last
             else:
-                of_network.finals[kind.removeprefix("finals-")] = last
+                of_network.finals[winner] = last
     finally:
         database.engine.dispose()
     return dict(found)
-
-
-def has_ended(trial: FrozenTrial) -> bool:
-    """Return whether a trial is complete, pruned or failed."""
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -72,6 +72,15 @@ def test_a_finished_study_has_a_report_and_more_trials_make_it_unfinished(
     assert "re-run its `faceseg study` command to resume" in out
 
 
+def test_studies_of_other_programs_in_the_same_database_are_passed_over(killed: Experiment):
+    storage = open_storage(killed.search_database)
+    for name in ("no-name-1", "a/b", "a/b/c", "a/b/c/search"):
+        study = optuna.create_study(study_name=name, storage=storage)
+        study.ask().set_user_attr("number", "no number")
+    storage.engine.dispose()
+    assert [state.study for state in read_states(killed)] == [STUDY]
+
+
 @pytest.mark.parametrize("verb", ["status", "clean"])
 @pytest.mark.parametrize(
     ("storage", "words"),
