@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -14,6 +15,7 @@ from pipelines.config import Experiment
 from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
+from pipelines.tracking.paging import all_pages
 
 COLUMNS = ("version", "aliases", "architecture", "test IoU", "occluded", "ms")
 DASH = "–"  # noqa: RUF001  # stands for a missing value
@@ -114,15 +116,8 @@ def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
 
 
 def _versions(tracker: Tracker, model: str) -> Sequence[ModelVersion]:
-    found: list[ModelVersion] = []
-    token = None
-    while token != "":
-        page = tracker.client.search_model_versions(
-            f"name = '{model}'", order_by=["version_number DESC"], page_token=token
-        )
-        found += page
-        token = page.token or ""
-    return found
+    search = tracker.client.search_model_versions
+    return all_pages(partial(search, f"name = '{model}'", order_by=["version_number DESC"]))
 
 
 def _final_description(tracker: Tracker, version: ModelVersion) -> str:

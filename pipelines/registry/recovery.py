@@ -1,5 +1,6 @@
 """The finals of a study as MLflow has them, and registration of finals that lost their version."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from pipelines.registry.card import MODEL_CARD
 from pipelines.registry.publish import version_tags
 from pipelines.tracking.delivery import create_version
 from pipelines.tracking.outbox import record_paths
+from pipelines.tracking.paging import all_pages
 
 
 def recorded_finals(context: StudyContext) -> set[JobKey]:
@@ -97,13 +99,9 @@ def _waiting_finals(context: StudyContext) -> list[JobKey]:
 
 def _registered_runs(context: StudyContext) -> set[str]:
     """Return the runs that have a version of the experiment's registered model."""
-    client, found, token = context.tracker.client, set[str](), None
     name = context.experiment.tracking.registered_model
-    while token != "":
-        page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        found |= {str(version.run_id) for version in page}
-        token = page.token or ""
-    return found
+    search = partial(context.tracker.client.search_model_versions, f"name = '{name}'")
+    return {str(version.run_id) for version in all_pages(search)}
 
 
 def _logged_model(context: StudyContext, run: Run) -> LoggedModel | None:

@@ -77,12 +77,7 @@ def _used_images(experiment: Experiment) -> set[str] | None:
     file = sqlite_file(experiment.tracking_uri)
     if file is not None and not file.exists():
         return None
-    tracker = Tracker(experiment.tracking_uri)
-    tags = [
-        run.data.tags
-        for each in tracker.client.search_experiments()
-        for run in tracker.find_runs(each.experiment_id)
-    ]
+    tags = [run.data.tags for run in Tracker(experiment.tracking_uri).all_runs()]
     return {each["faceseg.data"] for each in tags if "faceseg.data" in each}
 
 

@@ -106,13 +106,7 @@ def _study_runs(experiment: Experiment) -> dict[str, Run]:
     file = sqlite_file(experiment.tracking_uri)
     if file is not None and not file.exists():  # MLflow would create it
         return {}
-    tracker = Tracker(experiment.tracking_uri)
-    runs = [
-        run
-        for each in tracker.client.search_experiments()
-        for run in tracker.find_runs(each.experiment_id, kind="study")
-    ]
-    runs.sort(key=lambda run: run.info.start_time)
+    runs = Tracker(experiment.tracking_uri).all_runs(kind="study")
     return {run.data.tags["faceseg.study"]: run for run in runs}
 
 

@@ -1,5 +1,7 @@
 """Make MLflow complete again before a study goes on: runs and versions that were deleted."""
 
+from functools import partial
+
 from mlflow.entities import Run, ViewType
 
 from pipelines.config.sections import ENSEMBLE
@@ -8,6 +10,7 @@ from pipelines.job.job import JobKey
 from pipelines.registry import study_aliases
 from pipelines.registry.recovery import recorded_finals, register_again
 from pipelines.tracking import Tracker
+from pipelines.tracking.paging import all_pages
 
 WINNER, DONE = "faceseg.winner.", "faceseg.done"
 
@@ -24,12 +27,9 @@ def restore_runs(tracker: Tracker, experiment_id: str, study: str) -> list[str]:
         Messages.
     """
     restored: list[str] = []
-    deleted = tracker.client.search_runs(
-        [experiment_id],
-        f"tags.`faceseg.study` = '{study}'",
-        ViewType.DELETED_ONLY,
-        max_results=10_000,
-    )
+    wanted = f"tags.`faceseg.study` = '{study}'"
+    search = tracker.client.search_runs
+    deleted = all_pages(partial(search, [experiment_id], wanted, ViewType.DELETED_ONLY))
     known = {_identity(run) for run in tracker.find_runs(experiment_id, study=study)}
     for run in sorted(deleted, key=lambda each: each.info.start_time):
         if _identity(run) not in known:

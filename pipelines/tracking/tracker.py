@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from faceseg.errors import UserError, without_secrets
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.tracking.errors import mlflow_error_message
+from pipelines.tracking.paging import all_pages
 from pipelines.tracking.refusals import log_accepted
 from pipelines.tracking.relocation import follow_storage, write_to_storage
 from pipelines.tracking.values import failure_reason, finite, flatten
@@ -148,16 +149,17 @@ class Tracker:
 
     def find_runs(self, experiment_id: str, **tags: str) -> list[Run]:
         """Return the runs whose tags `faceseg.<name>` have these values, oldest first."""
+        return self._find_runs([experiment_id], tags)
+
+    def all_runs(self, **tags: str) -> list[Run]:
+        """Return the runs of all experiments as `find_runs` does, oldest first."""
+        experiments = all_pages(self.client.search_experiments)
+        return self._find_runs([each.experiment_id for each in experiments], tags)
+
+    def _find_runs(self, experiment_ids: list[str], tags: Mapping[str, str]) -> list[Run]:
         wanted = " and ".join(f"tags.`faceseg.{name}` = '{tags[name]}'" for name in tags)
         order = ["attributes.start_time ASC"]
-        page = self.client.search_runs([experiment_id], wanted, order_by=order)
-        runs = list(page)
-        while page.token:
-            page = self.client.search_runs(
-                [experiment_id], wanted, order_by=order, page_token=page.token
-            )
-            runs += page
-        return runs
+        return all_pages(partial(self.client.search_runs, experiment_ids, wanted, order_by=order))
 
     def find_or_make_run(self, run: RunIdentity) -> str:
         """Return the id of a run, which is created if it does not exist; its status is kept."""

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import socket
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,23 @@ def test_all_runs_are_found_on_several_pages(
     )
     found = tracker.find_runs(experiment_id, study="p")
     assert [run.data.tags["faceseg.trial"] for run in found] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_runs_of_all_experiments_are_found_on_several_pages(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Images of a run that is not found are deleted by `faceseg clean`."""
+    study = tmp_path.name
+    runs = [
+        open_run(tracker, tracker.experiment(f"{study}-{each}", tmp_path), "r", tags, "One")
+        for each in range(3)
+        for tags in ({"study": study, "trial": "0"}, {"study": study, "trial": "1"})
+    ]
+    for name in ("search_runs", "search_experiments"):
+        search = getattr(tracker.client, name)
+        monkeypatch.setattr(tracker.client, name, partial(search, max_results=2))
+    assert [run.info.run_id for run in tracker.all_runs(study=study)] == runs
+    assert [run.info.run_id for run in tracker.all_runs(study=study, trial="1")] == runs[1::2]
 
 
 def test_an_error_of_the_database_is_raised_and_not_printed(
