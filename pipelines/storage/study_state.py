@@ -11,14 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import yaml
 from mlflow.entities import Run
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
+from yaml import YAMLError
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.plain_yaml import read_yaml
 from pipelines.job.job import JobKey, JobKind
 from pipelines.search.leases import Lease, study_driver
 from pipelines.search.trials import epochs_reported, job_number
@@ -119,8 +120,8 @@ def _logged(experiment: Experiment, run: Run | None) -> Experiment | None:
             file = Tracker(experiment.tracking_uri).fetch(
                 run.info.run_id, "experiment.yaml", Path(folder)
             )
-            return Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (UserError, ValidationError, yaml.YAMLError):
+            return Experiment.model_validate(read_yaml(file))
+    except (UserError, OSError, UnicodeDecodeError, ValidationError, YAMLError):
         return None
 
 

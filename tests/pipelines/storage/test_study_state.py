@@ -72,6 +72,21 @@ def test_a_finished_study_has_a_report_and_more_trials_make_it_unfinished(
     assert "re-run its `faceseg study` command to resume" in out
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [b"caf\xe9: 1\n", b"a: [", b"- 1\n", b"seed: 99999999999999999999999\n", b"x" * 2_000_000],
+)
+def test_a_study_whose_logged_experiment_is_damaged_has_no_known_budget(
+    damage: bytes, finished: Experiment
+):
+    for file in finished.storage.glob("artifacts/*/artifacts/experiment.yaml"):
+        file.write_bytes(damage)
+    other = finished.model_copy(update={"name": "other"})
+    (state,) = read_states(other)
+    assert (state.study, state.state) == (STUDY, "finished")
+    assert {each.finals.waiting for each in state.networks.values()} == {None}
+
+
 def test_studies_of_other_programs_in_the_same_database_are_passed_over(killed: Experiment):
     storage = open_storage(killed.search_database)
     for name in ("no-name-1", "a/b", "a/b/c", "a/b/c/search"):
