@@ -38,7 +38,7 @@ def build_once(
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with locked(folder):
             _remove_stale_partials(folder.parent, folder)
             if not is_complete(folder):
                 _fill(folder, fill)
@@ -69,10 +69,15 @@ def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold the lock of a folder.
+def locked(folder: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold the lock of a folder, so that no other process builds it.
 
-    Raises filelock.Timeout if another process still holds it after `timeout` seconds.
+    Args:
+        folder: The final path, whether or not it exists.
+        timeout: Seconds to wait for a process that holds the lock; -1: for ever.
+
+    Raises:
+        filelock.Timeout: Another process still holds it after `timeout` seconds.
     """
     path = folder.with_name(folder.name + LOCK)
     with FileLock(path, timeout=timeout):
@@ -91,7 +96,7 @@ def _remove_stale_partials(root: Path, ours: Path) -> None:
             shutil.rmtree(partial)
             continue
         try:
-            with _locked(folder, timeout=0):
+            with locked(folder, timeout=0):
                 shutil.rmtree(partial, ignore_errors=True)
         except Timeout:
             continue

@@ -58,7 +58,8 @@ def clean(
 ) -> None:
     """List the files of a storage that nothing needs any more; --delete deletes them.
 
-    Files of a study that runs are never touched.
+    Files of a study that runs are never touched, nor are images that were packed in the last day:
+    a study that uses them may begin later.
     """
     settings = _open(experiment, storage, override)
     from pipelines.storage import cleaning

@@ -18,8 +18,8 @@ from pipelines.tracking import Tracker
 def clean(experiment: Experiment, console: Console, *, delete: bool) -> list[Leftover]:
     """List what a storage contains that nothing needs; delete it if `delete`.
 
-    The lock of each study is held meanwhile. Files of a study that runs are left out, and so are
-    all packs while any study runs.
+    The locks of all studies and packs are held meanwhile. Files of a study that runs are left out,
+    and so are all packs while any study runs.
 
     Args:
         experiment: Its storage is cleaned, with all studies in it.
@@ -46,7 +46,7 @@ def clean(experiment: Experiment, console: Console, *, delete: bool) -> list[Lef
         ]
         used = _used_images(experiment)
         if used is not None and not running:
-            found += unused_packs(experiment.storage, used)
+            found += unused_packs(experiment.storage, used, locks)
         for each in found:
             _print(console, f"{_megabytes(each.size)}  {each.path}: {each.reason}")
             if delete:

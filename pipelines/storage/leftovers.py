@@ -5,21 +5,26 @@ them. Single trainings have no lock, so their files are never listed.
 """
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from optuna.trial import TrialState
 
-from faceseg.data.atomic_folder import LOCK, PARTIAL
-from faceseg.data.manifest import Manifest
+from faceseg.data.atomic_folder import PARTIAL, locked
+from faceseg.data.manifest import MANIFEST, Manifest
 from pipelines.job.job import JobKey
 from pipelines.search.trials import ENDED, job_number
 from pipelines.storage.stored_trials import NetworkTrials, StudyTrials
-from pipelines.tracking.outbox import UNFINISHED, record_paths
+from pipelines.tracking.outbox import RECORD, SENT, UNFINISHED
 from pipelines.tracking.refusals import REFUSED
 
+KEPT_FOR = 24 * 3600.0  # seconds since images were packed
+# Delivered records too: a run that has not ended is restored from them if MLflow loses it.
+RECORDS = (RECORD, SENT, REFUSED)
 SINGLE_TRAINING = re.compile(r".*-single-[0-9a-f]{8}")
 
 
@@ -53,28 +58,47 @@ def study_leftovers(storage: Path, study: str, trials: StudyTrials) -> Iterator[
         if folder.name in ended:
             yield _leftover(folder, "checkpoints of a job that has ended")
     for folder in sorted((storage / "outbox" / study).glob("*/")):
-        if not record_paths(folder) and not any(folder.glob(f"*{REFUSED}")):
-            yield _leftover(folder, "an outbox whose records are delivered")
+        if not any(each.suffix in RECORDS for each in folder.glob("[0-9]*")):
+            yield _leftover(folder, "an outbox without records")
         else:
             for unfinished in sorted(folder.glob(f"{UNFINISHED}*")):
                 yield _leftover(unfinished, "a record that was not finished")
 
 
-def unused_packs(storage: Path, used: set[str]) -> Iterator[Leftover]:
+def unused_packs(storage: Path, used: set[str], locks: ExitStack) -> Iterator[Leftover]:
     """Yield packs that no study or training uses, and those that were not finished.
+
+    What was packed in the last day is kept: it may have been prepared for a study that begins
+    later. So are packs that a process builds.
 
     Args:
         storage: The storage.
         used: The fingerprints of the images of its studies and trainings.
+        locks: Holds the locks of the packs, so that no process builds one of them meanwhile.
     """
-    for folder in sorted((storage / "packs").glob("*/")):
-        if _is_being_built(folder):
+    folders = (storage / "packs").glob("*/")
+    for name in sorted({each.name.removesuffix(PARTIAL) for each in folders}):
+        pack = storage / "packs" / name
+        try:
+            locks.enter_context(locked(pack, timeout=0))
+        except Timeout:
             continue
-        manifest = Manifest.read(folder)
-        if folder.name.endswith(PARTIAL) or manifest is None:
-            yield _leftover(folder, "images whose packing was not finished")
-        elif manifest.fingerprint not in used:
-            yield _leftover(folder, "packed images that no study or training here uses")
+        if pack.is_dir() and (reason := _why_unused(pack, used)):
+            yield _leftover(pack, reason)
+        partial = pack.with_name(f"{name}{PARTIAL}")
+        if partial.is_dir():
+            yield _leftover(partial, "images whose packing was not finished")
+
+
+def _why_unused(pack: Path, used: set[str]) -> str:
+    """Return why nothing needs a pack; '' if something may."""
+    manifest = Manifest.read(pack)
+    if manifest is None:
+        return "packed images that are incomplete, or of another version"
+    packed = (pack / MANIFEST).stat().st_mtime
+    if manifest.fingerprint in used or time.time() - packed < KEPT_FOR:
+        return ""
+    return "packed images that no study or training here uses"
 
 
 def _ended_jobs(network: str, trials: NetworkTrials) -> Iterator[str]:
@@ -88,20 +112,6 @@ def _ended_jobs(network: str, trials: NetworkTrials) -> Iterator[str]:
                 number = job_number(trial)
                 key = JobKey(kind="final", architecture=network, number=number, winner=digest)
                 yield key.folder
-
-
-def _is_being_built(folder: Path) -> bool:
-    """Return whether a process builds this pack: it holds the lock beside it."""
-    lock_file = folder.with_name(f"{folder.name.removesuffix(PARTIAL)}{LOCK}")
-    if not lock_file.exists():
-        return False
-    lock = FileLock(lock_file, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def _leftover(path: Path, reason: str) -> Leftover:
