@@ -58,8 +58,9 @@ def clean(
 ) -> None:
     """List the files of a storage that nothing needs any more; --delete deletes them.
 
-    Files of a study that runs are never touched, nor are images that were packed in the last day:
-    a study that uses them may begin later.
+    Files of a study that runs are never touched.
+
+    Images are kept for a day after they were packed: a study that uses them may begin later.
     """
     settings = _open(experiment, storage, override)
     from pipelines.storage import cleaning

@@ -7,17 +7,21 @@ from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from faceseg.errors import UserError, first_line
+from faceseg.errors import UserError
 from pipelines.config.database_errors import database_error_message, sqlite_file
+from pipelines.config.database_servers import (
+    is_unavailable,
+    limit_connect_time,
+    refusal_message,
+    root_cause,
+)
 from pipelines.config.databases import LOCK_TIMEOUT, open_database
-from pipelines.search.failure_policy import disk_error_message, error_chain
+from pipelines.search.failure_policy import disk_error_message
 
 DATABASE_TIMEOUT = 90.0  # seconds that a server may be unavailable
 RETRY_PAUSES = (0.2, 5.0)  # seconds between two attempts, at first and at most
-# PostgreSQL's messages for errors that waiting does not resolve.
-REFUSALS = ("authentication failed", "does not exist", "permission denied", "no password supplied")
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     Raises:
         UserError: The database is damaged, or cannot be used with this Optuna.
     """
+    limit_connect_time()
     with open_database(url, "Optuna"):
         if url.startswith("sqlite"):
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}}
@@ -56,18 +61,18 @@ def retry_while_unavailable(
             return action()
         except (SQLAlchemyError, StorageInternalError, OSError, ImportError) as error:
             _raise_if_permanent(url, error)
-            if not _is_unavailable(error):
+            if not is_unavailable(error):
                 raise
             if time.monotonic() > until:
                 if locked := database_error_message(error, url, "Optuna"):
                     raise UserError(locked) from error
                 raise UserError(
                     f"Optuna's database {url} has not responded for "
-                    f"{DATABASE_TIMEOUT:.0f} s: {_root_cause(error)}. Finished work is kept: start "
+                    f"{DATABASE_TIMEOUT:.0f} s: {root_cause(error)}. Finished work is kept: start "
                     "the database, then re-run the same command to resume"
                 ) from error
-            note_outage(_root_cause(error))
-            logger.warning("%s is unavailable, retrying: %s", url, _root_cause(error))
+            note_outage(root_cause(error))
+            logger.warning("%s is unavailable, retrying: %s", url, root_cause(error))
         time.sleep(pause)
         pause = min(2 * pause, RETRY_PAUSES[1])
 
@@ -77,28 +82,8 @@ def _raise_if_permanent(url: str, error: Exception) -> None:
     file = sqlite_file(url)
     if file is not None and (words := disk_error_message(error, file.parent)):
         raise UserError(f"Optuna's database {file}: {words}") from error
-    damaged = file is not None and "is locked" not in _root_cause(error)
+    damaged = file is not None and "is locked" not in root_cause(error)
     if damaged and (words := database_error_message(error, url, "Optuna")):
         raise UserError(words) from error
-    for each in error_chain(error):
-        if isinstance(each, ImportError):
-            raise UserError(
-                f"Optuna's database {url} needs a driver that is not installed ({each}); "
-                "install faceseg[postgres] and use an address of the form postgresql+psycopg://…"
-            ) from error
-        if isinstance(each, ArgumentError) or any(words in str(each) for words in REFUSALS):
-            raise UserError(
-                f"Optuna's database {url} cannot be opened: {_root_cause(error)}. Expected "
-                "in tracking.database: postgresql+psycopg://USER:${PASSWORD}@HOST/DATABASE"
-            ) from error
-
-
-def _is_unavailable(error: Exception) -> bool:
-    kinds = (OperationalError, InterfaceError)
-    return any(isinstance(each, kinds) for each in error_chain(error))
-
-
-def _root_cause(error: Exception) -> str:
-    """Return the first line of the innermost error, without passwords."""
-    *_, innermost = error_chain(error)
-    return first_line(innermost)
+    if words := refusal_message(error, url, "Optuna"):
+        raise UserError(words) from error

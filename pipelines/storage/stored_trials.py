@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.database_servers import check_server
 from pipelines.search.database import open_storage
 from pipelines.search.trials import last_of_each_job
 
@@ -38,11 +39,12 @@ def read_trials(experiment: Experiment) -> dict[str, StudyTrials]:
     """Return the trials of all studies in the experiment's database, by study and network.
 
     Raises:
-        UserError: The database is damaged, or cannot be used with this Optuna.
+        UserError: The database is damaged, does not respond, or cannot be used with this Optuna.
     """
     file = sqlite_file(experiment.search_database)
     if file is not None and not file.exists():  # Optuna would create it
         return {}
+    check_server(experiment.search_database, "Optuna")
     database = open_storage(experiment.search_database)
     found: dict[str, dict[str, NetworkTrials]] = {}
     try:

@@ -10,6 +10,7 @@ from requests import RequestException
 
 from faceseg.errors import UserError
 from pipelines.config.database_errors import database_error_message
+from pipelines.config.database_servers import server_error_message
 from pipelines.config.file_errors import causes
 from pipelines.config.secrets import redact
 from pipelines.tracking.values import CREDENTIAL_CODES, failure_reason
@@ -39,8 +40,9 @@ def mlflow_error_message(error: BaseException, uri: str) -> str | None:
         error: The error, with its causes.
         uri: MLflow's address.
     """
-    if words := database_error_message(error, uri, "MLflow"):
-        return words
+    for explain in (database_error_message, server_error_message):
+        if words := explain(error, uri, "MLflow"):
+            return words
     place = f"MLflow at {redact(uri)}"
     for each in causes(error):
         if not isinstance(each, MlflowException | RequestException):

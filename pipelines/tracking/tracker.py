@@ -24,6 +24,7 @@ from requests import RequestException, get
 
 from faceseg.errors import UserError, without_secrets
 from pipelines.config.database_errors import sqlite_file
+from pipelines.config.database_servers import check_server
 from pipelines.config.databases import open_database, wait_for_locks
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.paging import all_pages
@@ -69,11 +70,13 @@ class Tracker:
         """The client; the first one on a new sqlite file creates its tables.
 
         Raises:
-            UserError: The database is locked, damaged, or cannot be used with this MLflow.
+            UserError: The database is locked or damaged, does not respond, or cannot be used with
+                this MLflow.
         """
         # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         wait_for_locks()
+        check_server(self.uri, "MLflow")
         if self._database is not None:
             # A connection that stays open would go on writing to a file that was deleted.
             os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
