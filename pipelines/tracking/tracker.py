@@ -70,8 +70,7 @@ class Tracker:
         """The client; the first one on a new sqlite file creates its tables.
 
         Raises:
-            UserError: The database is locked or damaged, does not respond, or cannot be used with
-                this MLflow.
+            UserError: The database is locked or damaged, does not respond, or cannot be used.
         """
         # MLflow prints a traceback of each database error, which it also raises.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
