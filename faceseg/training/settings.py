@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faceseg.data.augmentation import Augmentation
 
-# No training comes near these bounds; a setting beyond one is a slip of the keyboard.
+# No training comes near these bounds; a setting beyond one is a typing error.
 MAX_EPOCHS = 100_000
 MAX_BATCH_SIZE = 65_536
 # "mixed" depends on the device: see `faceseg.backends.device.resolve_precision`.

@@ -1,7 +1,7 @@
-"""Tell errors whose cause is outside the program from its defects, at the command line's end.
+"""Distinguish errors whose cause is outside the program from its defects, for the command line.
 
-Each room explains the errors of its subject; this module asks them in order. A library's errors
-are explained only if the library is loaded: it cannot have raised them otherwise.
+The rooms have functions that explain the errors of their subjects; this module calls them in order.
+The function for a library is called only if the library is loaded: otherwise it raised no error.
 """
 
 import sys
@@ -10,7 +10,7 @@ from faceseg.backends import BACKENDS
 from faceseg.errors import UserError
 from pipelines.config.file_errors import causes, file_error_message
 
-# Whose errors are MLflow's: it uses these libraries. Optuna's are explained where it is used.
+# MLflow and the libraries that it uses. Errors of Optuna are explained where it is used.
 MLFLOW_LIBRARIES = ("mlflow", "sqlalchemy", "sqlite3", "alembic")
 
 
@@ -18,7 +18,7 @@ def explanation(error: BaseException) -> str | None:
     """Return a paragraph about an error that the program did not cause; None for a defect.
 
     Args:
-        error: An exception that left a verb.
+        error: An exception that a verb did not handle.
     """
     if isinstance(error, UserError):
         return str(error)
@@ -44,7 +44,7 @@ def _ray(error: BaseException) -> str | None:
 
     from pipelines.cluster.ray_errors import ray_error_message
 
-    if isinstance(error, RayTaskError):  # a worker's error, which Ray has sent here
+    if isinstance(error, RayTaskError):  # contains the error that a worker raised
         return explanation(error.cause)
     return ray_error_message(error)
 

@@ -1,4 +1,4 @@
-"""Ray's failures in words: it does not start, or it was lost while a command ran."""
+"""Detect failures of Ray and turn them into messages: at its start, and while a command runs."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ def start_error_message(error: BaseException) -> str:
     """Return why Ray did not start on this machine, with advice.
 
     Args:
-        error: What `ray.init` has raised.
+        error: The exception of `ray.init`.
     """
     folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     reason = first_line(error)[:300].rstrip(".")
@@ -35,7 +35,7 @@ def start_error_message(error: BaseException) -> str:
             "that this user can write to, such as /tmp"
         )
     elif isinstance(error, OSError):
-        advice = f"{reason}. Its temporary folder is {folder}; RAY_TMPDIR names another one"
+        advice = f"{reason}. Its temporary folder is {folder}; set RAY_TMPDIR to use another one"
     else:
         advice = (
             f"{reason}. The machine may be busy, or out of memory: close other programs, then run "
@@ -45,7 +45,10 @@ def start_error_message(error: BaseException) -> str:
 
 
 def ray_error_message(error: BaseException) -> str | None:
-    """Return advice on a failure of Ray's processes; None for an error that a task has raised."""
+    """Return a message on a failure of Ray's processes; None for any other error.
+
+    An error that a task raised is not a failure of Ray.
+    """
     for each in causes(error):
         if isinstance(each, RayError) and not isinstance(each, RayTaskError):
             reason = first_line(each)[:300].rstrip(".")
@@ -53,12 +56,12 @@ def ray_error_message(error: BaseException) -> str | None:
     return None
 
 
-# --- Processes of Ray that the driver cannot do without.
+# --- Watching the processes of Ray that the driver requires.
 
 CONTROL_STORE = "control store (GCS)"
 CHECK_INTERVAL = 2.0  # seconds between two checks
 CONNECT_TIMEOUT = 2.0  # seconds for a process to accept a connection
-# Seconds that a cluster's head may be away. After 60 s, Ray would end this process by an abort.
+# Seconds for which the head of a cluster may be unreachable. After 60 s, Ray aborts this process.
 RESTART_TIMEOUT = 30.0
 
 
@@ -66,11 +69,11 @@ RESTART_TIMEOUT = 30.0
 class RayWatch:
     """Detect that the control store (GCS) or this node's raylet has died.
 
-    Ray's calls would wait for them without a word, and Ray would end this process after a minute.
+    Without this check, calls of Ray wait without a message, and Ray aborts this process after 60 s.
 
     Attributes:
         addresses: The host and port of each process, by its name.
-        cluster: Whether Ray is a cluster, whose control store may be restarted.
+        cluster: Whether Ray runs on a cluster, where the control store may be restarted.
     """
 
     addresses: dict[str, tuple[str, int]]
@@ -80,7 +83,7 @@ class RayWatch:
 
     @classmethod
     def of_connection(cls, *, cluster: bool) -> "RayWatch":
-        """Return the watch of the Ray that this process is connected to."""
+        """Return a watch for the Ray to which this process is connected."""
         context = ray.get_runtime_context()
         host, _, port = context.gcs_address.rpartition(":")
         addresses = {CONTROL_STORE: (host.strip("[]"), int(port))}
@@ -94,8 +97,8 @@ class RayWatch:
         """Raise an error if a process has died, at most once in CHECK_INTERVAL.
 
         Raises:
-            UserError: A process has died; for a cluster's control store: it has been away for
-                RESTART_TIMEOUT.
+            UserError: A process refuses connections, or has been unreachable for RESTART_TIMEOUT.
+                The control store of a cluster may refuse connections for that long.
         """
         now = time.monotonic()
         if now < self._next:
@@ -118,7 +121,7 @@ class RayWatch:
 
 
 def _refusal(address: tuple[str, int]) -> OSError | None:
-    """Return why a process accepts no connection; None if it does."""
+    """Return why a connection to a process fails; None if it succeeds."""
     try:
         socket.create_connection(address, timeout=CONNECT_TIMEOUT).close()
     except OSError as error:

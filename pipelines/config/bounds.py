@@ -1,10 +1,10 @@
-"""Upper bounds of an experiment's settings, far above any study.
+"""Upper bounds of an experiment's settings, far above those of any real study.
 
-A value beyond a bound is a slip of the keyboard, or was written to exhaust the machine. It is
-refused before memory or time is spent on it.
+A value beyond a bound is a typing error, or was chosen to exhaust the machine. It is refused before
+it uses memory or time.
 """
 
-MAX_SEED = 2**63 - 1  # Optuna's database and MLflow's clients hold 64 bits
+MAX_SEED = 2**63 - 1  # Optuna's database and MLflow's clients store 64 bits
 MAX_IMAGES = 1_000_000  # of a split
 MAX_SIDE = 8192  # pixels of an image that a network is trained on
 MAX_BATCH_PIXELS = 2**31 - 1  # the frameworks' kernels number them with 32 bits

@@ -1,6 +1,6 @@
-"""Errors of Optuna's and MLflow's databases in words, with advice.
+"""Turn errors of Optuna's and MLflow's databases into messages with advice.
 
-The messages that are recognised are those of SQLite, MLflow, Alembic and Optuna.
+The errors are recognised by the messages of SQLite, MLflow, Alembic and Optuna.
 """
 
 import re
@@ -30,12 +30,15 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def database_error_message(error: BaseException, url: str, program: str) -> str | None:
-    """Return advice on a database error that this program did not cause; None for another error.
+    """Return a message with advice on a database error; None for any other error.
+
+    Errors of files are included, because a database is a file. A database error whose message is
+    not recognised has no advice.
 
     Args:
         error: The error, with its causes.
         url: The database's address.
-        program: Whose database it is: Optuna or MLflow.
+        program: The program that uses the database: Optuna or MLflow.
     """
     file = sqlite_file(url)
     place = f"{program}'s database {file or redact(url)}"
@@ -74,13 +77,13 @@ SQLITE_ADVICE = {
 
 
 def _is_from_database(error: BaseException) -> bool:
-    """Return whether a driver or SQLAlchemy raised an error, or MLflow, with its text."""
+    """Return whether the class of an error is one of SQLite, SQLAlchemy, MLflow or Optuna."""
     modules = ("sqlite3", "sqlalchemy", "mlflow", "optuna")
     return type(error).__module__.partition(".")[0] in modules
 
 
 def _schema_message(text: str, url: str, place: str) -> str | None:
-    """Return advice on tables of another version; None for another error."""
+    """Return a message on tables of another version; None for any other error."""
     if found := re.search(r"out-of-date database schema \(found version (\w+)", text):
         if _mlflow_migration_exists(found[1]):
             return (
@@ -102,13 +105,13 @@ def _schema_message(text: str, url: str, place: str) -> str | None:
 
 
 _NEWER = (
-    "run the command with the installation that made it, or give an address of its own in "
-    "tracking.uri (MLflow) or tracking.database (Optuna)"
+    "run the command with the installation that made it, or set tracking.uri (MLflow) or "
+    "tracking.database (Optuna) to another database"
 )
 
 
 def _mlflow_migration_exists(revision: str) -> bool:
-    """Return whether the installed MLflow can upgrade from a revision of its tables."""
+    """Return whether the installed MLflow can upgrade tables of this revision."""
     spec = find_spec("mlflow")
     folders = spec.submodule_search_locations if spec else None
     return any(

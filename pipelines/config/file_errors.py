@@ -1,4 +1,4 @@
-"""Errors of the file system in words, with advice, where their cause is outside the program."""
+"""Turn errors of the file system whose cause is outside the program into messages with advice."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ FILE_ADVICE = {
     errno.ENFILE: "the machine has too many open files; close other programs",
     errno.ENOMEM: "the machine has too little free memory; close other programs",
 }
-# Their errors may name no file.
+# Their errors may lack the name of a file.
 NO_PATH = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
@@ -48,10 +48,10 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def file_error_message(error: BaseException) -> str | None:
-    """Return advice on an error of the file system; None if the program may be its cause.
+    """Return a message on an error of the file system; None if the program may be its cause.
 
-    The program is the cause of an error about one of its own installed files, and of an error
-    that names no file, unless the disk or a limit explains it.
+    The program may be the cause of an error about one of its own installed files, and of an error
+    without the name of a file, unless the disk or a limit explains it.
     """
     for each in causes(error):
         if isinstance(each, RuntimeError) and str(each).startswith("Symlink loop from "):
