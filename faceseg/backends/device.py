@@ -98,7 +98,7 @@ def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
     hundred times as long.
     """
     return RuntimeError(
-        f"this worker was given {gpus:g} GPU, but {backend} sees none; {remedy}. To run on the "
+        f"this worker was given {gpus:g} GPU, but {backend} finds none; {remedy}. To run on the "
         "CPU: --set resources.gpus=0"
     )
 
@@ -167,7 +167,7 @@ def set_precision(precision: str) -> None:
 def jit() -> Any:
     """Return the value for Keras's `compile(jit_compile=…)`: "auto", or False.
 
-    It is False where TensorFlow sees no GPU: XLA halves the speed of a CPU.
+    It is False if TensorFlow finds no GPU: XLA halves the speed of a CPU.
     """
     return _backend().jit()
 
@@ -175,7 +175,7 @@ def jit() -> Any:
 def trace_function(
     function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool = False
 ) -> Callable[..., Any] | None:
-    """Trace `function` once for uint8 arrays, whatever the sizes that are None in `shapes`.
+    """Trace `function` once for uint8 arrays; a size that is None in `shapes` may vary.
 
     Args:
         function: A function of uint8 arrays, one for each shape.
@@ -227,7 +227,7 @@ def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]] | None:
 
     The operation takes inputs (B, H, W, C), scale and offset (C), the moving mean and variance (or
     None to use the batch's), and epsilon. It returns the outputs and the mean and (biased) variance
-    used. Keras's own operations are a dozen passes over each map, in float32 whatever its type: a
+    used. Keras's own operations are a dozen passes over each map, in float32 for every type: a
     training step of the U-Net at 256 px takes 1.26 times as long with them, in bfloat16 1.41 times.
     """
     operation: Callable[..., tuple[Any, Any, Any]] | None = _backend().fused_batch_norm()

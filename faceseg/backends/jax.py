@@ -53,8 +53,8 @@ def _configure(threads: int, gpus: float) -> Device:
     wanted = max(1, int(gpus))
     if len(devices) < wanted:
         raise RuntimeError(
-            f"this worker was given {gpus:g} GPUs, but JAX sees {len(devices)}; set resources.gpus "
-            "to what a node has, or show the process more (CUDA_VISIBLE_DEVICES)"
+            f"this worker was given {gpus:g} GPUs, but JAX finds {len(devices)}; set "
+            "resources.gpus to the number on a node, or list more GPUs in CUDA_VISIBLE_DEVICES"
         )
     if wanted > 1:
         distribute(wanted)

@@ -1,8 +1,8 @@
 """Folders that are built atomically and once, even if several processes request them.
 
 The process that holds the folder's lock fills `NAME.partial` beside the final path and then
-renames it. A process that dies leaves a `.partial` folder, which is never mistaken for
-the finished one and is removed by the next process that builds a folder under the same root.
+renames it. A process that dies leaves a `.partial` folder, which does not count as the
+finished one. The next process that builds a folder under the same root removes it.
 """
 
 import errno

@@ -51,8 +51,8 @@ class DecoderProcesses:
         """Start the processes.
 
         Args:
-            count: The number of processes, and thus of files that are decoded at the same time.
-            seconds: The processor time after which a file is given up.
+            count: The number of processes, which is that of files decoded at the same time.
+            seconds: The processor time after which the process of a file is ended.
         """
         self.count = count
         self._seconds = seconds

@@ -1,6 +1,6 @@
 """Find image files in folders: one rule for every verb.
 
-Hidden files and the files that operating systems add are passed over. A link is followed, but
+Hidden files and the files that operating systems add are skipped. A link is followed, but
 keeps its own name: git-annex, DVC and the caches of Hugging Face store a file under a digest and
 link to it. A link whose target is missing is found too, so that reading it reports the link.
 """
@@ -54,7 +54,7 @@ def missing_target(path: Path) -> str | None:
 
 
 def visible_entries(folder: Path) -> list[Path]:
-    """Return the files and folders in `folder` that are not passed over, sorted.
+    """Return the files and folders in `folder` that are not skipped, sorted.
 
     Raises:
         UserError: The folder cannot be listed.

@@ -1,22 +1,22 @@
 """The image formats that are read, and how a file's bytes identify its format.
 
-The content of a file decides its format. The suffix only decides whether a finder of images lists
-the file.
+The content of a file determines its format. The suffix only determines whether a search for images
+lists the file.
 """
 
 import re
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # as Pillow names them
 EXPECTED = "a whole JPEG, PNG, WebP, BMP, TIFF or GIF image"
-# A finder lists files with these suffixes, whatever the case. HEIC and AVIF are not read, but
-# listed, so that a folder of them gives a reason for each file in place of 'no images'.
+# A search for images lists files with these suffixes, in upper or lower case. HEIC and AVIF are not
+# read, but listed, so that each file of such a folder gets a reason instead of 'no images'.
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif",
     ".heic", ".heif", ".avif",
 )  # fmt: skip
 
-# Encoders write about ten scans. Each costs a pass over all pixels, however few its bytes are:
-# 40 ms at 49 megapixels.
+# Encoders write about ten scans. Decoding one, even of a few bytes, is a pass over all pixels: 40
+# ms at 49 megapixels.
 MAX_SCANS = 100
 
 _HEIF_BRANDS = {

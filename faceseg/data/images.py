@@ -79,7 +79,7 @@ def _rgb(decoded: DecodedImage) -> Pixels:
 def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
     """Read a label map from a PNG, or from a BMP or TIFF that keeps the ids.
 
-    In a palette image the indices are the ids, whatever the colours. A colour image is accepted
+    In a palette image the indices are the ids, not the colours. A colour image is accepted
     only if its channels are equal everywhere.
 
     Returns:
@@ -140,8 +140,8 @@ def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
 
     Each new pixel takes the id at its own centre, (i + 1/2) * old / new, so that labels stay
     aligned with the image. On an edge between two pixels it takes the later one. (OpenCV's
-    INTER_NEAREST takes the id at the new pixel's corner; its exact variant rounds some edges
-    the other way.)
+    INTER_NEAREST takes the id at the new pixel's corner; its exact variant takes the earlier
+    pixel at some edges.)
     """
     if labels.shape == size:
         return labels

@@ -56,7 +56,7 @@ class Manifest(BaseModel):
 
     `key` is the name of the pack's folder, a digest of the source's identity and the settings.
     `fingerprint` is a digest of the content alone (ids, pixels, class set), so the same images
-    have the same fingerprint wherever and whenever they are packed. `files` are sizes in bytes.
+    have the same fingerprint in every pack. `files` are sizes in bytes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

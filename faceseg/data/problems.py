@@ -76,7 +76,7 @@ def describe_problems(problems: Sequence[PairProblem], total: int) -> str:
     return "\n".join(lines)
 
 
-# --- Checks of an image and its labels, whatever the source.
+# --- Checks of an image and its labels, for all sources.
 
 
 def check_ids(labels: NDArray[np.integer], classes: ClassSet, name: str | Path) -> None:

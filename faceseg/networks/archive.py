@@ -2,7 +2,7 @@
 
 A file of a few megabytes can unpack to gigabytes, describe layers of 2**31 filters, or declare
 arrays that it does not contain. The checks compare what a file requires with what it stores, so
-they need no bound on the size of an honest network.
+they need no bound on the size of a network.
 """
 
 import json

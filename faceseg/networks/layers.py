@@ -134,7 +134,7 @@ class AdaptiveAveragePooling(keras.layers.Layer):
         return input_shape[0], self.bins, self.bins, input_shape[3]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what a saved model needs to make this layer again."""
+        """Return the arguments with which a saved model builds this layer."""
         return {**super().get_config(), "bins": self.bins}
 
 
@@ -164,7 +164,7 @@ class BilinearResize(keras.layers.Layer):
         return input_shape[0], self.height, self.width, input_shape[3]
 
     def get_config(self) -> dict[str, Any]:
-        """Return what a saved model needs to make this layer again."""
+        """Return the arguments with which a saved model builds this layer."""
         return {**super().get_config(), "height": self.height, "width": self.width}
 
 

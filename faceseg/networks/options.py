@@ -20,7 +20,7 @@ class NetworkOptions:
         encoder_weights: Initial weights of a MobileNetV2 encoder: "imagenet", "none" (or None for
             random weights), or the path of a file (see `load_encoder_weights`).
         batch_norm_momentum: Momentum of the moving averages of BatchNorm, 0 or more and below 1.
-        pixels: How the first layer sees the image, "signed_rgb" or "unit_bgr" (see
+        pixels: How the first layer scales the image, "signed_rgb" or "unit_bgr" (see
             `faceseg.networks.blocks.image_input`).
 
     Raises:

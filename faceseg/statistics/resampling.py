@@ -1,6 +1,6 @@
 """The bootstrap over photographs: scores on test sets drawn from the test set with replacement.
 
-The images of one photograph are drawn together, because their errors are alike. A score is a
+The images of one photograph are drawn together, because their errors are correlated. A score is a
 function of counts summed over images, so a resample is a sum weighted by how often each photograph
 was drawn.
 

@@ -32,7 +32,7 @@ ExperimentFile = Annotated[
     typer.Argument(
         metavar="EXPERIMENT",
         help="An experiment's YAML file, or a name: of an included experiment (quickstart), or of "
-        "one or its study whose results are in `results`.",
+        "an experiment or study with results in `results`.",
         autocompletion=complete_experiment,
     ),
 ]

@@ -47,7 +47,7 @@ def init(
     """Write an experiment for a folder of photographs, with sizes and lengths that suit it.
 
     The images and labels are checked as by `faceseg prepare`. In a terminal, a call without a
-    folder asks for it and for a name; every question has an option.
+    folder and a name prompts for them.
     """
     if folder is None and name is None and sys.stdin.isatty():
         answer = typer.prompt("folder of photographs (empty: drawn faces)", "", show_default=False)
@@ -73,7 +73,7 @@ def init(
 def schema() -> None:
     """Print the JSON Schema of an experiment's file, for editors.
 
-    Store it beside your experiments as experiment.schema.json; the first line of each names it:
+    Store it beside your experiments as experiment.schema.json; add this as their first line:
     # yaml-language-server: $schema=experiment.schema.json
     """
     from pipelines.config.json_schema import schema_text

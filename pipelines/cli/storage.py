@@ -69,7 +69,7 @@ def clean(
 
 
 def _open(path: Path | None, storage: Path | None, override: list[str] | None) -> "Experiment":
-    """Return the experiment, or one that has nothing but a storage."""
+    """Return the experiment, or one with default settings in the given storage."""
     if path is not None:
         if storage is not None:
             raise UserError(

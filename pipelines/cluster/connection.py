@@ -28,7 +28,7 @@ AUTHENTICATION_WORDS = (  # Ray's messages on a missing or wrong token contain o
 
 
 def ray_address(resources: Resources) -> str | None:
-    """Return the cluster's address, or None where Ray is to be started on this machine."""
+    """Return the cluster's address, or None if this process must start Ray on this machine."""
     address = resources.address or os.environ.get("RAY_ADDRESS") or "local"
     return None if address == "local" else address
 

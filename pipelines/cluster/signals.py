@@ -1,4 +1,4 @@
-"""SIGTERM interrupts a study like Ctrl-C: its runs are closed, and a message says how to resume.
+"""SIGTERM interrupts a study like Ctrl-C: its runs are closed, and a message explains resuming.
 
 Batch systems, containers and Ray's job manager stop a process with SIGTERM. This module must not
 import Ray: the command line imports it for `--help`.
@@ -25,7 +25,7 @@ def interrupt_on_sigterm() -> None:
 
 @contextmanager
 def stop_requested(event: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM set an event in the context, in place of raising KeyboardInterrupt.
+    """Let Ctrl-C and SIGTERM set an event in the context, instead of raising KeyboardInterrupt.
 
     Use it in the main thread, while another thread does work that must not be interrupted: a
     Ray that is interrupted while it starts leaves processes behind, or aborts.

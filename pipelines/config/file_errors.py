@@ -10,7 +10,7 @@ import faceseg
 
 FILE_ADVICE = {
     errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or ask for a larger quota",
+    errno.EDQUOT: "free some space, or request a larger quota",
     errno.EROFS: "the file system is read-only; give a folder that can be written to",
     errno.EACCES: "allow this user to use it, or give another folder",
     errno.EPERM: "allow this user to use it, or give another folder",

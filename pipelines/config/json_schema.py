@@ -1,7 +1,7 @@
-"""The JSON Schema of an experiment's file, for editors: completion and errors while one types.
+"""The JSON Schema of an experiment's file, for editors: completion and errors while typing.
 
-An editor checks one file. It sees neither a `base:` nor `--set`, which may contain any value that
-the file lacks; so nothing is required, and only what is there is checked.
+An editor checks one file, without its `base:` and without `--set`, which may contain any value that
+the file lacks. So the schema requires no key; it only checks the keys that the file contains.
 """
 
 import json

@@ -1,8 +1,8 @@
 """YAML without tags that create objects, without a key that is given twice, and within bounds.
 
 PyYAML keeps the last of two equal keys and drops the other section without a message. It also
-reads text of any size and depth, and a few lines of nested aliases can stand for billions of
-values. No experiment comes near the bounds: the largest one here has 2 kB, 100 values and 5 levels.
+reads text of any size and depth, and a few lines of nested aliases can expand to billions of
+values. No real experiment is near the bounds: the largest here has 2 kB, 100 values and 5 levels.
 """
 
 from collections.abc import Hashable

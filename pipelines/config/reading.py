@@ -81,7 +81,7 @@ def _require_study(path: Path, study: str) -> None:
 
 
 def _require_secrets(content: dict[str, Any], path: Path) -> None:
-    """Raise UserError if an address contains `***`, which a study writes in place of a secret."""
+    """Raise UserError if an address contains `***`, which a study writes instead of a secret."""
     for name in SECRET_KEYS:
         value: Any = content
         for key in name.split("."):
@@ -98,9 +98,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if real in seen:
         raise UserError(f"{path} is its own base, directly or indirectly; remove one `base:`")
     if len(seen) > MAX_BASES:
-        raise UserError(
-            f"{seen[0]} has more than {MAX_BASES} bases, one above the other; join some"
-        )
+        raise UserError(f"{seen[0]} has a chain of more than {MAX_BASES} bases; join some")
     try:
         content = read_yaml(path)
     except FileNotFoundError as error:
@@ -118,7 +116,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         return own
     below = _read(find_experiment(Path(str(base)), path.parent), (*seen, real))
-    for key in ("name", "description"):  # they describe the base, not what is derived from it
+    for key in ("name", "description"):  # they describe the base, not the derived experiment
         below.pop(key, None)
     return _merge(below, own)
 
@@ -141,7 +139,7 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _expand_folder(value: Any, folder: Path) -> Any:
-    """Replace `${THIS_FOLDER}`, so that a file can refer to its neighbours wherever it is."""
+    """Replace `${THIS_FOLDER}`, so that a file can refer to files in its own folder."""
     if isinstance(value, dict):
         return {key: _expand_folder(each, folder) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """The name of the registered model of an experiment that sets none.
 
-Versions of one registered model share their aliases, so data sets of the user's own each get a
-registered model of their own.
+Versions of one registered model share their aliases, so each data set of a user gets its
+own registered model.
 """
 
 from pydantic import ValidationInfo
@@ -19,7 +19,7 @@ def default_registered_model(experiment: str, data: Data) -> str:
 
     Args:
         experiment: The experiment's name. Folders of images are often called `data` or `photos`,
-            so the data's own name would not tell data sets apart.
+            so the folder's name would not distinguish data sets.
         data: The experiment's data.
 
     Returns:

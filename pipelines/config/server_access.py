@@ -1,4 +1,4 @@
-"""Who may use the HTTP servers: this machine's own pages and programs, or clients with a token."""
+"""Access to the HTTP servers: this machine's own pages and programs, or clients with a token."""
 
 import ipaddress
 import os
@@ -69,7 +69,7 @@ def foreign_request(
         method: The HTTP method.
         headers: The headers, by lower-case name.
         check_host: Whether the server listens on a loopback address and requires no token. The
-            headers Host and Origin are then the only ones that tell pages apart. Elsewhere a
+            headers Host and Origin are then the only ones that distinguish pages. Otherwise a
             proxy may have replaced Host, and another page does not have the token.
 
     Returns:

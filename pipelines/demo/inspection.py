@@ -133,7 +133,7 @@ class Inspection:
 
     Attributes:
         results: One result per network.
-        occlusion: The occluder that all networks saw, if any.
+        occlusion: The occluder on the image of all networks, if any.
         placed_by: The network whose labels placed the occluder.
     """
 

@@ -81,7 +81,7 @@ def describe(model: str, origin: Mapping[str, Any]) -> tuple[str, tuple[str, ...
 
 
 def describe_facts(tags: Mapping[str, Any], run: "Run | None") -> tuple[str, ...]:
-    """Return what tags and a run contain, in words: network, score and training data."""
+    """Return the network, score and training data from tags and a run, as phrases."""
     facts = [str(tags["architecture"])] if "architecture" in tags else []
     if "test_iou" in tags:
         facts.append(f"test IoU {_rounded(tags['test_iou'])}")
@@ -101,7 +101,7 @@ def _rounded(score: Any) -> str:
 
 
 def describe_training_data(run: "Run | None") -> str | None:
-    """Return the training data of a run in words: its name, its images and their size."""
+    """Describe the training data of a run: its name, its images and their size."""
     if run is None or not run.inputs.dataset_inputs:
         return None
     dataset = run.inputs.dataset_inputs[0].dataset

@@ -77,7 +77,7 @@ def render(inspection: Inspection, photograph: UploadedPhotograph) -> str:
 
 
 def render_error(sentence: str) -> str:
-    """Return an error message as HTML, in place of the result."""
+    """Return an error message as HTML, to show instead of the result."""
     return _template("problem.html.j2").render(sentence=sentence)
 
 
@@ -107,7 +107,7 @@ def class_rows(result: NetworkResult, first: NetworkResult) -> list[ClassRow]:
 
 
 def describe_effect(effect: OcclusionEffect, classes: ClassSet) -> list[tuple[str, str]]:
-    """Return the effect of an occluder in words: pairs of a figure and its meaning."""
+    """Describe the effect of an occluder in pairs of a figure and its meaning."""
     text = [(percent(effect.changed), "of the visible pixels changed their label")]
     if effect.worst is not None:
         name = readable_name(classes.names[effect.worst])

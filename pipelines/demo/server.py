@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 USER = "faceseg"
 SHUTDOWN_SECONDS = 2  # for running requests to finish when the server stops
-# With this policy a browser loads nothing from other servers, whatever a page contains.
+# With this policy a browser loads nothing from other servers, even if a page requests it.
 CONTENT_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 EXAMPLES = 6
 EXAMPLE_SIDE = 384  # pixels

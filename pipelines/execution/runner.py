@@ -57,7 +57,7 @@ class JobRunner:
 
         Args:
             job: What to train.
-            reporter: Receives its progress and decides after each epoch whether it continues.
+            reporter: Receives its progress, and returns after each epoch whether it continues.
 
         Returns:
             How it ended. A non-finite loss is a result (`Decision.FAIL`, without replacing the

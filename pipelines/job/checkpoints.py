@@ -52,7 +52,7 @@ class JobCheckpoints:
         self.upload(OUTCOME)
 
     def download(self) -> None:
-        """Download the copy into the folder: the state of the last attempt, on whichever node.
+        """Download the copy into the folder: the last attempt's state, perhaps from another node.
 
         Raises:
             UserError: The address cannot be used.

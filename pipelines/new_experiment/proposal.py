@@ -2,7 +2,7 @@
 
 The lengths come from studies of this repository. A network with a pretrained encoder needs about
 3,000 images (epochs times images of `train`) to learn eleven classes at 128 px, and at least
-some epochs to be compared at; a search that is half as long ranks settings alike.
+some epochs for comparisons; a search that is half as long ranks settings in the same order.
 """
 
 import math

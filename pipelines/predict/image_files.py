@@ -22,7 +22,7 @@ from pipelines.predict.results import MASKS, OVERLAYS, SHARES_FILE
 def find_images(patterns: Sequence[str], out: Path | None = None) -> list[Path]:
     """Return the images that paths and patterns match, without duplicates, in order.
 
-    `faceseg.data.image_files` describes which files are passed over and how links are named.
+    `faceseg.data.image_files` describes which files are skipped and how links are named.
 
     Args:
         patterns: Files, folders or glob patterns. A folder matches all images in it and its
@@ -91,7 +91,7 @@ def _matching_images(word: str, leave_out: Callable[[Path], bool]) -> list[Path]
         folders = folders_below(path, leave_out)
         return sorted(each for folder in folders for each in images_in(folder))
     if os.path.lexists(path):
-        return [path]  # whatever its suffix: reading it fails if it is no image
+        return [path]  # with any suffix: reading it fails if it is no image
     parts = path.relative_to(path.anchor).parts
     found = _expanded(Path(path.anchor), parts, leave_out)
     return sorted(each for each in set(found) if is_image(each))

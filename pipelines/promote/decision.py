@@ -114,7 +114,7 @@ def _signed(check: GateCheck) -> str:
 
 
 def _refusal_reason(failed: list[GateCheck]) -> str:
-    """Return the drops and the exceeded budgets in words."""
+    """Describe the drops and the exceeded budgets."""
     reasons = []
     for check in failed:
         if math.isnan(check.change):

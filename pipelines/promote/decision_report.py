@@ -1,4 +1,4 @@
-"""A decision in words: a table for the terminal, Markdown and JSON for the version's run."""
+"""The report of a decision: a table for the terminal, Markdown and JSON for the version's run."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The finals of a study as MLflow has them, and registration of finals that lost their version."""
+"""Read a study's finals from MLflow, and register finals again whose version was deleted."""
 
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ def recorded_finals(context: StudyContext) -> set[JobKey]:
 
     A complete final without a version of the registered model is left out.
     """
-    found = set(_waiting_finals(context))  # first: a sender may deliver them meanwhile
+    found = set(_waiting_finals(context))  # first: a sender may deliver them at any time
     registered = _registered_runs(context)
     for key, run in final_runs(context).items():
         state = run.data.tags.get("faceseg.state")

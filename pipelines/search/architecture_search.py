@@ -114,7 +114,7 @@ class ArchitectureSearch:
         return True
 
     def end(self, key: JobKey, outcome: JobOutcome) -> None:
-        """End a job, whichever worker holds it. Nothing changes if it has ended."""
+        """End a job of any worker. Nothing changes if it has ended."""
         store = self._store(key.kind)
         if (trial := store.find(key.number)).state in ENDED:
             return

@@ -1,8 +1,8 @@
-"""Who owns a study and a job: leases in Optuna's database, and locks on files.
+"""Ownership of a study and of a job: leases in Optuna's database, and locks on files.
 
 A lease is stored with its trial. Workers are named after the driver's session,
-`SESSION/worker-3`, so a restarted coordinator can tell the jobs of its own workers from jobs
-that an earlier driver left behind.
+`SESSION/worker-3`, so a restarted coordinator can distinguish the jobs of its own workers from
+those of an earlier driver.
 """
 
 import os
@@ -53,7 +53,7 @@ class Lease:
         return asdict(self)
 
     def is_held_in(self, session: str) -> bool:
-        """Return whether a worker of this session holds it; workers of other sessions are gone."""
+        """Return whether a worker of this session holds it; those of other sessions have ended."""
         return self.worker.startswith(f"{session}/")
 
     def assigned(self, worker: str, epochs: int) -> Self:
@@ -76,7 +76,7 @@ class Lease:
 
         Args:
             epochs: Epochs finished by now. A newly finished epoch resets the count of deaths.
-            is_fault: Whether the job may have caused the death; the death of a node is no fault.
+            is_fault: Whether the job may have caused the death, unlike the death of its node.
         """
         deaths = 0 if epochs > self.epochs else self.deaths + is_fault
         return replace(self, worker="", deaths=deaths)
@@ -88,7 +88,7 @@ class LeaseLostError(Exception):
 
 # --- File locks: one driver per study and one worker per job. A lock ends with its process.
 #
-# The lock files are on the storage that the processes share. Their content is for people.
+# The lock files are in the storage that the processes share. Messages quote their content.
 
 JOB_LOCK_TIMEOUT = 60.0  # seconds for the last worker of a dead driver to end
 

@@ -1,4 +1,4 @@
-"""Compare what Optuna and MLflow have of a study; make again what MLflow has lost."""
+"""Compare the trials and finals of a study in Optuna and MLflow; repeat finals that MLflow lost."""
 
 from collections import Counter
 from typing import Any
@@ -12,14 +12,14 @@ from pipelines.tracking.outbox import record_paths
 
 
 def recover(context: StudyContext, coordinator: Any) -> list[str]:
-    """Let finals run again whose results MLflow has lost. Call this before workers take jobs.
+    """Repeat finals whose results MLflow has lost. Call this before workers take jobs.
 
     Args:
         context: The study.
         coordinator: The coordinator's actor.
 
     Returns:
-        Messages about what is made again and about what cannot be.
+        Messages about finals that are repeated, and about trials that are not.
     """
     uri, storage = redact(context.tracker.uri), context.experiment.storage
     messages = []
@@ -27,8 +27,8 @@ def recover(context: StudyContext, coordinator: Any) -> list[str]:
     if repeated:
         labels = ", ".join(key.label for key in repeated)
         messages.append(
-            f"MLflow at {uri} has no results of {labels}, which Optuna has as complete: they are "
-            f"made again, from their networks where {storage / 'artifacts'} contains them, else "
+            f"MLflow at {uri} has no results of {labels}, which are complete in Optuna: they are "
+            f"repeated, with their networks if {storage / 'artifacts'} contains them, otherwise "
             "by training"
         )
     counts: dict[str, dict[str, int]] = call_actor(coordinator.snapshot).counts
@@ -38,8 +38,8 @@ def recover(context: StudyContext, coordinator: Any) -> list[str]:
         if lost := complete - stored[name]:
             messages.append(
                 f"MLflow at {uri} has no run of {lost} of the {complete} trials of {name}: their "
-                "scores in Optuna count, their curves are lost. The study goes on without them; "
-                "to have them again, run the experiment under another name"
+                "scores in Optuna count, their curves are lost. The study continues without them; "
+                "to train them again, run the experiment under another name"
             )
     return messages
 

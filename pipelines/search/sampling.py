@@ -105,7 +105,7 @@ class TrialSuggester:
         return trial if self._accept(trial) else None
 
     def early_end_message(self) -> str:
-        """Return why the search ends before its budget is spent; '' if it does not."""
+        """Return why the search ends before its budget is used up; '' if it does not."""
         started, budget = self.started(), self.budget()
         if self.batch_sizes() or budget is None or started >= budget:
             return ""

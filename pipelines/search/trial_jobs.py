@@ -1,4 +1,4 @@
-"""The jobs that the trials of one architecture stand for: their keys, seeds and settings."""
+"""The jobs of one architecture's trials: their keys, seeds and settings."""
 
 from optuna.trial import FrozenTrial
 

@@ -23,7 +23,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
 SECONDS = "seconds"  # of the job, by phase
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
-RECORDED = "recorded"  # the value of a final that is made again
+RECORDED = "recorded"  # the value of a final that is repeated
 TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
@@ -77,7 +77,7 @@ class TrialStore:
         return [each for each in self.all() if each.state == TrialState.FAIL]
 
     def ended(self) -> list[FrozenTrial]:
-        """Return the trials that have ended, in whatever state."""
+        """Return the trials that have ended: complete, pruned or failed."""
         return [each for each in self.all() if each.state in ENDED]
 
     def best(self) -> FrozenTrial | None:

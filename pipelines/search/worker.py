@@ -70,7 +70,7 @@ class Worker:
     def work(self, coordinator: Any) -> WorkerExit:
         """Run jobs until none is left, or until this process should be replaced.
 
-        Errors whose cause is unknown are raised: the pool decides what follows.
+        Errors of unknown cause are raised; `FailurePolicy` decides what follows.
         """
         with study_sender(self.context) as sender:
             try:

@@ -1,4 +1,4 @@
-"""What a study has done and still has to do, read from its searches, to estimate the time left."""
+"""The finished and remaining work of a study, read from its searches, to estimate the time left."""
 
 import time
 from collections import Counter
@@ -147,7 +147,7 @@ def _held(key: JobKey, trial: FrozenTrial, mean: float, length: int, progress: P
 
 
 def _waiting(search: ArchitectureSearch, held: Counter[JobKind]) -> dict[JobKind, int]:
-    """Return how many jobs of each kind wait: to be started, or to be taken over."""
+    """Return how many jobs of each kind wait for their first worker, or for another one."""
     budget = search.suggester.budget()
     new = max(0, (1 if budget is None else budget) - search.suggester.started())
     trials = len(search.trials.running()) - held["trial"]

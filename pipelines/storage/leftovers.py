@@ -1,7 +1,7 @@
 """Files in a storage that nothing needs any more: what they are, and why.
 
-Whatever is needed to resume, to test a final, to build a report or to open a model is not among
-them. Single trainings have no lock, so their files are never listed.
+Files that are needed to resume, to test a final, to build a report or to open a model are not
+listed, and neither are those of single trainings, which have no lock.
 """
 
 import re

@@ -48,7 +48,7 @@ def written_file(experiment: Experiment) -> Path:
 def write_experiment(experiment: Experiment) -> None:
     """Write an experiment so that its file runs the same study, also in a moved storage.
 
-    Secrets are replaced by `***`; reading the file then asks for the address.
+    Secrets are replaced by `***`; reading the file then raises an error that requests `--set`.
     """
     placed = experiment.model_copy(update={"storage": Path(THIS_FOLDER) / ".."})
     file = written_file(experiment)

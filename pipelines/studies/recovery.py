@@ -1,4 +1,4 @@
-"""Make MLflow complete again before a study goes on: runs and versions that were deleted."""
+"""Restore the runs and versions of a study that were deleted in MLflow, before it continues."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ WINNER, DONE = "faceseg.winner.", "faceseg.done"
 
 
 def restore_runs(tracker: Tracker, experiment_id: str, study: str) -> list[str]:
-    """Restore the deleted runs of a study that were not made again.
+    """Restore the deleted runs of a study that have no newer run in their place.
 
     Args:
         tracker: The MLflow store.
@@ -40,7 +40,7 @@ def restore_runs(tracker: Tracker, experiment_id: str, study: str) -> list[str]:
         return []
     return [
         f"restored runs that were deleted in MLflow: {', '.join(restored)}. They belong to this "
-        "study; to run it anew, give the experiment another name"
+        "study; to start from the beginning, give the experiment another name"
     ]
 
 

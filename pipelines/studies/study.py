@@ -222,7 +222,7 @@ def budget(experiment: Experiment) -> str:
 
 
 def is_finished(context: StudyContext) -> bool:
-    """Return whether the study has spent the experiment's present budget, and lost no final."""
+    """Return whether the study has used up the experiment's present budget, and lost no final."""
     run = context.tracker.client.get_run(context.study_run)
     spent = run.data.tags.get("faceseg.done") == budget(context.experiment)
     return spent and not lost_finals(context)

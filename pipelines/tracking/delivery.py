@@ -60,7 +60,7 @@ def deliver(record: OutboxRecord, tracker: Tracker, run_id: str, stored: StoredM
         case "files":
             tracker.client.log_artifacts(run_id, str(record.files))
         case "version":
-            # MLflow resolves a `models:/` address in its default store, whatever the client's is.
+            # MLflow resolves a `models:/` address in its default store, not in the client's.
             mlflow.set_tracking_uri(tracker.uri)
             _version(record, tracker.client, run_id)
         case "end":

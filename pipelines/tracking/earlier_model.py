@@ -1,6 +1,6 @@
-"""Continue in the registered model in which a study's finals are versions already.
+"""Use the registered model that already contains versions of a study's finals.
 
-Up to 0.2.0, all data sets shared one registered model. A study that was begun then goes on there.
+Up to 0.2.0, all data sets shared one registered model. A study that was begun then still uses it.
 """
 
 from mlflow.exceptions import MlflowException

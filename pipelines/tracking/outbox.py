@@ -2,8 +2,8 @@
 
 A job writes records and never waits for MLflow. Records are files with increasing numbers. Each
 is written atomically, and renamed when a sender (`pipelines.tracking.sender`) has delivered it.
-They are removed when the run's end is delivered. So no record is lost if the server or the job
-dies, and all of them can be sent again if MLflow loses the run before.
+They are removed when the run's end is delivered. So no record is lost if the server or the
+job dies, and all of them can be sent again if MLflow loses the run before its end.
 """
 
 import json

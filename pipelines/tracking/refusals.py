@@ -1,4 +1,4 @@
-"""Recognise requests that MLflow refuses permanently, log the rest of their batch, describe them.
+"""Detect requests that MLflow refuses permanently, log the rest of their batch, describe them.
 
 A refused record stays in its outbox as `*.refused`, with MLflow's reason in `*.reason`.
 """
@@ -49,7 +49,7 @@ def log_accepted(
 
 
 def _log_and_collect(log: Callable[[list[Entity]], None], batch: list[Entity]) -> list[str]:
-    """Log a batch in halves as often as MLflow refuses it; return the reasons of the rest."""
+    """Log a batch, in halves if MLflow refuses it; return the reasons of refused entities."""
     try:
         log(batch)
     except MlflowException as error:

@@ -2,7 +2,7 @@
 
 MLflow stores the absolute address of the files of every run and of every model. After a move they
 lead nowhere; in a copy they lead to the original, which would then be written to. So the
-addresses in a sqlite file are compared with the place of the storage whenever the file is opened,
+addresses in a sqlite file are compared with the path of the storage whenever the file is opened,
 and corrected in it. MLflow's own programs then find the files too.
 """
 
@@ -73,7 +73,7 @@ def follow_storage(database: Path, artifacts: Path) -> None:
 
 
 def write_to_storage(database: Path, artifacts: Path, experiment_id: str) -> None:
-    """Put an experiment's new files into `artifacts`, wherever its earlier ones are.
+    """Store an experiment's new files in `artifacts`, even if its earlier ones are elsewhere.
 
     Args:
         database: A sqlite file of MLflow.

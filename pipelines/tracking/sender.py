@@ -175,7 +175,7 @@ class Sender:
             except MlflowException as error:
                 if not is_permanent(error):
                     raise
-                if not self._find(record):  # deleted: the next pass makes it again
+                if not self._find(record):  # deleted: the next pass creates it again
                     del self._runs[folder]
                     return
                 logger.warning("MLflow refused record %s: %s", path.name, error, extra=label)

@@ -77,7 +77,7 @@ class Tracker:
         wait_for_locks()
         check_server(self.uri, "MLflow")
         if self._database is not None:
-            # A connection that stays open would go on writing to a file that was deleted.
+            # A connection that stays open would still write to the file after it was deleted.
             os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
         with open_database(self.uri, "MLflow"):
             self.open()
@@ -86,7 +86,7 @@ class Tracker:
     def open(self) -> None:
         """Correct the addresses of a local store that was moved; make it MLflow's default store.
 
-        MLflow resolves a `models:/` address in its default store, whatever the client's is.
+        MLflow resolves a `models:/` address in its default store, not in the client's.
 
         Raises:
             UserError: The addresses cannot be corrected.

@@ -18,7 +18,7 @@ class Machine:
     """The facts of a machine on which the candidates depend.
 
     Attributes:
-        name: Processor, cores and GPUs in words. Stored settings are compared with it.
+        name: Processor, cores and GPUs, as a phrase. Stored settings are compared with it.
         cores: Logical cores.
         memory: Memory in bytes.
         bfloat16: Whether the processor has bfloat16 arithmetic.
@@ -58,7 +58,7 @@ class Candidate:
 
     @property
     def description(self) -> str:
-        """The candidate in words; a key of the stored speeds."""
+        """A phrase for the candidate; a key of the stored speeds."""
         each = f"{self.cpus} thread{'' if self.cpus == 1 else 's'}"
         if self.gpus:
             each = f"{self.gpus:g} GPU"

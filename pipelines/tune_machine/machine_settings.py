@@ -31,9 +31,9 @@ class MachineSettings(Section):
     """The fastest split of a machine at an experiment's precision: the content of the file.
 
     Attributes:
-        machine: The machine in words.
+        machine: A phrase for the machine.
         measured: The time of the measurement, in ISO format.
-        trained: The networks, sizes and precision in words.
+        trained: A phrase for the networks, sizes and precision.
         workers: Concurrent workers.
         cpus: CPUs per worker.
         gpus: GPUs per worker.
@@ -93,7 +93,7 @@ def choose_fastest(
 
 
 def describe_workload(experiment: Experiment) -> str:
-    """Return in words what was timed: networks, image size, classes and precision.
+    """Describe what was timed: networks, image size, classes and precision.
 
     The text is stored and compared, so it must not change. Other settings do not affect the speed.
     """

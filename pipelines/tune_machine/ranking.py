@@ -10,7 +10,7 @@ from pipelines.tune_machine.measurement import CandidateSpeed
 
 
 def certainty(found: Sequence[CandidateSpeed], precision: str) -> str:
-    """Return in words how certain it is that the chosen candidate is the fastest.
+    """Return a sentence on how certain it is that the chosen candidate is the fastest.
 
     The candidates are compared within each round, so a slow period of the machine affects both.
 

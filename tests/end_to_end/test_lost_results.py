@@ -29,7 +29,7 @@ def test_a_study_without_its_database_is_made_again_from_its_files(
 
     assert done.returncode == 0, done.stdout + done.stderr
     output = " ".join(done.stdout.split())
-    assert "which Optuna has as complete: they are made again, from their networks" in output
+    assert "which are complete in Optuna: they are repeated, with their networks" in output
     assert "has no run of 2 of the 2 trials of unet: their scores in Optuna count" in output
     (log,) = (storage / "logs").glob("tiny-*.log")
     assert log.read_text(encoding="utf-8").count("restored from ") == len(NETWORKS)

@@ -47,7 +47,7 @@ def _base(file: Path, _: Materials) -> Outcome:
 
 
 def _prepare_packed(file: Path, materials: Materials) -> Outcome:
-    """Prepare what is packed already; a pack that was damaged is made again, and is equal."""
+    """Prepare what is packed already; a pack that was damaged is rebuilt, and is equal."""
     storage = next(each for each in file.parents if each.name == "results")
     outcome = command("prepare", materials.experiment, f"--set=storage={storage}")
     same = outcome.code != 0 or materials.summary in outcome.text

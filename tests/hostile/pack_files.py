@@ -1,4 +1,4 @@
-"""Packs of which one file was damaged or exchanged. The pack is then made again."""
+"""Packs of which one file was damaged or exchanged. The pack is then rebuilt."""
 
 import io
 import json

@@ -1,8 +1,8 @@
 """Pixel noise: each value is replaced by a random value of a known distribution.
 
 Each kind is a table of distributions by value, and one uniform draw for each channel selects
-the result (inverse transform sampling). All severities use the same draw, so a pixel that is
-bright by chance is bright at all of them. A draw has `DRAWS` possible values, which cuts off
+the result (inverse transform sampling). All severities use the same draw, so a pixel that
+the noise brightens is bright at all of them. A draw has `DRAWS` possible values, which cuts off
 the tails beyond 1 in 8,192 on either side.
 """
 

@@ -121,7 +121,7 @@ def occlude_each(  # noqa: PLR0917  as `occlude`
 def relabel(labels: Labels, occlusion: Occlusion, policy: Policy) -> Labels:
     """Return the labels (H, W) to score an occluded image by.
 
-    Under a translucent occluder the labels stay as they are, whatever the policy.
+    Under a translucent occluder the labels do not change, under every policy.
 
     Args:
         labels: The labels (H, W) of the image without the occluder.

@@ -21,7 +21,7 @@ from pipelines.config.secrets import redact
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
 Certainty = Literal["sure", "sure for these finals", "not sure", "nothing to compare"]
-ONE_SEED = " A network has only one seed: another training may come out differently."
+ONE_SEED = " A network has only one seed: another training may give another result."
 BUSY = (
     "may have been timed while other programs used the machine, so the order may be that of the "
     "contention: see the column 'load'."

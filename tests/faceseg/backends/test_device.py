@@ -59,7 +59,7 @@ def test_a_process_uses_the_cpu_and_a_missing_card_is_an_error(backend: str) -> 
     assert first == {"kind": "cpu", "name": "cpu", "threads": 1, "gpus": 0}
     assert kind == "cpu"
     share, several = refused
-    assert f"was given 0.5 GPU, but {DISPLAY_NAMES[backend]} sees none" in share
+    assert f"was given 0.5 GPU, but {DISPLAY_NAMES[backend]} finds none" in share
     assert "To run on the CPU: --set resources.gpus=0" in share
     if backend != "jax":
         assert "one training is spread over several GPUs on JAX alone" in several
