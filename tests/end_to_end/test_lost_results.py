@@ -1,4 +1,4 @@
-"""A finished study whose results MLflow has lost: the same command makes them again."""
+"""A finished study whose results MLflow has lost: the same command repeats them."""
 
 import shutil
 from collections.abc import Callable
