@@ -18,8 +18,8 @@ from pipelines.tracking import Tracker
 def clean(experiment: Experiment, console: Console, *, delete: bool) -> list[Leftover]:
     """List what a storage contains that nothing needs; delete it if `delete`.
 
-    The locks of all studies and packs are held during the call. Files of a running study are left out, and
-    so are all packs while any study runs.
+    The locks of all studies and packs are held during the call. Files of a running study are left
+    out, and so are all packs while any study runs.
 
     Args:
         experiment: Its storage is cleaned, with all studies in it.
