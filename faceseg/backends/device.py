@@ -16,18 +16,20 @@ from typing import Any, cast
 
 import numpy as np
 
+from faceseg.backends.gpu_checks import CudaBuild
+
 __all__ = [
     "Device",
     "batch_shards",
     "build_scope",
     "configure_device",
     "counter_type",
+    "cuda_build",
     "fused_adam",
     "fused_batch_norm",
     "jit",
     "memory_fraction",
-    "missing_gpu_error",
-    "multi_gpu_error",
+    "peak_memory",
     "resolve_precision",
     "set_precision",
     "trace_function",
@@ -89,27 +91,6 @@ class Device:
 def memory_fraction(gpus: float) -> float:
     """Return the fraction of a GPU's memory that a process with a share of `gpus` may fill."""
     return min(gpus, 1.0) * USABLE_SHARE
-
-
-def missing_gpu_error(gpus: float, backend: str, remedy: str) -> RuntimeError:
-    """Return the error for a GPU that was requested but does not exist.
-
-    It is an error, not a fallback to the CPU: a study planned for a GPU would silently take a
-    hundred times as long.
-    """
-    return RuntimeError(
-        f"this worker was given {gpus:g} GPU, but {backend} finds none; {remedy}. To run on the "
-        "CPU: --set resources.gpus=0"
-    )
-
-
-def multi_gpu_error(gpus: float, backend: str) -> RuntimeError:
-    """Return the error for a backend that cannot distribute one training over several GPUs."""
-    return RuntimeError(
-        f"this worker was given {gpus:g} GPUs; one training is spread over several GPUs on JAX "
-        f"alone, not on {backend}: set KERAS_BACKEND=jax, or resources.gpus to at most 1, or to 0 "
-        "to run on the CPU"
-    )
 
 
 def configure_device(threads: int, gpus: float = 0.0) -> Device:
@@ -232,6 +213,20 @@ def fused_batch_norm() -> Callable[..., tuple[Any, Any, Any]] | None:
     """
     operation: Callable[..., tuple[Any, Any, Any]] | None = _backend().fused_batch_norm()
     return operation
+
+
+def cuda_build() -> CudaBuild:
+    """Return what the installed backend was built for; this opens no GPU."""
+    return cast("CudaBuild", _backend().cuda_build())
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes of GPU memory that tensors of this process have taken; None on a CPU.
+
+    Memory outside the allocator, such as the process's CUDA context, is not included.
+    """
+    peak: int | None = _backend().peak_memory()
+    return peak
 
 
 def versions() -> dict[str, str]:

@@ -5,12 +5,15 @@ The functions are described in `faceseg.backends.device`.
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
 from typing import Any, Literal
 
 import jax
 import keras
 
-from faceseg.backends.device import Device, memory_fraction, missing_gpu_error
+from faceseg.backends.device import Device, memory_fraction
+from faceseg.backends.gpu_checks import CudaBuild
+from faceseg.backends.gpu_errors import missing_gpu_error, reason_for_no_gpu
 
 # XLA's thread pools read the first variable, the allocator of a GPU reads the others. Without
 # preallocation memory grows as needed, up to the process's share.
@@ -48,8 +51,7 @@ def _configure(threads: int, gpus: float) -> Device:
     try:
         devices = jax.devices("gpu")
     except RuntimeError as error:
-        remedy = "install faceseg[jax] with jax[cuda13] on a machine with an NVIDIA driver"
-        raise missing_gpu_error(gpus, "JAX", remedy) from error
+        raise missing_gpu_error(gpus, "JAX", reason_for_no_gpu(cuda_build())) from error
     wanted = max(1, int(gpus))
     if len(devices) < wanted:
         raise RuntimeError(
@@ -104,6 +106,26 @@ def build_scope() -> AbstractContextManager[Any]:
         return nullcontext()
     scope: AbstractContextManager[Any] = jax.default_device(jax.local_devices(backend="cpu")[0])
     return scope
+
+
+def peak_memory() -> int | None:
+    """Return the allocator's peak; see `faceseg.backends.device.peak_memory`."""
+    statistics = jax.devices()[0].memory_stats()  # None on a CPU
+    return int(statistics["peak_bytes_in_use"]) if statistics else None
+
+
+def cuda_build() -> CudaBuild:
+    """Return what JAX was built for; see `faceseg.backends.device.cuda_build`.
+
+    Its plugin for CUDA is a package of its own, named after the version.
+    """
+    installed = {each.name.lower().replace("_", "-") for each in metadata.distributions()}
+    majors = [major for major in (13, 12) if f"jax-cuda{major}-plugin" in installed]
+    return CudaBuild(
+        name=f"JAX {version()}",
+        cuda=(majors[0], 0) if majors else None,
+        remedy="install faceseg[jax] with jax[cuda13]",
+    )
 
 
 def version() -> str:

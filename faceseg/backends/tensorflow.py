@@ -3,16 +3,21 @@
 The functions are described in `faceseg.backends.device`.
 """
 
-import os
+import ctypes
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
 from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from faceseg.backends.device import Device, memory_fraction, missing_gpu_error, multi_gpu_error
+from faceseg.backends.cards import first_visible_memory
+from faceseg.backends.device import Device, memory_fraction
+from faceseg.backends.gpu_checks import CudaBuild
+from faceseg.backends.gpu_errors import missing_gpu_error, multi_gpu_error, reason_for_no_gpu
 
 MIB = 2**20
 COUNTER_TYPE = "int64"  # int32 variables are kept in host memory
@@ -33,8 +38,7 @@ def configure_device(threads: int, gpus: float) -> Device:
         raise multi_gpu_error(gpus, "TensorFlow")
     devices = tf.config.list_physical_devices("GPU")
     if not devices:
-        remedy = "install faceseg[gpu] on a machine with an NVIDIA driver"
-        raise missing_gpu_error(gpus, "TensorFlow", remedy)
+        raise missing_gpu_error(gpus, "TensorFlow", reason_for_no_gpu(cuda_build()))
     _limit_memory(devices[0], gpus)
     details = tf.config.experimental.get_device_details(devices[0])
     name = str(details.get("device_name", "gpu"))
@@ -135,31 +139,73 @@ def version() -> str:
     return str(tf.__version__)
 
 
-def _limit_memory(device: Any, gpus: float) -> None:
-    """Let the memory of a whole GPU grow as needed; limit that of a shared GPU to the share."""
-    if gpus >= 1:
-        tf.config.experimental.set_memory_growth(device, True)
-        return
-    limit = int(_memory_of_visible_gpu() * memory_fraction(gpus) / MIB)
-    tf.config.set_logical_device_configuration(
-        device, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
+def peak_memory() -> int | None:
+    """Return the allocator's peak; see `faceseg.backends.device.peak_memory`."""
+    if not tf.config.get_visible_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+def cuda_build() -> CudaBuild:
+    """Return what TensorFlow was built for; see `faceseg.backends.device.cuda_build`."""
+    info = tf.sysconfig.get_build_info()
+    cuda = None
+    if info.get("is_cuda_build"):
+        major, minor = (int(part) for part in str(info["cuda_version"]).split(".")[:2])
+        cuda = major, minor
+    return CudaBuild(
+        name=f"TensorFlow {version()}",
+        cuda=cuda,
+        targets=tuple(info.get("cuda_compute_capabilities", ())),
+        missing=_missing_libraries(cuda[0], str(info["cudnn_version"])) if cuda else (),
+        remedy="install faceseg[gpu]",
     )
 
 
-def _memory_of_visible_gpu() -> int:
-    """Return the memory of the first visible GPU in bytes.
+def _missing_libraries(cuda: int, cudnn: str) -> tuple[str, ...]:
+    """Return which of CUDA's libraries are installed neither as packages nor in the system."""
+    missing = [name for name in _cuda_packages() if not _is_installed(name)]
+    libraries = (f"libcudart.so.{cuda}", f"libcudnn.so.{cudnn.partition('.')[0]}")
+    if not missing or all(_loads(library) for library in libraries):
+        return ()
+    return (f"CUDA's libraries ({len(missing)} packages, among them {missing[0]})",)
 
-    TensorFlow reports it only after it has started, when limits can no longer be set.
-    """
-    import pynvml
 
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    pynvml.nvmlInit()
+def _cuda_packages() -> list[str]:
+    """Return the packages of TensorFlow's extra `and-cuda`; cuDNN's alone if it has none."""
     try:
-        if first.isdecimal():
-            handle = pynvml.nvmlDeviceGetHandleByIndex(int(first))
-        else:
-            handle = pynvml.nvmlDeviceGetHandleByUUID(first)
-        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-    finally:
-        pynvml.nvmlShutdown()
+        lines = metadata.requires("tensorflow") or []
+    except metadata.PackageNotFoundError:  # a build of another name
+        lines = []
+    names = [re.split(r"[^\w.-]", line)[0] for line in lines if "and-cuda" in line]
+    return names or ["nvidia-cudnn-cu12"]
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _limit_memory(device: Any, gpus: float) -> None:
+    """Let the memory of a whole GPU grow as needed; limit that of a shared GPU to the share.
+
+    TensorFlow reports the memory only after it has started, when limits can no longer be set.
+    """
+    if gpus >= 1:
+        tf.config.experimental.set_memory_growth(device, True)
+        return
+    limit = int(first_visible_memory() * memory_fraction(gpus) / MIB)
+    tf.config.set_logical_device_configuration(
+        device, [tf.config.LogicalDeviceConfiguration(memory_limit=limit)]
+    )

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import torch
 from keras.src.backend.torch import core
 
-from faceseg.backends.device import Device, memory_fraction, missing_gpu_error, multi_gpu_error
+from faceseg.backends.device import Device, memory_fraction
+from faceseg.backends.gpu_checks import CudaBuild
+from faceseg.backends.gpu_errors import missing_gpu_error, multi_gpu_error, reason_for_no_gpu
 
 COUNTER_TYPE = "int32"
 
@@ -27,9 +29,7 @@ def configure_device(threads: int, gpus: float) -> Device:
     if gpus > 1:
         raise multi_gpu_error(gpus, "torch")
     if not torch.cuda.is_available():
-        raise missing_gpu_error(
-            gpus, "torch", "install a CUDA build of torch on a machine with a driver"
-        )
+        raise missing_gpu_error(gpus, "torch", reason_for_no_gpu(cuda_build()))
     if gpus < 1:
         torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus))
     return Device(kind="gpu", name=torch.cuda.get_device_name(), threads=threads, gpus=1)
@@ -60,6 +60,25 @@ def fused_batch_norm() -> None:
 def build_scope() -> AbstractContextManager[None]:
     """Return a context without effect: arrays are made on the device that uses them."""
     return nullcontext()
+
+
+def peak_memory() -> int | None:
+    """Return the allocator's peak; see `faceseg.backends.device.peak_memory`."""
+    return torch.cuda.max_memory_allocated() if core.get_device() == "cuda" else None
+
+
+def cuda_build() -> CudaBuild:
+    """Return what torch was built for; see `faceseg.backends.device.cuda_build`."""
+    cuda = None
+    if torch.version.cuda:
+        major, minor = (int(part) for part in torch.version.cuda.split(".")[:2])
+        cuda = major, minor
+    return CudaBuild(
+        name=f"torch {version()}",
+        cuda=cuda,
+        targets=tuple(torch.cuda.get_arch_list()),  # empty where torch sees no GPU
+        remedy="install a CUDA build of torch",
+    )
 
 
 def version() -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayTaskError
 
+from faceseg.backends.cards import read_driver
+from faceseg.backends.gpu_checks import ON_THE_CPU, first_problem
 from faceseg.errors import UserError, without_secrets
 from pipelines.cluster.child_processes import module_command, ray_job_config
 from pipelines.cluster.local_ray import start_local_ray
@@ -19,6 +21,7 @@ from pipelines.config import Resources
 
 CONNECT_TIMEOUT = 10.0  # seconds for a head node to accept a connection
 STATUS_TIMEOUT = 60.0  # seconds for it to return its status; Ray's own retries would take minutes
+NO_GPU_IN_RAY = "no node has a GPU for Ray: check `nvidia-smi` there, and how Ray was started"
 AUTHENTICATION_WORDS = (  # Ray's messages on a missing or wrong token contain one of these
     "unauthenticated",
     "invalidauthtoken",
@@ -126,9 +129,17 @@ def worker_count(resources: Resources) -> int:
             f"{count or 1} workers with {resources.cpus:g} CPUs and {resources.gpus:g} GPUs each "
             f"were requested; Ray has {available.get('CPU', 0):g} CPUs and "
             f"{available.get('GPU', 0):g} GPUs, enough for {fits}. Lower resources.workers, "
-            "resources.cpus or resources.gpus"
+            f"resources.cpus or resources.gpus{_no_gpu_advice(resources, available)}"
         )
     return count
+
+
+def _no_gpu_advice(resources: Resources, available: dict[str, float]) -> str:
+    """Return why Ray has no GPU, and how to do without; '' if it has one or none is requested."""
+    if not resources.gpus or available.get("GPU"):
+        return ""
+    local = "" if ray_address(resources) else first_problem(read_driver())
+    return f"; {local or NO_GPU_IN_RAY}. {ON_THE_CPU}"
 
 
 def _fits(node: dict[str, float], resources: Resources) -> int:

@@ -103,6 +103,8 @@ def _check_gpus(report: CheckReport, experiment: Experiment) -> None:
     gpus = experiment.resources.gpus
     nodes = all_nodes.start_node_actors(gpus)
     try:
+        for name in ("driver", "libraries", "visible", "code"):
+            report.check_nodes(f"gpu {name}", call_on_nodes(nodes, f"gpu_{name}"))
         report.check_nodes("gpu", call_on_nodes(nodes, "gpu", gpus))
     finally:
         all_nodes.stop_node_actors(nodes)

@@ -10,6 +10,14 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from faceseg.backends.cards import read_driver, visible_cards
+from faceseg.backends.gpu_checks import (
+    CudaBuild,
+    check_architecture,
+    check_driver,
+    check_libraries,
+    check_visible,
+)
 from faceseg.errors import UserError, without_secrets
 from pipelines.cluster import versions
 from pipelines.tracking import Tracker
@@ -102,11 +110,37 @@ class NodeChecks:
             raise UserError(f"MLflow at {uri} returns {metric} and {file!r}, not what was sent")
         return "a run was written and read back"
 
+    # The checks of GPUs run in a process that Ray has given a share of one, as a worker's.
+
+    def gpu_driver(self) -> str:
+        """Check NVIDIA's driver, and that it is new enough for the framework."""
+        return check_driver(read_driver(), _cuda_build())
+
+    def gpu_libraries(self) -> str:
+        """Check that the framework is installed with CUDA."""
+        return check_libraries(_cuda_build())
+
+    def gpu_visible(self) -> str:
+        """Check CUDA_VISIBLE_DEVICES, as Ray sets it from its own, and MIG."""
+        return check_visible(read_driver())
+
+    def gpu_code(self) -> str:
+        """Check that the framework contains code for this process's GPU."""
+        driver = read_driver()
+        cards = visible_cards(driver.cards) or driver.cards
+        return check_architecture(cards, _cuda_build(), driver)
+
     def gpu(self, gpus: float) -> str:
         """Claim a share of a GPU as a worker does; return the name of the GPU."""
         from faceseg.backends.device import configure_device
 
         return configure_device(1, gpus).name
+
+
+def _cuda_build() -> CudaBuild:
+    from faceseg.backends.device import cuda_build  # loads a framework
+
+    return cuda_build()
 
 
 def mlflow_error_message(uri: str, error: Exception) -> str:

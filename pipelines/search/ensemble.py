@@ -21,6 +21,7 @@ from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext, outbox_for_key, study_sender
+from pipelines.job.device_share import use_share
 from pipelines.job.job import JobKey
 from pipelines.job.log import log_run, open_log
 from pipelines.search.worker import worker_environment
@@ -99,11 +100,9 @@ def complete_numbers(finals: dict[str, list[int]], members: list[str], seeds: in
 
 def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], number: int) -> None:
     """Test one ensemble, in a worker's process."""
-    from faceseg.backends.device import configure_device
-
     open_log(context.experiment.storage, context.name, f"ensemble-{number}")
     resources = context.experiment.resources
-    configure_device(resources.threads, resources.gpus)
+    use_share(resources)
     label = JobKey(kind="final", architecture=ENSEMBLE, number=number).label
     with log_run(label), study_sender(context) as sender:
         logger.info("ensemble started")

@@ -16,6 +16,7 @@ import psutil
 from rich.console import Console
 
 from faceseg.backends import preferred
+from faceseg.backends.cards import ORDER, PCI_ORDER, VISIBLE
 from faceseg.backends.memory import is_out_of_memory
 from faceseg.errors import without_secrets
 from faceseg.training.stopwatch import Stopwatch
@@ -23,6 +24,7 @@ from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
 from pipelines.job import results
 from pipelines.job.context import StudyContext, describe_job, study_outbox, study_sender
+from pipelines.job.device_share import use_share
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
@@ -95,17 +97,14 @@ class Worker:
 
     def make_runner(self) -> Any:
         """Configure this process's share of the machine and return what runs jobs."""
-        # Imported here: the driver sends this class and loads no framework itself.
-        from faceseg.backends.device import configure_device
-
         experiment = self.context.experiment
-        threads = experiment.resources.threads
-        configure_device(threads, experiment.resources.gpus)
+        use_share(experiment.resources)
+        # Imported here: the driver sends this class and loads no framework itself.
         from pipelines.execution.runner import JobRunner
 
         if not self.context.packs.exists():  # this node has its own disk: pack once here
             prepare(experiment, Console(quiet=True))
-        return JobRunner(self.context, threads, self.clock)
+        return JobRunner(self.context, experiment.resources.threads, self.clock)
 
     def _work(self, coordinator: Any) -> WorkerExit:
         with self.clock.phase(results.IMPORTS_PHASE):
@@ -216,7 +215,8 @@ def worker_environment(experiment_gpus: float) -> dict[str, str]:
 
     Args:
         experiment_gpus: GPUs per worker. Ray does not hide the GPUs from an actor that requests
-            none; this does.
+            none; this does. Ray counts GPUs as the driver does, in the order of the PCI bus; this
+            makes CUDA do so too.
     """
     variables = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -227,5 +227,7 @@ def worker_environment(experiment_gpus: float) -> dict[str, str]:
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     if experiment_gpus <= 0:
-        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+        variables[VISIBLE] = "-1"
+    else:
+        variables[ORDER] = PCI_ORDER
     return variables | log_environment()

@@ -16,6 +16,7 @@ from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext, study_sender
+from pipelines.job.device_share import use_share
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_run, study_log
 from pipelines.studies.cleanup import close_runs_on_error, wait_for_delivery
@@ -101,10 +102,7 @@ def run(experiment: Experiment, architecture: str, console: Console) -> Training
         )
     check_experiment(experiment)
     folder, manifest = prepare(experiment, console)
-    # Imported here because it loads a framework, which user errors must not wait for.
-    from faceseg.backends.device import configure_device
-
-    configure_device(experiment.resources.threads, experiment.resources.gpus)
+    use_share(experiment.resources)
     tracker = Tracker(experiment.tracking_uri)
     context = StudyContext(
         experiment=experiment,

@@ -13,6 +13,7 @@ import ray
 from faceseg.errors import UserError
 from pipelines.cluster import connection
 from pipelines.config import Resources
+from tests.faceseg.backends.pretended_cards import H100, pretend
 from tests.infra import ray_nodes
 from tests.infra.processes import free_port
 from tests.infra.ray_nodes import RayNodes
@@ -45,6 +46,33 @@ def test_the_address_comes_from_the_experiment_or_the_environment(
     assert connection.ray_address(Resources()) == "10.0.0.1:6379"
     assert connection.ray_address(Resources(address="10.0.0.2:6379")) == "10.0.0.2:6379"
     assert connection.ray_address(Resources(address="local")) is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "hidden", "address", "words"),
+    [
+        ((), None, None, "resources.gpus; NVIDIA's driver cannot be used (NVML Shared Library"),
+        ((H100,), "", None, "resources.gpus; CUDA_VISIBLE_DEVICES is '', which hides all GPUs"),
+        ((H100,), None, "10.0.0.1:6379", "resources.gpus; no node has a GPU for Ray: check"),
+    ],
+)
+def test_the_error_of_a_missing_gpu_has_the_reason_and_how_to_run_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, cards: tuple, hidden: str | None, address: str | None,
+    words: str,
+):  # fmt: skip
+    pretend(monkeypatch, *cards)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    node = {"Alive": True, "Resources": {"CPU": 2.0}}
+    monkeypatch.setattr(ray, "nodes", lambda: [node])
+    monkeypatch.setattr(ray, "cluster_resources", lambda: node["Resources"])
+    with pytest.raises(UserError) as raised:
+        connection.worker_count(Resources(gpus=1, address=address))
+    assert words in str(raised.value)
+    assert str(raised.value).endswith(". To run on the CPU: --set resources.gpus=0")
+    with pytest.raises(UserError, match=r"or resources\.gpus$"):  # GPUs are not what is missing
+        connection.worker_count(Resources(cpus=9))
 
 
 @pytest.mark.parametrize(

@@ -177,3 +177,26 @@ def test_an_open_dashboard_is_an_error(
     else:
         with pytest.raises(UserError, match=r"10\.0\.0\.5:8265 requires no token"):
             diagnosis.check_dashboard_access()
+
+
+def test_gpus_are_checked_in_order_and_each_check_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    called = []
+
+    def start(nodes: Any, method: str, *arguments: Any) -> dict[str, Any]:
+        called.append((method, *arguments))
+        return {"a": lambda: "fine"}
+
+    monkeypatch.setattr(all_nodes, "start_node_actors", lambda gpus: [gpus])
+    monkeypatch.setattr(all_nodes, "stop_node_actors", called.append)
+    monkeypatch.setattr(diagnosis, "call_on_nodes", start)
+    output = io.StringIO()
+    report = CheckReport(Console(file=output))
+    diagnosis._check_gpus(report, make_experiment(tmp_path, "resources.gpus=0.5"))
+    names = ["gpu_driver", "gpu_libraries", "gpu_visible", "gpu_code"]
+    assert called == [*((name,) for name in names), ("gpu", 0.5), [0.5]]
+    assert all(hasattr(NodeChecks, name) for name in names)
+    assert checks(output.getvalue().splitlines()) == [
+        *("ok   gpu driver", "ok   gpu libraries", "ok   gpu visible", "ok   gpu code", "ok   gpu")
+    ]

@@ -1,15 +1,22 @@
 """The checks of a node, called in this process."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from faceseg.backends import device
+from faceseg.backends.gpu_checks import CudaBuild
 from faceseg.errors import UserError
 from pipelines.cluster import versions
 from pipelines.doctor import node_checks
 from pipelines.doctor.node_checks import NodeChecks
 from pipelines.tracking import Tracker
+from tests.faceseg.backends.pretended_cards import BLACKWELL, H100, OLD, pretend
+
+BUILD = CudaBuild(name="TensorFlow 2.21.0", cuda=(12, 5), targets=("sm_80", "compute_90"),
+                  remedy="install faceseg[gpu]")  # fmt: skip
 
 
 def test_versions_are_compared():
@@ -68,3 +75,31 @@ def test_an_unreachable_mlflow_is_an_error(tracker: Tracker, monkeypatch: pytest
         ):
             NodeChecks().mlflow(uri, "1")
     assert tracker.client.get_experiment_by_name("Default")  # the test's own store is still usable
+
+
+def test_a_gpu_that_can_be_used_passes(monkeypatch: pytest.MonkeyPatch):
+    pretend(monkeypatch, H100)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(device, "cuda_build", lambda: BUILD)
+    checks = NodeChecks()
+    assert checks.gpu_driver() == "CUDA 12.8, 1 H100 (80 GiB)"
+    assert checks.gpu_libraries() == "TensorFlow 2.21.0 with CUDA 12.5"
+    assert checks.gpu_visible() == "1 of 1 GPUs"
+    assert checks.gpu_code().endswith("TensorFlow 2.21.0 contains code for it")
+    pretend(monkeypatch, BLACKWELL)
+    assert "compile at the first start (minutes) or fail" in checks.gpu_code()
+
+
+def test_a_gpu_that_cannot_be_used_is_an_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    pretend(monkeypatch, OLD, cuda=11040)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # Ray copies it from its own environment
+    monkeypatch.setattr(device, "cuda_build", lambda: replace(BUILD, missing=("CUDA's libraries",)))
+    checks = NodeChecks()
+    for check, words in {
+        checks.gpu_driver: r"supports CUDA 11\.4; .*install a newer driver",
+        checks.gpu_libraries: r"without CUDA's libraries, .*: install faceseg\[gpu\]",
+        checks.gpu_visible: r"CUDA_VISIBLE_DEVICES is '-1', .*run `unset",
+        checks.gpu_code: r"M60 has compute capability 5\.2; .*is built for 8\.0, 9\.0 and cannot",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            check()

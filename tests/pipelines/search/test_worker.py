@@ -22,7 +22,10 @@ def test_gpus_are_hidden_from_a_worker_that_requests_none():
 
 @pytest.mark.parametrize("gpus", [0.25, 1])
 def test_ray_shows_a_worker_the_gpus_that_it_requests(gpus: float):
-    assert "CUDA_VISIBLE_DEVICES" not in worker_environment(gpus)
+    environment = worker_environment(gpus)
+    assert "CUDA_VISIBLE_DEVICES" not in environment
+    # Ray's indices are the driver's; by default CUDA counts the fastest GPU first.
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
 def test_the_backend_is_the_drivers(monkeypatch: pytest.MonkeyPatch):
