@@ -11,9 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from faceseg.backends.device import configure_device
 from pipelines.cluster.child_processes import module_command
 from pipelines.job.machine_load import LOAD_METRIC, cpu_times, load_between
 
@@ -42,17 +41,35 @@ def network_cost(
         "model/parameters": sum(count_parameters(each.network) for each in predictors),
         "model/macs": sum(count_macs(each.network) for each in predictors),
         "model/size_mb": sum(file.stat().st_size for file in files) / 1024**2,
-        **_measure_in_subprocess(files, threads),
+        **run_measurement("pipelines.execution.cost", str(threads), *map(str, files)),
     }
 
 
-def _measure_in_subprocess(files: Sequence[Path], threads: int) -> dict[str, float]:
-    command = module_command("pipelines.execution.cost", str(threads), *map(str, files))
+def run_measurement(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module that measures networks in a new process; return the JSON that it prints last.
+
+    Args:
+        module: The module's dotted name.
+        *arguments: Its arguments; the last one is a network, for the message of an error.
+
+    Raises:
+        RuntimeError: The process failed; the message ends with its output.
+    """
+    command = module_command(module, *arguments)
     process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if process.returncode != 0:
-        raise RuntimeError(f"measuring {files[0]} failed:\n{process.stderr[-2000:]}")
-    values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
-    return values
+        raise RuntimeError(f"measuring {arguments[-1]} failed:\n{process.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return found
+
+
+def load_networks(files: Sequence[Path]) -> "Predictor":
+    """Load a saved network, or several that form an ensemble."""
+    from faceseg.inference.ensemble import ensemble_predictor
+    from faceseg.inference.predictor import load
+
+    predictors = [load(file) for file in files]
+    return predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
 
 
 def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:
@@ -72,14 +89,11 @@ def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:
 
 def main(threads: int, files: Sequence[str]) -> None:
     """Load the networks, measure them at batch 1, and print `latency/…` and `memory/…` as JSON."""
-    configure_device(threads)
-    from faceseg.inference.ensemble import ensemble_predictor
+    from faceseg.backends.device import configure_device
     from faceseg.inference.latency import peak_memory_mb
-    from faceseg.inference.predictor import load
 
-    predictors = [load(file) for file in files]
-    predictor = predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
-    found = measure_speed(predictor, threads)
+    configure_device(threads)
+    found = measure_speed(load_networks([Path(file) for file in files]), threads)
     found["memory/peak_mb"] = peak_memory_mb()
     sys.stdout.write(json.dumps(found) + "\n")
 

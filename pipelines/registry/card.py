@@ -25,6 +25,7 @@ from faceseg.statistics import (
 from pipelines.compare.escaping import escape_markdown
 from pipelines.config.data_section import Data
 from pipelines.job.context import StudyContext
+from pipelines.job.gpu_metrics import GPU_IMAGES_PER_SECOND, GPU_LATENCY, GPU_PEAK_MB
 from pipelines.job.job import Job
 
 MODEL_CARD = "model_card.md"
@@ -34,6 +35,7 @@ SOURCE_TERMS = {
     "lapa": "LaPa: for non-commercial research only; redistribution is not permitted",
     "directory": "not stated in the experiment (`data.terms`); ask the owner of the images",
 }
+ON_A_GPU, AFTER_COST = "On a GPU, ", "## Data\n"
 Rows = list[dict[str, str]]
 
 
@@ -85,6 +87,28 @@ def model_card(
         commit=context.commit,
         settings=job.settings.model_dump_json(),
     )
+
+
+def with_gpu_cost(card: str, gpu: str, values: Mapping[str, float]) -> str:
+    """Return a card whose section on the cost also has that on a GPU.
+
+    Args:
+        card: The card as Markdown.
+        gpu: The GPU's name.
+        values: The metrics of the GPU, by their names in MLflow.
+    """
+    figures = [
+        text.format(values[name])
+        for name, text in (
+            (GPU_LATENCY, "{:.1f} ms per image (median, one image per call)"),
+            (GPU_IMAGES_PER_SECOND, "{:.0f} images per second (32 per call)"),
+            (GPU_PEAK_MB, "{:.0f} MB of its memory at most"),
+        )
+        if name in values
+    ]
+    line = f"{ON_A_GPU}{escape_markdown(gpu)}: {'; '.join(figures)}.\n\n"
+    before, data, after = card.partition(AFTER_COST)
+    return f"{before.partition(ON_A_GPU)[0]}{line}{data}{after}"
 
 
 def _template() -> Template:

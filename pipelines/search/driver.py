@@ -31,6 +31,7 @@ from pipelines.job.log import log_run
 from pipelines.search.coordinator import STATUS_GROUP, Coordinator
 from pipelines.search.ensemble import run_ensembles
 from pipelines.search.failure_policy import POLICY
+from pipelines.search.gpu_measurement import measure_on_gpu
 from pipelines.search.quiet_latency import measure_again
 from pipelines.search.recovery import recover
 from pipelines.search.snapshot import StudySnapshot
@@ -80,7 +81,8 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
             finals = call_actor(pool.coordinator.complete_finals)
             if digest := run_ensembles(context, winners, finals):
                 winners[ENSEMBLE] = digest
-        if done := measure_again(context, winners, sender):
+        done = measure_again(context, winners, sender) + measure_on_gpu(context, winners, sender)
+        if done:
             show(call_actor(pool.coordinator.snapshot), done)
         return winners
     finally:

@@ -75,8 +75,14 @@ def busy_finals(context: StudyContext, winners: Mapping[str, str]) -> dict[str, 
         By run id, the ids of the runs that contain the networks: the run itself, or the members of
         an ensemble.
     """
-    return {
-        run.info.run_id: _networks(run)
+    finals = complete_finals(context, winners)
+    return {run.info.run_id: networks_of(run) for run in finals if not is_quiet(run.data.metrics)}
+
+
+def complete_finals(context: StudyContext, winners: Mapping[str, str]) -> list[Run]:
+    """Return the runs of the winners' complete finals."""
+    return [
+        run
         for name, winner in winners.items()
         for run in context.tracker.find_runs(
             context.experiment_id,
@@ -86,13 +92,23 @@ def busy_finals(context: StudyContext, winners: Mapping[str, str]) -> dict[str, 
             winner=winner,
             state="complete",
         )
-        if not is_quiet(run.data.metrics)
-    }
+    ]
 
 
-def _networks(run: Run) -> list[str]:
+def networks_of(run: Run) -> list[str]:
+    """Return the ids of the runs that contain a final's networks: its own, or its members'."""
     members = [value for key, value in run.data.params.items() if key.startswith(MEMBER_PARAM)]
     return members or [run.info.run_id]
+
+
+def fetch_networks(context: StudyContext, networks: list[str], folder: Path) -> list[Path]:
+    """Download the networks of runs into a folder; return their files."""
+    files = []
+    for network in networks:
+        own = folder / network
+        own.mkdir()
+        files.append(context.tracker.fetch(network, BEST, own))
+    return files
 
 
 def _measure_in_task(context: StudyContext, runs: Mapping[str, list[str]]) -> dict[str, float]:
@@ -120,18 +136,11 @@ def measure_run(context: StudyContext, run_id: str, networks: list[str], threads
     Returns:
         The load of the machine.
     """
-    from faceseg.inference.ensemble import ensemble_predictor
-    from faceseg.inference.predictor import load
-    from pipelines.execution.cost import measure_speed
+    from pipelines.execution.cost import load_networks, measure_speed
 
     tracker = context.tracker
     with TemporaryDirectory(prefix="faceseg-") as folder:
-        predictors = []
-        for network in networks:
-            own = Path(folder) / network
-            own.mkdir()
-            predictors.append(load(tracker.fetch(network, BEST, own)))
-    predictor = predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
+        predictor = load_networks(fetch_networks(context, networks, Path(folder)))
     values = measure_speed(predictor, threads)
     step = len(tracker.client.get_metric_history(run_id, LATENCY))  # the later step counts
     tracker.log_metrics(run_id, values, step, at=time.time())

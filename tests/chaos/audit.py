@@ -18,7 +18,15 @@ FILES = (
 )
 FINAL_FILES = (*FILES, "panel.npz")
 # Columns that depend on the machine, on the day or on the length of names.
-VARYING_COLUMNS = ("latency_", "memory_", "model_size", "train_seconds", "search_seconds", "commit")
+VARYING_COLUMNS = (
+    "latency_",
+    "memory_",
+    "throughput_",
+    "model_size",
+    "train_seconds",
+    "search_seconds",
+    "commit",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

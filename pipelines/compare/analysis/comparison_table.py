@@ -140,7 +140,7 @@ def _row(study: ComparedStudy, model: ComparedModel, resamples: int) -> dict[str
     for suite in other_suites(study):
         row |= _seed_cells(f"{suite}_retention", finals, f"{suite}/retention")
         row |= _seed_cells(f"{suite}_iou", finals, f"{suite}/mean_iou")
-    for name in (*MEASURES, LOAD_METRIC):
+    for name in (*MEASURES, LOAD_METRIC, *study.gpu_metrics):
         row |= _seed_cells(name.replace("/", "_"), finals, name)
     row |= _seed_cells("train_seconds", finals, "seconds/training")
     row |= _seed_cells("train_epochs", finals, "epochs")

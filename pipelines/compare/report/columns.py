@@ -123,6 +123,12 @@ SPEED = (
     _number("peak memory, MB", "memory_peak_mb", _whole, "low", "of a serving process"),
     _number("on disk, MB", "model_size_mb", _tenths, "low"),
 )
+GPU = (  # a study without a GPU has none of these columns in its table
+    _number("GPU latency p50, ms", "latency_gpu_p50_ms", _tenths, "low", "one image per batch"),
+    _number("GPU p95, ms", "latency_gpu_p95_ms", _tenths, "low"),
+    _number("GPU images/s", "throughput_gpu_images_per_second", _whole, "high", "32 per batch"),
+    _number("GPU peak memory, MB", "memory_gpu_peak_mb", _whole, "low", "32 images per batch"),
+)
 SETTINGS = (
     NAME,
     _number("learning rate", "learning_rate", format_number),
@@ -156,12 +162,29 @@ TERMINAL_COLUMNS = (
     Column(heading="occluded", text=lambda row: format_percent(row["retention"])),
     Column(heading="ms", text=lambda row: _tenths(row["latency_p50_ms"])),
 )
-MARKDOWN_TABLES = (
-    ("Scores", SCORES),
-    ("Speed and size", SPEED),
-    ("Chosen settings", SETTINGS),
-    ("Training cost", COST),
-)
+
+
+def markdown_tables(table: pd.DataFrame) -> tuple[tuple[str, tuple[Column, ...]], ...]:
+    """Return the title and the columns of the tables whose columns are fixed."""
+    return (
+        ("Scores", SCORES),
+        ("Speed and size", speed_columns(table)),
+        ("Chosen settings", SETTINGS),
+        ("Training cost", COST),
+    )
+
+
+def speed_columns(table: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns of speed and size; where some are of a GPU, the others say CPU."""
+    on_gpu = tuple(column for column in GPU if column.key in table)
+    if not on_gpu:
+        return SPEED
+    on_cpu = {
+        column.key: replace(column, heading=f"CPU {column.heading}")
+        for column in SPEED
+        if column.key.startswith(("latency_", "memory_"))
+    }
+    return (*(on_cpu.get(column.key, column) for column in SPEED), *on_gpu)
 
 
 def suite_columns(suites: list[str], table: pd.DataFrame) -> tuple[Column, ...]:

@@ -79,7 +79,7 @@ def _table_context(report: ComparisonReport) -> dict[str, Any]:
         "styles": series_styles(table),
         "tables": {
             "scores": _table_part("Scores on the test split", columns.SCORES, table),
-            "speed": _table_part("Speed and size", columns.SPEED, table),
+            "speed": _table_part("Speed and size", columns.speed_columns(table), table),
             "settings": _table_part("Chosen settings", columns.SETTINGS, table),
             "cost": _table_part("Training cost", columns.COST, table),
             "kinds": _table_part(

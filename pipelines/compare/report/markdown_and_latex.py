@@ -12,11 +12,11 @@ from pipelines.compare.escaping import escape_latex, escape_markdown
 from pipelines.compare.formatting import TextTable, format_count
 from pipelines.compare.report import comparison_text
 from pipelines.compare.report.columns import (
-    MARKDOWN_TABLES,
     Column,
     class_rows,
     filled_columns,
     kind_columns,
+    markdown_tables,
     suite_columns,
     table_texts,
 )
@@ -36,7 +36,7 @@ def render_markdown(report: ComparisonReport) -> str:
         for advice in report.advice
     ]
     lines += _paragraph(report.summary)
-    for title, columns in MARKDOWN_TABLES:
+    for title, columns in markdown_tables(table):
         lines += _columns(title, columns, table)
     lines += _section("Comparison of every two networks", comparison_text.pair_table(report.pairs))
     lines += _section("Claims of the reference study", comparison_text.claim_table(report.claims))

@@ -130,10 +130,23 @@ def notes(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
         "that they kept busy in the measurement that counts; speeds that were measured on a busy "
         "machine are not compared. Memory is the peak of a process that loads the network and "
         "predicts, including its framework.",
+        *_gpu_note(table),
         f"The networks' input has {width} x {height} pixels; learning curves are computed at this "
         "size.",
         f"Identifiers: data {study.manifest.fingerprint[:12]}, occluders "
         f"{study.masks[:12] or 'unknown'}, commit {study.commit}, study {study.name}.",
+    ]
+
+
+def _gpu_note(table: pd.DataFrame) -> list[str]:
+    if "latency_gpu_p50_ms" not in table:
+        return []
+    return [
+        "Columns of the GPU are measured at the end of a study, one final after the other in a "
+        "process of its own with a worker's share of a GPU, while no worker runs. Latency and "
+        "images per second include the copies of images to the GPU and of logits from it. GPU "
+        "memory is the peak that the framework allocates while it predicts 32 images at once; the "
+        "process's context takes some more. Runs have the tag faceseg.gpu with the GPU's name."
     ]
 
 

@@ -15,6 +15,7 @@ from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
 from pipelines.config.sections import ENSEMBLE
+from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
 
@@ -175,6 +176,12 @@ class ComparedStudy:
                     f"those of fewer trainings.{reasons}"
                 )
         return sentences
+
+    @property
+    def gpu_metrics(self) -> list[str]:
+        """The metrics of a GPU that any final run has: none in a study on the CPU."""
+        finals = [final for model in self.models for final in model.finals]
+        return [name for name in GPU_METRICS if any(name in final.metrics for final in finals)]
 
     @property
     def classes(self) -> ClassSet:

@@ -26,11 +26,9 @@ Peak = Callable[[], float]  # bytes since the last call, or since the start
 
 def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[Any, Peak]:
     """Return a function that makes the steps of a batch size, and the peak of the memory."""
-    from faceseg.backends.device import configure_device
+    from faceseg.backends.device import configure_device, peak_memory
 
     configure_device(2, share)
-    import keras
-
     from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
     from faceseg.training.stopwatch import Stopwatch
@@ -45,22 +43,7 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
 
         return run
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return make, lambda: (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0)
-    if keras.backend.backend() == "tensorflow":
-        return make, tensorflow_peak
-    return make, torch_peak
-
-
-def tensorflow_peak() -> float:
-    """Return the most bytes that TensorFlow has used on the GPU since the start."""
-    import tensorflow as tf
-
-    if not tf.config.get_visible_devices("GPU"):
-        return 0
-    return float(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    return make, lambda: peak_memory() or 0
 
 
 def torch_peak() -> float:

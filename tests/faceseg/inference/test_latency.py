@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from faceseg.data.classes import LAPA
-from faceseg.inference.latency import measure_latency, peak_memory_mb
+from faceseg.inference.latency import measure_latency, measure_throughput, peak_memory_mb
 from faceseg.inference.predictor import Predictor
 
 
@@ -33,6 +33,14 @@ def test_the_median_is_the_usual_call_and_the_95th_percentile_a_slow_one() -> No
     assert network.shapes == [(1, 8, 12, 3)] * 45
     assert 1 <= found["p50_ms"] < 15
     assert found["p95_ms"] >= 20
+
+
+def test_the_throughput_is_that_of_whole_batches_after_the_warm_up() -> None:
+    network = SleepingNetwork()
+    network.shapes = [(1, 8, 12, 3)] * 3  # the next two calls are slow: the warm-up
+    found = measure_throughput(Predictor(network, LAPA), batch_size=4, seconds=0)
+    assert network.shapes[3:] == [(4, 8, 12, 3)] * 5  # three calls at least
+    assert 4 / 0.03 < found < 4 / 0.001
 
 
 def test_the_peak_is_in_mebibytes_and_never_falls() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import mlflow
 
+from pipelines.execution.gpu_cost import GpuCost
 from pipelines.job.context import StudyContext
+from pipelines.search.gpu_measurement import log_gpu_cost
 from tests.pipelines.registry.registered_final import final
 
 
@@ -50,8 +52,23 @@ def test_the_card_is_stored_in_the_version_and_in_the_model(
     assert "| skin | 1 | #0099ff | 0.500 |" in card
     assert "| IoU | 0.250 |" in card
     assert "| nose | 6 | #ff9900 | not in the test |  |" in card
-    assert "12.3 ms per image" in card
+    assert "12.3 ms per image (median, one image per call, on the CPU of the final's" in card
     assert "1,234 parameters; 2.50 billion multiply-adds" in card
     assert "Terms: drawn by faceseg itself; free to use." in card
     assert "2 test images are few" in card
     assert "The data contains no skin tones" in card
+
+
+def test_the_cost_on_a_gpu_is_added_to_the_card_once(context: StudyContext, final_folder: Path):
+    _, run_id = final(context, final_folder, "unet", 0, 0.5)
+    client, name = context.tracker.client, context.experiment.tracking.registered_model
+    before = client.get_model_version(name, "1").description
+    for latency in (9.0, 1.5):
+        metrics = {"latency/gpu_p50_ms": latency, "throughput/gpu_images_per_second": 900.0}
+        log_gpu_cost(context, run_id, GpuCost("NVIDIA H100", metrics))
+    card = client.get_model_version(name, "1").description
+    line = (
+        "On a GPU, NVIDIA H100: 1.5 ms per image (median, one image per call); 900 images per "
+        "second (32 per call).\n\n"
+    )
+    assert card == before.replace("## Data\n", f"{line}## Data\n")

@@ -145,6 +145,7 @@ def run(
     monkeypatch.setattr(worker_pool, "Worker", fake_runner.FakeWorker)
     monkeypatch.setattr(driver, "recover", lambda *_: [])  # fake jobs log nothing
     monkeypatch.setattr(driver, "measure_again", lambda *_: [])
+    monkeypatch.setattr(driver, "measure_on_gpu", lambda *_: [])
 
     def run_pool(
         plans: str,

@@ -31,6 +31,23 @@ def without(study, name, seed, *metrics):
     return change(study, name, seed, metrics=others)
 
 
+def test_a_study_on_the_cpu_has_no_columns_of_a_gpu(study):
+    assert not [name for name in build_table(study, 500) if "gpu" in name]
+
+
+def test_finals_measured_on_a_gpu_have_its_columns(study):
+    for name in ("unet", "segnet"):
+        for seed in range(2):
+            final = next(each for each in study.models if each.name == name).finals[seed]
+            measured = {"latency/gpu_p50_ms": 1.0 + seed, "memory/gpu_peak_mb": 600.0}
+            study = change(study, name, seed, metrics={**final.metrics, **measured})
+    found = rows(study)
+    assert found.loc["unet", "latency_gpu_p50_ms"] == 1.5
+    assert found.loc["unet", "memory_gpu_peak_mb_sd"] == 0
+    assert np.isnan(found.loc["pspnet", "latency_gpu_p50_ms"])  # its measurement failed
+    assert "throughput_gpu_images_per_second" not in found
+
+
 def test_the_best_comes_first(study):
     assert list(build_table(study, 500)["architecture"]) == ["segnet", "unet", "pspnet"]
 

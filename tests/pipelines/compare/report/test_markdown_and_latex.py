@@ -1,5 +1,7 @@
 """The Markdown report, the LaTeX table and the notes."""
 
+from dataclasses import replace
+
 from pipelines.compare.report.markdown_and_latex import (
     escape_latex,
     render_latex,
@@ -19,6 +21,24 @@ def test_scores_have_a_deviation_and_undefined_ones_a_dash(report):
     assert "| unet | 0.550 ± 0.071 |" in text
     assert "| hat | – | – | – |" in text  # noqa: RUF001  # no test image shows a hat
     assert "nan" not in text
+
+
+def test_columns_say_whether_they_are_of_the_cpu_or_of_the_gpu(report):
+    cpu = render_markdown(report)
+    assert "| latency p50, ms | p95, ms |" in cpu
+    assert "GPU" not in cpu
+    gpu = {
+        "latency_gpu_p50_ms": 1.5,
+        "latency_gpu_p95_ms": 2.0,
+        "throughput_gpu_images_per_second": 900.0,
+        "memory_gpu_peak_mb": 640.0,
+    }
+    both = render_markdown(replace(report, table=report.table.assign(**gpu)))
+    assert "| CPU latency p50, ms | CPU p95, ms | CPU threads | CPU load | parameters |" in both
+    assert "| CPU peak memory, MB | on disk, MB | GPU latency p50, ms | GPU p95, ms |" in both
+    assert "| GPU images/s | GPU peak memory, MB |\n" in both
+    assert "| 1.5 | 2.0 | 900 | 640 |\n" in both
+    assert "Columns of the GPU are measured at the end of a study" in both
 
 
 def test_notes_contain_the_sample_and_the_identifiers(report):
