@@ -11,7 +11,7 @@ from faceseg.backends.gpu_checks import ON_THE_CPU, CudaBuild, first_problem
 def missing_gpu_error(gpus: float, backend: str, reason: str) -> RuntimeError:
     """Return the error for a GPU that was requested but does not exist."""
     return RuntimeError(
-        f"this worker was given {gpus:g} GPU, but {backend} sees none: {reason}. {ON_THE_CPU}"
+        f"this worker was given {gpus:g} GPU, but {backend} finds none: {reason}. {ON_THE_CPU}"
     )
 
 

@@ -158,7 +158,7 @@ def test_a_workers_error_has_the_reason_and_how_to_run_on_the_cpu(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     reason = gpu_errors.reason_for_no_gpu(BUILD)
     message = str(gpu_errors.missing_gpu_error(1, "TensorFlow", reason))
-    assert "sees none: CUDA_VISIBLE_DEVICES is '-1', which hides all GPUs" in message
+    assert "finds none: CUDA_VISIBLE_DEVICES is '-1', which hides all GPUs" in message
     assert message.endswith(". To run on the CPU: --set resources.gpus=0")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert gpu_errors.reason_for_no_gpu(BUILD) == (
