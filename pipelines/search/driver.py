@@ -32,8 +32,8 @@ from pipelines.search.coordinator import STATUS_GROUP, Coordinator
 from pipelines.search.ensemble import run_ensembles
 from pipelines.search.failure_policy import POLICY
 from pipelines.search.gpu_measurement import measure_on_gpu
+from pipelines.search.lost_results import recover
 from pipelines.search.quiet_latency import measure_again
-from pipelines.search.recovery import recover
 from pipelines.search.snapshot import StudySnapshot
 from pipelines.search.worker import worker_environment
 from pipelines.search.worker_pool import WorkerPool

@@ -8,7 +8,7 @@ from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
 from pipelines.registry import study_aliases
-from pipelines.registry.recovery import recorded_finals, register_again
+from pipelines.registry.recorded_finals import recorded_finals, register_again
 from pipelines.tracking import Tracker
 from pipelines.tracking.paging import all_pages
 

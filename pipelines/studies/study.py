@@ -23,7 +23,7 @@ from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
 from pipelines.studies.experiment import write_experiment
-from pipelines.studies.lost_finals import lost_finals, require_finals
+from pipelines.studies.failed_finals import failed_finals, require_finals
 from pipelines.studies.resuming import (
     require_same_backend,
     require_same_images,
@@ -47,7 +47,7 @@ def run(experiment: Experiment, console: Console) -> Path:
 
     Raises:
         UserError: The experiment cannot run here, another process runs the same study, the study
-            was begun on other images, another backend or other occluders, or it lost a final.
+            was begun on other images, another backend or other occluders, or a final failed.
     """
     check_experiment(experiment)
     if not experiment.robustness.kinds:
@@ -222,7 +222,7 @@ def budget(experiment: Experiment) -> str:
 
 
 def is_finished(context: StudyContext) -> bool:
-    """Return whether the study has used up the experiment's present budget, and lost no final."""
+    """Return whether the study has used up the experiment's present budget and no final failed."""
     run = context.tracker.client.get_run(context.study_run)
     spent = run.data.tags.get("faceseg.done") == budget(context.experiment)
-    return spent and not lost_finals(context)
+    return spent and not failed_finals(context)

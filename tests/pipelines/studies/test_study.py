@@ -14,7 +14,7 @@ from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery, resuming, study
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
-from pipelines.studies.lost_finals import lost_finals
+from pipelines.studies.failed_finals import failed_finals
 from pipelines.tracking import Status, Tracker
 from tests.pipelines.mlflow_runs import open_run
 
@@ -122,21 +122,21 @@ def failed_final(context: StudyContext) -> str:
     return str(found.info.run_id)
 
 
-def test_a_study_of_an_earlier_version_that_lost_a_final_is_not_finished(
+def test_a_study_of_an_earlier_version_with_a_failed_final_is_not_finished(
     context: StudyContext, failed_final: str
 ):
     """It was recorded as done; the same command tries the final again."""
     context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
     assert not study.is_finished(context)
     finals = context.experiment.finals.model_copy(update={"seeds": 1})
-    assert lost_finals(context) == {"unet-final-001": "out of memory at batch size 8"}
+    assert failed_finals(context) == {"unet-final-001": "out of memory at batch size 8"}
     fewer = context.experiment.model_copy(update={"finals": finals})
-    assert lost_finals(replace(context, experiment=fewer)) == {}
+    assert failed_finals(replace(context, experiment=fewer)) == {}
     context.tracker.set_tags(failed_final, own_fault=True)  # its loss is not finite
     assert study.is_finished(context)
 
 
-def test_a_study_that_lost_a_final_builds_its_table_and_ends_with_an_error(
+def test_a_study_with_a_failed_final_builds_its_table_and_ends_with_an_error(
     context: StudyContext,
     opened: Experiment,
     failed_final: str,

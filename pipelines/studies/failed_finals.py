@@ -1,4 +1,4 @@
-"""The finals that a study lost: they failed, and the same command tries them again."""
+"""The finals of a study that failed; the same command tries them again."""
 
 from pathlib import Path
 
@@ -6,37 +6,37 @@ from faceseg.errors import UserError
 from pipelines.job.context import StudyContext
 
 
-def lost_finals(context: StudyContext) -> dict[str, str]:
+def failed_finals(context: StudyContext) -> dict[str, str]:
     """Return why finals of the present winners failed, by the names of their runs.
 
     A final whose settings are the cause (its loss is not finite) is not among them: it would fail
     again.
     """
     tracker, experiment = context.tracker, context.experiment
-    failed = tracker.find_runs(
+    runs = tracker.find_runs(
         context.experiment_id, study=experiment.study, kind="final", state="failed"
     )
     winners = tracker.client.get_run(context.study_run).data.tags
-    lost = {}
-    for run in failed:
+    failed = {}
+    for run in runs:
         tags = {key.removeprefix("faceseg."): value for key, value in run.data.tags.items()}
         current = tags["winner"] == winners.get(f"faceseg.winner.{tags['architecture']}")
         if current and int(tags["trial"]) < experiment.finals.seeds and "own_fault" not in tags:
-            lost[str(run.info.run_name)] = tags.get("reason", "unknown")
-    return lost
+            failed[str(run.info.run_name)] = tags.get("reason", "unknown")
+    return failed
 
 
 def require_finals(context: StudyContext, results: Path) -> None:
-    """Raise UserError if the study lost a final.
+    """Raise UserError if a final of the study failed.
 
     Args:
         context: The study.
         results: The folder that contains its table.
     """
-    if lost := lost_finals(context):
-        reasons = "; ".join(f"{name}: {lost[name]}" for name in sorted(lost))
+    if failed := failed_finals(context):
+        reasons = "; ".join(f"{name}: {failed[name]}" for name in sorted(failed))
         raise UserError(
-            f"study {context.experiment.study} has lost {len(lost)} of its finals. {reasons}. Its "
-            f"table in {results} lacks them. Fix the cause, then re-run the same command: it tries "
-            "them again and rebuilds the table"
+            f"study {context.experiment.study} has lost {len(failed)} of its finals. {reasons}. "
+            f"Its table in {results} lacks them. Fix the cause, then re-run the same command: it "
+            "tries them again and rebuilds the table"
         )

@@ -7,7 +7,7 @@ from pipelines.cluster.connection import call_actor
 from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
-from pipelines.registry.recovery import recorded_finals
+from pipelines.registry.recorded_finals import recorded_finals
 from pipelines.tracking.outbox import record_paths
 
 
