@@ -1,4 +1,4 @@
-"""`UserError`, the exception for mistakes that the user can correct, and texts for its messages.
+"""`UserError`, the exception for mistakes that the user can correct; the texts of errors.
 
 Errors of one room are defined there: `BadFile` in `faceseg.data`, `NonFiniteLossError` in
 `faceseg.training`.
@@ -6,7 +6,7 @@ Errors of one room are defined there: `BadFile` in `faceseg.data`, `NonFiniteLos
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # scheme://user:PASSWORD@host. A password may contain `/`, `@` and `?`, so it ends at the last `@`
 # of a run without spaces. If there is none, and what follows the colon is no port, then the
@@ -78,6 +78,21 @@ def first_line(error: object) -> str:
     address that they were given: its secrets are masked.
     """
     return without_secrets((str(error).strip() or type(error).__name__).splitlines()[0])
+
+
+def causes(error: BaseException | None, *, handled: bool = False) -> Iterator[BaseException]:
+    """Yield an error and its causes as given by `raise … from …`, the outermost first.
+
+    Args:
+        error: The error; None has no causes.
+        handled: Whether an error that was being handled when another was raised counts as a cause
+            of it. It need not be one, but libraries raise their own errors without `from`.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (error.__context__ if handled else None)
 
 
 def check_choice(kind: str, given: str, known: Iterable[str]) -> None:

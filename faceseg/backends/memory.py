@@ -3,6 +3,8 @@
 Errors are recognised by the names of their classes and by phrases in their messages.
 """
 
+from faceseg.errors import causes
+
 MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
 # TensorFlow raises one class for exhausted memory and for a full disk. The phrases for the disk
@@ -15,15 +17,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     A full disk is not a lack of memory.
     """
-    current: BaseException | None = error
-    seen: set[int] = set()
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        text = str(current)
-        names = {kind.__name__ for kind in type(current).__mro__}
-        if not any(words in text for words in DISK_WORDS) and (
-            names.intersection(MEMORY_ERRORS) or any(words in text for words in MEMORY_WORDS)
-        ):
-            return True
-        current = current.__cause__ or current.__context__
-    return False
+    return any(map(_is_lack_of_memory, causes(error, handled=True)))
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    text = str(error)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return not any(words in text for words in DISK_WORDS) and bool(
+        names.intersection(MEMORY_ERRORS) or any(words in text for words in MEMORY_WORDS)
+    )

@@ -7,8 +7,8 @@ The function for a library is called only if the library is loaded: otherwise it
 import sys
 
 from faceseg.backends import BACKENDS
-from faceseg.errors import UserError
-from pipelines.config.file_errors import causes, file_error_message
+from faceseg.errors import UserError, causes
+from pipelines.config.file_errors import file_error_message
 
 # MLflow and the libraries that it uses. Errors of Optuna are explained where it is used.
 MLFLOW_LIBRARIES = ("mlflow", "sqlalchemy", "sqlite3", "alembic")

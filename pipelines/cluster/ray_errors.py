@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from faceseg.errors import UserError, first_line
-from pipelines.config.file_errors import causes
+from faceseg.errors import UserError, causes, first_line
 
 RESUME = "Finished work is kept: re-run the same command to resume"
 LONGEST_TEMPORARY_FOLDER = 40  # characters; Ray's socket paths are about 65 longer, 107 at most

@@ -9,7 +9,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipelines.config.file_errors import causes, file_error_message
+from faceseg.errors import causes
+from pipelines.config.file_errors import file_error_message
 from pipelines.config.secrets import redact
 
 RESUME = "then re-run the same command to resume"

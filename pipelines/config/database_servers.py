@@ -8,9 +8,8 @@ waits 130 s for a server that does not answer. SQLAlchemy is imported where it i
 import os
 import time
 
-from faceseg.errors import UserError, first_line
+from faceseg.errors import UserError, causes, first_line
 from pipelines.config.database_errors import sqlite_file
-from pipelines.config.file_errors import causes
 
 CONNECT_TIMEOUT = 10  # seconds that a server has to accept a connection
 PAUSE = 0.5  # seconds between two attempts

@@ -3,10 +3,10 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import faceseg
+from faceseg.errors import causes
 
 FILE_ADVICE = {
     errno.ENOSPC: "free some space",
@@ -33,18 +33,6 @@ NO_PATH = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 )
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes as given by `raise … from …`, the outermost first.
-
-    An error that was only being handled when another was raised is no cause of it.
-    """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__
 
 
 def file_error_message(error: BaseException) -> str | None:

@@ -6,14 +6,14 @@
 
 import errno
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from ray.exceptions import RayError
 
-from faceseg.errors import UserError, first_line, without_secrets
+from faceseg.errors import UserError, causes, first_line, without_secrets
 from pipelines.search.leases import LeaseLostError, LockHeldError
 from pipelines.search.worker_death import WorkerDeath
 
@@ -209,20 +209,11 @@ POLICY = FailurePolicy()
 def disk_error_message(error: BaseException, folder: Path) -> str | None:
     """Return advice if a full or unavailable disk caused `error`; None if it did not."""
     missing = not folder.is_dir()
-    for each in error_chain(error):
+    for each in causes(error, handled=True):
         by_system = isinstance(each, OSError) and (missing or each.errno in DISK_ERRORS)
         if by_system or any(words in str(each).lower() for words in DISK_WORDS):
             return _disk_advice(each, folder, missing)
     return None
-
-
-def error_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes, the outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _disk_advice(error: BaseException, folder: Path, missing: bool) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from faceseg.errors import UserError
+from faceseg.errors import UserError, causes
 from pipelines.config.database_errors import database_error_message
 from pipelines.config.database_servers import server_error_message
-from pipelines.config.file_errors import causes
 from pipelines.config.secrets import redact
 from pipelines.tracking.values import CREDENTIAL_CODES, failure_reason
 

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from faceseg.errors import UserError, first_line, without_secrets
+from faceseg.errors import UserError, causes, first_line, without_secrets
 
 # What a password may contain besides letters and digits; some of it ought to be percent-encoded.
 PUNCTUATION = "/:?#&=%+!$*()[]{}<>,;.~^|\\'\"-_é"
@@ -122,3 +122,11 @@ def test_the_message_of_an_error_contains_no_password():
 def test_a_librarys_message_is_masked_before_it_can_be_cut():
     words = first_line(ValueError("no answer from http://me:geheim@host:5000/x\nand more"))
     assert words[:28] == "no answer from http://me:***"
+
+
+def test_the_causes_of_an_error_end_where_they_repeat():
+    outer, cause, handled = ValueError("outer"), KeyError("cause"), OSError("handled")
+    outer.__cause__, cause.__context__, handled.__context__ = cause, handled, outer
+    assert list(causes(outer)) == [outer, cause]
+    assert list(causes(outer, handled=True)) == [outer, cause, handled]
+    assert list(causes(None)) == []
