@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
+from pipelines.job.winners import read_winners
 from pipelines.promote import decision_report, transfer
 from pipelines.promote.decision import GateDecision, decide
 from pipelines.promote.scored_version import ScoredVersion, read_scored_version, replaces_drawn
@@ -19,6 +18,7 @@ from pipelines.registry import aliases, publish
 from pipelines.registry.aliases import RegistryAlias, parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
+from pipelines.tracking.model_versions import ensure_model
 
 MAX_TAG_LENGTH = 1000  # characters of a reason that is stored as a tag
 
@@ -120,7 +120,7 @@ class Promotion:
             )
         if self.candidate_version.name == model:
             return self.candidate_version
-        _ensure_model(self.tracker, model)
+        ensure_model(self.client, model)
         known = self.client.search_model_versions(
             f"name = '{model}' and run_id = '{self.candidate.run_id}'"
         )
@@ -160,14 +160,6 @@ class Promotion:
         text = f"{self.alias.name} of {self.alias.model} is version {target.version} now"
         text += f"; {self.alias.previous} is version {before}" if before else ""
         self.console.print(text, highlight=False)
-
-
-def _ensure_model(tracker: Tracker, name: str) -> None:
-    try:
-        tracker.client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
 
 
 def promote(
@@ -227,8 +219,7 @@ def find_candidate(tracker: Tracker, experiment: Experiment) -> ModelVersion:
     runs = tracker.find_runs(found.experiment_id, study=study, kind="study") if found else []
     best: dict[str, publish.BestFinal] = {}
     if runs:
-        prefix, tags = "faceseg.winner.", runs[0].data.tags
-        winners = {key.removeprefix(prefix): tags[key] for key in tags if key.startswith(prefix)}
+        winners = read_winners(runs[0].data.tags)
         best = publish.best_finals(tracker, found.experiment_id, study, model, winners)
     if not best:
         raise UserError(

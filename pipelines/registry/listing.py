@@ -1,8 +1,6 @@
 """`faceseg models`: list the versions of the registered model with their scores and lineage."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -15,7 +13,7 @@ from pipelines.config import Experiment
 from pipelines.registry.aliases import parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
-from pipelines.tracking.paging import all_pages
+from pipelines.tracking.model_versions import list_versions
 
 COLUMNS = ("version", "aliases", "architecture", "test IoU", "occluded", "ms")
 DASH = "–"  # noqa: RUF001  # stands for a missing value
@@ -100,7 +98,7 @@ def print_model_versions(
 def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
     """Return the versions of a registered model, the newest first; empty if it does not exist."""
     aliases: dict[str, list[str]] = {}
-    versions = _versions(tracker, model)
+    versions = list_versions(tracker.client, model)
     if versions:
         for alias, version in tracker.client.get_registered_model(model).aliases.items():
             aliases.setdefault(str(version), []).append(alias)
@@ -113,11 +111,6 @@ def read_model_versions(tracker: Tracker, model: str) -> list[ModelVersionRow]:
         )
         for each in versions
     ]
-
-
-def _versions(tracker: Tracker, model: str) -> Sequence[ModelVersion]:
-    search = tracker.client.search_model_versions
-    return all_pages(partial(search, f"name = '{model}'", order_by=["version_number DESC"]))
 
 
 def _final_description(tracker: Tracker, version: ModelVersion) -> str:

@@ -1,6 +1,5 @@
 """Read a study's finals from MLflow, and register finals again whose version was deleted."""
 
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +12,8 @@ from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
 from pipelines.registry.card import MODEL_CARD
 from pipelines.registry.publish import version_tags
-from pipelines.tracking.delivery import create_version
+from pipelines.tracking.model_versions import create_version, list_versions
 from pipelines.tracking.outbox import record_paths
-from pipelines.tracking.paging import all_pages
 
 
 def recorded_finals(context: StudyContext) -> set[JobKey]:
@@ -99,9 +97,8 @@ def _waiting_finals(context: StudyContext) -> list[JobKey]:
 
 def _registered_runs(context: StudyContext) -> set[str]:
     """Return the runs that have a version of the experiment's registered model."""
-    name = context.experiment.tracking.registered_model
-    search = partial(context.tracker.client.search_model_versions, f"name = '{name}'")
-    return {str(version.run_id) for version in all_pages(search)}
+    client, name = context.tracker.client, context.experiment.tracking.registered_model
+    return {str(version.run_id) for version in list_versions(client, name)}
 
 
 def _logged_model(context: StudyContext, run: Run) -> LoggedModel | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from faceseg.errors import UserError
 from pipelines.job.context import StudyContext
+from pipelines.job.winners import read_winners
 
 
 def failed_finals(context: StudyContext) -> dict[str, str]:
@@ -16,11 +17,11 @@ def failed_finals(context: StudyContext) -> dict[str, str]:
     runs = tracker.find_runs(
         context.experiment_id, study=experiment.study, kind="final", state="failed"
     )
-    winners = tracker.client.get_run(context.study_run).data.tags
+    winners = read_winners(tracker.client.get_run(context.study_run).data.tags)
     failed = {}
     for run in runs:
         tags = {key.removeprefix("faceseg."): value for key, value in run.data.tags.items()}
-        current = tags["winner"] == winners.get(f"faceseg.winner.{tags['architecture']}")
+        current = tags["winner"] == winners.get(tags["architecture"])
         if current and int(tags["trial"]) < experiment.finals.seeds and "own_fault" not in tags:
             failed[str(run.info.run_name)] = tags.get("reason", "unknown")
     return failed

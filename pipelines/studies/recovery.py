@@ -7,12 +7,13 @@ from mlflow.entities import Run, ViewType
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
+from pipelines.job.winners import read_winners
 from pipelines.registry import study_aliases
 from pipelines.registry.recorded_finals import recorded_finals, register_again
 from pipelines.tracking import Tracker
 from pipelines.tracking.paging import all_pages
 
-WINNER, DONE = "faceseg.winner.", "faceseg.done"
+DONE = "faceseg.done"
 
 
 def restore_runs(tracker: Tracker, experiment_id: str, study: str) -> list[str]:
@@ -66,8 +67,7 @@ def recover_finals(context: StudyContext, *, finished: bool) -> list[str]:
         messages.append(f"registered again as versions of {model}: {', '.join(registered)}")
     if not finished:
         return messages
-    tags = context.tracker.client.get_run(context.study_run).data.tags
-    winners = {key.removeprefix(WINNER): tags[key] for key in tags if key.startswith(WINNER)}
+    winners = read_winners(context.tracker.client.get_run(context.study_run).data.tags)
     if registered:
         messages += study_aliases.set_aliases(context, winners)
     if lost := expected_finals(context, winners) - recorded_finals(context):

@@ -18,6 +18,7 @@ from pipelines.config.databases import same_database
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
+from pipelines.job.winners import winner_tags
 from pipelines.registry import study_aliases
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
@@ -103,7 +104,7 @@ def search_and_finals(context: StudyContext, console: Console, sender: Sender) -
     wait_for_delivery(context, sender, console)
     fail_lost_runs(context)
     logger.info("winners: %s", winners)
-    tracker.set_tags(context.study_run, **{f"winner.{name}": winners[name] for name in winners})
+    tracker.set_tags(context.study_run, **winner_tags(winners))
     for message in study_aliases.set_aliases(context, winners):
         console.print(message, highlight=False, markup=False, soft_wrap=True)
 

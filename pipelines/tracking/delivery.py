@@ -6,10 +6,9 @@ checked before a record is written.
 
 import mlflow
 from mlflow.entities import LoggedModelStatus
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 
+from pipelines.tracking.model_versions import create_version
 from pipelines.tracking.outbox import OutboxRecord
 from pipelines.tracking.tracker import Tracker
 
@@ -89,7 +88,6 @@ def _metrics(record: OutboxRecord, tracker: Tracker, run_id: str, stored: Stored
 def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
     """Create a version of the registered model, unless this run has one."""
     name, architecture = record.content["model"], record.content["architecture"]
-    _ensure_model(client, name)
     if client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
         return
     existing = client.search_logged_models(
@@ -116,44 +114,3 @@ def _version(record: OutboxRecord, client: MlflowClient, run_id: str) -> None:
         tags=record.content["tags"],
         description=record.content["description"],
     )
-
-
-def create_version(
-    client: MlflowClient,
-    name: str,
-    model_id: str,
-    *,
-    run_id: str,
-    tags: dict[str, str],
-    description: str,
-) -> None:
-    """Create a version of a registered model, which is created if it does not exist.
-
-    Args:
-        client: The client of MLflow's default store.
-        name: The name of the registered model.
-        model_id: The id of the logged model with the version's files.
-        run_id: The run of the version.
-        tags: The tags of the version.
-        description: The description of the version in Markdown.
-    """
-    _ensure_model(client, name)
-    client.create_model_version(
-        name,
-        source=f"models:/{model_id}",
-        run_id=run_id,
-        tags=tags,
-        description=description,
-        model_id=model_id,
-    )
-
-
-def _ensure_model(client: MlflowClient, name: str) -> None:
-    """Create the registered model, unless it exists."""
-    try:
-        client.create_registered_model(
-            name, description="Face parsing: an RGB photograph in, a label map of its size out."
-        )
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise

@@ -27,9 +27,9 @@ from pipelines.config.plain_yaml import read_yaml
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job import results
 from pipelines.job.results import read_panel
+from pipelines.job.winners import read_winners
 from pipelines.tracking import Tracker
 
-WINNER_TAG = "faceseg.winner."
 MAX_HISTORY_BYTES = 100_000_000
 
 
@@ -95,11 +95,7 @@ def _winners(study: str, tags: Mapping[str, str]) -> dict[str, str]:
     Raises:
         UserError: There is no winner yet.
     """
-    winners = {
-        key.removeprefix(WINNER_TAG): value
-        for key, value in tags.items()
-        if key.startswith(WINNER_TAG)
-    }
+    winners = read_winners(tags)
     if not winners:
         raise UserError(f"study {study} has no winners yet: its search has not ended")
     return winners
