@@ -11,6 +11,7 @@ from pipelines.config import Experiment
 from pipelines.job.checkpoints import JobCheckpoints
 from pipelines.job.job import Job, JobKey
 from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
+from pipelines.tracking.outbox import record_paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +123,13 @@ def outbox_for_key(context: StudyContext, study: str, key: JobKey, description: 
         parent=context.study_run,
     )
     return Outbox(context.outboxes / key.folder, run)
+
+
+def waiting_jobs(context: StudyContext) -> set[JobKey]:
+    """Return the jobs with records that wait in an outbox."""
+    folders = (folder for folder in context.outboxes.glob("*/") if record_paths(folder))
+    keys = (JobKey.from_folder(folder.name) for folder in folders)
+    return {key for key in keys if key is not None}  # the others are of the study's own run
 
 
 def study_outbox(context: StudyContext, worker: str) -> Outbox:

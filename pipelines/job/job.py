@@ -1,12 +1,15 @@
 """One unit of work: a trial of the search, or a final of its winner; and how it ended."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self, cast
 
 from faceseg.training.settings import TrainingSettings
 
 JobKind = Literal["trial", "final"]
+# The name of an architecture may itself contain `-final-1`: the last kind is the job's.
+_FOLDER = re.compile(r"(.+)-(trial|final)-([0-9]{3,})(?:-([^-]+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,20 @@ class JobKey:
     def folder(self) -> str:
         """The name of the folders of the job's checkpoints and outbox."""
         return f"{self.label}-{self.winner}" if self.winner else self.label
+
+    @classmethod
+    def from_folder(cls, name: str) -> Self | None:
+        """Return the key whose `folder` has this name; None for a name that is no job's."""
+        found = _FOLDER.fullmatch(name)
+        if found is None:
+            return None
+        architecture, kind, number, winner = found.groups()
+        return cls(
+            kind=cast(JobKind, kind),
+            architecture=architecture,
+            number=int(number),
+            winner=winner or "",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

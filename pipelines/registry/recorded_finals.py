@@ -8,12 +8,11 @@ from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 
 from pipelines.config.sections import ENSEMBLE
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, waiting_jobs
 from pipelines.job.job import JobKey
 from pipelines.registry.card import MODEL_CARD
 from pipelines.registry.publish import version_tags
 from pipelines.tracking.model_versions import create_version, list_versions
-from pipelines.tracking.outbox import record_paths
 
 
 def recorded_finals(context: StudyContext) -> set[JobKey]:
@@ -21,7 +20,8 @@ def recorded_finals(context: StudyContext) -> set[JobKey]:
 
     A complete final without a version of the registered model is left out.
     """
-    found = set(_waiting_finals(context))  # first: a sender may deliver them at any time
+    # First: a sender may deliver them meanwhile.
+    found = {key for key in waiting_jobs(context) if key.kind == "final"}
     registered = _registered_runs(context)
     for key, run in final_runs(context).items():
         state = run.data.tags.get("faceseg.state")
@@ -83,16 +83,6 @@ def _key(run: Run) -> JobKey:
         number=int(tags["faceseg.trial"]),
         winner=tags["faceseg.winner"],
     )
-
-
-def _waiting_finals(context: StudyContext) -> list[JobKey]:
-    """Return the finals with records that wait in an outbox."""
-    keys = []
-    for folder in context.outboxes.glob("*-final-*-*"):
-        if record_paths(folder):
-            name, _, number, winner = folder.name.rsplit("-", 3)
-            keys.append(JobKey(kind="final", architecture=name, number=int(number), winner=winner))
-    return keys
 
 
 def _registered_runs(context: StudyContext) -> set[str]:

@@ -5,10 +5,9 @@ from typing import Any
 
 from pipelines.cluster.connection import call_actor
 from pipelines.config.secrets import redact
-from pipelines.job.context import StudyContext
+from pipelines.job.context import StudyContext, waiting_jobs
 from pipelines.job.job import JobKey
 from pipelines.registry.recorded_finals import recorded_finals
-from pipelines.tracking.outbox import record_paths
 
 
 def recover(context: StudyContext, coordinator: Any) -> list[str]:
@@ -46,11 +45,7 @@ def recover(context: StudyContext, coordinator: Any) -> list[str]:
 
 def _trials(context: StudyContext) -> Counter[str]:
     """Return how many ended trials MLflow has, or will receive, of each architecture."""
-    stored = {
-        folder.name: folder.name.rpartition("-trial-")[0]
-        for folder in context.outboxes.glob("*-trial-*")
-        if record_paths(folder)
-    }
+    stored = {key.label: key.architecture for key in waiting_jobs(context) if key.kind == "trial"}
     runs = context.tracker.find_runs(
         context.experiment_id, study=context.experiment.study, kind="trial"
     )

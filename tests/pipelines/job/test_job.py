@@ -1,6 +1,8 @@
 """The names of a job, and how its seed is derived."""
 
-from pipelines.job.job import JobKey, derive_seed
+import pytest
+
+from pipelines.job.job import JobKey, JobKind, derive_seed
 
 
 def test_labels_are_for_people_and_folders_differ_by_winner():
@@ -13,6 +15,21 @@ def test_labels_are_for_people_and_folders_differ_by_winner():
     assert first.label == second.label == "unet-final-000"
     assert first.folder != second.folder
     assert first != second
+
+
+@pytest.mark.parametrize(
+    "architecture", ["unet", "my-net", "x-final-1", "x-final-001", "x-trial-000", "a-trial-b"]
+)
+@pytest.mark.parametrize(("kind", "winner"), [("trial", ""), ("final", "012345678901")])
+@pytest.mark.parametrize("number", [0, 42, 1000])
+def test_a_key_is_read_from_its_folder(architecture: str, kind: JobKind, winner: str, number: int):
+    key = JobKey(kind=kind, architecture=architecture, number=number, winner=winner)
+    assert JobKey.from_folder(key.folder) == key
+
+
+@pytest.mark.parametrize("name", ["study-s-w1", "unet", "unet-final-1", "unet-trial-001.lock"])
+def test_another_folder_is_no_jobs(name: str):
+    assert JobKey.from_folder(name) is None
 
 
 def test_seeds_depend_on_every_name_and_fit_31_bits():

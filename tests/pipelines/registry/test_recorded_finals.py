@@ -72,6 +72,13 @@ def test_a_final_counts_as_recorded_while_its_records_wait(context: StudyContext
     assert recorded_finals(context) == {KEY}
 
 
+def test_a_waiting_trial_is_no_final_whatever_the_name_of_its_network(context: StudyContext):
+    waiting = context.outboxes / JobKey(kind="trial", architecture="unet-final-1", number=0).folder
+    waiting.mkdir(parents=True)
+    (waiting / "00000001.json").touch()
+    assert recorded_finals(context) == set()
+
+
 def test_a_failed_final_and_an_ensemble_need_no_version(context: StudyContext):
     expected = set()
     for architecture, state in (("segnet", "failed"), ("ensemble", "complete")):
