@@ -158,12 +158,16 @@ def record_paths(folder: Path) -> list[Path]:
         return []
 
 
-def unsend(folder: Path) -> bool:
-    """Let all delivered records of an outbox wait again; return whether there were any."""
-    sent = list(folder.glob(f"[0-9]*{SENT}"))
+def has_sent(folder: Path) -> bool:
+    """Return whether an outbox keeps delivered records; without any, its run may not exist yet."""
+    return any(folder.glob(f"[0-9]*{SENT}"))
+
+
+def unsend(folder: Path) -> None:
+    """Let all delivered records of an outbox wait again."""
+    sent = folder.glob(f"[0-9]*{SENT}")
     for path in sorted(sent, reverse=True):  # the first record last: it creates the run
         path.rename(path.with_suffix(RECORD))
-    return bool(sent)
 
 
 def remove_sent(folder: Path) -> None:

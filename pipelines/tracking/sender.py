@@ -165,7 +165,8 @@ class Sender:
             record = self._present(outbox.read_record(path))
             label = {"run": record.run.name}
             if folder not in self._runs:
-                if not self._find(record) and outbox.unsend(folder):
+                if outbox.has_sent(folder) and not self._find(record):
+                    outbox.unsend(folder)
                     logger.warning("MLflow has lost the run: sending it again", extra=label)
                     return  # the next pass begins with the first record
                 self._runs[folder] = self.tracker.find_or_make_run(record.run)

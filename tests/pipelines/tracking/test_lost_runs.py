@@ -10,32 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
+from pipelines.tracking import Outbox, Sender, Tracker
 
-DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
-
-
-@pytest.fixture
-def box(experiment_id: str, tmp_path: Path) -> Outbox:
-    identity = {"study": tmp_path.name, "kind": "trial", "architecture": "unet", "trial": "0"}
-    info = RunIdentity(
-        experiment_id=experiment_id,
-        name="unet-trial-000",
-        identity=identity,
-        description="A trial.",
-    )
-    return Outbox(tmp_path / "outbox" / "unet-trial-000", info)
-
-
-def run_of(tracker: Tracker, box: Outbox):
-    (run,) = tracker.find_runs(box.run.experiment_id, **box.run.identity)
-    return run
-
-
-def curve(tracker: Tracker, box: Outbox, key: str) -> list[tuple[int, float, int]]:
-    run_id = run_of(tracker, box).info.run_id
-    points = tracker.client.get_metric_history(run_id, key)
-    return [(each.step, each.value, each.timestamp) for each in points]
+from .sent_runs import DATASET, curve, run_of
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from faceseg.errors import UserError
@@ -13,35 +15,7 @@ from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker, delivery, o
 from pipelines.tracking.refusals import describe_refusals
 from pipelines.tracking.system_metrics import log_system_metrics
 
-DATASET = {"name": "drawn", "digest": "f" * 40, "counts": {"train": 4}}
-
-
-@pytest.fixture
-def box(experiment_id: str, tmp_path: Path) -> Outbox:
-    identity = {"study": tmp_path.name, "kind": "trial", "architecture": "unet", "trial": "0"}
-    info = RunIdentity(
-        experiment_id=experiment_id,
-        name="unet-trial-000",
-        identity=identity,
-        description="A trial.",
-    )
-    return Outbox(tmp_path / "outbox" / "unet-trial-000", info)
-
-
-def send(tracker: Tracker, box: Outbox) -> None:
-    with Sender(box.folder.parent, tracker) as sending:
-        assert sending.drain(30), sending.status()
-
-
-def run_of(tracker: Tracker, box: Outbox):
-    (run,) = tracker.find_runs(box.run.experiment_id, **box.run.identity)
-    return run
-
-
-def curve(tracker: Tracker, box: Outbox, key: str) -> list[tuple[int, float, int]]:
-    run_id = run_of(tracker, box).info.run_id
-    points = tracker.client.get_metric_history(run_id, key)
-    return [(each.step, each.value, each.timestamp) for each in points]
+from .sent_runs import DATASET, curve, run_of, send
 
 
 def test_all_records_of_a_run_are_delivered(tracker: Tracker, box: Outbox, tmp_path: Path):
@@ -104,6 +78,38 @@ def test_a_record_whose_confirmation_was_lost_is_not_stored_twice(
     assert [step for step, _, _ in curve(tracker, box, "val/iou")] == [1]
     assert curve(tracker, box, "system/cpu") == [(0, 10.0, 10_000), (1, 20.0, 20_000)]
     assert len(tracker.client.get_run(run_of(tracker, box).info.run_id).inputs.dataset_inputs) == 1
+
+
+def test_a_sender_that_dies_after_it_created_the_run_leaves_one_run(
+    tracker: Tracker, box: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    """No record is marked as sent; another process sends them."""
+
+    def fail(*arguments: object) -> None:
+        raise MlflowException("connection reset")
+
+    box.metrics({"val/iou": 0.2}, 1)
+    with monkeypatch.context() as patched, Sender(box.folder.parent, tracker) as sending:
+        patched.setattr(sender, "deliver", fail)
+        while not sending.status().error:
+            time.sleep(0.05)
+    assert run_of(tracker, box).data.metrics == {}
+    send(tracker, box)
+    assert run_of(tracker, box).data.metrics == {"val/iou": 0.2}
+
+
+def test_a_new_run_is_searched_once(tracker: Tracker, box: Outbox, monkeypatch: pytest.MonkeyPatch):
+    original, searches = Tracker.find_runs, []
+
+    def search(self: Tracker, *arguments: str, **tags: str) -> list[Run]:
+        searches.append(tags)
+        return original(self, *arguments, **tags)
+
+    box.metrics({"val/iou": 0.2}, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Tracker, "find_runs", search)
+        send(tracker, box)
+    assert searches == [box.run.identity]
 
 
 def test_a_record_that_mlflow_refuses_is_kept_with_the_reason(tracker: Tracker, box: Outbox):
