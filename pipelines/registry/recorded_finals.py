@@ -1,5 +1,6 @@
 """Read a study's finals from MLflow, and register finals again whose version was deleted."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,42 +16,66 @@ from pipelines.registry.publish import version_tags
 from pipelines.tracking.model_versions import create_version, list_versions
 
 
-def recorded_finals(context: StudyContext) -> set[JobKey]:
-    """Return the finals whose results MLflow has or will receive: complete, failed or waiting.
+@dataclass(frozen=True, kw_only=True)
+class StoredFinals:
+    """The finals of a study that MLflow has or will receive.
 
-    A complete final without a version of the registered model is left out.
+    Attributes:
+        waiting: The finals with records that wait in an outbox.
+        runs: The run of each final; the oldest of a final that has several.
+        registered: The runs with a version of the experiment's registered model.
     """
+
+    waiting: set[JobKey]
+    runs: dict[JobKey, Run]
+    registered: set[str]
+
+    @property
+    def recorded(self) -> set[JobKey]:
+        """The finals whose results MLflow has or will receive: complete, failed or waiting.
+
+        A complete final without a version of the registered model is left out.
+        """
+        return self.waiting | {
+            key
+            for key, run in self.runs.items()
+            if run.data.tags.get("faceseg.state") == "failed"
+            or (_is_complete(run) and not self.needs_version(key))
+        }
+
+    def needs_version(self, key: JobKey) -> bool:
+        """Return whether a final lacks the version that it must have. An ensemble has none."""
+        return key.architecture != ENSEMBLE and self.runs[key].info.run_id not in self.registered
+
+
+def read_finals(context: StudyContext) -> StoredFinals:
+    """Read the finals of a study from its outboxes and from MLflow."""
     # First: a sender may deliver them meanwhile.
-    found = {key for key in waiting_jobs(context) if key.kind == "final"}
-    registered = _registered_runs(context)
-    for key, run in final_runs(context).items():
-        state = run.data.tags.get("faceseg.state")
-        needs_version = key.architecture != ENSEMBLE
-        if state == "failed" or (
-            state == "complete" and (run.info.run_id in registered or not needs_version)
-        ):
-            found.add(key)
-    return found
-
-
-def final_runs(context: StudyContext) -> dict[JobKey, Run]:
-    """Return the runs of the study's finals; the oldest of a final that has several."""
+    waiting = {key for key in waiting_jobs(context) if key.kind == "final"}
     runs = context.tracker.find_runs(
         context.experiment_id, study=context.experiment.study, kind="final"
     )
-    return {_key(run): run for run in reversed(runs)}
+    versions = list_versions(context.tracker.client, context.experiment.tracking.registered_model)
+    return StoredFinals(
+        waiting=waiting,
+        runs={_key(run): run for run in reversed(runs)},
+        registered={str(version.run_id) for version in versions},
+    )
 
 
-def register_again(context: StudyContext) -> list[str]:
+def register_again(context: StudyContext, finals: StoredFinals) -> list[str]:
     """Register the complete finals whose version was deleted, if their model is still stored.
+
+    Args:
+        context: The study.
+        finals: Its finals; the runs that are registered are added to them.
 
     Returns:
         The labels of the finals that were registered.
     """
-    registered, labels = _registered_runs(context), []
-    for key, run in sorted(final_runs(context).items(), key=lambda pair: pair[0].label):
-        complete = run.data.tags.get("faceseg.state") == "complete"
-        if not complete or key.architecture == ENSEMBLE or run.info.run_id in registered:
+    labels = []
+    for key, run in sorted(finals.runs.items(), key=lambda pair: pair[0].label):
+        if not _is_complete(run) or not finals.needs_version(key):
             continue
         model = _logged_model(context, run)
         card = _read_card(model) if model else None
@@ -71,6 +96,7 @@ def register_again(context: StudyContext) -> list[str]:
             ),
             description=card,
         )
+        finals.registered.add(run.info.run_id)
         labels.append(key.label)
     return labels
 
@@ -85,10 +111,8 @@ def _key(run: Run) -> JobKey:
     )
 
 
-def _registered_runs(context: StudyContext) -> set[str]:
-    """Return the runs that have a version of the experiment's registered model."""
-    client, name = context.tracker.client, context.experiment.tracking.registered_model
-    return {str(version.run_id) for version in list_versions(client, name)}
+def _is_complete(run: Run) -> bool:
+    return bool(run.data.tags.get("faceseg.state") == "complete")
 
 
 def _logged_model(context: StudyContext, run: Run) -> LoggedModel | None:

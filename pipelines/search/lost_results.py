@@ -7,7 +7,7 @@ from pipelines.cluster.connection import call_actor
 from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext, waiting_jobs
 from pipelines.job.job import JobKey
-from pipelines.registry.recorded_finals import recorded_finals
+from pipelines.registry.recorded_finals import read_finals
 
 
 def recover(context: StudyContext, coordinator: Any) -> list[str]:
@@ -22,7 +22,7 @@ def recover(context: StudyContext, coordinator: Any) -> list[str]:
     """
     uri, storage = redact(context.tracker.uri), context.experiment.storage
     messages = []
-    repeated: list[JobKey] = call_actor(coordinator.repeat_finals, recorded_finals(context))
+    repeated: list[JobKey] = call_actor(coordinator.repeat_finals, read_finals(context).recorded)
     if repeated:
         labels = ", ".join(key.label for key in repeated)
         messages.append(

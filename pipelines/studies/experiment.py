@@ -6,7 +6,7 @@ from pipelines import config
 from pipelines.config import Experiment
 from pipelines.config.included import EXPERIMENT_FILE
 from pipelines.config.reading import THIS_FOLDER
-from pipelines.config.registered_models import SHARED_MODEL
+from pipelines.config.registered_models import SHARED_MODEL, sets_registered_model
 
 
 def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -27,7 +27,8 @@ def open_study_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experi
         from pipelines.tracking.earlier_precision import with_earlier_precision
 
         experiment = with_earlier_precision(experiment)
-    if experiment.tracking.registered_model != SHARED_MODEL:
+    tracking = experiment.tracking
+    if not sets_registered_model(tracking) and tracking.registered_model != SHARED_MODEL:
         from pipelines.tracking.earlier_model import with_earlier_model
 
         experiment = with_earlier_model(experiment)

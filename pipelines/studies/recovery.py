@@ -9,7 +9,7 @@ from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
 from pipelines.job.winners import read_winners
 from pipelines.registry import study_aliases
-from pipelines.registry.recorded_finals import recorded_finals, register_again
+from pipelines.registry.recorded_finals import read_finals, register_again
 from pipelines.tracking import Tracker
 from pipelines.tracking.paging import all_pages
 
@@ -50,31 +50,33 @@ def _identity(run: Run) -> tuple[str | None, ...]:
     return tuple(run.data.tags.get(f"faceseg.{name}") for name in names)
 
 
-def recover_finals(context: StudyContext, *, finished: bool) -> list[str]:
+def recover_finals(context: StudyContext, run: Run, *, finished: bool) -> tuple[list[str], bool]:
     """Register finals again whose versions were deleted, and find finals that were lost.
 
     Args:
         context: The study.
-        finished: Whether all of its finals have ended. If MLflow has lost one that cannot be
-            registered, the study is no longer finished: it runs this final again.
+        run: The study's run as MLflow has it.
+        finished: Whether all of its finals have ended.
 
     Returns:
-        Messages.
+        Messages, and whether the study is still finished. It is not if MLflow has lost a final
+        that cannot be registered: the study runs this final again.
     """
-    messages = []
-    if registered := register_again(context):
+    messages, finals = [], read_finals(context)
+    if registered := register_again(context, finals):
         model = context.experiment.tracking.registered_model
         messages.append(f"registered again as versions of {model}: {', '.join(registered)}")
     if not finished:
-        return messages
-    winners = read_winners(context.tracker.client.get_run(context.study_run).data.tags)
+        return messages, False
+    winners = read_winners(run.data.tags)
     if registered:
         messages += study_aliases.set_aliases(context, winners)
-    if lost := expected_finals(context, winners) - recorded_finals(context):
+    lost = expected_finals(context, winners) - finals.recorded
+    if lost:
         context.tracker.client.delete_tag(context.study_run, DONE)
         labels = ", ".join(sorted(key.label for key in lost))
         messages.append(f"MLflow has lost results of this finished study: {labels}")
-    return messages
+    return messages, not lost
 
 
 def expected_finals(context: StudyContext, winners: dict[str, str]) -> set[JobKey]:

@@ -7,17 +7,19 @@ scores that are not comparable. The functions only read: a refusal leaves the st
 import os
 from collections.abc import Callable
 
+from mlflow.entities import Run
+
 from faceseg.backends import preferred
 from faceseg.errors import UserError
 from pipelines.execution.assessment import mask_checksum
 from pipelines.job.context import StudyContext
 
 
-def require_same_images(context: StudyContext) -> dict[str, str]:
+def require_same_images(context: StudyContext, run: Run) -> dict[str, str]:
     """Return the tag of the images; raise UserError if the study was begun on others."""
     now = context.manifest.fingerprint
     return _require_same_tag(
-        context,
+        run,
         "data",
         now,
         lambda begun: (
@@ -27,11 +29,11 @@ def require_same_images(context: StudyContext) -> dict[str, str]:
     )
 
 
-def require_same_backend(context: StudyContext) -> dict[str, str]:
+def require_same_backend(context: StudyContext, run: Run) -> dict[str, str]:
     """Return the tag of Keras's backend; raise UserError if the study was begun on another."""
     now = preferred()
     return _require_same_tag(
-        context,
+        run,
         "backend",
         now,
         lambda begun: (
@@ -41,11 +43,11 @@ def require_same_backend(context: StudyContext) -> dict[str, str]:
     )
 
 
-def require_same_masks(context: StudyContext) -> dict[str, str]:
+def require_same_masks(context: StudyContext, run: Run) -> dict[str, str]:
     """Return the tag of the occluders; raise UserError if the study was begun with others."""
     now = mask_checksum(context, os.cpu_count() or 1)
     return _require_same_tag(
-        context,
+        run,
         "occlusion_masks",
         now,
         lambda begun: (
@@ -56,21 +58,21 @@ def require_same_masks(context: StudyContext) -> dict[str, str]:
 
 
 def _require_same_tag(
-    context: StudyContext, tag: str, now: str, explain: Callable[[str], str]
+    run: Run, tag: str, now: str, explain: Callable[[str], str]
 ) -> dict[str, str]:
     """Return a tag for the study's run; raise UserError if it has another value.
 
     Args:
-        context: The study.
+        run: The study's run as MLflow has it.
         tag: The tag's name.
         now: The present value.
         explain: Returns, for the tag's value, the rest of the message's first sentence and the
             remedy.
     """
-    begun = context.tracker.client.get_run(context.study_run).data.tags.get(f"faceseg.{tag}")
+    begun = run.data.tags.get(f"faceseg.{tag}")
     if begun not in (None, now):
         raise UserError(
-            f"study {context.experiment.study} was begun {explain(begun)}, or give the "
+            f"study {run.data.tags['faceseg.study']} was begun {explain(begun)}, or give the "
             "experiment another name"
         )
     return {tag: now}

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from mlflow.entities import Run
 from rich.console import Console
 
 from faceseg import backends
@@ -68,11 +69,11 @@ def _run(experiment: Experiment, console: Console) -> Path:
     if experiment.corruption_reference is not None:  # reported now, not after the finals
         read_corruption_reference(Tracker(experiment.tracking_uri), experiment)
     folder, manifest = prepare(experiment, console)
-    context = open_study(experiment, folder, manifest, console)
+    context, finished = open_study(experiment, folder, manifest, console)
     write_experiment(experiment)
     results = experiment.storage / experiment.name
     logger.info("study's run: %s, commit %s", context.study_run, context.commit)
-    if is_finished(context):
+    if finished:
         logger.info("all trials and finals are complete")
         console.print(
             f"study {experiment.study} is finished: all trials and finals are complete. "
@@ -151,7 +152,7 @@ def check_experiment(experiment: Experiment) -> None:
 
 def open_study(
     experiment: Experiment, folder: Path, manifest: Manifest, console: Console
-) -> StudyContext:
+) -> tuple[StudyContext, bool]:
     """Open the MLflow experiment and the study's run, and log the study's settings.
 
     A study is checked before anything is changed: one that is refused stays as it was. Runs and
@@ -164,7 +165,7 @@ def open_study(
         console: Receives messages about what was restored.
 
     Returns:
-        The context that all processes of the study share.
+        The context that all processes of the study share, and whether the study is finished.
 
     Raises:
         UserError: The study was begun on other images, another backend or other occluders.
@@ -189,20 +190,23 @@ def open_study(
         study_run=tracker.find_or_make_run(run),
         commit=versions.commit(),
     )
-    conditions = require_same_images(context) | require_same_backend(context)
-    recovered = recovery.recover_finals(context, finished=is_finished(context))
+    begun = tracker.client.get_run(context.study_run)
+    conditions = require_same_images(context, begun) | require_same_backend(context, begun)
+    recovered, finished = recovery.recover_finals(
+        context, begun, finished=is_finished(context, begun)
+    )
     for message in (*restored, *recovered):
         logger.warning("%s", message)
         console.print(message, style="yellow", highlight=False, markup=False)
-    if is_finished(context):
-        if tracker.client.get_run(context.study_run).info.status != "FINISHED":
+    if finished:
+        if begun.info.status != "FINISHED":
             tracker.end(context.study_run, "FINISHED")
-        return context
-    conditions |= require_same_masks(context)
+        return context, True
+    conditions |= require_same_masks(context, begun)
     tracker.set_tags(context.study_run, **conditions)
     _log_settings(context)
     tracker.set_running(context.study_run)
-    return context
+    return context, False
 
 
 def _log_settings(context: StudyContext) -> None:
@@ -222,8 +226,12 @@ def budget(experiment: Experiment) -> str:
     return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals{together}"
 
 
-def is_finished(context: StudyContext) -> bool:
-    """Return whether the study has used up the experiment's present budget and no final failed."""
-    run = context.tracker.client.get_run(context.study_run)
+def is_finished(context: StudyContext, run: Run) -> bool:
+    """Return whether the study has used up the experiment's present budget and no final failed.
+
+    Args:
+        context: The study.
+        run: Its run as MLflow has it.
+    """
     spent = run.data.tags.get("faceseg.done") == budget(context.experiment)
-    return spent and not failed_finals(context)
+    return spent and not failed_finals(context, run)

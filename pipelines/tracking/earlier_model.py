@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 from requests import RequestException
 
 from pipelines.config import Experiment
-from pipelines.config.registered_models import SHARED_MODEL, sets_registered_model
+from pipelines.config.registered_models import SHARED_MODEL
 from pipelines.tracking.tracker import Tracker
 
 
@@ -15,20 +15,16 @@ def with_earlier_model(experiment: Experiment) -> Experiment:
     """Return the experiment with the registered model that its study uses.
 
     Args:
-        experiment: The experiment as its file describes it.
+        experiment: The experiment as its file describes it. It sets no registered model, and the
+            default is a model of its own.
 
     Returns:
-        The same experiment, unless it sets no registered model and MLflow contains versions of its
-        study under the shared name. If MLflow does not respond, the experiment is unchanged: the
-        command that needs MLflow reports the error.
+        The same experiment, unless MLflow contains versions of its study under the shared name. If
+        MLflow does not respond, the experiment is unchanged: the command that needs MLflow reports
+        the error.
     """
-    tracking = experiment.tracking
-    local = tracking.uri is None
-    if (
-        sets_registered_model(tracking)
-        or tracking.registered_model == SHARED_MODEL
-        or (local and not (experiment.storage / "mlflow.db").exists())
-    ):
+    local = experiment.tracking.uri is None
+    if local and not (experiment.storage / "mlflow.db").exists():
         return experiment
     tracker = Tracker(experiment.tracking_uri)
     try:
@@ -40,5 +36,5 @@ def with_earlier_model(experiment: Experiment) -> Experiment:
         return experiment
     if not versions:
         return experiment
-    earlier = tracking.model_copy(update={"registered_model": SHARED_MODEL})
+    earlier = experiment.tracking.model_copy(update={"registered_model": SHARED_MODEL})
     return experiment.model_copy(update={"tracking": earlier})

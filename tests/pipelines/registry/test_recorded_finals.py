@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
-from pipelines.registry.recorded_finals import recorded_finals, register_again
+from pipelines.registry.recorded_finals import read_finals, register_again
 from tests.pipelines.mlflow_runs import open_run
 from tests.pipelines.registry.registered_final import VALUES, final
 
@@ -35,14 +35,14 @@ def version(context: StudyContext) -> ModelVersion:
 @pytest.mark.parametrize("deleted", ["version", "model"])
 def test_a_deleted_version_is_registered_again(context: StudyContext, run_id: str, deleted: str):
     before, client = version(context), context.tracker.client
-    assert register_again(context) == []
+    assert register_again(context, read_finals(context)) == []
     if deleted == "version":
         client.delete_model_version(before.name, before.version)
     else:
         client.delete_registered_model(before.name)
-    assert recorded_finals(context) == set()
+    assert read_finals(context).recorded == set()
 
-    assert register_again(context) == [KEY.label]
+    assert register_again(context, read_finals(context)) == [KEY.label]
 
     after = version(context)
     assert (after.run_id, after.tags, after.description, after.source) == (
@@ -51,7 +51,7 @@ def test_a_deleted_version_is_registered_again(context: StudyContext, run_id: st
         before.description,
         before.source,
     )
-    assert recorded_finals(context) == {KEY}
+    assert read_finals(context).recorded == {KEY}
 
 
 def test_a_version_whose_files_are_lost_cannot_be_registered(context: StudyContext, run_id: str):
@@ -59,24 +59,24 @@ def test_a_version_whose_files_are_lost_cannot_be_registered(context: StudyConte
     client.delete_model_version(before.name, before.version)
     (model,) = client.search_logged_models([context.experiment_id])
     shutil.rmtree(urlparse(model.artifact_location).path)
-    assert register_again(context) == []
-    assert recorded_finals(context) == set()
+    assert register_again(context, read_finals(context)) == []
+    assert read_finals(context).recorded == set()
 
 
 def test_a_final_counts_as_recorded_while_its_records_wait(context: StudyContext, run_id: str):
     context.tracker.client.delete_run(run_id)
-    assert recorded_finals(context) == set()
+    assert read_finals(context).recorded == set()
     waiting = context.outboxes / KEY.folder
     waiting.mkdir(exist_ok=True)
     (waiting / "00000001.json").touch()
-    assert recorded_finals(context) == {KEY}
+    assert read_finals(context).recorded == {KEY}
 
 
 def test_a_waiting_trial_is_no_final_whatever_the_name_of_its_network(context: StudyContext):
     waiting = context.outboxes / JobKey(kind="trial", architecture="unet-final-1", number=0).folder
     waiting.mkdir(parents=True)
     (waiting / "00000001.json").touch()
-    assert recorded_finals(context) == set()
+    assert read_finals(context).recorded == set()
 
 
 def test_a_failed_final_and_an_ensemble_need_no_version(context: StudyContext):
@@ -88,4 +88,4 @@ def test_a_failed_final_and_an_ensemble_need_no_version(context: StudyContext):
         run = open_run(context.tracker, context.experiment_id, key.label, identity)
         context.tracker.set_tags(run, state=state)
         expected.add(key)
-    assert recorded_finals(context) == expected
+    assert read_finals(context).recorded == expected

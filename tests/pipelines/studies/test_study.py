@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
@@ -18,35 +17,7 @@ from pipelines.studies.failed_finals import failed_finals
 from pipelines.tracking import Status, Tracker
 from tests.pipelines.mlflow_runs import open_run
 
-NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
-
-
-@pytest.fixture
-def context(tracker: Tracker, experiment_id: str, tmp_path: Path) -> StudyContext:
-    """A study in MLflow: its run and one trial's are running, another trial's is finished."""
-    experiment = Experiment.model_validate({"name": "fake", "storage": tmp_path})
-    own = {"study": experiment.study}
-    run_id = open_run(tracker, experiment_id, "study", {**own, "kind": "study"}, "A study.")
-    open_run(tracker, experiment_id, "running", {**own, "kind": "trial", "trial": "0"}, "One.")
-    ended = open_run(
-        tracker, experiment_id, "ended", {**own, "kind": "trial", "trial": "1"}, "Two."
-    )
-    tracker.end(ended, "FINISHED")
-    open_run(tracker, experiment_id, "another's", {"study": "other", "kind": "trial"}, "Three.")
-    return StudyContext(
-        experiment=experiment,
-        packs=tmp_path,
-        manifest=NOTHING,
-        tracker=tracker,
-        experiment_id=experiment_id,
-        study_run=run_id,
-        commit="commit1",
-    )
-
-
-def statuses(context: StudyContext) -> dict[str, str]:
-    runs = context.tracker.client.search_runs([context.experiment_id])
-    return {run.info.run_name: run.info.status for run in runs}
+from .stored_study import NOTHING, is_finished, statuses, study_run
 
 
 def test_a_study_without_occlusion_is_refused_before_it_trains(tmp_path: Path):
@@ -94,13 +65,13 @@ def test_the_run_of_a_lost_trial_is_closed(context: StudyContext):
 
 
 def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: StudyContext):
-    assert not study.is_finished(context)
+    assert not is_finished(context)
     context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
-    assert study.is_finished(context)
+    assert is_finished(context)
     more = context.experiment.search.model_copy(update={"trials": 50})
     extended = context.experiment.model_copy(update={"search": more})
     assert study.budget(extended) == "50 trials, 3 finals"
-    assert not study.is_finished(replace(context, experiment=extended))
+    assert not is_finished(replace(context, experiment=extended))
 
 
 @pytest.fixture
@@ -127,13 +98,15 @@ def test_a_study_of_an_earlier_version_with_a_failed_final_is_not_finished(
 ):
     """It was recorded as done; the same command tries the final again."""
     context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
-    assert not study.is_finished(context)
+    assert not is_finished(context)
     finals = context.experiment.finals.model_copy(update={"seeds": 1})
-    assert failed_finals(context) == {"unet-final-001": "out of memory at batch size 8"}
+    assert failed_finals(context, study_run(context)) == {
+        "unet-final-001": "out of memory at batch size 8"
+    }
     fewer = context.experiment.model_copy(update={"finals": finals})
-    assert failed_finals(replace(context, experiment=fewer)) == {}
+    assert failed_finals(replace(context, experiment=fewer), study_run(context)) == {}
     context.tracker.set_tags(failed_final, own_fault=True)  # its loss is not finite
-    assert study.is_finished(context)
+    assert is_finished(context)
 
 
 def test_a_study_with_a_failed_final_builds_its_table_and_ends_with_an_error(
@@ -157,11 +130,11 @@ def test_a_study_with_a_failed_final_builds_its_table_and_ends_with_an_error(
     assert "has lost 1 of its finals. unet-final-001: out of memory at batch size 8" in words
     assert f"table in {built[0]} lacks them" in words
     assert "re-run the same command" in words
-    run = context.tracker.client.get_run(context.study_run)
+    run = study_run(context)
     assert (run.info.status, run.data.tags.get("faceseg.done")) == ("FAILED", None)
     context.tracker.set_tags(failed_final, state="complete")
     assert study._run(opened, Console(quiet=True)) == built[1] == built[0]
-    assert study.is_finished(context)
+    assert is_finished(context)
 
 
 def test_a_second_driver_is_refused_before_it_changes_anything(context: StudyContext):
@@ -199,7 +172,9 @@ def opened(context: StudyContext, monkeypatch: pytest.MonkeyPatch) -> Experiment
     """The study's experiment, with its run in the MLflow experiment where the study looks."""
     monkeypatch.setattr(resuming, "mask_checksum", lambda context, threads: "a" * 64)
     monkeypatch.setattr(Tracker, "experiment", lambda *_: context.experiment_id)
-    monkeypatch.setattr(recovery, "recover_finals", lambda *_, **__: [])  # it has no finals
+    monkeypatch.setattr(
+        recovery, "recover_finals", lambda *_, finished: ([], finished)
+    )  # it has no finals
     tracking = context.experiment.tracking.model_copy(update={"uri": context.tracker.uri})
     return context.experiment.model_copy(update={"tracking": tracking})
 
@@ -211,10 +186,10 @@ def test_a_refusal_changes_nothing_of_the_study(
 ):
     REFUSALS[words](context)
     context.tracker.end(context.study_run, status, at=1000)
-    before = context.tracker.client.get_run(context.study_run).to_dictionary()
+    before = study_run(context).to_dictionary()
     with pytest.raises(UserError, match=words):
         study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
-    assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
+    assert study_run(context).to_dictionary() == before
 
 
 @pytest.mark.parametrize("words", list(REFUSALS)[:2])
@@ -224,10 +199,10 @@ def test_a_refusal_leaves_a_finished_study_finished(
     REFUSALS[words](context)
     context.tracker.set_tags(context.study_run, done=study.budget(opened))
     context.tracker.end(context.study_run, "FINISHED", at=1000)
-    before = context.tracker.client.get_run(context.study_run).to_dictionary()
+    before = study_run(context).to_dictionary()
     with pytest.raises(UserError, match=words):
         study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
-    assert context.tracker.client.get_run(context.study_run).to_dictionary() == before
+    assert study_run(context).to_dictionary() == before
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED"])
@@ -237,8 +212,9 @@ def test_opening_a_finished_study_leaves_or_makes_it_finished(
     """Earlier versions marked a finished study as failed when its images had changed."""
     context.tracker.set_tags(context.study_run, data="abc", done=study.budget(opened))
     context.tracker.end(context.study_run, status, at=1000)
-    assert study.is_finished(study.open_study(opened, context.packs, NOTHING, Console(quiet=True)))
-    run = context.tracker.client.get_run(context.study_run)
+    _, finished = study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
+    assert finished
+    run = study_run(context)
     assert run.info.status == "FINISHED"
     assert (run.info.end_time == 1_000_000) == (status == "FINISHED")
 
@@ -249,7 +225,7 @@ def test_an_unfinished_study_is_opened_with_its_conditions(
     monkeypatch.setattr(study, "_log_settings", lambda context: None)
     context.tracker.end(context.study_run, "KILLED")
     study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
-    run = context.tracker.client.get_run(context.study_run)
+    run = study_run(context)
     assert run.info.status == "RUNNING"
     tags = {name: run.data.tags[f"faceseg.{name}"] for name in ("data", "occlusion_masks")}
     assert tags == {"data": "abc", "occlusion_masks": "a" * 64}
