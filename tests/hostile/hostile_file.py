@@ -46,6 +46,12 @@ class HostileFile:
     verbs: tuple[str, ...]
 
 
+def sparse(path: Path, _: Materials) -> None:
+    """Give a file, which may exist, a size of 200 GB without storing them."""
+    with path.open("ab") as file:
+        file.truncate(200 * 2**30)
+
+
 def content(made: bytes | Callable[[], bytes]) -> Write:
     """Return a function that writes these bytes, or those that a function returns."""
     return lambda path, _: path.write_bytes(made if isinstance(made, bytes) else made())

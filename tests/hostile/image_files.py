@@ -16,7 +16,7 @@ from tests.faceseg.data.hostile_images import (
     png_with,
     tiff_of_repeated_strips,
 )
-from tests.hostile.hostile_file import HostileFile, Materials, Write, content
+from tests.hostile.hostile_file import HostileFile, Materials, Write, content, sparse
 
 FOLDERS = ("predict", "predict a folder", "prepare", "prepare, skipping", "export")
 UPLOADS = ("serve", "demo")
@@ -85,7 +85,7 @@ def _special() -> dict[str, Write]:
         "a link to endless zeros": lambda path, _: path.symlink_to("/dev/zero"),
         "a named pipe": lambda path, _: os.mkfifo(path),
         "a folder": lambda path, _: path.mkdir(),
-        "a file of 200 GB that takes no place": _sparse,
+        "a file of 200 GB that takes no place": sparse,
     }
 
 
@@ -110,11 +110,6 @@ def _black(side: int) -> bytes:
     buffer = io.BytesIO()
     Image.new("1", (side, side)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _sparse(path: Path, _: Materials) -> None:
-    with path.open("wb") as file:
-        file.truncate(200 * 2**30)
 
 
 def _photograph(path: Path, materials: Materials) -> None:

@@ -3,13 +3,12 @@
 import io
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tests.faceseg.data.hostile_images import broken, encoded, png_chunk, png_with
-from tests.hostile.hostile_file import HostileFile, Materials, Write, content
+from tests.hostile.hostile_file import HostileFile, Write, content, sparse
 
 SIZE = (80, 48)  # columns and rows of the images in the folder of `verbs`
 PREPARING = ("prepare, labels", "prepare, labels, skipping")
@@ -35,7 +34,7 @@ def _damaged() -> dict[str, Write]:
         "labels of text": content(b"0 0 1 1\n" * 50),
         "labels that are a pipe": lambda path, _: os.mkfifo(path),
         "labels of 100 megapixels": content(lambda: encoded("PNG", (10_000, 10_000), "1")),
-        "labels of 200 GB": _sparse,
+        "labels of 200 GB": sparse,
     }
 
 
@@ -70,8 +69,3 @@ def _png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _sparse(path: Path, _: Materials) -> None:
-    with path.open("wb") as file:
-        file.truncate(200 * 2**30)

@@ -11,7 +11,8 @@ import numpy as np
 
 from faceseg.data.manifest import MANIFEST
 from faceseg.data.split import FACTS, IDS, IMAGES, LABELS, ORIGINALS, ORIGINALS_INDEX
-from tests.hostile.hostile_file import HostileFile, Write, content
+from tests.faceseg.data.hostile_arrays import array_header
+from tests.hostile.hostile_file import HostileFile, Write, content, sparse
 
 
 def pack_files() -> Iterator[HostileFile]:
@@ -22,11 +23,11 @@ def pack_files() -> Iterator[HostileFile]:
         "a manifest of another kind": (MANIFEST, content(b"[1, 2]")),
         "a manifest that is a folder": (MANIFEST, _replaced(Path.mkdir)),
         "a manifest that is a pipe": (MANIFEST, _replaced(os.mkfifo)),
-        "a manifest of 200 GB": (MANIFEST, _sparse),
+        "a manifest of 200 GB": (MANIFEST, sparse),
         "a manifest of other counts": (MANIFEST, _manifest(_with_count(10**12))),
         "a manifest of files outside": (MANIFEST, _manifest(_with_file("../../../etc/passwd"))),
         "images of text": (f"train/{IMAGES}", content(b"no images")),
-        "images of a shape of 2⁶⁰": (f"train/{IMAGES}", content(_array_header((2**30, 2**30)))),
+        "images of a shape of 2⁶⁰": (f"train/{IMAGES}", content(array_header((2**30, 2**30)))),
         "images that are pickled": (f"train/{IMAGES}", content(_pickled)),
         "images that are a folder": (f"train/{IMAGES}", _replaced(Path.mkdir)),
         "labels cut off": (f"val/{LABELS}", lambda path, _: os.truncate(path, 300)),
@@ -38,7 +39,7 @@ def pack_files() -> Iterator[HostileFile]:
         "originals cut off": (f"test/{ORIGINALS}", lambda path, _: os.truncate(path, 7)),
         "positions of a shape of 2⁶⁰": (
             f"test/{ORIGINALS_INDEX}",
-            content(_array_header((2**30, 2**30), "<i8")),
+            content(array_header((2**30, 2**30), "<i8")),
         ),
         "positions below zero": (f"test/{ORIGINALS_INDEX}", content(_positions)),
         "a split linked to itself": ("val", _replaced(lambda path: path.symlink_to(path))),
@@ -55,10 +56,6 @@ def _replaced(make: Callable[[Path], object]) -> Write:
         make(path)
 
     return write
-
-
-def _sparse(path: Path, _: object) -> None:
-    os.truncate(path, 200 * 2**30)
 
 
 def _one_bit(path: Path, _: object) -> None:
@@ -82,13 +79,6 @@ def _with_count(count: int) -> Callable[[dict[str, Any]], object]:
 
 def _with_file(name: str) -> Callable[[dict[str, Any]], object]:
     return lambda facts: facts["files"].update({name: 1})
-
-
-def _array_header(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
-    buffer = io.BytesIO()
-    facts = {"descr": kind, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, facts)
-    return buffer.getvalue()
 
 
 def _pickled() -> bytes:

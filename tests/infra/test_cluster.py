@@ -5,21 +5,19 @@ machine that submits the study has the token only.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import optuna
 import pytest
 
 from pipelines.config import Experiment, load
 from pipelines.tracking import Tracker
+from tests.infra.conftest import RunCommand
 from tests.infra.mlflow_server import PASSWORD as MLFLOW_PASSWORD
 from tests.infra.postgres import PASSWORD as DATABASE_PASSWORD
 from tests.infra.ray_nodes import RayNodes
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
-RunCommand = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture

@@ -7,20 +7,17 @@ shell script replaces it, because the test concerns the job and not the study.
 import json
 import secrets
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.config import load
 from pipelines.tracking import Tracker
+from tests.infra.conftest import RunCommand, StartCommand
 from tests.infra.processes import wait_until
 from tests.infra.ray_nodes import RayNodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
-RunCommand = Callable[..., subprocess.CompletedProcess[str]]
-StartCommand = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture

@@ -17,6 +17,14 @@ from tests.infra.mlflow_server import AUTHENTICATION, MlflowServer, running
 RunFaceseg = Callable[..., tuple[int, str]]
 
 
+@pytest.fixture
+def same_default_store() -> Iterator[None]:
+    """Restore MLflow's default store, which a tracker sets, after the test."""
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
 @pytest.fixture(scope="session")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
     """Yield one MLflow store for all tests: creating its tables takes seconds."""

@@ -1,6 +1,5 @@
 """An `.npz` file that unpacks to far more than it stores is refused before memory is taken."""
 
-import io
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from faceseg.data.array_files import read_arrays
 from faceseg.errors import UserError
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.training.checkpointing import read_state, restore_checkpoint
+from tests.faceseg.data.hostile_arrays import array_header
 
 READERS: dict[str, Callable[[Path], object]] = {
     "arrays": read_arrays,
@@ -20,15 +20,6 @@ READERS: dict[str, Callable[[Path], object]] = {
     "checkpoint": restore_checkpoint,
     "state": read_state,
 }
-
-
-def header(shape: tuple[int, ...]) -> bytes:
-    """Return the beginning of an `.npy` file of uint8 in this shape."""
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return file.getvalue()
 
 
 def write(path: Path, content: bytes) -> None:
@@ -41,9 +32,9 @@ def write(path: Path, content: bytes) -> None:
 @pytest.fixture(scope="module")
 def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bombs")
-    write(folder / "zeros.npz", header((40_000_000,)) + bytes(40_000_000))  # 120 MB in all
-    write(folder / "shape.npz", header((2**40,)) + bytes(10))
-    write(folder / "negative.npz", header((-1, -10)) + bytes(10))
+    write(folder / "zeros.npz", array_header((40_000_000,)) + bytes(40_000_000))  # 120 MB in all
+    write(folder / "shape.npz", array_header((2**40,)) + bytes(10))
+    write(folder / "negative.npz", array_header((-1, -10)) + bytes(10))
     write(folder / "version.npz", b"\x93NUMPY\x07\x00" + bytes(100))
     return {path.stem: path for path in folder.iterdir()}
 

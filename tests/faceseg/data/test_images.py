@@ -13,24 +13,24 @@ from PIL import Image
 from faceseg.data.classes import LAPA
 from faceseg.data.images import read_image, read_labels
 from faceseg.data.problems import BadFile
+from tests.faceseg.data.hostile_images import png_chunk
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
 def write_grey_png(path: Path, rows: list[list[int]], bits: int) -> None:
     """Write a grey PNG of 1, 2 or 4 bits, which Pillow cannot write."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + body))
-        return struct.pack(">I", len(body)) + name + body + check
-
     lines = b""
     for row in rows:
         text = "".join(format(value, f"0{bits}b") for value in row)
         text += "0" * (-len(text) % 8)
         lines += b"\0" + int(text, 2).to_bytes(len(text) // 8, "big")
     header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), bits, 0, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    body = (
+        png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(lines))
+        + png_chunk(b"IEND", b"")
+    )
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 

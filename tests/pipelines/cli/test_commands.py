@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +15,12 @@ import faceseg
 from pipelines.cli import commands
 from pipelines.config import Experiment, load
 from pipelines.studies.experiment import write_experiment
+from tests.pipelines.cli.conftest import RunCommand
 
 HEAVY = (
     *("tensorflow", "keras", "ray", "mlflow", "optuna", "pandas", "matplotlib", "cv2"),
     *("webbrowser", "urllib.request"),
 )
-RunCommand = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["study", "--help"], []], ids=str)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from ray.exceptions import RaySystemError, RayTaskError
@@ -24,15 +23,9 @@ from pipelines.config.file_errors import file_error_message
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import mlflow_error_message
 from tests.infra.processes import free_port
+from tests.pipelines.cli.conftest import RunCommand
 
-RunCommand = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def same_default_store() -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
+pytestmark = pytest.mark.usefixtures("same_default_store")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ import pytest
 from pipelines.cli import pages
 from pipelines.tracking import Tracker
 from tests.infra.processes import free_port
-
-RunCommand = Callable[..., tuple[int, str, str]]
+from tests.pipelines.cli.conftest import RunCommand
 
 
 def test_ui_starts_mlflow_outside_the_current_folder(

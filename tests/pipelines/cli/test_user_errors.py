@@ -1,13 +1,12 @@
 """User errors of the command line: one paragraph, exit code 2, and no results."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-RunCommand = Callable[..., tuple[int, str, str]]
+from tests.pipelines.cli.conftest import RunCommand
 
 
 def files() -> list[Path]:

@@ -4,11 +4,10 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import mlflow
 import optuna
 import pytest
 from filelock import FileLock, Timeout
@@ -22,6 +21,8 @@ from pipelines.config.databases import same_database, sqlite_url
 from pipelines.search.database import open_storage
 from pipelines.tracking import Tracker
 from pipelines.tracking import tracker as tracker_module
+
+pytestmark = pytest.mark.usefixtures("same_default_store")
 
 HEADER = 100  # bytes of a SQLite file before its first table
 
@@ -41,13 +42,6 @@ def mlflow_file(tracker: Tracker) -> Path:
     file = sqlite_file(tracker.uri)
     assert file is not None
     return file
-
-
-@pytest.fixture(autouse=True)
-def same_default_store() -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(params=["Optuna", "MLflow"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import mlflow
 import pytest
 import ray
 from ray.cluster_utils import Cluster
@@ -24,13 +23,10 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
-def restored_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
+def restored_environment(monkeypatch: pytest.MonkeyPatch, same_default_store: None) -> None:
     for name in (*all_nodes.SHORT_MLFLOW_TIMEOUTS, "RAY_ADDRESS"):
         monkeypatch.setenv(name, "set, so that it is restored")
         monkeypatch.delenv(name)
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 def make_experiment(folder: Path, *overrides: str) -> Experiment:

@@ -2,24 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-RunFaceseg = Callable[..., tuple[int, str]]
+from tests.pipelines.conftest import RunFaceseg
 
-
-@pytest.fixture
-def network(network_file: Path) -> Path:
-    return network_file
-
-
-@pytest.fixture(autouse=True)
-def working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Change into the test's folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 
 def write_image(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,19 +12,9 @@ from PIL import Image
 from faceseg.data.classes import LAPA
 from pipelines.tracking import Tracker
 from tests.faceseg.data.hostile_images import jpeg_of_many_scans, palette_png_without_palette
+from tests.pipelines.conftest import RunFaceseg
 
-RunFaceseg = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def network(network_file: Path) -> Path:
-    return network_file
-
-
-@pytest.fixture(autouse=True)
-def working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Change into the test's folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 
 def half_red(size: tuple[int, int] = (32, 64)) -> Image.Image:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.tracking import Tracker
+from tests.pipelines.conftest import RunFaceseg
 from tests.pipelines.promote.synthetic_studies import SyntheticFinal
-
-RunFaceseg = Callable[..., tuple[int, str]]
 
 CHAMPION = SyntheticFinal(error=0.2)
 STRONGER = SyntheticFinal(error=0.1, val=0.4, seed=1)  # better in the test, worse in validation

@@ -1,6 +1,5 @@
 """Promotion from the command line, on synthetic studies."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ from pipelines.config import load
 from pipelines.registry import aliases as registry_aliases
 from pipelines.studies.experiment import open_study_experiment
 from pipelines.tracking import Tracker
+from tests.pipelines.conftest import RunFaceseg
 from tests.pipelines.promote.conftest import Study
 from tests.pipelines.promote.synthetic_studies import CLASSES, SyntheticFinal, write_study
-
-RunFaceseg = Callable[..., tuple[int, str]]
 
 CHAMPION = SyntheticFinal(error=0.2, val=0.5)
 STRONGER = SyntheticFinal(error=0.1, val=0.4)  # better in the test, worse in validation

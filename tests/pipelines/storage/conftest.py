@@ -1,9 +1,7 @@
 """Storages of studies that were run: one was finished, the other was killed during a trial."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from pipelines.config import Experiment, load
@@ -11,19 +9,17 @@ from tests.end_to_end.earlier_studies import unpack
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Iterator[Experiment]:
+def killed(tmp_path: Path, same_default_store: None) -> Experiment:
     """Trial 0 of SegNet is complete, trial 1 has two epochs, and one record waits."""
-    yield from _unpacked("killed", tmp_path)
+    return _unpacked("killed", tmp_path)
 
 
 @pytest.fixture
-def finished(tmp_path: Path) -> Iterator[Experiment]:
+def finished(tmp_path: Path, same_default_store: None) -> Experiment:
     """Two trials and two finals of both networks; one trial of each is pruned."""
-    yield from _unpacked("finished", tmp_path)
+    return _unpacked("finished", tmp_path)
 
 
-def _unpacked(name: str, folder: Path) -> Iterator[Experiment]:
-    before = mlflow.get_tracking_uri()
+def _unpacked(name: str, folder: Path) -> Experiment:
     storage = unpack(name, folder)
-    yield load(folder / "earlier.yaml", (f"storage={storage}",))
-    mlflow.set_tracking_uri(before)
+    return load(folder / "earlier.yaml", (f"storage={storage}",))

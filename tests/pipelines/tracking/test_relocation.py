@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,15 +16,10 @@ from pipelines.tracking import Tracker
 from pipelines.tracking.relocation import ADDRESSES
 from tests.end_to_end.earlier_studies import unpack
 
+pytestmark = pytest.mark.usefixtures("same_default_store")
+
 STUDY_RUN = "082362f82dab4377b41c3c1d495ead56"
 CHAMPION = "models:/faceseg@champion"
-
-
-@pytest.fixture(autouse=True)
-def restored_default_store() -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture
