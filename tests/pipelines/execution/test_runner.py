@@ -16,7 +16,7 @@ from pipelines.data.prepare import prepare
 from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import restore_training
-from pipelines.job.context import StudyContext, describe_job
+from pipelines.job.context import StudyContext
 from pipelines.job.job import Job, JobKey
 from pipelines.registry import publish
 from pipelines.tracking import Sender, Tracker
@@ -196,30 +196,6 @@ def test_checkpoints_of_two_studies_are_separate_and_removed_with_their_job(runn
     assert (checkpoints / "s-1" / "segnet-trial-007").exists()
     runner.remove_checkpoints(job)
     assert not (checkpoints / "s-1" / "segnet-trial-007").exists()
-
-
-@pytest.mark.parametrize(
-    ("key", "alone", "sentence"),
-    [
-        (
-            JobKey(kind="trial", architecture="unet", number=3),
-            False,
-            "Trial 3 of the search for unet: ",
-        ),
-        (JobKey(kind="trial", architecture="unet", number=3), True, "Single training 3 of unet: "),
-        (
-            JobKey(kind="final", architecture="unet", number=1, winner="w"),
-            False,
-            "Final 1 of unet's best setting, tested once: ",
-        ),
-    ],
-)
-def test_a_run_is_described_in_one_sentence(
-    runner: JobRunner, key: JobKey, alone: bool, sentence: str
-):
-    job = Job(key=key, study="s", seed=7, attempt=1, settings=runner.context.experiment.training)
-    expected = f"{sentence}learning rate 0.01, batch size 4, 3 epochs, seed 7."
-    assert describe_job(job, alone=alone) == expected
 
 
 def test_a_final_that_mlflow_has_lost_is_made_again_from_its_files(

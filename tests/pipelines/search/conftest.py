@@ -186,3 +186,9 @@ def run(
         return finished
 
     return run_pool
+
+
+@pytest.fixture(name="coordinator")
+def plain_coordinator(experiment: Experiment) -> coordinator.Coordinator:
+    """Return a coordinator that is no actor."""
+    return coordinator.Coordinator(experiment, "s")

@@ -3,45 +3,14 @@
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from pipelines.config import Experiment
-from pipelines.job.job import Job, JobKey
+from pipelines.job.job import Job
 from pipelines.search.coordinator import WAIT, Coordinator
 from pipelines.search.trials import JobOutcome
-from pipelines.search.worker_death import WorkerDeath
 
-CRASH = WorkerDeath(description="its process ended")
+from .coordinator_steps import CRASH, end, finish, take
+
 ARCHITECTURES = ("unet", "pspnet", "segnet")
-
-
-def take(coordinator: Coordinator, worker: str = "s/w1") -> Job:
-    job = coordinator.next_job(worker)
-    assert isinstance(job, Job)
-    return job
-
-
-def end(
-    coordinator: Coordinator, job: Job, value: float | None = 0.5, worker: str = "s/w1"
-) -> None:
-    coordinator.finish(
-        worker, job.key, JobOutcome(value=value, reason="" if value is not None else "broken")
-    )
-
-
-def finish(coordinator: Coordinator) -> list[JobKey]:
-    """Run all jobs with one worker, each scored by its number; return the keys."""
-    keys = []
-    while (job := coordinator.next_job("s/w1")) is not None:
-        assert isinstance(job, Job)
-        end(coordinator, job, 0.1 * (1 + job.key.number))
-        keys.append(job.key)
-    return keys
-
-
-@pytest.fixture
-def coordinator(experiment: Experiment) -> Coordinator:
-    return Coordinator(experiment, "s")
 
 
 def test_one_worker_does_every_job_once(coordinator: Coordinator):
@@ -143,22 +112,6 @@ def test_another_drivers_coordinator_keeps_the_budget(
     assert Coordinator(experiment, "u").next_job("u/w1") is None
 
 
-def test_a_job_to_fail_is_in_the_snapshot_until_it_has_failed(experiment: Experiment, changed: Any):
-    alone = changed(experiment, architectures={"pspnet": None, "segnet": None})
-    coordinator = Coordinator(alone, "s")
-    job = take(coordinator)
-    for follows in ("is retried", "is retried", "has failed"):
-        assert coordinator.release("s/w1", CRASH) == f"{job.key.label} {follows}"
-        following = take(coordinator)
-    assert following.key != job.key
-    ((job_to_fail, reason),) = coordinator.snapshot().jobs_to_fail
-    assert job_to_fail.key == job.key
-    for _ in range(2):
-        coordinator.fail_job(job_to_fail.key, reason)
-    assert coordinator.snapshot().jobs_to_fail == []
-    assert coordinator.snapshot().counts["unet"] == {"fail": 1, "running": 1}
-
-
 def test_winners_are_identified_by_a_digest_of_their_settings(coordinator: Coordinator):
     finish(coordinator)
     winners = coordinator.winners()
@@ -172,59 +125,6 @@ def test_an_architecture_without_a_completed_trial_has_no_winner(coordinator: Co
         end(coordinator, job, None if job.key.architecture == "segnet" else 0.5)
     assert coordinator.winners()["segnet"] == ""
     assert coordinator.winners()["unet"] != ""
-
-
-def test_the_snapshot_contains_the_progress_of_running_jobs(coordinator: Coordinator):
-    job = take(coordinator)
-    coordinator.progress(job.key, 1, 40)
-    coordinator.report("s/w1", job.key, 1, 0.25, 120.0)
-    coordinator.progress(job.key, 2, 10)
-    snapshot = coordinator.snapshot()
-    (running,) = snapshot.running
-    assert (running.label, running.worker, running.epochs) == ("unet-trial-000", "s/w1", 6)
-    assert (running.epoch, running.percent, running.iou) == (2, 10, 0.25)
-    assert running.images_per_second == 120.0
-    assert snapshot.epochs_done == 1
-    end(coordinator, job, 0.3)
-    assert coordinator.snapshot().running == []
-    assert coordinator.snapshot().best == {"unet": 0.3, "pspnet": None, "segnet": None}
-
-
-def test_the_time_left_is_unknown_until_something_was_measured(
-    experiment: Experiment, coordinator: Coordinator
-):
-    """Afterwards also in a coordinator that was restarted: the seconds are in the database."""
-    job = take(coordinator)
-    assert coordinator.snapshot().seconds_left is None
-    seconds = {"imports": 5.0, "compiling": 10.0, "steps": 12.0, "artifacts": 1.0}
-    coordinator.finish("s/w1", job.key, JobOutcome(value=0.5, seconds=seconds))
-    assert coordinator.snapshot().seconds_left is None  # it has reported no epoch
-    job = take(coordinator)
-    for epoch in range(1, 7):
-        coordinator.report("s/w1", job.key, epoch, 0.1, 100.0)
-    coordinator.finish("s/w1", job.key, JobOutcome(value=0.5, seconds=seconds))
-    # Of 9 trials, 7 are left, with 6 epochs of 2 s and 1 s for files each. Two networks are to be
-    # compiled. 6 finals have 9 epochs; measuring takes 1.5, and the report 2 times the imports.
-    expected = 7 * 13 + 2 * 10 + 6 * (9 * 2 + 1 + 7.5) + 10
-    for each in (coordinator, Coordinator(experiment, "s")):
-        assert each.snapshot().seconds_left == pytest.approx(expected)
-
-
-def test_a_resumed_study_counts_the_finished_epochs(
-    experiment: Experiment, coordinator: Coordinator
-):
-    for _ in range(2):
-        end(coordinator, take(coordinator))
-    assert coordinator.snapshot().epochs_done == 2 * 6
-    assert Coordinator(experiment, "s").snapshot().epochs_done == 2 * 6
-
-
-def test_progress_of_an_ended_job_is_ignored(coordinator: Coordinator):
-    job = take(coordinator)
-    end(coordinator, job)
-    coordinator.progress(job.key, 5, 50)
-    assert coordinator.report("s/w1", job.key, 5, 0.9, 10.0) == "lease lost"
-    assert coordinator.snapshot().running == []
 
 
 def test_a_worker_stays_with_its_compiled_network_within_a_limit(

@@ -2,10 +2,7 @@
 
 import asyncio
 import base64
-import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from faceseg.data.classes import LAPA
-from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import load
-from pipelines.serve import app, service
-from pipelines.serve.service import LabellingService
-from pipelines.serve.settings import ServeSettings
-from tests.faceseg.data.hostile_images import broken, jpeg_of_many_scans
+from tests.faceseg.data.hostile_images import broken
+from tests.pipelines.serve.clients import PHOTO, open_client
 from tests.pipelines.serve.fake_source import FakeSource, service_for
 from tests.pipelines.serve.sample_photographs import (
     bad_bodies,
@@ -27,15 +21,6 @@ from tests.pipelines.serve.sample_photographs import (
     encoded,
     red_and_blue,
 )
-
-PHOTO = encoded(red_and_blue())
-
-
-def open_client(running: LabellingService, token: str | None = None) -> TestClient:
-    async def gather() -> dict[str, list]:
-        return {"alone": running.metrics.samples()}
-
-    return TestClient(app.create_app(running, token, gather))
 
 
 @pytest.fixture
@@ -111,40 +96,6 @@ def test_a_format_that_is_not_read_is_named(client: TestClient):
     response = client.post("/v1/predict", content=b"\x00\x00\x00\x18ftypheic")
     assert response.status_code == 415
     assert "a HEIC image" in response.json()["detail"]
-
-
-def test_laborious_files_are_given_up_and_others_labelled(registry: FakeSource, folder: Path):
-    slow = jpeg_of_many_scans(100, (3000, 3000))
-    with DecoderProcesses(1, seconds=0.1) as one:
-        running = LabellingService(ServeSettings(model="models:/served/1"), registry, one)
-        with open_client(running) as client:
-            response = client.post("/v1/predict", content=slow)
-            assert response.status_code == 400
-            assert "more than 0.1 s of processor time" in response.json()["detail"]
-            assert client.post("/v1/predict", content=PHOTO).status_code == 200
-            too_many = client.post("/v1/predict", content=jpeg_of_many_scans(101))
-            assert "101 scans" in too_many.json()["detail"]
-
-
-def test_a_replica_without_a_free_decoder_for_long_is_not_ready(
-    registry: FakeSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(service, "MAX_SECONDS_WITHOUT_DECODER", 0.0)
-    os.mkfifo(tmp_path / "pipe")
-    with DecoderProcesses(1) as one, ThreadPoolExecutor(1) as thread:
-        running = LabellingService(ServeSettings(model="models:/served/1"), registry, one)
-        with open_client(running) as client:
-            assert client.get("/readyz").status_code == 200
-            busy = thread.submit(one.run, "a", Path.read_bytes, tmp_path / "pipe")
-            while not one.seconds_all_busy():
-                pass
-            response = client.get("/readyz")
-            assert response.status_code == 503
-            assert "all decoders have been busy" in response.json()["detail"]
-            assert client.get("/healthz").status_code == 200
-            (tmp_path / "pipe").write_bytes(b"written")
-            busy.result()
-            assert client.get("/readyz").status_code == 200
 
 
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(registry: FakeSource):
@@ -240,55 +191,3 @@ def test_metrics_count_by_status_and_name_the_model(client: TestClient):
         'faceseg_model{address="models:/served/1",replica="alone",version="1"} 1.0',
     ):
         assert line in lines
-
-
-@pytest.fixture
-def blocked_service(
-    registry: FakeSource, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LabellingService]:
-    """Yield a service whose network does not return."""
-    monkeypatch.setattr(service, "MAX_WAITING_REQUESTS", 2)
-    running, released = service_for(registry, timeout=1.0), threading.Event()
-    monkeypatch.setattr(
-        running.served_model.current.predictor, "logits", lambda _: released.wait(60)
-    )
-    yield running
-    released.set()
-
-
-def test_a_slow_request_times_out(blocked_service: LabellingService):
-    with open_client(blocked_service) as client:
-        response = client.post("/v1/predict", content=PHOTO)
-        assert response.status_code == 504
-        assert "1 s" in response.json()["detail"]
-        assert client.get("/healthz").status_code == 200
-
-
-def test_a_request_without_a_place_is_refused_with_retry_after(blocked_service: LabellingService):
-    with (
-        open_client(blocked_service) as client,
-        blocked_service.admit_request(),
-        blocked_service.admit_request(),
-    ):
-        response = client.post("/v1/predict", content=PHOTO)
-        assert response.status_code == 503
-        assert response.headers["retry-after"] == "1"
-    assert blocked_service.waiting_requests == 0
-
-
-def test_a_failing_network_gives_500_and_then_an_unhealthy_replica(
-    registry: FakeSource, monkeypatch: pytest.MonkeyPatch
-):
-    def broken(_: object) -> None:
-        raise RuntimeError("the GPU was lost")
-
-    running = service_for(registry)
-    monkeypatch.setattr(running.served_model.current.predictor, "logits", broken)
-    with open_client(running) as client:
-        for _ in range(3):
-            running.check_health()
-            response = client.post("/v1/predict", content=PHOTO)
-            assert response.status_code == 500
-            assert "GPU" not in response.text
-    with pytest.raises(RuntimeError, match="3 batches"):
-        running.check_health()
