@@ -24,6 +24,7 @@ OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
 SECONDS = "seconds"  # of the job, by phase
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
 RECORDED = "recorded"  # the value of a final that is repeated
+PRUNED_AFTER = "pruned_after"  # the epoch at whose report the worker was told to prune the trial
 TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
@@ -148,6 +149,9 @@ class TrialStore:
     def report(self, worker: str, number: int, epoch: int, value: float) -> TrialDirective:
         """Store the value of an epoch, unless it is stored; return what the worker is to do.
 
+        A resumed job reports its epochs again, and gets the same directives: a pruner that is
+        asked again about an epoch may answer differently.
+
         Args:
             worker: The worker that reports.
             number: The trial's number.
@@ -165,7 +169,12 @@ class TrialStore:
             with self._change():
                 store(known._trial_id, epoch, _finite_value(value))
             known = self.find(number)
-        return "prune" if self.study.pruner.prune(self.study, known) else "continue"
+        pruned_after = known.user_attrs.get(PRUNED_AFTER)
+        if pruned_after is None:
+            if epoch != known.last_step or not self.study.pruner.prune(self.study, known):
+                return "continue"
+            self.set_attribute(known, PRUNED_AFTER, pruned_after := epoch)
+        return "prune" if epoch >= pruned_after else "continue"
 
     def tell(self, number: int, value: float | None, state: TrialState, reason: str = "") -> None:
         """End a trial. Nothing changes if it has ended.

@@ -8,7 +8,7 @@ from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
 
-from .steps import COMPLETE, complete_finals, end, next_job, take, winner_digest, worker_of
+from .steps import COMPLETE, PRUNED, complete_finals, end, next_job, take, winner_digest, worker_of
 
 
 def score(job: Job) -> float:
@@ -159,3 +159,28 @@ def test_a_smaller_budget_than_was_used_adds_nothing(
     less = open_search(changed(experiment, search={"trials": 1}, finals={"seeds": 1}))
     assert next_job(less) is None
     assert less.done()
+
+
+@pytest.mark.parametrize("pruner", ["halving", "hyperband"])
+def test_a_job_that_reports_its_epochs_again_gets_the_same_directives(
+    pruner: str, experiment: Experiment, open_search: Any, changed: Any
+):
+    """Its worker died before the checkpoint of the last epoch, or before it recorded the end."""
+    experiment = changed(experiment, search={"pruner": pruner, "trials": 9, "reduction_factor": 2})
+    pruned = 0
+    for number in range(9):
+        search = open_search(experiment)
+        job, value = take(search), 0.9 - 0.1 * number
+        directives: list[str] = []
+        while len(directives) < 6 and "prune" not in directives:
+            epoch = len(directives) + 1
+            directives.append(search.report(worker_of(search), job.key, epoch, value))
+        again = open_search(experiment)
+        assert take(again).key == job.key
+        assert directives == [
+            again.report(worker_of(again), job.key, epoch, value)
+            for epoch in range(1, len(directives) + 1)
+        ]
+        pruned += "prune" in directives
+        end(again, job.key, value, PRUNED if "prune" in directives else COMPLETE)
+    assert pruned
