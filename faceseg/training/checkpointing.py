@@ -1,5 +1,8 @@
 """Checkpoints of one training, written after every epoch and restored after an interruption.
 
+The variables are copied to host memory between two epochs, and written by a thread while the next
+epoch runs.
+
 `latest.npz` contains all variables of the model and of the optimizer and the history after the
 last complete epoch; `best.npz` contains the model's variables at the best epoch. Arrays are named
 by their position, `m0`, `m1` … for the model and `o0` … for the optimizer; everything else is one
@@ -9,14 +12,17 @@ pickled: a file from an untrusted source cannot run code.
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceseg.data.array_files import UNREADABLE, Arrays, read_arrays
 from faceseg.errors import UserError
+from faceseg.training.background_writer import BackgroundWriter
 from faceseg.training.compiled_network import CompiledNetwork
 from faceseg.training.schedule import Epoch, best_epoch
 from faceseg.training.stopwatch import CHECKPOINTS, Stopwatch
@@ -54,6 +60,16 @@ def write_checkpoint(path: Path, state: dict[str, Any], **groups: list[Any]) -> 
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def host_copies(variables: list[Any]) -> list[NDArray[Any]]:
+    """Return the values of variables in memory of their own.
+
+    On a CPU the arrays of torch and JAX are views of the variables' memory, which the next step may
+    overwrite.
+    """
+    arrays = (np.asarray(variable) for variable in variables)
+    return [array if array.flags.owndata else array.copy() for array in arrays]
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -132,13 +148,17 @@ class Checkpointer:
     """The checkpoints of one training.
 
     The times of the stopwatch are stored with them, so that a resumed training includes the time
-    that earlier attempts spent on the completed epochs.
+    that earlier attempts spent on the completed epochs. The stopwatch counts the time of the
+    training's own thread: copying, reading, and waiting for the writer.
 
     Args:
         compiled: The network in training.
         folder: The folder of the checkpoints.
         identity: JSON values that identify the training: seed and settings.
         stopwatch: The times of the training by phase.
+        writer: Writes the files; the caller ends it, also after an exception.
+        on_saved: Called when the files of an epoch are on the disk, in the thread that wrote
+            them, or None. Its error is that of the write.
     """
 
     def __init__(
@@ -146,12 +166,17 @@ class Checkpointer:
         compiled: CompiledNetwork,
         folder: Path,
         identity: dict[str, Any],
+        *,
         stopwatch: Stopwatch,
+        writer: BackgroundWriter,
+        on_saved: Callable[[], None] | None = None,
     ) -> None:
         self.compiled = compiled
         self.latest, self.best = folder / LATEST, folder / BEST
         self.identity = identity
         self.stopwatch = stopwatch
+        self._writer = writer
+        self._on_saved = on_saved or (lambda: None)
 
     def resume(self) -> list[Epoch]:
         """Restore the state after the last complete epoch and return the history.
@@ -175,26 +200,52 @@ class Checkpointer:
             restore_checkpoint(self.latest, m=model, o=optimizer)
             self.stopwatch.add(stored.get("seconds", {}))  # absent in checkpoints of 0.1.0
             history = [Epoch(**epoch) for epoch in stored["history"]]
-            self._save_best(history, model)  # the process may have ended between the two files
+            self._write_best(history, model)  # the process may have ended between the two files
+            self._on_saved()
         return history
 
-    def save(self, history: list[Epoch]) -> None:
-        """Write the state after the last epoch, and its network if it is the best so far."""
+    def save(self, history: Sequence[Epoch]) -> None:
+        """Copy the state after the last epoch; it is written while the caller continues.
+
+        Raises:
+            OSError: The state of the epoch before could not be written.
+            Exception: `on_saved` raised it after the epoch before.
+        """
         with self.stopwatch.phase(CHECKPOINTS):
+            self._writer.wait()  # here, so that no two copies are in memory
             state = {
                 "identity": self.identity,
                 "history": [asdict(epoch) for epoch in history],
                 "seconds": self.stopwatch.seconds(),
             }
-            model = [np.asarray(each) for each in self.compiled.model.variables]
-            write_checkpoint(self.latest, state, m=model, o=self.compiled.optimizer_variables)
-            self._save_best(history, model)
+            model = host_copies(self.compiled.model.variables)
+            optimizer = host_copies(self.compiled.optimizer_variables)
+            epochs = tuple(history)  # the caller's list grows while this one is written
+            self._writer.submit(lambda: self._write(state, epochs, model, optimizer))
 
     def restore_best(self) -> None:
-        """Restore the network of the best epoch."""
+        """Restore the network of the best epoch, when the last checkpoint is on the disk.
+
+        Raises:
+            OSError: The state of the last epoch could not be written.
+            Exception: `on_saved` raised it after the last epoch.
+        """
         with self.stopwatch.phase(CHECKPOINTS):
+            self._writer.wait()
             restore_checkpoint(self.best, m=self.compiled.model.variables)
 
-    def _save_best(self, history: list[Epoch], model: list[Any]) -> None:
+    def _write(
+        self,
+        state: dict[str, Any],
+        history: Sequence[Epoch],
+        model: list[Any],
+        optimizer: list[Any],
+    ) -> None:
+        """Write both files; `resume` completes what an interruption between them leaves."""
+        write_checkpoint(self.latest, state, m=model, o=optimizer)
+        self._write_best(history, model)
+        self._on_saved()
+
+    def _write_best(self, history: Sequence[Epoch], model: list[Any]) -> None:
         if best_epoch(history) is history[-1]:
             write_checkpoint(self.best, {"epoch": history[-1].number}, m=model)

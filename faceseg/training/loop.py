@@ -1,8 +1,9 @@
 """The training loop of one network: epochs of steps, a validation and a checkpoint after each.
 
-`on_epoch` is called after every epoch and may stop the training (pruning). A training that is
-started again in the same folder resumes after its last complete epoch, with the same images in the
-same order and augmentation as without the interruption.
+`on_epoch` is called after every epoch and may stop the training (pruning). The checkpoint of an
+epoch is written while the next one runs, and `train` returns when all are on the disk. A training
+that is started again in the same folder resumes after the last epoch on the disk, with the same
+images in the same order and augmentation as without the interruption.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from faceseg.data.batches import Batch, EvaluationBatches, TrainingBatches
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
 from faceseg.metrics.confusion_matrix import scores
+from faceseg.training.background_writer import BackgroundWriter
 from faceseg.training.checkpointing import Checkpointer
 from faceseg.training.compiled_network import CompiledNetwork
 from faceseg.training.schedule import (
@@ -92,6 +94,7 @@ def train(
     on_epoch: OnEpoch,
     threads: int = 1,
     on_step: OnStep | None = None,
+    on_saved: Callable[[], None] | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingOutcome:
     """Train until all epochs are done, `on_epoch` returns False, or early stopping.
@@ -107,12 +110,16 @@ def train(
             if it returns False.
         threads: The number of threads that prepare batches.
         on_step: Called after every step, or None.
+        on_saved: Called when an epoch's checkpoint is on the disk, in the thread that wrote it,
+            and on resuming; or None.
         stopwatch: Receives the times by phase, including those that interrupted attempts spent
             on completed epochs.
 
     Raises:
         NonFiniteLossError: The loss of a step or of a validation is not finite.
         UserError: The folder's checkpoint is damaged or belongs to another training.
+        OSError: A checkpoint cannot be written. This is found after the epoch that follows it, or
+            at the end of the training.
 
     Example:
         >>> outcome = train(
@@ -132,29 +139,32 @@ def train(
     with stopwatch.phase(COMPILING):
         compiled.reset(settings, seed, total_steps=len(batches) * settings.epochs)
     identity = {"seed": seed, **settings.model_dump(mode="json")}
-    checkpointer = Checkpointer(compiled, folder, identity, stopwatch)
-    history = checkpointer.resume()
-    for epoch in history:
-        if not on_epoch(epoch):
-            return _finish("pruned", checkpointer, history)
-    monitor = LossMonitor(len(batches), settings.learning_rate, on_step)
-    with closing(batches.prefetch(len(history) + 1, settings.epochs)) as prefetched:
-        while len(history) < settings.epochs:
-            if should_stop_early(history, settings.early_stopping):
-                return _finish("stopped early", checkpointer, history)
-            _prepare_epoch(compiled, settings, seed, history)
-            monitor.epoch = len(history) + 1
-            metrics = _one_epoch(compiled, islice(prefetched, len(batches)), monitor, stopwatch)
-            metrics["images_per_second"] = len(data.training) / metrics["epoch_seconds"]
-            metrics["learning_rate"] = _last_learning_rate(compiled, settings)
-            metrics |= _validate(compiled, data, stopwatch)
-            monitor.check_validation(metrics["val/loss"])
-            epoch = Epoch(len(history) + 1, time.time(), metrics)
-            history.append(epoch)
-            checkpointer.save(history)
+    with BackgroundWriter() as writer:
+        checkpointer = Checkpointer(
+            compiled, folder, identity, stopwatch=stopwatch, writer=writer, on_saved=on_saved
+        )
+        history = checkpointer.resume()
+        for epoch in history:
             if not on_epoch(epoch):
                 return _finish("pruned", checkpointer, history)
-    return _finish("finished", checkpointer, history)
+        monitor = LossMonitor(len(batches), settings.learning_rate, on_step)
+        with closing(batches.prefetch(len(history) + 1, settings.epochs)) as prefetched:
+            while len(history) < settings.epochs:
+                if should_stop_early(history, settings.early_stopping):
+                    return _finish("stopped early", checkpointer, history)
+                _prepare_epoch(compiled, settings, seed, history)
+                monitor.epoch = len(history) + 1
+                metrics = _one_epoch(compiled, islice(prefetched, len(batches)), monitor, stopwatch)
+                metrics["images_per_second"] = len(data.training) / metrics["epoch_seconds"]
+                metrics["learning_rate"] = _last_learning_rate(compiled, settings)
+                metrics |= _validate(compiled, data, stopwatch)
+                monitor.check_validation(metrics["val/loss"])
+                epoch = Epoch(len(history) + 1, time.time(), metrics)
+                history.append(epoch)
+                checkpointer.save(history)
+                if not on_epoch(epoch):
+                    return _finish("pruned", checkpointer, history)
+        return _finish("finished", checkpointer, history)
 
 
 def _finish(

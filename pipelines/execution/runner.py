@@ -131,11 +131,6 @@ class JobRunner:
     ) -> tuple[TrainingOutcome, Predictor]:
         context = self.context
 
-        def report(epoch: Epoch) -> bool:
-            with self.clock.phase(CHECKPOINTS):
-                checkpoints.upload(BEST, LATEST)
-            return self._report(job, outbox, reporter, epoch)
-
         with self.clock.phase(COMPILING):
             compiled, predictor = self._compile(job)
         classes = context.experiment.data.class_set
@@ -145,9 +140,10 @@ class JobRunner:
             TrainingData(context.train, context.validation, classes),
             seed=job.seed,
             folder=checkpoints.folder,
-            on_epoch=report,
+            on_epoch=lambda epoch: self._report(job, outbox, reporter, epoch),
             threads=self.threads,
             on_step=lambda epoch, percent, loss: reporter.progress(job.key, epoch, percent, loss),
+            on_saved=lambda: checkpoints.upload(LATEST, BEST),  # see `JobCheckpoints.upload`
             stopwatch=self.clock,
         )
         return outcome, predictor

@@ -71,6 +71,12 @@ class JobCheckpoints:
     def upload(self, *names: str) -> None:
         """Copy files of the folder to the address, each atomically; skip unchanged ones.
 
+        After an epoch, copy LATEST before BEST, the order in which training writes them: if the
+        process ends in between, a resumed training makes BEST from LATEST.
+
+        Args:
+            *names: The files, in the order in which they are copied.
+
         Raises:
             UserError: The address cannot be used.
         """

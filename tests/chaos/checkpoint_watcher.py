@@ -1,7 +1,8 @@
 """Count the epochs that were trained more than once, by watching the checkpoints.
 
 An epoch that is trained again after a loss is stored once, so the databases do not contain it. The
-history in a checkpoint grows by one item per epoch, so it shows repeated epochs.
+history in a checkpoint grows by one item per epoch, so it shows repeated epochs. An epoch that is
+lost while its checkpoint is written is not counted: no file has contained it.
 """
 
 import json

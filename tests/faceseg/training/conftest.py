@@ -132,6 +132,7 @@ def run(
         on_epoch: Callable[[Epoch], bool] = lambda epoch: True,
         *,
         on_step: Any = None,
+        on_saved: Any = None,
         stopwatch: Stopwatch | None = None,
         **changed: Any,
     ) -> Any:
@@ -143,6 +144,7 @@ def run(
             folder=folder,
             on_epoch=on_epoch,
             on_step=on_step,
+            on_saved=on_saved,
             stopwatch=stopwatch,
         )
 

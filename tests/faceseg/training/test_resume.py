@@ -1,6 +1,7 @@
 """An interrupted training resumes where it stopped, and rejects the checkpoints of another."""
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 
 from faceseg.errors import UserError
 from faceseg.training import loop
+from faceseg.training.checkpointing import LATEST, read_state
 from faceseg.training.compiled_network import CompiledNetwork
 from faceseg.training.loop import Epoch
+
+from .write_interception import Killed, Write, around_write
 
 Run = Callable[..., Any]
 
@@ -29,9 +33,6 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
 ) -> None:
     whole = run(folder=tmp_path / "whole")
     weights = values(compiled.network.variables)
-
-    class Killed(Exception):  # noqa: N818  # not an error: it stands for the end of a process
-        pass
 
     def die(epoch: Epoch) -> bool:
         if epoch.number == 2:
@@ -95,3 +96,81 @@ def test_a_checkpoint_of_another_training_is_rejected(
     run(epochs=1, folder=tmp_path)
     with pytest.raises(UserError, match=f"of another training: {re.escape(reason)}"):
         run(epochs=1, folder=tmp_path, **change)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("step", "lost"),
+    [("latest begins", 1), ("latest is written", 0), ("best is written", 0)],
+)
+def test_a_training_that_ends_between_two_steps_of_the_writer_resumes_with_equal_values(
+    *,
+    run: Run,
+    compiled: CompiledNetwork,
+    same_history: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    epoch: int,
+    step: str,
+    lost: int,
+) -> None:
+    # Every epoch is the best so far, so that both files are written for each.
+    validate = loop._validate
+    monkeypatch.setattr(
+        loop,
+        "_validate",
+        lambda compiled, *others: {
+            **validate(compiled, *others),
+            "val/iou": float(np.asarray(compiled.optimizer.iterations)),
+        },
+    )
+    whole = run(folder=tmp_path / "whole")
+    weights = values(compiled.network.variables)
+
+    def interrupted(path: Path, number: int, write: Write) -> None:
+        if number == epoch and step == f"{path.stem} begins":
+            raise Killed
+        write()
+        if number == epoch and step == f"{path.stem} is written":
+            raise Killed
+
+    before: list[Epoch] = []
+    with monkeypatch.context() as patch:
+        around_write(patch, interrupted)
+        with pytest.raises(Killed):
+            run(folder=tmp_path / "broken", on_epoch=lambda each: before.append(each) or True)
+    assert len(before) == epoch  # the epoch was reported before it was written
+    stored = tmp_path / "broken" / LATEST
+    assert (len(read_state(stored)["history"]) if stored.exists() else 0) == epoch - lost
+
+    reported: list[Epoch] = []
+    again = run(folder=tmp_path / "broken", on_epoch=lambda each: reported.append(each) or True)
+    same_history(again.history, whole.history)
+    same_history(tuple(reported[:epoch]), tuple(before))
+    assert (again.best_epoch, again.best_iou) == (whole.best_epoch, whole.best_iou)
+    for one, other in zip(values(compiled.network.variables), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_next_epoch_does_not_change_what_is_written(
+    run: Run, same_history: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The writer begins with epoch 1 after the last step of epoch 2."""
+    whole = run(folder=tmp_path / "whole", epochs=3)
+    trained = threading.Event()
+
+    def late(path: Path, number: int, write: Write) -> None:
+        assert trained.wait(60)
+        write()
+
+    def stop(epoch: int, percent: int, loss: float) -> None:
+        if (epoch, percent) == (2, 100):
+            trained.set()
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        around_write(patch, late)
+        with pytest.raises(Killed):
+            run(folder=tmp_path / "broken", epochs=3, on_step=stop)
+    assert len(read_state(tmp_path / "broken" / LATEST)["history"]) == 1
+    same_history(run(folder=tmp_path / "broken", epochs=3).history, whole.history)

@@ -1,109 +1,20 @@
-"""Jobs of a real runner on a real store: what is logged, and what a second attempt adds.
-
-The network is a small SegNet at 32 px on a few drawn faces, compiled once for the whole file.
-"""
+"""Jobs of a real runner on a real store: what is logged, and what a second attempt adds."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from rich.console import Console
 
-from pipelines.config import Experiment
-from pipelines.data.prepare import prepare
 from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import restore_training
-from pipelines.job.context import StudyContext
 from pipelines.job.job import Job, JobKey
 from pipelines.registry import publish
-from pipelines.tracking import Sender, Tracker
+
+from .jobs import Points, RecordingReporter, job_of, run_of
 
 pytestmark = pytest.mark.slow
-
-
-class RecordingReporter:
-    """Records the reports of a job, and prunes it after an epoch if one is given."""
-
-    def __init__(self, prune_after: int | None = None) -> None:
-        self.prune_after = prune_after
-        self.values: list[tuple[int, float]] = []
-
-    def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
-        pass
-
-    def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
-        self.values.append((epoch, value))
-        return epoch != self.prune_after
-
-
-@pytest.fixture(scope="module")
-def runner(tracker: Tracker, tmp_path_factory: pytest.TempPathFactory) -> JobRunner:
-    folder = tmp_path_factory.mktemp("trial")
-    experiment = Experiment.model_validate(
-        {
-            "name": folder.name,
-            "data": {
-                "image_size": [32, 32],
-                "drawn": {"train": 12, "val": 3, "test": 3, "size": 32, "difficulty": 0.2},
-            },
-            "architectures": {"segnet": {"width": 0.1, "batch_norm_momentum": 0.5}},
-            "training": {"epochs": 3, "batch_size": 4, "learning_rate": 0.01},
-            "robustness": {"kinds": ["gray_square"], "trial_images": 2},
-            "storage": folder,
-        }
-    )
-    packs, manifest = prepare(experiment, Console(quiet=True))
-    experiment_id = tracker.experiment(experiment.name, folder / "artifacts")
-    context = StudyContext(
-        experiment=experiment,
-        packs=packs,
-        manifest=manifest,
-        tracker=tracker,
-        experiment_id=experiment_id,
-        study_run="study",
-        commit="commit1",
-    )
-    return JobRunner(context, 1)
-
-
-Points = dict[str, list[tuple[int, float]]]
-
-
-@pytest.fixture
-def points(runner: JobRunner) -> Callable[[str], Points]:
-    def read(run_id: str) -> Points:
-        """Return all points except those of the system metrics, whose number varies."""
-        client = runner.context.tracker.client
-        return {
-            key: [(each.step, each.value) for each in client.get_metric_history(run_id, key)]
-            for key in client.get_run(run_id).data.metrics
-            if not key.startswith("system/")
-        }
-
-    return read
-
-
-def job_of(runner: JobRunner, number: int, attempt: int = 1, **settings: Any) -> Job:
-    training = runner.context.experiment.training.model_copy(update=settings)
-    return Job(
-        key=JobKey(kind="trial", architecture="segnet", number=number),
-        study="s-1",
-        seed=7,
-        attempt=attempt,
-        settings=training,
-    )
-
-
-def run_of(runner: JobRunner, number: int) -> Any:
-    """Return the run of a job once all of its records are delivered to MLflow."""
-    context = runner.context
-    with Sender(context.outboxes, context.tracker) as sender:
-        assert sender.drain(60), sender.status()
-    (run,) = context.tracker.find_runs(context.experiment_id, study="s-1", trial=str(number))
-    return run
 
 
 def test_a_job_that_is_finished_again_after_a_crash_logs_nothing_twice(

@@ -24,7 +24,7 @@ def test_another_node_resumes_from_the_copy(tmp_path: Path):
     for epoch in (b"1", b"2"):
         (here.folder / BEST).write_bytes(b"best" + epoch)
         (here.folder / LATEST).write_bytes(epoch)
-        here.upload(BEST, LATEST)
+        here.upload(LATEST, BEST)
     there.folder.mkdir()
     (there.folder / LATEST).write_bytes(b"0")  # from an earlier attempt on this node
     there.download()
@@ -40,7 +40,7 @@ def test_another_node_resumes_from_the_copy(tmp_path: Path):
 
 
 def test_unchanged_files_are_not_copied_again(tmp_path: Path, monkeypatch):
-    """The best epoch is rarely the last, and a resumed job reports its epochs again."""
+    """The best epoch is rarely the last, and a resumed job copies what it has downloaded."""
     sent = []
     monkeypatch.setattr("shutil.copyfileobj", lambda source, target: sent.append(source.name))
     here, there = (JobCheckpoints(tmp_path / node, f"file://{tmp_path}/copy") for node in "ab")
@@ -48,10 +48,10 @@ def test_unchanged_files_are_not_copied_again(tmp_path: Path, monkeypatch):
     (here.folder / BEST).write_bytes(b"best")
     for epoch in (b"1", b"2"):
         (here.folder / LATEST).write_bytes(epoch)
-        here.upload(BEST, LATEST)
+        here.upload(LATEST, BEST)
     there.download()
-    there.upload(BEST, LATEST)
-    assert [Path(name).name for name in sent] == [BEST, LATEST, LATEST]
+    there.upload(LATEST, BEST)
+    assert [Path(name).name for name in sent] == [LATEST, BEST, LATEST]
 
 
 def test_an_interrupted_copy_keeps_the_old_one(tmp_path: Path, monkeypatch):
