@@ -14,7 +14,8 @@ Source: Long et al. 2015 (mean IU, frequency-weighted IU), Everingham et al. 201
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.classes import IGNORE, ClassSet
+from faceseg.data.classes import ClassSet
+from faceseg.metrics.label_pairs import joint_histogram, pair_codes
 
 Counts = NDArray[np.int64]
 Fractions = NDArray[np.float64]
@@ -42,7 +43,10 @@ def confusion(true: Labels, pred: Labels, num_classes: int) -> Counts:
         array([[1, 1],
                [0, 1]])
     """
-    codes = _pair_codes(true, pred, num_classes)
+    counts = joint_histogram(true, pred, num_classes)
+    if counts is not None:
+        return counts
+    codes = pair_codes(true, pred, num_classes)
     counts = np.bincount(codes.ravel(), minlength=num_classes**2 + 1)[:-1]
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
@@ -54,7 +58,7 @@ def confusion_per_image(true: Labels, pred: Labels, num_classes: int) -> Counts:
         >>> per_image = confusion_per_image(true_labels, predicted_labels, num_classes=11)
     """
     images, cells = len(true), num_classes**2 + 1
-    codes = _pair_codes(true, pred, num_classes).reshape(images, -1)
+    codes = pair_codes(true, pred, num_classes).reshape(images, -1)
     codes = codes + cells * np.arange(images)[:, None]
     counts = np.bincount(codes.ravel(), minlength=images * cells)
     per_image = counts.reshape(images, cells)[:, :-1]
@@ -210,24 +214,6 @@ def mean_of_defined(values: Fractions) -> Fractions:
     """Return the mean over the last axis of the values that are not NaN; NaN without any."""
     defined = np.isfinite(values)
     return ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
-
-
-def _pair_codes(true: Labels, pred: Labels, num_classes: int) -> NDArray[np.int64]:
-    """Code each pixel as truth * C + prediction, or C * C where it is ignored."""
-    if true.shape != pred.shape:
-        raise ValueError(f"truth has shape {true.shape}, prediction {pred.shape}: must be equal")
-    ignored = true == IGNORE
-    invalid = (true < 0) | ((true >= num_classes) & ~ignored)
-    invalid |= ((pred < 0) | (pred >= num_classes)) & ~ignored
-    if invalid.any():
-        ids = np.unique(np.concatenate([true[invalid], pred[invalid]])).tolist()
-        raise ValueError(
-            f"truth or prediction is outside 0 to {num_classes - 1} in pixels with the ids {ids};"
-            f" truth may also be {IGNORE}"
-        )
-    codes = true.astype(np.int64) * num_classes + pred
-    codes[ignored] = num_classes**2
-    return codes
 
 
 def _totals(counts: Counts) -> tuple[Counts, Counts, Counts]:

@@ -60,10 +60,30 @@ def test_ignored_truth_is_left_out_whatever_is_predicted_there() -> None:
     np.testing.assert_array_equal(confusion_matrix.confusion(true, pred, 2), [[1, 0], [0, 1]])
 
 
-@pytest.mark.parametrize(("true", "pred"), [([2], [0]), ([0], [2]), ([0], [255]), ([-1], [0])])
-def test_ids_out_of_range_are_rejected(true: list[int], pred: list[int]) -> None:
+@pytest.mark.parametrize("type_", [np.int64, np.uint8])
+@pytest.mark.parametrize(("true", "pred"), [([2], [0]), ([0], [2]), ([0], [255]), ([-2], [0])])
+def test_ids_out_of_range_are_rejected(true: list[int], pred: list[int], type_: type) -> None:
     with pytest.raises(ValueError, match="outside 0 to 1"):
-        confusion_matrix.confusion(np.array(true), np.array(pred), 2)
+        confusion_matrix.confusion(np.array(true).astype(type_), np.array(pred).astype(type_), 2)
+
+
+@pytest.mark.parametrize("shape", [(0,), (7,), (40, 30), (2, 5, 6)])
+def test_bytes_are_counted_as_larger_integers_and_by_scikit_learn(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    true, pred = (rng.integers(0, 19, shape).astype(np.uint8) for _ in range(2))
+    true[true == 18] = 255
+    found = confusion_matrix.confusion(true[::-1], pred[::-1], 19)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, confusion_matrix.confusion(true.astype(int), pred, 19))
+    kept = true < 255
+    if kept.any():
+        expected = sklearn.metrics.confusion_matrix(true[kept], pred[kept], labels=range(19))
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_more_pixels_than_a_float32_can_count_are_counted() -> None:
+    labels = np.zeros(2**24 + 3, np.uint8)
+    assert confusion_matrix.confusion(labels, labels, 2)[0, 0] == 2**24 + 3
 
 
 def test_unequal_shapes_are_rejected() -> None:
