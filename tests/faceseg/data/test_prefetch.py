@@ -16,8 +16,10 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert list(prefetch_map(slower_first, range(9), threads=4)) == [each**2 for each in range(9)]
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_number_of_prefetched_items_is_bounded(threads: int) -> None:
+@pytest.mark.parametrize(("threads", "ahead", "most"), [(1, None, 2), (3, None, 6), (2, 16, 16)])
+def test_the_number_of_prefetched_items_is_bounded(
+    threads: int, ahead: int | None, most: int
+) -> None:
     started = 0
 
     def endless() -> object:
@@ -26,10 +28,10 @@ def test_the_number_of_prefetched_items_is_bounded(threads: int) -> None:
             started += 1
             yield started
 
-    results = prefetch_map(lambda item: item, endless(), threads)
+    results = prefetch_map(lambda item: item, endless(), threads, ahead)
     for requested in range(1, 6):
         assert next(results) == requested
-        assert started == requested + 2 * threads
+        assert started == requested + most
     results.close()
 
 
