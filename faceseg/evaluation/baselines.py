@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
-from faceseg.inference.predictor import Labels, Predictor, original_size_logits
+from faceseg.evaluation.batched_logits import batched_logits
+from faceseg.inference.predictor import Labels, Predictor, labels_from_logits
 from faceseg.metrics.confusion_matrix import confusion, scores
 
 # A network whose foreground IoU exceeds the mean label map's by less than this counts as untrained:
@@ -57,6 +58,6 @@ def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
     classes = predictor.classes
     total = np.zeros((len(classes), len(classes)), np.int64)
     cases = (split.original(index) for index in range(min(limit, len(split))))
-    for truth, logits in original_size_logits(predictor, cases):
-        total += confusion(truth, np.argmax(logits, axis=-1).astype(np.uint8), len(classes))
+    for truth, logits in batched_logits(predictor, cases, batch_size=16):
+        total += confusion(truth, labels_from_logits(logits, truth.shape), len(classes))
     return scores(total, classes)["iou"]

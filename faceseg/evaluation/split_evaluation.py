@@ -7,10 +7,19 @@ Shapes: N images, C classes, K calibration bins.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.prefetch import prefetch_map
 from faceseg.data.split import Split
-from faceseg.inference.predictor import Predictor, original_size_logits, softmax
+from faceseg.evaluation.batched_logits import batched_logits
+from faceseg.inference.predictor import (
+    Labels,
+    Predictor,
+    argmax_labels,
+    resized_blocks,
+    softmax,
+)
 from faceseg.metrics.boundary import (
     boundary_counts,
     boundary_distance,
@@ -67,13 +76,16 @@ class SplitEvaluation:
         return found
 
 
-def evaluate_split(predictor: Predictor, split: Split, batch_size: int = 16) -> SplitEvaluation:
+def evaluate_split(
+    predictor: Predictor, split: Split, batch_size: int = 16, *, threads: int = 2
+) -> SplitEvaluation:
     """Count the predictions of every image of a split, at the images' own size.
 
     Args:
         predictor: The network.
         split: A split that keeps originals.
         batch_size: Images per call of the network.
+        threads: The number of threads that count while the network predicts the next batch.
 
     Returns:
         The counts of each image, from which every score can be computed.
@@ -81,20 +93,41 @@ def evaluate_split(predictor: Predictor, split: Split, batch_size: int = 16) -> 
     Raises:
         ValueError: The split keeps no originals.
     """
-    classes = len(predictor.classes)
-    matrices, edges, outlines = [], [], []
-    bins: Fractions = np.zeros((2, BINS, 3))
+
+    def count(case: tuple[Labels, NDArray[np.float32]]) -> _ImageCounts:
+        return _count_image(*case, len(predictor.classes))
+
     cases = (split.original(index) for index in range(len(split)))
-    for truth, logits in original_size_logits(predictor, cases, batch_size):
-        predicted = np.argmax(logits, axis=-1).astype(np.uint8)
-        matrices.append(confusion(truth, predicted, classes))
-        edges.append(boundary_counts(truth, predicted, classes, boundary_distance(*truth.shape)))
-        outlines.append((outline_length(predicted), outline_length(truth)))
-        bins += calibration_counts(softmax(logits), truth)
+    predicted = batched_logits(predictor, cases, batch_size)
+    counted = list(prefetch_map(count, predicted, threads, ahead=batch_size))
     return SplitEvaluation(
         ids=split.ids,
-        counts=np.stack(matrices),
-        boundary=np.stack(edges),
-        outline=np.array(outlines, dtype=np.int64),
+        counts=np.stack([each.counts for each in counted]),
+        boundary=np.stack([each.boundary for each in counted]),
+        outline=np.array([each.outline for each in counted], dtype=np.int64),
+        calibration=sum((each.calibration for each in counted), start=np.zeros((2, BINS, 3))),
+    )
+
+
+@dataclass(frozen=True)
+class _ImageCounts:
+    """The counts of one image; see `SplitEvaluation`."""
+
+    counts: Counts
+    boundary: Counts
+    outline: tuple[int, int]
+    calibration: Fractions
+
+
+def _count_image(truth: Labels, logits: NDArray[np.float32], classes: int) -> _ImageCounts:
+    predicted = np.empty(truth.shape, np.uint8)
+    bins: Fractions = np.zeros((2, BINS, 3))
+    for rows, block in resized_blocks(logits, truth.shape):
+        predicted[rows] = argmax_labels(block)
+        bins += calibration_counts(softmax(block), truth[rows])
+    return _ImageCounts(
+        counts=confusion(truth, predicted, classes),
+        boundary=boundary_counts(truth, predicted, classes, boundary_distance(*truth.shape)),
+        outline=(outline_length(predicted), outline_length(truth)),
         calibration=bins,
     )

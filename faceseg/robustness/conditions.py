@@ -4,7 +4,7 @@ Every score, table and summary is computed from these matrices alone.
 Shapes: N images, H rows, W columns, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,52 +54,71 @@ class Condition:
         return np.asarray(self.counts[policy].sum(axis=0, dtype=np.int64))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ViewCounts:
+    """The counts of the prediction for one view; the attributes are those of `Condition`."""
+
+    counts: Mapping[str, Matrices]
+    coverage: float = 0.0
+    covered: Matrices | None = None
+    shown: int | None = None
+
+
+def count_view(
+    view: View, predicted: Labels, clean: Callable[[], Labels], classes: int
+) -> ViewCounts:
+    """Count the prediction of one view.
+
+    Args:
+        view: The image under some condition.
+        predicted: The prediction for the view, (H, W).
+        clean: Returns the prediction for the unchanged image, (H, W); called if it is needed.
+        classes: C.
+    """
+
+    def count(truth: Labels, found: Labels) -> Matrices:
+        return confusion(truth, found, classes).astype(np.int32)
+
+    counts = {policy: count(truth, predicted) for policy, truth in view.truth.items()}
+    if view.move is not None:
+        counts[AGREEMENT] = count(view.move(clean()), predicted)
+    drawn = view.occlusion
+    if drawn is None or drawn.label is None:
+        return ViewCounts(counts=counts, coverage=drawn.coverage if drawn else 0.0)
+    return ViewCounts(
+        counts=counts,
+        coverage=drawn.coverage,
+        covered=count(view.labels[drawn.mask], predicted[drawn.mask]),
+        # An image without a face is not covered.
+        shown=drawn.label if drawn.mask.any() else None,
+    )
+
+
 class ConditionCounter:
-    """Counts the predictions under one condition, image by image."""
+    """Collects the counts under one condition, image by image."""
 
-    def __init__(self, suite: str, kind: str, severity: float, classes: int) -> None:
+    def __init__(self, suite: str, kind: str, severity: float) -> None:
         self.suite, self.kind, self.severity = suite, kind, severity
-        self._classes = classes
-        self._counts: dict[str, list[Matrices]] = {}
-        self._coverage: list[float] = []
-        self._covered: list[Matrices] = []
-        self._shown: int | None = None
+        self._views: list[ViewCounts] = []
 
-    def add(self, view: View, predicted: Labels, clean: Labels) -> None:
-        """Count the prediction of one view.
-
-        Args:
-            view: The image under this condition.
-            predicted: The prediction for the view, (H, W).
-            clean: The prediction for the unchanged image, (H, W).
-        """
-        for policy, truth in view.truth.items():
-            self._count(policy, truth, predicted)
-        if view.move is not None:
-            self._count(AGREEMENT, view.move(clean), predicted)
-        drawn = view.occlusion
-        self._coverage.append(drawn.coverage if drawn else 0.0)
-        if drawn is None or drawn.label is None:
-            return
-        mask = drawn.mask
-        self._covered.append(self._confusion(view.labels[mask], predicted[mask]))
-        if mask.any():  # an image without a face is not covered
-            self._shown = drawn.label
+    def add(self, counts: ViewCounts) -> None:
+        """Add the counts of the next image."""
+        self._views.append(counts)
 
     def condition(self) -> Condition:
         """Return the counts of all images so far."""
+        views = self._views
+        shown = next((each.shown for each in views if each.shown is not None), None)
+        covered = [each.covered for each in views if each.covered is not None]
         return Condition(
             suite=self.suite,
             kind=self.kind,
             severity=self.severity,
-            counts={policy: np.stack(matrices) for policy, matrices in self._counts.items()},
-            coverage=np.array(self._coverage),
-            covered=np.stack(self._covered) if self._shown is not None else None,
-            shown=self._shown,
+            counts={
+                policy: np.stack([each.counts[policy] for each in views])
+                for policy in (views[0].counts if views else ())
+            },
+            coverage=np.array([each.coverage for each in views]),
+            covered=np.stack(covered) if shown is not None else None,
+            shown=shown,
         )
-
-    def _count(self, policy: str, truth: Labels, predicted: Labels) -> None:
-        self._counts.setdefault(policy, []).append(self._confusion(truth, predicted))
-
-    def _confusion(self, truth: Labels, predicted: Labels) -> Matrices:
-        return confusion(truth, predicted, self._classes).astype(np.int32)

@@ -52,7 +52,7 @@ def assess(
             for a final, panel.npz.
         at: The time of the logged points, in seconds since 1970. If a job is assessed again with
             the same time, its points are stored once.
-        threads: Processor threads for the occluders.
+        threads: Processor threads that draw the suites' images, and that count predictions.
         clock: Measures the phases.
 
     Returns:
@@ -63,7 +63,7 @@ def assess(
     split, limit = suite_images(context, kind)
     predictions_figure(predictor, split, folder / "figures" / "predictions.png")
     with clock.phase(results.ROBUSTNESS_PHASE):
-        conditions = run_suites(context, kind, predictor, threads)
+        conditions = run_suites(context, kind, predictor, threads, clock)
         tables = results.suite_tables(conditions, classes)
         log_curves(tables, outbox, at)
         write_tables(tables, folder)
@@ -71,7 +71,7 @@ def assess(
         values = results.suite_summaries(tables, blind)
     if kind == "final":
         with clock.phase(results.TESTING_PHASE):
-            tested = evaluate_split(predictor, split)
+            tested = evaluate_split(predictor, split, threads=threads)
             values |= results.test_scores(tested, classes)
             write_panel(folder / "panel.npz", predictor, split, tested)
         records = EvaluationRecords(
@@ -104,7 +104,7 @@ def suite_kinds(settings: Robustness, *, final: bool) -> dict[str, tuple[str, ..
 
 
 def run_suites(
-    context: StudyContext, kind: JobKind, predictor: Predictor, threads: int
+    context: StudyContext, kind: JobKind, predictor: Predictor, threads: int, clock: Stopwatch
 ) -> tuple[Condition, ...]:
     """Evaluate validation images (a trial) or test images (a final) under the suites."""
     split, limit = suite_images(context, kind)
@@ -113,7 +113,7 @@ def run_suites(
         condition
         for name, each in kinds.items()
         for condition in evaluate_suite(
-            predictor, split, SUITES[name], each, limit, threads=threads
+            predictor, split, SUITES[name], each, limit, threads=threads, phase=clock.phase
         )
     )
 

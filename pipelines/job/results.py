@@ -17,6 +17,7 @@ from faceseg.data.array_files import UNREADABLE, read_arrays
 from faceseg.data.classes import ClassSet
 from faceseg.data.images import resize_image, resize_labels
 from faceseg.data.split import Split, photo_of
+from faceseg.evaluation.batched_logits import DRAWING, PREDICTING
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.inference.predictor import Predictor
 from faceseg.metrics import legacy
@@ -191,6 +192,9 @@ ROBUSTNESS_PHASE, TESTING_PHASE, MEASURING_PHASE = "robustness", "testing", "mea
 ARTIFACTS_PHASE, LOGGING_PHASE = "artifacts", "logging"
 START_PHASE, IMPORTS_PHASE, WAITING_PHASE = "start", "imports", "waiting"
 
+# Runs of earlier versions have all of their suites' time in `ROBUSTNESS_PHASE`.
+SUITE_PHASES = (DRAWING, PREDICTING, ROBUSTNESS_PHASE)
+
 WORKER_TIME_TAG = "seconds."  # and the worker's name
 WORKER_JOB_METRIC = "worker/job"  # the number of the run among its worker's jobs, from 1
 
@@ -201,7 +205,9 @@ PHASE_LABELS = {
     VALIDATION: "validation",
     CHECKPOINTS: "checkpoints",
     LOGGING_PHASE: "logging and reporting",
-    ROBUSTNESS_PHASE: "occlusion and other suites",
+    DRAWING: "suites: waiting for drawn images",
+    PREDICTING: "suites: predicting",
+    ROBUSTNESS_PHASE: "suites: the rest",
     TESTING_PHASE: "the test",
     MEASURING_PHASE: "measuring latency and memory",
     ARTIFACTS_PHASE: "figures, files, registration",

@@ -160,7 +160,9 @@ class JobCosts:
         images = sum(self._images[each.kind] for each in known)
         if not images:
             return 0.0
-        seconds = sum(each.seconds[results.ROBUSTNESS_PHASE] for each in known)
+        seconds = sum(
+            each.seconds.get(phase, 0.0) for each in known for phase in results.SUITE_PHASES
+        )
         return seconds / images * self._images[kind]
 
 

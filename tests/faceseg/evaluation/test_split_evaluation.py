@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
+from faceseg.evaluation.batched_logits import batched_logits
 from faceseg.evaluation.split_evaluation import evaluate_split
-from faceseg.inference.predictor import Predictor, original_size_logits, resize_logits
+from faceseg.inference.predictor import Predictor
 
 THREE = ClassSet(
     names=("background", "skin", "hair"),
@@ -117,13 +118,28 @@ def test_the_length_of_outlines_is_the_number_of_neighbours_that_differ(
     assert found.scores(THREE)["outline_length"] == 1
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 50])
-def test_the_batch_size_changes_nothing(size: int, predictor: Any, split: Split) -> None:
-    found, expected = evaluate_split(predictor, split, size), evaluate_split(predictor, split)
-    assert max(predictor.network.batches) <= max(size, 3)
+@pytest.mark.parametrize(("size", "threads"), [(1, 1), (2, 3), (3, 2), (50, 1)])
+def test_batches_and_threads_change_nothing(
+    size: int, threads: int, predictor: Any, split: Split
+) -> None:
+    found = evaluate_split(predictor, split, size, threads=threads)
+    assert max(predictor.network.batches) <= size
+    expected = evaluate_split(predictor, split)
     np.testing.assert_array_equal(found.counts, expected.counts)
     np.testing.assert_array_equal(found.boundary, expected.boundary)
-    np.testing.assert_allclose(found.calibration, expected.calibration)
+    np.testing.assert_array_equal(found.outline, expected.outline)
+    np.testing.assert_array_equal(found.calibration, expected.calibration)
+
+
+def test_an_error_in_a_thread_ends_the_evaluation_with_that_error(
+    predictor: Any, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("faceseg.evaluation.split_evaluation.boundary_counts", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        evaluate_split(predictor, split)
 
 
 def test_images_of_several_sizes_are_scored_at_their_own_size(
@@ -150,10 +166,10 @@ def test_truth_and_logits_have_the_order_of_the_images(predictor: Any) -> None:
     cases = [
         (paint(predicted), truth) for predicted, truth in zip(PREDICTIONS, TRUTHS, strict=True)
     ]
-    found = list(original_size_logits(predictor, iter(cases), batch_size=2))
+    found = list(batched_logits(predictor, iter(cases), batch_size=2))
     for (truth, logits), (image, expected) in zip(found, cases, strict=True):
         np.testing.assert_array_equal(truth, expected)
-        np.testing.assert_array_equal(logits, resize_logits(predictor.logits([image])[0], (4, 4)))
+        np.testing.assert_array_equal(logits, predictor.logits([image])[0])
 
 
 def test_ignored_pixels_are_in_no_count(write_pack: Callable[..., Split], tmp_path: Path) -> None:

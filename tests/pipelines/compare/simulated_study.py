@@ -6,7 +6,7 @@ seed, so networks differ only by chance. A `Flaw` makes one network worse in one
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from faceseg.evaluation.slices import measure_facts
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.metrics.boundary import boundary_counts, boundary_distance, outline_length
 from faceseg.metrics.confusion_matrix import confusion
-from faceseg.robustness.conditions import Condition, ConditionCounter
+from faceseg.robustness.conditions import Condition, ConditionCounter, count_view
 from faceseg.robustness.suites import CLEAN, GEOMETRY, OCCLUSION, View
 from pipelines.compare.study_data.study_results import (
     ComparedModel,
@@ -109,10 +109,9 @@ def records(flaw: Flaw, seed: int) -> EvaluationRecords:
         edges.append(boundary_counts(labels, clean, len(LAPA), width))
         outlines.append((outline_length(clean), outline_length(labels)))
         for suite, kind, step, view in shown:
-            counter = overlaps.setdefault(
-                (suite, kind, step), ConditionCounter(suite, kind, step, len(LAPA))
-            )
-            counter.add(view, clean if kind == CLEAN else predicted(view, flaw, rng), clean)
+            counter = overlaps.setdefault((suite, kind, step), ConditionCounter(suite, kind, step))
+            found = clean if kind == CLEAN else predicted(view, flaw, rng)
+            counter.add(count_view(view, found, partial(np.asarray, clean), len(LAPA)))
     ids = tuple(name for name, *_ in faces())
     tested = SplitEvaluation(
         ids=ids,

@@ -1,7 +1,7 @@
 """The time left, replayed from the recorded jobs of whole studies, and worked by hand."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,13 @@ def test_a_job_costs_its_compilation_epochs_and_assessment():
     assert costs.whole(job(), cold=False) == 0 + 6 + 1 + 1
     assert costs.whole(job(), cold=True) == 4 + 6 + 1 + 1
     # A final: three times the images, and a process that imports the framework to measure.
+    assert costs.whole(job("final"), cold=False) == 6 + 1 + 3 + 1.5 * 4
+
+
+def test_the_suites_take_the_time_of_all_their_phases():
+    seconds = {**TRIAL.seconds, "robustness": 0.25, "drawing": 0.25, "predicting": 0.5}
+    costs = JobCosts([replace(TRIAL, seconds=seconds)], IMAGES)
+    assert costs.whole(job(), cold=False) == 6 + 1 + 1
     assert costs.whole(job("final"), cold=False) == 6 + 1 + 3 + 1.5 * 4
 
 
