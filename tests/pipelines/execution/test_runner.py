@@ -9,6 +9,7 @@ import pytest
 from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import restore_training
+from pipelines.job import results
 from pipelines.job.job import Job, JobKey
 from pipelines.registry import publish
 
@@ -28,6 +29,7 @@ def test_a_job_that_is_finished_again_after_a_crash_logs_nothing_twice(
     assert [epoch for epoch, _ in first.values] == [1, 2, 3]
     assert result.value == max(value for _, value in first.values)
     assert [step for step, _ in before["occlusion/gray_square/iou"]] == [0, 5, 10, 20, 35, 50]
+    assert {f"seconds/{phase}" for phase in results.SUITE_PHASES} < set(before)
     (runner.context.checkpoints / "s-1" / "segnet-trial-000" / "outcome.json").unlink()
     second = RecordingReporter()
     assert runner.run(job_of(runner, 0, attempt=2), second) == result
