@@ -20,6 +20,7 @@ BENCHMARKS = {
     "step": ["step", "--compiled"],
     "precision": ["precision"],
     "latency": ["latency"],
+    "suites": ["suites"],
     "overhead-nothing": ["orchestrators", "nothing"],
     "overhead-faces": ["orchestrators", "faces"],
     "curves": ["curves"],
