@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-library test-pipelines test-jax nightly test-backend lint docs bare benchmark peers lock \
-	release release-check clean
+.PHONY: help study test test-studies test-library test-pipelines test-jax nightly test-backend export demo lint docs bare \
+	benchmark peers lock release release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-backend: $(VENV)/dev.stamp ## library tests on another backend: BACKEND=jax
 	KERAS_BACKEND=$(BACKEND) $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,networks training \
 		backends inference evaluation/test_split_evaluation.py)
 
+# `pip install 'faceseg[export]'` takes the newest versions; these are the tested ones, with hashes.
+export: $(VENV)/export.stamp ## add the packages of `faceseg export` to .venv
+demo: $(VENV)/demo.stamp ## add the packages of `faceseg demo` to .venv
+
 # For a machine that has JAX or torch already: everything but a framework, which $(PYTHON) provides. A
 # path file makes its packages visible, whether that Python is the system's or an environment's.
 $(VENV)-bare/run.stamp: requirements-bare.lock pyproject.toml setup.py
@@ -83,8 +87,8 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	touch $@
 
-$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements-dev.lock
+$(VENV)/%.stamp: requirements-%.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --compile --require-hashes -r $<
 	touch $@
 
 # The peers have an environment of their own, in which the product's packages are visible too.
@@ -101,12 +105,15 @@ $(PEERS)/peers.stamp: tests/benchmarks/peers.txt $(VENV)/dev.stamp
 	touch $@
 
 # Hashes and no index address: the files are the same with every index.
+EXTRAS := export demo
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" --quiet
 lock: ## update the pinned dependencies (needs uv)
 	$(LOCK) -o requirements.lock pyproject.toml
-	$(LOCK) --group dev --extra postgres --extra server --extra export --extra demo --extra jax -c requirements.lock \
+	$(LOCK) --group dev --extra postgres --extra server $(addprefix --extra ,$(EXTRAS)) --extra jax -c requirements.lock \
 		-o requirements-dev.lock pyproject.toml
+	for each in $(EXTRAS); do $(LOCK) --extra $$each -c requirements-dev.lock \
+		-o requirements-$$each.lock pyproject.toml || exit; done
 	$(LOCK) --extra postgres --extra server --extra s3 -c requirements.lock \
 		-o requirements-cluster.lock pyproject.toml
 	$(LOCK) --extra postgres --extra server --extra s3 --extra gpu -c requirements.lock \

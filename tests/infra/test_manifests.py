@@ -143,17 +143,25 @@ def test_the_image_runs_as_an_ordinary_user():
     assert re.findall(r"^USER (\d+)$", text, re.MULTILINE)[-1] != "0"
 
 
+def locked_versions(name: str) -> dict[str, str]:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("name", ["cluster", "gpu"])
 def test_the_images_packages_are_locked_at_the_tested_versions(name: str):
-    def versions(path: Path) -> dict[str, str]:
-        lines = re.findall(r"^([\w.-]+)==([^\s;]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        return dict(lines)
-
-    tested = versions(REPOSITORY / "requirements.lock")
-    locked = versions(REPOSITORY / f"requirements-{name}.lock")
-    assert locked.items() >= tested.items()
+    locked = locked_versions(f"requirements-{name}.lock")
+    assert locked.items() >= locked_versions("requirements.lock").items()
     assert {"psycopg", "flask-wtf", "s3fs"} <= locked.keys()
     assert ("nvidia-cudnn-cu12" in locked) == (name == "gpu")
+
+
+@pytest.mark.parametrize(("name", "package"), [("export", "tf2onnx"), ("demo", "gradio")])
+def test_an_extra_is_locked_at_the_tested_versions(name: str, package: str):
+    locked = locked_versions(f"requirements-{name}.lock")
+    assert package in locked
+    assert locked.items() >= locked_versions("requirements.lock").items()
+    assert locked.items() <= locked_versions("requirements-dev.lock").items()
 
 
 @pytest.mark.parametrize(
