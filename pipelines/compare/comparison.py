@@ -12,10 +12,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from faceseg.data.atomic_files import write_atomically
 from faceseg.errors import UserError
 from faceseg.statistics import Estimate, ResampledScore, estimate, estimate_difference
 from pipelines.compare.analysis.comparison_table import RESAMPLES, measure_iou
-from pipelines.compare.escaping import escape_markdown, write_csv
+from pipelines.compare.escaping import csv_text, escape_markdown
 from pipelines.compare.formatting import DASH, format_score
 from pipelines.compare.report.columns import TERMINAL_COLUMNS, table_texts
 from pipelines.compare.report.comparison_report import build_report
@@ -53,27 +54,23 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
     report = build_report(study, experiment.claims, reference=reference)
     table = report.table
     with tracker.files(study.run_id) as files:
-        write_csv(table, files / "comparison.csv")
+        (files / "comparison.csv").write_text(csv_text(table), encoding="utf-8")
         (files / "comparison.md").write_text(render_markdown(report), encoding="utf-8")
         (files / "comparison.tex").write_text(render_latex(study, table), encoding="utf-8")
         (files / "comparison.html").write_text(render_html(report), encoding="utf-8")
         (files / "figures").mkdir()
         for name, chart in report.charts.items():
             (files / "figures" / f"{name}.png").write_bytes(chart.png())
-        _copy_files(files, folder)
+        write_atomically(
+            {
+                folder / file.relative_to(files): file.read_bytes()
+                for file in sorted(files.rglob("*"))
+                if file.is_file()
+            }
+        )
     console.print(_terminal_table(study, table_texts(TERMINAL_COLUMNS, table)))
     for sentence in study.missing_finals:
         console.print(sentence, style="yellow", markup=False, highlight=False)
-
-
-def _copy_files(files: Path, folder: Path) -> None:
-    """Copy a tree of files; each file replaces an older one atomically."""
-    for file in sorted(path for path in files.rglob("*") if path.is_file()):
-        target = folder / file.relative_to(files)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}")
-        unfinished.write_bytes(file.read_bytes())
-        unfinished.replace(target)
 
 
 def _terminal_table(study: ComparedStudy, rows: list[list[str]]) -> Table:
@@ -111,9 +108,8 @@ def compare_studies(experiments: Sequence[Experiment], console: Console) -> Path
     rows = study_gains(studies)
     last = experiments[-1]
     folder = last.storage / last.name
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(rows, folder / "steps.csv")
-    (folder / "steps.md").write_text(gains_markdown(rows), encoding="utf-8")
+    texts = {"steps.csv": csv_text(rows), "steps.md": gains_markdown(rows)}
+    write_atomically({folder / name: text.encode() for name, text in texts.items()})
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, heading in enumerate(GAIN_HEADINGS):
         table.add_column(heading, justify="right" if index > 1 else "left")

@@ -5,7 +5,6 @@ from MLflow, where others can edit them. The HTML page escapes them in its templ
 """
 
 import re
-from pathlib import Path
 
 import pandas as pd
 
@@ -34,14 +33,14 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in _one_line(text))
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table; text that a spreadsheet would calculate gets an apostrophe before it.
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV; text that a spreadsheet would calculate gets an apostrophe before it.
 
     Text is written on one line, since a carriage return alone ends a row of some programs. Numbers
     are written as they are, and so is text that is a number, such as -0.5.
     """
     escaped = table.map(_cell).rename(columns=_cell)
-    escaped.to_csv(path, index=False)
+    return str(escaped.to_csv(index=False))
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,7 +30,8 @@ FILE_ADVICE = {
     errno.ENFILE: "the machine has too many open files; close other programs",
     errno.ENOMEM: "the machine has too little free memory; close other programs",
 }
-# Their errors may lack the name of a file.
+NO_TEMPORARY_FOLDER = "No usable temporary directory"  # by `tempfile`, if every one is full
+# The disk, or a limit, explains these errors, which may lack the name of a file.
 NO_PATH = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
@@ -41,10 +44,13 @@ def file_error_message(error: BaseException) -> str | None:
     The program may be the cause of an error about one of its own installed files, and of an error
     without the name of a file, unless the disk or a limit explains it.
     """
-    for each in causes(error):
+    for cause in causes(error):
+        each = _first_of_tree(cause) if isinstance(cause, shutil.Error) else cause
         if isinstance(each, RuntimeError) and str(each).startswith("Symlink loop from "):
             link = str(each).removeprefix("Symlink loop from ")  # by `Path.resolve`
             return f"{link} is a link that leads back to itself: remove or correct it"
+        if isinstance(each, FileNotFoundError) and NO_TEMPORARY_FOLDER in str(each):
+            return f"{each.strerror}: free some space there, or set TMPDIR to another folder"
         if not isinstance(each, OSError) or each.errno not in FILE_ADVICE:
             continue
         if isinstance(each.filename, str | bytes | os.PathLike):
@@ -54,11 +60,23 @@ def file_error_message(error: BaseException) -> str | None:
         elif each.errno not in NO_PATH:
             continue
         place = "a file" if each.filename is None else str(each.filename)
-        return (
-            f"{place}: {os.strerror(each.errno)}. Advice: {FILE_ADVICE[each.errno]}, then run the "
-            "same command again"
-        )
+        return f"{place}: {reason_and_advice(each)}, then run the same command again"
     return None
+
+
+def reason_and_advice(error: OSError) -> str:
+    """Return why a file cannot be read or written and what to do, without a full stop."""
+    advice = FILE_ADVICE.get(error.errno or 0, "give another path")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"{reason}. Advice: {advice}"
+
+
+def _first_of_tree(error: shutil.Error) -> OSError:
+    """Return the first error of a tree that was copied; `shutil` keeps the errors as text."""
+    for _, target, why in error.args[0]:
+        if found := re.match(r"\[Errno (\d+)\]", str(why)):
+            return OSError(int(found[1]), os.strerror(int(found[1])), str(target))
+    return error
 
 
 def _is_installed(path: Path) -> bool:

@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from faceseg.data.atomic_files import write_atomically
 from faceseg.data.classes import LAPA, ClassSet
 from faceseg.data.problems import MAX_PROBLEMS_SHOWN
 from faceseg.errors import UserError
@@ -138,17 +140,15 @@ def _classes(names: Sequence[str]) -> ClassSet:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write the file; nothing is left if it is not a valid experiment."""
-    unfinished = file.with_name(f".{file.name}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        load(unfinished)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    schema = file.with_name(SCHEMA_FILE)
+    """Write the file and the JSON Schema; nothing is left if it is not a valid experiment."""
+    with TemporaryDirectory(prefix="faceseg-") as temporary:
+        checked = Path(temporary) / file.name
+        checked.write_text(text, encoding="utf-8")
+        load(checked)
+    files, schema = {file: text}, file.with_name(SCHEMA_FILE)
     if not schema.exists():
-        schema.write_text(schema_text() + "\n", encoding="utf-8")
+        files[schema] = schema_text() + "\n"
+    write_atomically({path: content.encode() for path, content in files.items()})
 
 
 def _report(file: Path, facts: FolderFacts, proposal: Proposal, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from faceseg.data.atomic_files import write_atomically
 from pipelines import config
 from pipelines.config import Experiment
 from pipelines.config.included import EXPERIMENT_FILE
@@ -52,10 +53,5 @@ def write_experiment(experiment: Experiment) -> None:
     Secrets are replaced by `***`; reading the file then raises an error that requests `--set`.
     """
     placed = experiment.model_copy(update={"storage": Path(THIS_FOLDER) / ".."})
-    file = written_file(experiment)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}")
-    unfinished.write_text(
-        HEADER.format(study=experiment.study) + placed.as_yaml(), encoding="utf-8"
-    )
-    unfinished.replace(file)
+    text = HEADER.format(study=experiment.study) + placed.as_yaml()
+    write_atomically({written_file(experiment): text.encode()})

@@ -26,6 +26,7 @@ from faceseg.errors import UserError, without_secrets
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.database_servers import check_server
 from pipelines.config.databases import open_database, wait_for_locks
+from pipelines.tracking.artifacts import full_folder_message, log_files
 from pipelines.tracking.errors import mlflow_error_message
 from pipelines.tracking.paging import all_pages
 from pipelines.tracking.refusals import log_accepted
@@ -221,7 +222,7 @@ class Tracker:
         """Yield a folder; the files written there become the run's artifacts."""
         with TemporaryDirectory(prefix="faceseg-") as folder:
             yield Path(folder)
-            self.client.log_artifacts(run_id, folder)
+            log_files(self.client, run_id, Path(folder))
 
     def fetch(self, run_id: str, artifact: str, folder: Path) -> Path:
         """Download one artifact into `folder`; return its path.
@@ -232,8 +233,8 @@ class Tracker:
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
-            words = mlflow_error_message(error, self.uri) or self._missing(run_id, artifact)
-            raise UserError(words) from error
+            words = mlflow_error_message(error, self.uri) or full_folder_message(folder)
+            raise UserError(words or self._missing(run_id, artifact)) from error
 
     def _missing(self, run_id: str, artifact: str) -> str:
         try:

@@ -158,6 +158,8 @@ def full(name: str | None = "best.keras") -> OSError:
         (PermissionError(errno.EACCES, "no", "/data"), "/data: Permission denied. Advice: allow"),
         (OSError(errno.EMFILE, "no"), "Too many open files. Advice: raise the limit"),
         (caused(RuntimeError("not saved"), full()), "best.keras: No space left"),
+        (shutil.Error([("a", "out/a", str(full("a")))]), "out/a: No space left on device. Advice"),
+        (FileNotFoundError(2, "No usable temporary directory"), "space there, or set TMPDIR"),
         (MemoryError(), "this machine has too little free memory"),
         (RaySystemError("the raylet is gone"), "Ray failed while the command ran: "),
         (MlflowException("API request to http://h/x failed with exception: timeout"), "MLflow at"),

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from pipelines.compare.comparison import _terminal_table, gains_markdown
-from pipelines.compare.escaping import escape_latex, escape_markdown, write_csv
+from pipelines.compare.escaping import csv_text, escape_latex, escape_markdown
 from pipelines.compare.report.markdown_and_latex import render_markdown
 from pipelines.config.sections import ENSEMBLE, Claim
 
@@ -86,7 +86,7 @@ def test_a_cell_is_never_a_formula_and_numbers_stay_numbers(tmp_path):
     texts = dangerous + harmless + broken
     table = pd.DataFrame({"=name": texts, "value": [-0.5, *range(len(texts) - 1)]})
     table["missing"] = np.nan
-    write_csv(table, tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text(csv_text(table), encoding="utf-8")
     with (tmp_path / "x.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["'=name", "value", "missing"]
