@@ -21,6 +21,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.config.file_errors import NO_PATH
 from pipelines.models.formats import FLOAT16, FLOAT32, INT8
 from pipelines.models.runtimes import INPUT_NAME, OUTPUT_NAME, SIGNATURE, import_extra
 
@@ -63,7 +64,22 @@ def write_saved_model(
         _serving_function(network),
         input_signature=[_input_spec(network, images, pixels)],
     )
-    archive.write_out(str(folder), verbose=False)
+    with _told_as_file_errors(folder):
+        archive.write_out(str(folder), verbose=False)
+
+
+@contextmanager
+def _told_as_file_errors(path: Path) -> Iterator[None]:
+    """Raise what TensorFlow says of the file system as OSError: its own errors have no number."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        for number in NO_PATH:
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def onnx_graph(network: keras.Model) -> Any:

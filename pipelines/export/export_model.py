@@ -16,6 +16,7 @@ import faceseg.backends.device  # noqa: F401  # before Keras: suppresses TensorF
 from faceseg.backends import preferred
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor
+from pipelines.config.file_errors import reason_and_advice
 from pipelines.export.sample_images import SampleImages, draw_sample_images, read_sample_images
 from pipelines.export.verification import ExportResult, export_and_verify
 from pipelines.models import formats
@@ -63,16 +64,17 @@ def export_model(model: str, format_name: str, options: ExportOptions, console: 
     predictor = _open(model, options.tracking)
     origin = {**predictor.origin, "model": model, **network_facts(predictor.network)}
     samples = _samples(predictor, options, console)
-    results = []
-    with _output_folder(options.out):
+    results: list[ExportResult] = []
+    with _output_folder(options.out, results):
         for target in targets:
             console.print(f"exporting {target.name} and running it", highlight=False)
             with TemporaryDirectory(prefix=".unfinished-", dir=options.out) as temporary:
                 folder = Path(temporary) / target.name
                 folder.mkdir()
-                results.append(export_and_verify(predictor, samples, target, folder, origin))
-                if not results[-1].refused:
+                result = export_and_verify(predictor, samples, target, folder, origin)
+                if not result.refused:
                     _move_into_place(folder, options.out / target.name)
+                results.append(result)
     _print_results(results, samples, options, console)
 
 
@@ -128,13 +130,27 @@ def _check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _output_folder(out: Path) -> Iterator[None]:
-    """Create the folder; remove it afterwards if it is empty."""
+def _output_folder(out: Path, results: Sequence[ExportResult]) -> Iterator[None]:
+    """Create the folder; remove it afterwards if it is empty.
+
+    An error of the file system names the folder and the files that are kept, unless it is about
+    another file, such as a temporary one.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise UserError(f"{out} cannot be written: {error}; give another --out") from error
+        if error.filename is None:
+            place = f"{out}, or the folder of temporary files (TMPDIR),"
+        elif Path(error.filename).is_relative_to(out):
+            place = str(out)
+        else:
+            raise
+        kept = ", ".join(each.target.name for each in results if not each.refused)
+        raise UserError(
+            f"{place} cannot be written: {reason_and_advice(error)}, or give another --out"
+            + (f". These are finished and kept: {kept}" if kept else "")
+        ) from error
     finally:
         with suppress(OSError):  # it is not empty, or was never created
             out.rmdir()
@@ -142,9 +158,15 @@ def _output_folder(out: Path) -> Iterator[None]:
 
 def _move_into_place(folder: Path, target: Path) -> None:
     """Move a finished folder to `target`; an existing one is deleted with the temporary folder."""
+    replaced = folder.parent / "replaced"
     if target.exists():
-        target.rename(folder.parent / "replaced")
-    folder.rename(target)
+        target.rename(replaced)
+    try:
+        folder.rename(target)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(target)
+        raise
 
 
 def _print_results(
