@@ -1,10 +1,11 @@
 """`faceseg predict`: write masks, overlays and class shares of photographs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from faceseg.inference.label_maps import label_maps
 from pipelines.models.loading import open_model
 from pipelines.predict.image_files import find_images, result_names
 from pipelines.predict.results import (
+    SHARES_FILE,
     ResultsFolder,
     refuse_overwriting,
     refuse_overwriting_inputs,
@@ -85,22 +87,21 @@ def label_photographs(
     predictor = open_model(model, options.tracking, gpu=options.gpu)
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    facts = {"model": model, "flip": options.flip, "clean": options.clean}
+    with (
+        Progress(console=console, disable=not console.is_terminal) as progress,
+        _listed(results, unreadable, facts),
+    ):
         named = progress.track(list(zip(files, names, strict=True)), description="labelling")
-        try:
-            for batch in batches(_readable(named, unreadable, console), options.batch):
-                maps = label_maps(
-                    predictor,
-                    [each.pixels for each in batch],
-                    flip=options.flip,
-                    clean=options.clean,
-                )
-                for each, labels in zip(batch, maps, strict=True):
-                    results.write(each.name, each.file, each.pixels, labels)
-        finally:  # after an error too, the masks that were written are listed
-            if results.images:
-                facts = {"model": model, "flip": options.flip, "clean": options.clean}
-                results.write_shares(unreadable, facts)
+        for batch in batches(_readable(named, unreadable, console), options.batch):
+            maps = label_maps(
+                predictor,
+                [each.pixels for each in batch],
+                flip=options.flip,
+                clean=options.clean,
+            )
+            for each, labels in zip(batch, maps, strict=True):
+                results.write(each.name, each.file, each.pixels, labels)
     if not results.images:
         raise UserError(f"none of {len(files)} images could be read; nothing was written")
     console.print(
@@ -109,6 +110,31 @@ def label_photographs(
         highlight=False,
     )
     return not unreadable
+
+
+@contextmanager
+def _listed(
+    results: ResultsFolder, unreadable: Mapping[str, str], facts: Mapping[str, Any]
+) -> Iterator[None]:
+    """Write `shares.json` at the end: after an error too, it lists the images labelled before."""
+    try:
+        yield
+        if results.images:
+            results.write_shares(unreadable, facts)
+    except BaseException as error:
+        if not results.images:
+            raise
+        words = f"their masks and overlays are in {results.folder}"
+        try:
+            results.write_shares(unreadable, facts)
+        except UserError:  # for the same reason, as a rule
+            words += f", but {SHARES_FILE}, which would list them, is not"
+        if isinstance(error, UserError):
+            raise UserError(
+                f"{error}. {len(results.images)} images were labelled before that: {words}. To "
+                "label all of them again, add --overwrite"
+            ) from error
+        raise
 
 
 def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceseg.data.atomic_files import write_atomically
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
+from pipelines.config.file_errors import reason_and_advice
 
 Pixels = NDArray[np.uint8]
 
@@ -77,10 +79,15 @@ class ResultsFolder:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, name: str, file: Path, image: Pixels, labels: Pixels) -> None:
-        """Write mask and overlay of an image (H, W, 3) with labels (H, W)."""
+        """Write mask and overlay of an image (H, W, 3) with labels (H, W): both or none."""
         mask, drawn = mask_path(self.folder, name), overlay_path(self.folder, name)
-        write_atomically(mask, palette_png(labels, self.classes))
-        write_atomically(drawn, _encoded(overlay(image, labels, self.classes), "JPEG", quality=92))
+        blended = overlay(image, labels, self.classes)
+        write_results(
+            {
+                mask: palette_png(labels, self.classes),
+                drawn: _encode(Image.fromarray(blended), "JPEG", quality=92),
+            }
+        )
         self.images[name] = {
             "file": str(file),
             "size": list(labels.shape),
@@ -97,7 +104,7 @@ class ResultsFolder:
         """
         content = {**facts, "images": self.images, "unreadable": dict(unreadable)}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(self.folder / SHARES_FILE, text.encode("utf-8", "backslashreplace"))
+        write_results({self.folder / SHARES_FILE: text.encode("utf-8", "backslashreplace")})
 
 
 def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:
@@ -126,26 +133,21 @@ def palette_png(labels: Pixels, classes: ClassSet) -> bytes:
     return _encode(picture, "PNG", optimize=True)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is complete or absent.
+def write_results(files: Mapping[Path, bytes]) -> None:
+    """Write all of these files or none.
 
     Raises:
-        UserError: The file cannot be written.
+        UserError: A file cannot be written.
     """
-    unfinished = path.with_name(f".{os.getpid()}.unfinished")  # short: names have a limit
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_atomically(files)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}; give another --out") from error
-    finally:
-        if path.parent.is_dir():
-            unfinished.unlink(missing_ok=True)
+        raise unwritable(error.filename, error) from error
 
 
-def _encoded(pixels: Pixels, kind: str, **options: Any) -> bytes:
-    return _encode(Image.fromarray(pixels), kind, **options)
+def unwritable(path: Path | str, error: OSError) -> UserError:
+    """Return the error of a result that cannot be written."""
+    return UserError(f"{path} cannot be written: {reason_and_advice(error)}, or give another --out")
 
 
 def _encode(picture: Image.Image, kind: str, **options: Any) -> bytes:

@@ -1,6 +1,7 @@
 """`faceseg predict --video`: label a video or a camera frame by frame, as an overlay video."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from faceseg.data.decoding import MAX_PIXELS
 from faceseg.data.image_files import is_utf8, printable
 from faceseg.errors import UserError
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import Predictor
 from pipelines.models.loading import open_model
+from pipelines.predict.film import DiskNearlyFull, FilmWriter, film_file
 from pipelines.predict.photographs import PredictOptions, batches
-from pipelines.predict.results import class_shares, overlay, write_atomically
+from pipelines.predict.results import class_shares, overlay, write_results
 
 Frame = NDArray[np.uint8]
 
-CODEC = "mp4v"
 DEFAULT_FRAME_RATE = 25.0  # frames per second, for cameras that report none
+MAX_FRAME_RATE = 1000.0  # beyond it, or its inverse, the header is wrong
 
 
 def label_video(
@@ -46,7 +49,8 @@ def label_video(
         frames: The maximum number of frames; None for no limit.
 
     Raises:
-        UserError: The video cannot be read, or a result exists and may not be overwritten.
+        UserError: The video cannot be read, a result exists and may not be overwritten or cannot
+            be written, or the disk is nearly full; the frames labelled until then are kept.
     """
     name = f"camera-{video}" if video.isdigit() else Path(video).stem
     for path in (video, options.out):
@@ -60,61 +64,72 @@ def label_video(
         raise UserError(
             f"{existing[0]} would be overwritten; give another folder with --out, or --overwrite"
         )
+    if os.path.realpath(film) == os.path.realpath(video):
+        raise UserError(f"{film} is the video itself; give another folder with --out")
+    found: list[dict[str, float]] = []
     with _open_capture(video) as capture:
         predictor = open_model(model, options.tracking, gpu=options.gpu)
-        options.out.mkdir(parents=True, exist_ok=True)
         rate = capture.get(cv2.CAP_PROP_FPS)
-        rate = rate if rate > 0 else DEFAULT_FRAME_RATE
-        found: list[dict[str, float]] = []
+        rate = rate if 1 / MAX_FRAME_RATE <= rate <= MAX_FRAME_RATE else DEFAULT_FRAME_RATE
         size = 1 if video.isdigit() else options.batch
-        try:
-            _label_frames(
-                predictor, batches(_frames(capture, frames), size), (film, rate), options, found
-            )
-        except KeyboardInterrupt:
-            console.print(f"stopped after {len(found)} frames")
+        full = ""
+        with film_file(film, rate) as writer:
+            try:
+                _label_frames(
+                    predictor, batches(_frames(capture, frames), size), writer, options, found
+                )
+            except KeyboardInterrupt:
+                console.print(f"stopped after {len(found)} frames")
+            except DiskNearlyFull as error:
+                full = str(error)
     if not found:
-        raise UserError(f"{video} contains no readable frame; nothing was written")
+        raise UserError(full or f"{video} contains no readable frame; nothing was written")
     text = json.dumps({"model": model, "video": video, "rate": rate, "frames": found}, indent=1)
-    write_atomically(shares, (text + "\n").encode())
+    write_results({shares: (text + "\n").encode()})
+    if full:
+        raise UserError(
+            f"{full}. Stopped after {len(found)} frames, which are kept: {film} and {shares}"
+        )
     console.print(f"{len(found)} frames labelled: {film} and {shares}", highlight=False)
 
 
 def _label_frames(
     predictor: Predictor,
     frames: Iterator[list[Frame]],
-    film: tuple[Path, float],
+    writer: FilmWriter,
     options: PredictOptions,
     found: list[dict[str, float]],
 ) -> None:
-    """Write the overlay of each frame, and append its class shares to `found`.
-
-    film: the video file to write and its frame rate. An interrupt leaves a readable file.
-    """
-    writer: Any = None
-    try:
-        for batch in frames:
-            maps = label_maps(predictor, batch, flip=options.flip, clean=options.clean)
-            for frame, labels in zip(batch, maps, strict=True):
-                writer = writer or _writer(*film, frame)
-                blended = overlay(frame, labels, predictor.classes)
-                writer.write(cv2.cvtColor(blended, cv2.COLOR_RGB2BGR))
-                found.append(class_shares(labels, predictor.classes))
-    finally:
-        if writer is not None:
-            writer.release()
+    """Write the overlay of each frame, and append its class shares to `found`."""
+    for batch in frames:
+        maps = label_maps(predictor, batch, flip=options.flip, clean=options.clean)
+        for frame, labels in zip(batch, maps, strict=True):
+            writer.write(overlay(frame, labels, predictor.classes))
+            found.append(class_shares(labels, predictor.classes))
 
 
 @contextmanager
 def _open_capture(video: str) -> Iterator[Any]:
-    """Open a video file, or a camera by its number."""
+    """Open a video file, or a camera by its number, whose frames have at most `MAX_PIXELS`."""
     if not video.isdigit() and not Path(video).is_file():
         raise UserError(f"{video} does not exist; expected a video file or the number of a camera")
-    capture = cv2.VideoCapture(int(video) if video.isdigit() else video)
+    # Of a file by FFmpeg only: another reader takes `photo-1.png` for a series of images.
+    capture = (
+        cv2.VideoCapture(int(video)) if video.isdigit() else cv2.VideoCapture(video, cv2.CAP_FFMPEG)
+    )
     try:
+        name = f"camera {video}" if video.isdigit() else video
         if not capture.isOpened():
-            name = f"camera {video}" if video.isdigit() else video
             raise UserError(f"{name} cannot be opened as a video")
+        width, height = (
+            round(capture.get(each))
+            for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        if width * height > MAX_PIXELS:  # OpenCV scales every frame to this size
+            raise UserError(
+                f"{name}: frames of {width} x {height} pixels are too large; expected at most "
+                f"{MAX_PIXELS:,} pixels. Give a video that was scaled down"
+            )
         yield capture
     finally:
         capture.release()
@@ -129,11 +144,3 @@ def _frames(capture: Any, limit: int | None) -> Iterator[Frame]:
             return
         count += 1
         yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-
-
-def _writer(path: Path, rate: float, frame: Frame) -> Any:
-    height, width = frame.shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), rate, (width, height))
-    if not writer.isOpened():
-        raise UserError(f"{path} cannot be written: OpenCV has no {CODEC} encoder here")
-    return writer

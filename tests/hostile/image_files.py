@@ -16,6 +16,7 @@ from tests.faceseg.data.hostile_images import (
     png_with,
     tiff_of_repeated_strips,
 )
+from tests.hostile import motion_jpeg
 from tests.hostile.hostile_file import HostileFile, Materials, Write, content, sparse
 
 FOLDERS = ("predict", "predict a folder", "prepare", "prepare, skipping", "export")
@@ -98,6 +99,7 @@ def _videos() -> dict[str, Write]:
         "a playlist of local files": content(b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
         "a named pipe called a video": lambda path, _: os.mkfifo(path),
         "a photograph called a video": _photograph,
+        **{name: content(made) for name, made in motion_jpeg.damaged().items()},
     }
 
 

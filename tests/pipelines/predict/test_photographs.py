@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -153,29 +152,6 @@ def test_clean_removes_small_islands(run_faceseg: RunFaceseg, network: Path, tmp
     )
     assert (mask_of("one")[:150] == 1).all()
     assert (mask_of("one")[205:235, 205:235] == 3).all()
-
-
-def test_a_video_becomes_an_overlay_and_shares_by_frame(
-    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
-):
-    film = cv2.VideoWriter(
-        str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 32)
-    )
-    for _ in range(5):
-        film.write(cv2.cvtColor(np.asarray(half_red()), cv2.COLOR_RGB2BGR))
-    film.release()
-    code, _ = run_faceseg(
-        "predict", network, "--video", "film.avi", "--frames", "3", "--out", "out"
-    )
-    assert code == 0
-    results = json.loads(Path("out/film.json").read_text(encoding="utf-8"))
-    assert len(results["frames"]) == 3
-    assert results["frames"][0]["skin"] == pytest.approx(0.5, abs=0.05)
-    written = cv2.VideoCapture("out/film.mp4")
-    frames = sum(written.read()[0] for _ in range(5))
-    written.release()
-    assert frames == 3
-    assert run_faceseg("predict", network, "--video", "film.avi", "--out", "out")[0] == 2
 
 
 def test_an_address_without_a_tracking_uri_is_a_user_error(
