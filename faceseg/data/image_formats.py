@@ -9,7 +9,8 @@ import re
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # as Pillow names them
 EXPECTED = "a whole JPEG, PNG, WebP, BMP, TIFF or GIF image"
 # A search for images lists files with these suffixes, in upper or lower case. HEIC and AVIF are not
-# read, but listed, so that each file of such a folder gets a reason instead of 'no images'.
+# read, but listed, so that each file of such a folder gets a reason instead of 'no images'. HEIC:
+# pillow-heif's wheels contain x265 (GPL), and one wrong byte makes pi-heif 1.4.0 crash.
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif",
     ".heic", ".heif", ".avif",
