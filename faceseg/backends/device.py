@@ -4,18 +4,15 @@ Functions that differ by backend call the module of the backend that Keras runs 
 `configure_device` once, before the first tensor is made: frameworks fix their threads then.
 """
 
-import os
-import re
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
 
+from faceseg.backends.banner import without_banner
 from faceseg.backends.gpu_checks import CudaBuild
 
 __all__ = [
@@ -40,31 +37,7 @@ __all__ = [
 # its libraries need memory outside the allocator (0.4 to 0.6 GB a process).
 USABLE_SHARE = 0.92
 
-# TensorFlow 2.21 writes these lines while it is imported, whatever TF_CPP_MIN_LOG_LEVEL is: its
-# log is not set up by then.
-BANNER = re.compile(rb"WARNING: All log messages before absl|I0000 .*(port|cudart_stub)\.cc")
-
-
-@contextmanager
-def _without_banner() -> Iterator[None]:
-    """Keep the banner off the terminal; write all other output to it afterwards."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as output:
-        os.dup2(output.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            output.seek(0)
-            for line in output:
-                if not BANNER.match(line):
-                    os.write(2, line)
-
-
-with _without_banner():
+with without_banner():
     import keras
 
 

@@ -162,8 +162,8 @@ def test_the_error_of_a_missing_backend_lists_the_installed_ones(
 
 def test_tensorflows_banner_is_hidden_and_other_output_is_shown() -> None:
     code = (
-        "import os; from faceseg.backends import device\n"
-        "with device._without_banner():\n"
+        "import os; from faceseg.backends.banner import without_banner\n"
+        "with without_banner():\n"
         "    os.write(2, b'I0000 00:00:1.2 3 port.cc:153] oneDNN\\nmind this\\n')"
     )
     done = subprocess.run(
