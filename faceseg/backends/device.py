@@ -19,6 +19,7 @@ __all__ = [
     "Device",
     "batch_shards",
     "build_scope",
+    "compiles_each_size",
     "configure_device",
     "counter_type",
     "cuda_build",
@@ -142,6 +143,11 @@ def trace_function(
     """
     traced: Callable[..., Any] | None = _backend().trace_function(function, shapes, jit=jit)
     return traced
+
+
+def compiles_each_size() -> bool:
+    """Return whether a network's prediction is compiled again for every batch size (on JAX)."""
+    return bool(_backend().COMPILES_EACH_SIZE)
 
 
 def build_scope() -> AbstractContextManager[Any]:

@@ -24,6 +24,7 @@ THREADS, MEMORY_FRACTION, PREALLOCATE = (
 )
 
 COUNTER_TYPE = "int32"  # there are no 64-bit types by default
+COMPILES_EACH_SIZE = True
 
 _configured: list[Device] = []  # by the first call of this process; later calls change nothing
 

@@ -21,6 +21,7 @@ from faceseg.backends.gpu_errors import missing_gpu_error, multi_gpu_error, reas
 
 MIB = 2**20
 COUNTER_TYPE = "int64"  # int32 variables are kept in host memory
+COMPILES_EACH_SIZE = False
 
 
 def configure_device(threads: int, gpus: float) -> Device:

@@ -14,6 +14,7 @@ from faceseg.backends.gpu_checks import CudaBuild
 from faceseg.backends.gpu_errors import missing_gpu_error, multi_gpu_error, reason_for_no_gpu
 
 COUNTER_TYPE = "int32"
+COMPILES_EACH_SIZE = False
 
 
 def configure_device(threads: int, gpus: float) -> Device:

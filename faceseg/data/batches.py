@@ -71,6 +71,11 @@ class TrainingBatches:
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
 
+    @property
+    def largest(self) -> int:
+        """The number of images of the largest batch."""
+        return math.ceil(len(self.split) / len(self))
+
     def prefetch(self, first: int, last: int) -> Generator[Batch]:
         """Yield all batches of the epochs `first` to `last`, prefetched in a thread.
 
@@ -132,6 +137,11 @@ class EvaluationBatches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return math.ceil(len(self.split) / self.batch_size)
+
+    @property
+    def largest(self) -> int:
+        """The number of images of the largest batch."""
+        return min(self.batch_size, len(self.split))
 
     def __getitem__(self, index: int) -> Batch:
         """Return images (B, H, W, 3) and labels (B, H, W) of one batch."""

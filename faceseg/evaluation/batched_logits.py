@@ -42,12 +42,14 @@ def batched_logits(
         phase: Opens the phases `DRAWING` and `PREDICTING`.
     """
     remaining = iter(cases)
+    largest = 0
     while True:
         with phase(DRAWING):
             chunk = list(islice(remaining, batch_size))
         if not chunk:
             return
+        largest = largest or len(chunk)
         with phase(PREDICTING):
-            batch = predictor.logits([image for image, _ in chunk])
+            batch = predictor.logits([image for image, _ in chunk], largest)
         for (_, case), logits in zip(chunk, batch, strict=True):
             yield case, logits

@@ -17,6 +17,7 @@ class _MeanProbabilities:
     def __init__(self, members: Sequence[Predictor]) -> None:
         self.members = members
         self.input_shape = (None, *members[0].grid, 3)
+        self.compiles_each_size = any(member.compiles_each_size for member in members)
 
     def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logarithm of the mean probabilities: logits, (N, h, w, C)."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from faceseg.data.classes import ClassSet
 from faceseg.data.image_files import is_passed_over
 from faceseg.data.images import resize_image
+from faceseg.data.padding import pad_images
 from faceseg.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,10 +54,27 @@ class Predictor:
         self.origin = dict(origin or {})
         self.grid: tuple[int, int] = (network.input_shape[1], network.input_shape[2])
 
-    def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return logits (N, h, w, C) on the network's grid for images of any sizes."""
+    def logits(self, images: Sequence[Image], usual: int = 0) -> NDArray[np.float32]:
+        """Return logits (N, h, w, C) on the network's grid for images of any sizes.
+
+        Args:
+            images: The images.
+            usual: The number of images of the caller's other batches. If another size has to be
+                compiled, a smaller batch is filled up to it; the result has no more images.
+        """
         batch = np.stack([resize_image(image, self.grid) for image in images])
-        return np.asarray(self._predict_batch(batch), dtype=np.float32)
+        if self.compiles_each_size:
+            batch = pad_images(batch, usual)
+        return np.asarray(self._predict_batch(batch), dtype=np.float32)[: len(images)]
+
+    @cached_property
+    def compiles_each_size(self) -> bool:
+        """Whether a prediction is compiled again for every number of images."""
+        if not hasattr(self.network, "make_predict_function"):  # exported: must not load Keras
+            return bool(getattr(self.network, "compiles_each_size", False))
+        from faceseg.backends.device import compiles_each_size
+
+        return compiles_each_size()
 
     @cached_property
     def _predict_batch(self) -> Callable[[NDArray[np.uint8]], Any]:

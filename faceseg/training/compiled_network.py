@@ -19,6 +19,7 @@ from faceseg.networks import build, is_encoder_variable, training_model
 from faceseg.training.confusion_metric import ConfusionMatrix
 from faceseg.training.initial_weights import InitialWeights
 from faceseg.training.losses import CrossEntropyDice
+from faceseg.training.mean_loss import MeanLoss
 from faceseg.training.optimizer import ScheduledAdam
 from faceseg.training.settings import TrainingSettings
 from faceseg.training.steps import CompiledSteps
@@ -82,6 +83,12 @@ class _TrainingModel(keras.Model):
         self.segmentation_loss = CrossEntropyDice(self.cross_entropy_weight, self.dice_weight)
         self.confusion = ConfusionMatrix(num_classes, name="iou")
 
+    def compile_steps(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Compile as the backend does; where XLA compiles, filled batches have their own weight."""
+        self.compile(optimizer=optimizer, jit_compile=jit())
+        if self.jit_compile:
+            self._loss_tracker = MeanLoss(name="loss")
+
     def _scalar(self, name: str) -> Any:
         return self.add_weight(shape=(), initializer="ones", trainable=False, name=name)
 
@@ -108,6 +115,8 @@ class _TrainingModel(keras.Model):
 
         A step returns the loss alone, because the scores are computed once an epoch.
         """
+        if self.jit_compile:
+            self._loss_tracker.add(y)
         self.confusion.update_state(y, _as_list(y_pred)[0])
         return {"loss": self._loss_tracker.result()}
 
@@ -143,7 +152,7 @@ class CompiledNetwork:
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
         self.model.add_loss_and_metric(self.spec.num_classes)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
-        self.model.compile(optimizer=self.optimizer, jit_compile=jit())
+        self.model.compile_steps(self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
 
     @property

@@ -154,7 +154,8 @@ def train(
                     return _finish("stopped early", checkpointer, history)
                 _prepare_epoch(compiled, settings, seed, history)
                 monitor.epoch = len(history) + 1
-                metrics = _one_epoch(compiled, islice(prefetched, len(batches)), monitor, stopwatch)
+                epoch_batches = islice(prefetched, len(batches))
+                metrics = _one_epoch(compiled, epoch_batches, batches.largest, monitor, stopwatch)
                 metrics["images_per_second"] = len(data.training) / metrics["epoch_seconds"]
                 metrics["learning_rate"] = _last_learning_rate(compiled, settings)
                 metrics |= _validate(compiled, data, stopwatch)
@@ -184,12 +185,13 @@ def _finish(
 def _one_epoch(
     compiled: CompiledNetwork,
     batches: Iterable[Batch],
+    largest: int,
     monitor: LossMonitor,
     stopwatch: Stopwatch,
 ) -> dict[str, float]:
     """Train on every image once; return loss, IoU and time."""
     started = time.perf_counter()
-    found = compiled.steps.train(batches, stopwatch, monitor.record_step)
+    found = compiled.steps.train(batches, largest, stopwatch, monitor.record_step)
     with stopwatch.phase(STEPS):
         monitor.check_last_step()
     seconds = time.perf_counter() - started
@@ -202,7 +204,8 @@ def _validate(
     """Return the scores of the validation split on the network's grid."""
     batches = EvaluationBatches(data.validation, VALIDATION_BATCH)
     started = time.perf_counter()
-    means = compiled.steps.validate((batches[each] for each in range(len(batches))), stopwatch)
+    in_order = (batches[each] for each in range(len(batches)))
+    means = compiled.steps.validate(in_order, batches.largest, stopwatch)
     found = scores(compiled.model.confusion.counts(), data.classes)
     return {
         "val/loss": means["loss"],

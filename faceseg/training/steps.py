@@ -3,6 +3,10 @@
 If the backend can trace a function for varying sizes (TensorFlow), the loop is written here: it
 measures the time that a step waits for its batch, and an epoch has no set-up cost. On the other
 backends Keras's loop is used.
+
+A step that XLA compiles is compiled for one shape. There all batches of a training are filled up to
+the largest with images whose every pixel is ignored (`faceseg.data.padding`). Without XLA no batch
+is changed.
 """
 
 import warnings
@@ -16,7 +20,7 @@ from keras import ops
 
 from faceseg.backends.device import batch_shards, trace_function
 from faceseg.data.batches import Batch
-from faceseg.data.classes import IGNORE
+from faceseg.data.padding import pad_batch
 from faceseg.training.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
 
 OnBatch = Callable[[int, Any], None]  # the step's number from 0, the epoch's mean loss so far
@@ -40,12 +44,13 @@ class CompiledSteps:
         self._used: set[str] = set()
 
     def train(
-        self, batches: Iterable[Batch], stopwatch: Stopwatch, on_batch: OnBatch
+        self, batches: Iterable[Batch], largest: int, stopwatch: Stopwatch, on_batch: OnBatch
     ) -> dict[str, float]:
         """Take a training step with each batch.
 
         Args:
             batches: Images and labels.
+            largest: The images of the largest batch.
             stopwatch: Receives the times of the steps and of waiting for input.
             on_batch: Called after each step.
 
@@ -53,13 +58,12 @@ class CompiledSteps:
             The model's metrics over all batches.
         """
         self.model.reset_metrics()
-        timed = _timed_input(batches, stopwatch)
+        timed = _timed_input(self._one_shape(batches, largest), stopwatch)
         with stopwatch.phase(STEPS):
             if self._train is None:
                 callback = _PhaseCallback(lambda: self._phase(STEPS, stopwatch), on_batch)
-                padded = pad_batches(timed, batch_shards())
                 with _ignoring_end_of_input():
-                    self.model.fit(padded, shuffle=False, verbose=0, callbacks=[callback])
+                    self.model.fit(timed, shuffle=False, verbose=0, callbacks=[callback])
             else:
                 for number, batch in enumerate(timed):
                     with self._phase(STEPS, stopwatch):
@@ -67,18 +71,32 @@ class CompiledSteps:
                     on_batch(number, logs["loss"])
             return self._means()
 
-    def validate(self, batches: Iterable[Batch], stopwatch: Stopwatch) -> dict[str, float]:
-        """Evaluate each batch; return the model's metrics over all of them."""
+    def validate(
+        self, batches: Iterable[Batch], largest: int, stopwatch: Stopwatch
+    ) -> dict[str, float]:
+        """Evaluate each batch; return the model's metrics over all of them. See `train`."""
+        batches = self._one_shape(batches, largest)
         with stopwatch.phase(VALIDATION):
             if self._test is None:
                 with self._phase(VALIDATION, stopwatch), _ignoring_end_of_input():
-                    self.model.evaluate(pad_batches(batches, batch_shards()), verbose=0)
+                    self.model.evaluate(batches, verbose=0)
                 return self._means()
             self.model.reset_metrics()
             for batch in batches:
                 with self._phase(VALIDATION, stopwatch):
                     self._test(*batch)
             return self._means()
+
+    def _one_shape(self, batches: Iterable[Batch], largest: int) -> Iterable[Batch]:
+        """Return the batches, filled up to one size where XLA compiles the steps.
+
+        It is the size of the largest batch, or the next multiple of the number of GPUs that share
+        a batch.
+        """
+        if not self.model.jit_compile:
+            return batches
+        size = largest + -largest % batch_shards()
+        return (pad_batch(images, labels, size) for images, labels in batches)
 
     def _phase(self, name: str, stopwatch: Stopwatch) -> AbstractContextManager[None]:
         """Open a phase; the first step of a kind, which is traced, counts as compiling."""
@@ -109,22 +127,6 @@ def _ignoring_end_of_input() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Your input ran out of data", UserWarning)
         yield
-
-
-def pad_batches(batches: Iterable[Batch], parts: int) -> Iterator[Batch]:
-    """Yield the batches, padded to a multiple of `parts`, the number of GPUs that share a batch.
-
-    A batch is padded with its first images, with every pixel ignored. They do not affect loss and
-    scores, but they do affect the statistics of BatchNorm.
-    """
-    for images, labels in batches:
-        missing = -len(images) % parts
-        if missing:
-            rows = np.arange(missing) % len(images)
-            ignored = np.full((missing, *labels.shape[1:]), IGNORE, labels.dtype)
-            images = np.concatenate([images, images[rows]])  # noqa: PLW2901
-            labels = np.concatenate([labels, ignored])  # noqa: PLW2901
-        yield images, labels
 
 
 class _PhaseCallback(keras.callbacks.Callback):

@@ -101,7 +101,7 @@ def _speed(compiled: "CompiledNetwork", task: ProbeTask, seconds: float) -> floa
             yield images, labels
 
     monitor = LossMonitor(1, 0.0, None)
-    compiled.steps.train(batches(), Stopwatch(), monitor.record_step)
+    compiled.steps.train(batches(), task.batch_size, Stopwatch(), monitor.record_step)
     return steps * task.batch_size / (time.perf_counter() - started)
 
 

@@ -59,7 +59,7 @@ def ours(
 
     def work() -> int:
         batches = ((images, labels) for _ in range(steps))
-        compiled.steps.train(batches, Stopwatch(), lambda number, loss: float(loss))
+        compiled.steps.train(batches, batch, Stopwatch(), lambda number, loss: float(loss))
         return steps * batch
 
     return work

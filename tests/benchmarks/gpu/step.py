@@ -39,7 +39,7 @@ def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[A
     def make(images: Any, labels: Any) -> Run:
         def run(steps: int) -> None:
             batches = ((images, labels) for _ in range(steps))
-            compiled.steps.train(batches, Stopwatch(), lambda number, loss: None)
+            compiled.steps.train(batches, len(images), Stopwatch(), lambda number, loss: None)
 
         return run
 

@@ -46,8 +46,8 @@ with patch("jax.default_backend", return_value=sys.argv[1]):
     for seed in (1, 2):
         compiled.reset(TrainingSettings(), seed=seed, total_steps=2)
         batches = [(images, labels)] * 2
-        found.append(compiled.steps.train(batches, Stopwatch(), lambda number, loss: None))
-        found.append(compiled.steps.validate(batches, Stopwatch()))
+        found.append(compiled.steps.train(batches, 4, Stopwatch(), lambda number, loss: None))
+        found.append(compiled.steps.validate(batches, 4, Stopwatch()))
         found.append(devices(compiled))
 print(json.dumps(found))
 """

@@ -47,6 +47,7 @@ def shown(given: TrainingBatches, epoch: int = 0) -> list[int]:
 def test_images_are_distributed_evenly(split: Split, size: int, sizes: list[int]) -> None:
     given = batches(split, size)
     assert sorted(len(given.batch(0, index)[0]) for index in range(len(given))) == sizes
+    assert given.largest == sizes[-1]
     assert sorted(shown(given)) == list(range(9))
 
 
@@ -87,6 +88,7 @@ def test_a_batch_size_of_zero_is_refused(split: Split) -> None:
 
 def test_evaluation_keeps_the_order_and_all_images(split: Split) -> None:
     given = EvaluationBatches(split, 4)
+    assert (given.largest, EvaluationBatches(split, 16).largest) == (4, 9)
     numbers = [[int(image[0, 0, 0]) for image in given[index][0]] for index in range(len(given))]
     assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
     images, labels = given[2]

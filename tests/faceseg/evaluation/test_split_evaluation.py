@@ -12,6 +12,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
 from faceseg.evaluation.batched_logits import batched_logits
 from faceseg.evaluation.split_evaluation import evaluate_split
+from faceseg.inference.ensemble import ensemble_predictor
 from faceseg.inference.predictor import Predictor
 
 THREE = ClassSet(
@@ -33,6 +34,7 @@ class RedChannelNetwork:
     def __init__(self, size: tuple[int, int]) -> None:
         self.input_shape = (None, *size, 3)
         self.batches: list[int] = []
+        self.compiles_each_size = False
 
     def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.batches.append(len(images))
@@ -170,6 +172,24 @@ def test_truth_and_logits_have_the_order_of_the_images(predictor: Any) -> None:
     for (truth, logits), (image, expected) in zip(found, cases, strict=True):
         np.testing.assert_array_equal(truth, expected)
         np.testing.assert_array_equal(logits, predictor.logits([image])[0])
+
+
+@pytest.mark.parametrize(("compiles", "sizes"), [(True, [2, 2]), (False, [2, 1])])
+@pytest.mark.parametrize("members", [0, 2])
+def test_the_last_batch_is_filled_up_where_another_size_would_be_compiled(
+    compiles: bool, sizes: list[int], members: int
+) -> None:
+    network = RedChannelNetwork((4, 4))
+    network.compiles_each_size = compiles
+    predictor = Predictor(network, THREE)
+    if members:
+        predictor = ensemble_predictor([predictor] * members)
+    cases = [(paint(each), each) for each in TRUTHS]
+    found = list(batched_logits(predictor, iter(cases), batch_size=2))
+    assert len(found) == len(cases) == 3
+    assert network.batches[:: max(1, members)] == sizes
+    alone = [predictor.logits([image])[0] for image, _ in cases]
+    np.testing.assert_array_equal([logits for _, logits in found], alone)
 
 
 def test_ignored_pixels_are_in_no_count(write_pack: Callable[..., Split], tmp_path: Path) -> None:

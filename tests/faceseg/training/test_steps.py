@@ -53,7 +53,7 @@ def test_the_validation_equals_that_of_keras(
     """The loop's metrics equal those of Keras's own evaluation of the same batches."""
     compiled.reset(settings, seed=3, total_steps=4)
     batches = EvaluationBatches(material.validation, 3)
-    found = compiled.steps.validate((batches[each] for each in range(2)), Stopwatch())
+    found = compiled.steps.validate((batches[each] for each in range(2)), 3, Stopwatch())
     counts = compiled.model.confusion.counts()
     expected = compiled.model.evaluate(batches, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-6)
