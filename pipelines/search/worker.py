@@ -16,6 +16,7 @@ import psutil
 from rich.console import Console
 
 from faceseg.backends import preferred
+from faceseg.backends.autotuning import share_autotuning
 from faceseg.backends.cards import ORDER, PCI_ORDER, VISIBLE
 from faceseg.backends.memory import is_out_of_memory
 from faceseg.errors import without_secrets
@@ -98,6 +99,8 @@ class Worker:
     def make_runner(self) -> Any:
         """Configure this process's share of the machine and return what runs jobs."""
         experiment = self.context.experiment
+        if experiment.resources.gpus > 0 and preferred() == "tensorflow":
+            share_autotuning((experiment.storage / "compiled" / "autotuning").resolve())
         use_share(experiment.resources)
         # Imported here: the driver sends this class and loads no framework itself.
         from pipelines.execution.runner import JobRunner

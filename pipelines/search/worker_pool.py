@@ -64,7 +64,8 @@ class WorkerPool:
         self._workers: dict[Any, WorkerHandle] = {}  # by the reference to their call of `work`
         self._capacity = CapacityNotice(size)
         # JAX's folder of compiled programs, shared by all workers. Small programs too: the initial
-        # weights of a network take 130 of them, 10 s on a processor, 0.2 s read.
+        # weights of a network take 130 of them, 10 s on a processor, 0.2 s read. A worker on
+        # TensorFlow adds what XLA chose (`share_autotuning`).
         cache = (context.experiment.storage / "compiled").resolve()
         self._compiled = {
             "JAX_COMPILATION_CACHE_DIR": str(cache),

@@ -1,11 +1,13 @@
 """The environment of a worker's process, and its reports to the coordinator."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from faceseg.backends.autotuning import FOLDER_FLAG
 from faceseg.training.settings import TrainingSettings
 from faceseg.training.stopwatch import Stopwatch
 from pipelines.job.job import Job, JobKey, JobKind
@@ -33,6 +35,34 @@ def test_the_backend_is_the_drivers(monkeypatch: pytest.MonkeyPatch):
     assert worker_environment(0)["KERAS_BACKEND"] == "jax"
     monkeypatch.delenv("KERAS_BACKEND")
     assert worker_environment(0)["KERAS_BACKEND"] == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "backend", "shared"),
+    [(0, "tensorflow", False), (0.25, "tensorflow", True), (1, "jax", False)],
+)
+def test_workers_share_the_kernels_that_xla_chose_on_tensorflow_with_a_gpu(
+    gpus: float, backend: str, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """JAX sets such a folder itself."""
+
+    class Configured(Exception):  # noqa: N818  # ends `make_runner` there
+        pass
+
+    def configure(threads: int, gpus: float) -> None:
+        raise Configured
+
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.setenv("XLA_FLAGS", "--the_users=1")
+    monkeypatch.setattr("faceseg.backends.device.configure_device", configure)
+    resources = SimpleNamespace(threads=1, gpus=gpus)
+    experiment = SimpleNamespace(resources=resources, storage=tmp_path)
+    configured: Any = object.__new__(Worker)
+    configured.context = SimpleNamespace(experiment=experiment)
+    with pytest.raises(Configured):
+        configured.make_runner()
+    folder = f'{FOLDER_FLAG}="{tmp_path}/compiled/autotuning" ' if shared else ""
+    assert os.environ["XLA_FLAGS"] == f"{folder}--the_users=1"
 
 
 @pytest.mark.parametrize(("directive", "continues"), [("continue", True), ("prune", False)])
