@@ -31,6 +31,8 @@ def configure_device(threads: int, gpus: float) -> Device:
         raise multi_gpu_error(gpus, "torch")
     if not torch.cuda.is_available():
         raise missing_gpu_error(gpus, "torch", reason_for_no_gpu(cuda_build()))
+    # cuDNN times its kernels for each new shape and keeps the fastest, as XLA does.
+    torch.backends.cudnn.benchmark = True
     if gpus < 1:
         torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus))
     return Device(kind="gpu", name=torch.cuda.get_device_name(), threads=threads, gpus=1)
