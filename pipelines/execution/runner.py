@@ -133,6 +133,7 @@ class JobRunner:
 
         with self.clock.phase(COMPILING):
             compiled, predictor = self._compile(job)
+        outbox.tags(xla=compiled.model.jit_compile)
         classes = context.experiment.data.class_set
         outcome = train(
             compiled,

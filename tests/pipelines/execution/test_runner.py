@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import pytest
 
 from pipelines.execution import cost
@@ -55,6 +56,7 @@ def test_a_pruned_job_is_evaluated(runner: JobRunner, points: Callable[[str], Po
     assert result.pruned
     assert result.value == run.data.metrics["best/val_iou"]
     assert run.data.tags["faceseg.state"] == "pruned"
+    assert run.data.tags["faceseg.xla"] == str(keras.backend.backend() == "jax")  # on a CPU
     assert run.data.metrics["epochs"] == 2
     assert [step for step, _ in points(run.info.run_id)["val/iou"]] == [1, 2]
     assert "occlusion/gray_square/iou" in run.data.metrics
