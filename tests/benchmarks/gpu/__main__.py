@@ -16,9 +16,11 @@ from typing import Any
 from faceseg.backends import BACKENDS
 from tests.benchmarks.gpu import checks, gpu_monitor
 from tests.benchmarks.gpu.checks import Machine, Row
+from tests.benchmarks.gpu.first_step import first_step
 
 TOGETHER = ("equality", "neighbours", "precision", "study")  # nothing is timed in these
 TIMED = ("training", "throughput", "sharing")
+ON_REQUEST = ("first_step",)  # it compiles with empty caches: minutes on each backend
 PACKAGES = ("keras", *BACKENDS, "ray", "optuna", "mlflow")
 
 
@@ -50,9 +52,10 @@ def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
         "training": lambda: checks.training(machine, pack, size),
         "throughput": lambda: checks.throughput(machine),
         "sharing": lambda: checks.sharing(machine, pack, size),
+        "first_step": lambda: first_step(machine),
     }
     found: dict[str, Any] = {}
-    for group in (*((name,) for name in TIMED), TOGETHER):
+    for group in (*((name,) for name in TIMED + ON_REQUEST), TOGETHER):
         with ThreadPoolExecutor(len(group)) as pool:
             begun = {
                 name: pool.submit(attempt, name, all_parts[name])
@@ -105,8 +108,9 @@ def main() -> None:
         "--seconds", type=float, default=540, help="parts that are not done by then are skipped"
     )
     parser.add_argument(
-        "--only", nargs="+", choices=TOGETHER + TIMED, default=TOGETHER + TIMED, metavar="PART",
-        help=f"these parts of it: {', '.join(TOGETHER + TIMED)}",
+        "--only", nargs="+", choices=TOGETHER + TIMED + ON_REQUEST, default=TOGETHER + TIMED,
+        metavar="PART", help=f"these parts of it: {', '.join(TOGETHER + TIMED)}; "
+        f"only on request: {', '.join(ON_REQUEST)}",
     )  # fmt: skip
     parser.add_argument(
         "--backend", nargs="+", choices=BACKENDS, metavar="BACKEND",

@@ -4,9 +4,10 @@
 `ready` when everything is compiled. After a line on its standard input it prints one JSON line with
 its rows. Processes can therefore compile in parallel and be timed one after the other.
 
-KIND is `keras` (the training step of faceseg on the backend of KERAS_BACKEND), `eager` or
-`compiled` (the same network in plain torch, channels last). Images are in host memory as uint8 and
-are copied for every step, as in a training; augmentation is left out.
+KIND is `keras` (the training step of faceseg on the backend of KERAS_BACKEND), `xla` (the same,
+compiled by XLA on a CPU too), `eager` or `compiled` (the same network in plain torch, channels
+last). Images are in host memory as uint8 and are copied for every step, as in a training;
+augmentation is left out.
 """
 
 import json
@@ -24,15 +25,21 @@ Run = Callable[[int], None]  # runs N steps to their end
 Peak = Callable[[], float]  # bytes since the last call, or since the start
 
 
-def keras_runs(network: str, precision: str, size: int, share: float) -> tuple[Any, Peak]:
+def keras_runs(
+    network: str, precision: str, size: int, share: float, kind: str
+) -> tuple[Any, Peak]:
     """Return a function that makes the steps of a batch size, and the peak of the memory."""
     from faceseg.backends.device import configure_device, peak_memory
 
     configure_device(2, share)
+
+    from faceseg.training import compiled_network
     from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
     from faceseg.training.settings import TrainingSettings
     from faceseg.training.stopwatch import Stopwatch
 
+    if kind == "xla":
+        compiled_network.jit = lambda: True
     recipe = NetworkSpec(architecture=network, image_size=(size, size), num_classes=CLASSES)
     compiled = CompiledNetwork(recipe, TrainingSettings(precision=precision))
 
@@ -91,8 +98,8 @@ def torch_runs(network: str, precision: str, how: str) -> tuple[Any, Peak]:
 def main(kind: str, network: str, precision: str, *numbers: str) -> None:
     """Compile, wait, measure; batch sizes ascend, so that each sets a new peak of memory."""
     size, seconds, share = int(numbers[0]), float(numbers[1]), float(numbers[2])
-    if kind == "keras":
-        make, peak = keras_runs(network, precision, size, share)
+    if kind in ("keras", "xla"):
+        make, peak = keras_runs(network, precision, size, share, kind)
     else:
         make, peak = torch_runs(network, precision, kind)
     ready = [prepared(int(batch), size, make, peak) for batch in numbers[3:]]
