@@ -15,6 +15,7 @@ from tests.hostile.limited_storage import CASES
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.timeout(600),
     pytest.mark.skipif(preferred() != "tensorflow", reason="`faceseg export` needs TensorFlow"),
 ]

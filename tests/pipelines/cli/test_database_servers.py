@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -12,16 +12,10 @@ from sqlalchemy.exc import OperationalError
 from pipelines.cli.foreign_errors import explanation
 from pipelines.config import database_servers
 from tests.infra.processes import free_port
+from tests.pipelines.cli.conftest import RunCommand
 
-RunCommand = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("same_default_store")
 ADDRESS = "postgresql+psycopg://me:geheim@127.0.0.1:{}/runs"
-
-
-@pytest.fixture(autouse=True)
-def same_default_store() -> Iterator[None]:
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(autouse=True)
