@@ -52,7 +52,7 @@ def test_a_module_is_not_run_from_the_current_folder():
 @pytest.mark.usefixtures("trap")
 def test_a_network_is_measured_in_a_folder_with_a_stray_module():
     with pytest.raises(RuntimeError, match=r"measuring no\.keras failed") as failed:
-        cost._measure_in_subprocess([Path("no.keras")], 1)
+        cost.run_measurement("pipelines.execution.cost", "1", "no.keras")
     assert "imported from here" not in str(failed.value)
     assert "no.keras" in str(failed.value).partition("\n")[2]  # it came as far as loading it
 

@@ -72,5 +72,5 @@ def test_the_process_prints_the_name_of_the_gpu_and_the_metrics(
 
 
 def test_a_process_without_a_gpu_fails_with_the_reason(tmp_path: Path):
-    with pytest.raises(RuntimeError, match=r"measuring .*best\.keras failed:(.|\n)*sees none: "):
+    with pytest.raises(RuntimeError, match=r"measuring .*best\.keras failed:(.|\n)*finds none: "):
         gpu_cost.gpu_cost([tmp_path / "best.keras"], 1, 0.25)
