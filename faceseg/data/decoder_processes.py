@@ -200,7 +200,7 @@ def _main(connection: Connection) -> None:
     while True:
         try:
             request = connection.recv_bytes()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the other side has ended
             return
         answer: tuple[bool, Any]
         try:

@@ -20,7 +20,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.image_files import is_passed_over
 from faceseg.data.images import resize_image
 from faceseg.data.padding import pad_images
-from faceseg.errors import UserError
+from faceseg.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import keras
@@ -208,7 +208,8 @@ def load(path: str | Path) -> Predictor:
         A predictor; `predict(image)` takes uint8 RGB (H, W, 3) and returns labels (H, W).
 
     Raises:
-        UserError: The file does not exist, is damaged, or contains code.
+        UserError: The file does not exist, is damaged, or contains code; or MLflow has no such
+            network.
 
     Example:
         >>> labels = faceseg.load("models:/faceseg@champion").predict(image)
@@ -225,9 +226,18 @@ def load(path: str | Path) -> Predictor:
 
 def _download(address: str) -> Path:
     # The only import of MLflow in the library: the user gave an MLflow address.
+    import mlflow
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
-    return Path(download_artifacts(artifact_uri=address))
+    try:
+        return Path(download_artifacts(artifact_uri=address))
+    except MlflowException as error:
+        raise UserError(
+            f"{address} cannot be loaded from MLflow at {mlflow.get_tracking_uri()}: "
+            f"{first_line(error)}. Set MLFLOW_TRACKING_URI to the store of the model; that of a "
+            "study is mlflow.db in its storage: sqlite:///results/mlflow.db"
+        ) from error
 
 
 def _only_keras_file(folder: Path) -> Path:

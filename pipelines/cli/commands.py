@@ -118,7 +118,8 @@ def train(
     if result.best_iou is None:
         typer.secho(f"failed: {result.failure}", fg="red", err=True)
         raise typer.Exit(1)
-    typer.echo(f"best val IoU {result.best_iou:.4f}; {_ui_command(settings, experiment, override)}")
+    typer.echo(f"best val IoU: {result.best_iou:.4f}")
+    typer.echo(f"curves: {_ui_command(settings, experiment, override)}")
 
 
 @app.command(name="tune-machine")

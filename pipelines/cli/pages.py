@@ -55,7 +55,7 @@ def ui(
     _ = tracker.client
     check_port(LOOPBACK, port)
     address = runs_table_address(tracker, settings.name, f"http://{LOOPBACK}:{port}")
-    typer.echo(f"runs: {address}")
+    typer.echo(f"runs, as soon as MLflow has started: {address}")
     command = module_command("mlflow", "ui", "--host", LOOPBACK, "--port", str(port))
     command += ["--workers", "1"]
     os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", LOOPBACK_HOSTS)

@@ -46,6 +46,8 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
         raise UserError(f"--gpu: {error}") from error
     if not in_mlflow:
         return load(address)
+    from mlflow.artifacts import download_artifacts
+
     from pipelines.tracking import Tracker
     from pipelines.tracking.errors import user_errors
 
@@ -53,7 +55,7 @@ def open_model(model: str, tracking: str | None, *, gpu: bool = False) -> Predic
     with user_errors(tracker):
         _ = tracker.client  # checks the database, and makes it MLflow's default store
         try:
-            return load(address)
+            return load(download_artifacts(artifact_uri=address))
         except OSError as error:
             raise UserError(
                 f"{model} contains no network: {error}. If the storage of {uri} was moved "

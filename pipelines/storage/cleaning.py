@@ -53,6 +53,9 @@ def clean(experiment: Experiment, console: Console, *, delete: bool) -> list[Lef
                 _delete(each)
     for study in sorted(running):
         _print(console, f"study {study} runs: its files and all packs were left out")
+    if not found:
+        _print(console, "nothing to delete")
+        return found
     size = _megabytes(sum(each.size for each in found)).strip()
     verb = "deleted" if delete else "to delete with --delete"
     _print(console, f"{len(found)} files and folders, {size} {verb}")

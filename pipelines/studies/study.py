@@ -1,6 +1,7 @@
 """A whole study: prepare, search, train and test the finals, compare. A re-run resumes it."""
 
 import logging
+import re
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -226,12 +227,22 @@ def budget(experiment: Experiment) -> str:
     return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals{together}"
 
 
+def _budget_parts(text: str) -> tuple[int, ...]:
+    """Return the numbers of `budget`, and whether an ensemble is included; empty without any."""
+    found = re.fullmatch(r"(\d+) trials, (\d+) finals(, ensemble)?", text)
+    return (int(found[1]), int(found[2]), int(bool(found[3]))) if found else ()
+
+
 def is_finished(context: StudyContext, run: Run) -> bool:
     """Return whether the study has used up the experiment's present budget and no final failed.
+
+    A study that has used a larger budget is finished too.
 
     Args:
         context: The study.
         run: Its run as MLflow has it.
     """
-    spent = run.data.tags.get("faceseg.done") == budget(context.experiment)
-    return spent and not failed_finals(context, run)
+    spent = _budget_parts(run.data.tags.get("faceseg.done", ""))
+    wanted = _budget_parts(budget(context.experiment))
+    done = bool(spent) and all(have >= want for have, want in zip(spent, wanted, strict=True))
+    return done and not failed_finals(context, run)

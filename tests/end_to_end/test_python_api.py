@@ -61,7 +61,7 @@ def test_train_has_the_result_of_the_verb(
         run = client.get_run(run_id)
         assert failure == ""
         assert run.data.metrics["best/val_iou"] == iou
-        assert f"best val IoU {iou:.4f}; " in verb.stdout
+        assert f"best val IoU: {iou:.4f}\n" in verb.stdout
         assert run.info.status == "FINISHED"
     assert len({run_id for _, _, run_id in results}) == 2
 

@@ -31,7 +31,7 @@ def test_a_training_is_logged_and_printed(
     (path,) = re.findall(r"^checkpoint: (.*)$", done.stdout, re.MULTILINE)
     assert Path(path).is_file()
     assert path.endswith(f"{run.info.run_id}/artifacts/checkpoints/best.keras")
-    assert f"best val IoU {run.data.metrics['best/val_iou']:.4f}; " in done.stdout
+    assert f"best val IoU: {run.data.metrics['best/val_iou']:.4f}\ncurves: " in done.stdout
     assert done.stdout.endswith(f"faceseg ui tiny.yaml --set storage={tmp_path}\n")
     assert run.info.status == "FINISHED"
     assert run.data.tags["faceseg.state"] == "complete"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import mlflow
 import numpy as np
 import pytest
 from hypothesis import given
@@ -214,6 +215,19 @@ def test_a_folder_must_contain_one_model(tmp_path: Path, names: tuple[str, ...])
 def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no file .*nothing\.keras"):
         load(str(tmp_path / "nothing.keras"))
+
+
+def test_a_network_that_mlflow_does_not_have_is_named_with_its_store(tmp_path: Path) -> None:
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    try:
+        with pytest.raises(
+            UserError, match=r"faceseg@champion cannot .*mlflow\.db: .*not found"
+        ) as e:
+            load("models:/faceseg@champion")
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert "Set MLFLOW_TRACKING_URI to the store of the model" in str(e.value)
 
 
 def test_an_address_of_the_registry_is_downloaded(

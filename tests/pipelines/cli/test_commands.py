@@ -138,7 +138,7 @@ def test_a_printed_command_repeats_what_was_typed(
     monkeypatch.setattr("pipelines.studies.single_training.run", lambda *arguments: trained)
     typed = ["--set", "storage=my results", "--set", "data.image_size=[64, 64]"]
     _, out, _ = command("train", str(tiny), "unet", *typed)
-    copied = out.partition("; ")[2].strip()
+    copied = out.partition("curves: ")[2].strip()
     assert shlex.split(copied) == ["faceseg", "ui", str(tiny), *typed]
     code, _, err = command(*shlex.split(copied)[1:])
     assert code == 2
@@ -172,7 +172,7 @@ def test_the_address_of_a_server_is_printed_without_its_password(
     monkeypatch.setattr("pipelines.studies.single_training.run", lambda *arguments: trained)
     uri = "tracking.uri=http://me:ge/heim@host:5000"
     code, out, _ = command("train", str(tiny), "unet", "--set", uri)
-    assert (code, out) == (0, "best val IoU 0.5000; http://me:***@host:5000\n")
+    assert (code, out) == (0, "best val IoU: 0.5000\ncurves: http://me:***@host:5000\n")
 
 
 def test_the_traceback_of_a_defect_contains_no_password(capsys: pytest.CaptureFixture[str]):

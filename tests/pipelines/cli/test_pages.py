@@ -80,7 +80,7 @@ def test_ui_prints_the_address_of_the_experiments_runs_and_opens_it(
         f"http://127.0.0.1:{port}/#/experiments/{experiment_id}/runs"
         "?workflowType=machine_learning&viewStateShareKey=faceseg"
     )
-    assert out == f"runs: {address}\n"
+    assert out == f"runs, as soon as MLflow has started: {address}\n"
     assert opened[-2:] == ["pipelines.cli.pages", address]
     tags = tracker.client.get_experiment(experiment_id).tags
     view = json.loads(tags["mlflow.sharedViewState.faceseg"])

@@ -72,6 +72,11 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     extended = context.experiment.model_copy(update={"search": more})
     assert study.budget(extended) == "50 trials, 3 finals"
     assert not is_finished(replace(context, experiment=extended))
+    fewer = context.experiment.search.model_copy(update={"trials": 1})
+    smaller = context.experiment.model_copy(update={"search": fewer})
+    assert is_finished(replace(context, experiment=smaller))
+    with_ensemble = context.experiment.model_copy(update={"ensemble": True})
+    assert not is_finished(replace(context, experiment=with_ensemble))
 
 
 @pytest.fixture
