@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tests.infra.processes import wait_until
+
 from .chaos_cluster import ChaosCluster
 from .event_log import EventLog
 from .study_process import StudyProcess
@@ -81,15 +83,16 @@ class FaultInjector:
         self.cluster.server.wait()  # a driver begins by searching its study's run
         self.study.start()
 
+    # A driver that was killed before takes coordinator and workers with it.
+
     def _worker(self) -> None:
+        wait_until("a worker runs", lambda: bool(self.cluster.workers()))
         workers = sorted(self.cluster.workers(), key=lambda each: each.pid)
-        assert workers, "no worker runs"
         workers[self.rng.integers(len(workers))].send_signal(signal.SIGKILL)
 
     def _coordinator(self) -> None:
-        coordinators = self.cluster.coordinators()
-        assert coordinators, "no coordinator runs"
-        for each in coordinators:
+        wait_until("a coordinator runs", lambda: bool(self.cluster.coordinators()))
+        for each in self.cluster.coordinators():
             each.send_signal(signal.SIGKILL)
 
     def _node(self) -> None:
