@@ -12,15 +12,17 @@ import pytest
 from pipelines.config import load
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
-# Computed at commit ddc37ab5e353 with FACESEG_DATA=/data: the experiment, the overlay for a small
-# machine ("": none), and the digests in the names of its study and of its single trainings. Do not
-# update a line: a different digest means that existing studies cannot resume.
+# Computed at commit ddc37ab5e353, and `own` when it was added, with FACESEG_DATA=/data: the
+# experiment, the overlay for a small machine ("": none), and the digests in the names of its study
+# and of its single trainings. Do not update a line: a different digest means that existing studies
+# cannot resume.
 NAMES = [
     ("facesynth-scratch", "", "538ccdd2", "c86587c1"),
     ("facesynth", "", "bb515d50", "7afafdd5"),
     ("fasseg", "", "0f709b09", "2302e414"),
     ("lapa-short", "", "4bf8de45", "d149bfbb"),
     ("lapa", "", "43034077", "89c0b44a"),
+    ("own", "", "989c159d", "8418d10f"),
     ("quickstart", "", "ce1b1b92", "b545beb1"),
     ("reference-1-nearest", "", "474192f5", "41098d20"),
     ("reference-1-nearest", "drawn", "ccc963d6", "40fe5b35"),
