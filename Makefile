@@ -38,7 +38,7 @@ test-pipelines: $(VENV)/dev.stamp ## tests of the pipelines, the benchmarks and 
 test-jax: $(VENV)/dev.stamp ## every network, and training, on JAX (all of it: make test-backend)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\
 		networks/test_every_network.py networks/test_batch_norm.py training/test_loop.py \
-		training/test_resume.py training/test_compiled_network.py inference/test_predictor.py)
+		inference/test_predictor.py)
 
 nightly: $(VENV)/dev.stamp ## the tests that make test leaves out, and all of tests/chaos (an hour)
 	$(BIN)/python -m pytest -m nightly tests
