@@ -1,6 +1,6 @@
 """What can keep a framework from a GPU: each check returns its finding, or raises UserError.
 
-`faceseg doctor` runs all of them. The error of a worker that sees no GPU contains the first that
+`faceseg doctor` runs all of them. The error of a worker that finds no GPU contains the first that
 fails, in the same words.
 """
 

@@ -16,7 +16,7 @@ def missing_gpu_error(gpus: float, backend: str, reason: str) -> RuntimeError:
 
 
 def reason_for_no_gpu(build: CudaBuild) -> str:
-    """Return why a framework sees no GPU in this process, and what to do."""
+    """Return why a framework finds no GPU in this process, and what to do."""
     advice = f"{build.remedy} on a machine with an NVIDIA driver"
     return first_problem(read_driver(), build) or advice
 

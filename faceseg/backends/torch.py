@@ -79,7 +79,7 @@ def cuda_build() -> CudaBuild:
     return CudaBuild(
         name=f"torch {version()}",
         cuda=cuda,
-        targets=tuple(torch.cuda.get_arch_list()),  # empty where torch sees no GPU
+        targets=tuple(torch.cuda.get_arch_list()),  # empty where torch finds no GPU
         remedy="install a CUDA build of torch",
     )
 

@@ -67,7 +67,7 @@ def evaluate_suite(
         for number, (view, logits) in enumerate(
             batched_logits(predictor, cases(), batch_size, phase)
         ):
-            # Computed in a thread. If several ask for the clean one at once, all compute it.
+            # Computed in a thread. If several need the clean one at once, each computes it.
             prediction = cache(partial(labels_from_logits, logits, view.image.shape[:2]))
             if counters[number % len(counters)].kind == CLEAN:
                 clean = prediction

@@ -80,7 +80,7 @@ def refusal_message(error: BaseException, url: str, program: str) -> str | None:
     """Return advice on an error that waiting does not resolve; arguments as above."""
     from sqlalchemy.exc import ArgumentError
 
-    for each in causes(error):
+    for each in causes(error, handled=True):
         if isinstance(each, ImportError):
             return (
                 f"{program}'s database {url} needs a driver that is not installed ({each}); "
@@ -98,10 +98,12 @@ def is_unavailable(error: BaseException) -> bool:
     """Return whether a database does not respond at present."""
     from sqlalchemy.exc import InterfaceError, OperationalError
 
-    return any(isinstance(each, OperationalError | InterfaceError) for each in causes(error))
+    return any(
+        isinstance(each, OperationalError | InterfaceError) for each in causes(error, handled=True)
+    )
 
 
 def root_cause(error: BaseException) -> str:
     """Return the first line of the innermost error, without passwords."""
-    *_, innermost = causes(error)
+    *_, innermost = causes(error, handled=True)
     return first_line(innermost)

@@ -39,7 +39,7 @@ def gpu_cost(files: Sequence[Path], threads: int, gpus: float) -> GpuCost:
         gpus: The share of a GPU that the process keeps to, at most 1.
 
     Raises:
-        RuntimeError: The process failed, for example because it sees no GPU.
+        RuntimeError: The process failed, for example because it finds no GPU.
     """
     arguments = (str(threads), str(gpus), *map(str, files))
     return GpuCost(**run_measurement("pipelines.execution.gpu_cost", *arguments))

@@ -64,13 +64,13 @@ def write_saved_model(
         _serving_function(network),
         input_signature=[_input_spec(network, images, pixels)],
     )
-    with _told_as_file_errors(folder):
+    with _as_file_errors(folder):
         archive.write_out(str(folder), verbose=False)
 
 
 @contextmanager
-def _told_as_file_errors(path: Path) -> Iterator[None]:
-    """Raise what TensorFlow says of the file system as OSError: its own errors have no number."""
+def _as_file_errors(path: Path) -> Iterator[None]:
+    """Raise TensorFlow's errors of the file system as OSError: they have no error number."""
     import tensorflow as tf
 
     try:

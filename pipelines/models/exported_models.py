@@ -89,7 +89,9 @@ def read_export_manifest(folder: Path) -> ExportManifest:
         manifest = ExportManifest.model_validate_json(read_at_most(path, MAX_MANIFEST_BYTES))
     except (ValidationError, FileTooLargeError) as error:
         too_large = isinstance(error, FileTooLargeError)
-        reason = "it is larger than 1 MB" if too_large else first_line(error)
+        reason = (
+            f"it is larger than {MAX_MANIFEST_BYTES / 1e6:g} MB" if too_large else first_line(error)
+        )
         raise UserError(f"{path} was not written by `faceseg export`: {reason}") from error
     file = folder / manifest.file
     if file.parent != folder or not file.exists() or checksum(file) != manifest.sha256:

@@ -84,7 +84,7 @@ def film_file(path: Path, rate: float) -> Iterator[FilmWriter]:
     """
     unfinished = path.with_name(f".{os.getpid()}.unfinished.mp4")
     try:
-        with _told(path):
+        with _as_user_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.touch()
         writer = FilmWriter(unfinished, rate)
@@ -94,7 +94,7 @@ def film_file(path: Path, rate: float) -> Iterator[FilmWriter]:
             writer.release()
         if writer.frames:
             _check_whole(path, writer)
-            with _told(path):
+            with _as_user_errors(path):
                 unfinished.replace(path)
     finally:
         with suppress(OSError):
@@ -115,7 +115,7 @@ def _check_whole(path: Path, writer: FilmWriter) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_user_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

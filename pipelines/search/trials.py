@@ -24,7 +24,7 @@ OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
 SECONDS = "seconds"  # of the job, by phase
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
 RECORDED = "recorded"  # the value of a final that is repeated
-PRUNED_AFTER = "pruned_after"  # the epoch at whose report the worker was told to prune the trial
+PRUNED_AFTER = "pruned_after"  # the epoch at whose report the trial was pruned
 TrialDirective = Literal["continue", "prune", "lease lost"]
 
 
@@ -149,8 +149,8 @@ class TrialStore:
     def report(self, worker: str, number: int, epoch: int, value: float) -> TrialDirective:
         """Store the value of an epoch, unless it is stored; return what the worker is to do.
 
-        A resumed job reports its epochs again, and gets the same directives: a pruner that is
-        asked again about an epoch may answer differently.
+        A resumed job reports its epochs again, and gets the same directives: a second
+        decision of the pruner about an epoch may differ from the first.
 
         Args:
             worker: The worker that reports.

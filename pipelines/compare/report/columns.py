@@ -175,7 +175,7 @@ def markdown_tables(table: pd.DataFrame) -> tuple[tuple[str, tuple[Column, ...]]
 
 
 def speed_columns(table: pd.DataFrame) -> tuple[Column, ...]:
-    """Return the columns of speed and size; where some are of a GPU, the others say CPU."""
+    """Return the columns of speed and size; if some are of a GPU, "CPU" is added to the others."""
     on_gpu = tuple(column for column in GPU if column.key in table)
     if not on_gpu:
         return SPEED
