@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 IGNORE = 255  # pixels with this id are neither trained on nor scored
 
@@ -30,6 +30,8 @@ class ClassSet(BaseModel):
         eyes: Ids of the eyes: one for each, one for both, or none.
         skin: Id of the skin.
         hair: Id of the hair, or None.
+        ears: Ids of the left and the right ear, or none. The jawline is measured between them.
+        beard: Id of the beard, or None where a beard is skin or hair.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,9 @@ class ClassSet(BaseModel):
     eyes: tuple[int, ...] = ()
     skin: int = 1
     hair: int | None = None
+    # Left out of dumps where absent: earlier packs and studies contain a digest of the class set.
+    ears: tuple[int, ...] = Field((), exclude_if=lambda value: not value)
+    beard: int | None = Field(None, exclude_if=lambda value: value is None)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -54,11 +59,13 @@ class ClassSet(BaseModel):
             raise ValueError("two classes have the same name")
         if any(not 0 <= channel <= 255 for colour in self.palette for channel in colour):
             raise ValueError("a colour is three numbers from 0 to 255")
-        hair = () if self.hair is None else (self.hair,)
+        single = [each for each in (self.hair, self.beard) if each is not None]
         paired = [each for pair in self.pairs for each in pair]
-        used = [*paired, *self.small, *self.face, *self.eyes, self.skin, *hair]
+        used = [*paired, *self.small, *self.face, *self.eyes, self.skin, *single, *self.ears]
         if strange := sorted({each for each in used if not 0 <= each < count}):
             raise ValueError(f"ids {strange} are not among 0 to {count - 1}")
+        if len(self.ears) not in (0, 2):
+            raise ValueError(f"ears are two ids, left and right, or none; got {len(self.ears)}")
         if len(set(paired)) != len(paired):
             raise ValueError("a class may be in one left/right pair only")
         return self

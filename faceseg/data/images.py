@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from faceseg.data.classes import IGNORE, ClassSet
+from faceseg.data.classes import IGNORE, LAPA, ClassSet
 from faceseg.data.decoding import (
     MAX_PIXELS,
     DecodedImage,
@@ -30,6 +30,7 @@ from faceseg.data.problems import BadFile, check_ids
 Pixels = NDArray[np.uint8]
 
 _ONE_CHANNEL = "a single-channel PNG (8-bit, 16-bit, 1-bit or palette) of class ids"
+_MASK = "a single-channel PNG of 0 and 255 only"
 _OPAQUE = 255
 
 
@@ -96,6 +97,31 @@ def read_labels(path: str | Path, classes: ClassSet) -> Pixels:
     labels = _ids(path, decoded, classes)
     check_ids(labels, classes, path)
     return labels.astype(np.uint8)
+
+
+def read_mask(path: str | Path) -> NDArray[np.bool_]:
+    """Read a mask of one part from a PNG of 0 and 255, or of 0 and 1.
+
+    Returns:
+        Whether each pixel belongs to the part (H, W).
+
+    Raises:
+        BadFile: The file cannot be decoded, is in colours, or contains other values, as after a
+            smooth resizing.
+    """
+    decoded = decode(read_content(Path(path)), path)
+    if not decoded.exact:
+        raise BadFile(path, f"a {decoded.kind} that may have changed the values", _MASK)
+    try:
+        values = _ids(path, decoded, LAPA)
+    except BadFile as bad:
+        raise BadFile(path, bad.wrong, _MASK) from bad
+    found = np.unique(values).tolist()
+    if not (set(found) <= {0, 255} or set(found) <= {0, 1}):
+        between = int(np.count_nonzero((values != 0) & (values != found[-1])))
+        raise BadFile(path, f"{len(found)} values, {between} pixels between the extremes", _MASK)
+    mask: NDArray[np.bool_] = values != 0
+    return mask
 
 
 def _ids(path: str | Path, decoded: DecodedImage, classes: ClassSet) -> NDArray[np.integer]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.class_sets import CELEBAMASK19
 from faceseg.data.classes import LAPA, ClassSet, Colour
 from faceseg.data.problems import BadFile
 
@@ -17,29 +18,6 @@ Pixels = NDArray[np.integer]
 MAX_COLOURS_SHOWN = 6
 MIN_SHARE = 0.9  # of the pixels; a smoothed or JPEG-compressed map has other colours at borders
 _ADVICE = "replace each colour by the index of its class in data.classes"
-
-# The colours of the repository CelebAMask-HQ, in the order of its 19 classes.
-CELEBAMASK_HQ: tuple[Colour, ...] = (
-    (0, 0, 0),
-    (204, 0, 0),
-    (76, 153, 0),
-    (204, 204, 0),
-    (51, 51, 255),
-    (204, 0, 204),
-    (0, 255, 255),
-    (255, 204, 204),
-    (102, 51, 0),
-    (255, 0, 0),
-    (102, 204, 0),
-    (255, 255, 0),
-    (0, 0, 153),
-    (0, 0, 204),
-    (255, 51, 153),
-    (0, 204, 204),
-    (0, 51, 0),
-    (255, 153, 51),
-    (0, 204, 0),
-)
 
 
 def colour_problem(path: str | Path, pixels: Pixels, classes: ClassSet) -> BadFile:
@@ -66,7 +44,7 @@ def _matching_palette(
     palettes = {
         "the colours of data.classes": classes.palette,
         "the colours of LaPa's classes": LAPA.palette,
-        "the colours of CelebAMask-HQ": CELEBAMASK_HQ,
+        "the colours of CelebAMask-HQ": CELEBAMASK19.palette,
     }
     for name, palette in palettes.items():
         known = [count for colour, count in zip(colours, counts, strict=True) if colour in palette]

@@ -5,10 +5,8 @@ used only to estimate the pose. They may be missing, because the masks are suffi
 everything else; some of LaPa's landmark files are known to be wrong.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.file_identity import files_identity
 from faceseg.data.image_files import (
     composed,
     folders_in,
@@ -141,25 +140,19 @@ class LapaFolder:
         It does not include the folder's own path, so a moved data set keeps its identity. For a
         link it includes the target's size and time.
         """
-        digest = blake2b(digest_size=16)
-        count = total = 0
-        for pair in (pair for split in SPLITS for pair in self._items[split]):
-            for file in _existing(pair):
-                status = file.stat(follow_symlinks=missing_target(file) is None)
-                name = file.relative_to(self.path).as_posix()
-                line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"
-                digest.update(os.fsencode(line))
-                count += 1
-                total += status.st_size
+        pairs = (pair for split in SPLITS for pair in self._items[split])
+        files = (file for pair in pairs for file in _existing(pair))
         resized: dict[str, JsonValue] = {"label_size": self.label_size}
         return {
             **(resized if self.label_size != "same" else {}),
             "kind": "directory",
             "labels_folder": self.labels_folder,
-            "files": count,
-            "bytes": total,
-            "digest": digest.hexdigest(),
+            **files_identity(files, self.path),
         }
+
+    def notes(self) -> Sequence[str]:
+        """Return nothing: the labels are used as they are."""
+        return ()
 
     def _pair(self, split: str) -> tuple[FilePair, ...]:
         images = images_by_stem(self.path / split / "images")

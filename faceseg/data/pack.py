@@ -7,7 +7,6 @@ size and the facts of each, so that a final model can be scored without the sour
 Shapes: H rows, W columns of the pack.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from faceseg.data.manifest import (
     file_sizes,
     fingerprint,
 )
-from faceseg.data.prefetch import prefetch_map
+from faceseg.data.prefetch import available_processors, prefetch_map
 from faceseg.data.preprocessing import Preprocessor
 from faceseg.data.problems import describe_problems
 from faceseg.data.source import Item, Source
@@ -89,7 +88,7 @@ def build_pack(
         size=image_size,
         on_bad=on_bad,
         label_resizing=label_resizing,
-        threads=threads or _processors(),
+        threads=threads or available_processors(),
         progress=progress,
     )
     build_once(folder, _is_complete, lambda path: builder.run(path, key, identity).write(path))
@@ -156,7 +155,7 @@ class _PackBuilder:
             shared_photos=findings.shared_photos(),
             sides=findings.sides(),
             problems=tuple(findings.problems),
-            warnings=findings.warnings(),
+            warnings=(*self.source.notes(), *findings.warnings()),
             versions=_versions(),
             files=file_sizes(folder),
         )
@@ -211,11 +210,6 @@ class _PackBuilder:
                 f"{needed / 1e6:,.0f} MB; {folder.parent} has {free / 1e6:,.0f} MB free. "
                 "Make room, choose a smaller data.image_size, or another folder."
             )
-
-
-def _processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # macOS does not have it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A parallel map in threads that yields in order and prefetches a bounded number of results."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,3 +42,9 @@ def prefetch_map(
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def available_processors() -> int:
+    """Return the number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # macOS does not have it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

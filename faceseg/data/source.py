@@ -63,3 +63,9 @@ class Source(Protocol):
         The folder name of a pack is a digest of it. It is computed at every start, so it must
         be cheap: it must not decode images.
         """
+
+    def notes(self) -> Sequence[str]:
+        """Return what the user should know of the labels' translation, such as exchanged sides.
+
+        It is called after items were read. The manifest of a pack contains the notes.
+        """

@@ -58,6 +58,9 @@ class SlowSource:
     def identity(self) -> Mapping[str, JsonValue]:
         return {"kind": "slow"}
 
+    def notes(self) -> Sequence[str]:
+        return ()
+
 
 def pack_in_process(log: Path, root: Path, seconds: float, file_limit: int | None = None) -> None:
     if file_limit is not None:

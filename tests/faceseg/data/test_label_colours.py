@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from faceseg.data.class_sets import CELEBAMASK19
 from faceseg.data.classes import LAPA, ClassSet
-from faceseg.data.label_colours import CELEBAMASK_HQ, colour_problem
+from faceseg.data.label_colours import colour_problem
 from faceseg.data.problems import BadFile
 
 OWN = ClassSet(names=("background", "skin"), palette=((9, 9, 9), (10, 20, 30)), face=(1,))
@@ -31,7 +32,7 @@ def test_the_most_frequent_colours_come_first_with_their_counts() -> None:
     [
         (OWN.palette, "the colours of data.classes"),
         (LAPA.palette[:5], "the colours of LaPa's classes"),
-        (CELEBAMASK_HQ[:8], "the colours of CelebAMask-HQ"),
+        (CELEBAMASK19.palette[:8], "the colours of CelebAMask-HQ"),
     ],
 )
 def test_a_known_palette_is_named(palette: tuple[tuple[int, int, int], ...], name: str) -> None:

@@ -1,0 +1,76 @@
+"""Splits for formats that have none, or not all of them.
+
+An image is assigned by a hash of its name alone, so that images that are added later move no
+other one. Versions of one photograph (`faceseg.data.split.photo_of`) stay together.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+from faceseg.data.formats.annotations import ALL, AnnotatedImage
+from faceseg.data.split import photo_of
+from faceseg.errors import UserError
+
+SPLITS = ("train", "val", "test")
+Shares = tuple[int, int, int]
+DEFAULT_SHARES: Shares = (80, 10, 10)
+
+
+def check_shares(shares: Sequence[int]) -> Shares:
+    """Return the shares of train, val and test; raise ValueError unless they add up to 100."""
+    if len(shares) != len(SPLITS) or min(shares) < 1 or sum(shares) != 100:
+        given = ",".join(map(str, shares))
+        raise ValueError(
+            "the shares of train, val and test are three whole numbers of at least 1 that add up "
+            f"to 100, such as 80,10,10; got {given}"
+        )
+    train, val, test = shares
+    return train, val, test
+
+
+def divide(
+    splits: Mapping[str, Sequence[AnnotatedImage]], shares: Shares
+) -> dict[str, list[AnnotatedImage]]:
+    """Return the images of train, val and test.
+
+    Splits that the format has stay as they are. The missing ones are taken from `ALL`, or else
+    from 'train', in the proportions of `shares`.
+
+    Args:
+        splits: The images of each split of the format.
+        shares: The shares of train, val and test in per cent.
+
+    Raises:
+        UserError: There is nothing to take a missing split from, or a split remains empty.
+    """
+    given = {name: list(splits[name]) for name in SPLITS if splits.get(name)}
+    pool = list(splits.get(ALL, ())) or given.pop("train", [])
+    missing = [name for name in SPLITS if name not in given]
+    if missing and not pool:
+        raise UserError(
+            f"the annotations have the splits {', '.join(given) or 'none'} and no image from which "
+            f"{', '.join(missing)} could be taken; expected all three splits, or images without one"
+        )
+    wanted = {name: share for name, share in zip(SPLITS, shares, strict=True) if name in missing}
+    drawn: dict[str, list[AnnotatedImage]] = {name: [] for name in missing}
+    for image in pool:
+        drawn[_assigned(image.id, wanted)].append(image)
+    if empty := [name for name in missing if not drawn[name]]:
+        raise UserError(
+            f"{', '.join(empty)} would have no image: {len(pool)} images were divided in the "
+            f"shares {','.join(map(str, shares))} of train, val and test, each by a hash of its "
+            "name; give larger shares to these splits, such as 60,20,20, or more images"
+        )
+    found = {**given, **drawn}
+    return {name: found[name] for name in SPLITS}
+
+
+def _assigned(name: str, shares: Mapping[str, int]) -> str:
+    """Return the split of an image, in the proportions of `shares`."""
+    digest = blake2b(photo_of(name).encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    place: float = int.from_bytes(digest) / 2**64 * sum(shares.values())
+    for split, share in reversed(list(shares.items())):
+        if place < share:
+            return split
+        place -= share
+    return next(iter(shares))
