@@ -36,17 +36,30 @@ def build_once(
     """
     if is_complete(folder):
         return
-    try:
+    with explained_disk_errors(folder, "packing", "choose a smaller data.image_size"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             _remove_stale_partials(folder.parent, folder)
             if not is_complete(folder):
                 _fill(folder, fill)
+
+
+@contextmanager
+def explained_disk_errors(folder: Path, work: str, advice: str) -> Iterator[None]:
+    """Turn the errors of a full or read-only disk into UserError.
+
+    Args:
+        folder: The folder that is built.
+        work: What is done, for the message ("packing").
+        advice: How to need less space.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL:
             raise UserError(
-                f"no space left while packing into {folder.parent} ({error.strerror}); "
-                "nothing was kept. Make room, choose a smaller data.image_size, or another folder."
+                f"no space left while {work} into {folder.parent} ({error.strerror}); "
+                f"nothing was kept. Make room, {advice}, or choose another folder."
             ) from error
         if error.errno in _REFUSED and error.filename and _is_within(error, folder.parent):
             raise UserError(

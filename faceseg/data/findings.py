@@ -15,14 +15,23 @@ from faceseg.data.label_checks import (
     label_warnings,
     meaningless_labels,
 )
-from faceseg.data.manifest import SideFacts, SplitFacts
+from faceseg.data.manifest import OnBad, SideFacts, SplitFacts
 from faceseg.data.preprocessing import PreparedPair
-from faceseg.data.problems import MAX_IDS_SHOWN, PairProblem
+from faceseg.data.problems import (
+    MAX_IDS_SHOWN,
+    PACKING,
+    PairProblem,
+    Work,
+    describe_problems,
+)
 from faceseg.data.split import photo_of
+from faceseg.errors import UserError
 
 # In LaPa at least 95 % of the images have the left class on the left. In a data set with a
 # lower share, left and right are exchanged or the labels follow another convention.
 MIN_SIDE_AGREEMENT = 0.95
+# A picture in two splits stays in the one that is read first, so 'test' loses no image.
+HELD_OUT_FIRST = ("test", "val", "train")
 
 
 class Findings:
@@ -101,6 +110,32 @@ class Findings:
     def sides(self) -> tuple[SideFacts, ...]:
         """Return the left/right order of each pair of classes over all splits."""
         return tuple(SideFacts(**asdict(each)) for each in self._sides())
+
+    def check(self, given: Mapping[str, int], on_bad: OnBad, work: Work = PACKING) -> None:
+        """Check whether the images can be used for training.
+
+        Args:
+            given: The number of items of each split.
+            on_bad: Whether any problem is an error ("stop").
+            work: What was done with the items, for the message.
+
+        Raises:
+            UserError: There are problems, a split has no usable image, or scores on the labels
+                would mean nothing.
+        """
+        if self.problems and on_bad == "stop":
+            raise UserError(describe_problems(self.problems, sum(given.values()), work))
+        for split, count in given.items():
+            if not self.ids[split]:
+                first = next((each for each in self.problems if each.split == split), "none")
+                raise UserError(
+                    f"split {split!r} has no usable image: {count} given, all left out; the "
+                    f"first: {first}"
+                )
+        if reason := self.meaningless_labels():
+            raise UserError(
+                f"scores on these labels would mean nothing, so nothing was {work.done}: {reason}"
+            )
 
     def meaningless_labels(self) -> str | None:
         """Return why no score on these labels would mean anything; None if scores would."""

@@ -8,7 +8,7 @@ Shapes: H rows, W columns of the pack.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from faceseg.data.atomic_folder import build_once
 from faceseg.data.classes import ClassSet
-from faceseg.data.findings import Findings
+from faceseg.data.findings import HELD_OUT_FIRST, Findings
 from faceseg.data.manifest import (
     PACK_VERSION,
     LabelResizing,
@@ -31,15 +31,12 @@ from faceseg.data.manifest import (
 )
 from faceseg.data.prefetch import available_processors, prefetch_map
 from faceseg.data.preprocessing import Preprocessor
-from faceseg.data.problems import describe_problems
 from faceseg.data.source import Item, Source
 from faceseg.data.split_digest import is_unchanged
 from faceseg.data.split_writer import SplitWriter
 from faceseg.errors import UserError
 
 Progress = Callable[[int, int], None]  # items done, items in all
-# A picture in two splits stays in the one that is packed first, so 'test' loses no image.
-_HELD_OUT_FIRST = ("test", "val", "train")
 
 
 def build_pack(
@@ -132,7 +129,7 @@ class _PackBuilder:
         """Fill `folder` and return its manifest; raise UserError on bad pairs or a full disk."""
         items = {
             split: self.source.items(split)
-            for split in sorted(self.source.splits, key=_HELD_OUT_FIRST.index)
+            for split in sorted(self.source.splits, key=HELD_OUT_FIRST.index)
         }
         total = sum(len(each) for each in items.values())
         self._check_space(folder, total)
@@ -141,7 +138,7 @@ class _PackBuilder:
             split: self._pack_split(folder, split, each, findings, total)
             for split, each in items.items()
         }
-        self._check(findings, items, total)
+        findings.check({split: len(each) for split, each in items.items()}, self.on_bad)
         return Manifest(
             pack_version=PACK_VERSION,
             key=key,
@@ -159,22 +156,6 @@ class _PackBuilder:
             versions=_versions(),
             files=file_sizes(folder),
         )
-
-    def _check(self, findings: Findings, items: Mapping[str, Sequence[Item]], total: int) -> None:
-        """Raise UserError if the findings forbid or prevent training."""
-        if findings.problems and self.on_bad == "stop":
-            raise UserError(describe_problems(findings.problems, total))
-        for split in items:
-            if not findings.ids[split]:
-                first = next((each for each in findings.problems if each.split == split), "none")
-                raise UserError(
-                    f"split {split!r} has no usable image: {len(items[split])} given, all left "
-                    f"out; the first: {first}"
-                )
-        if reason := findings.meaningless_labels():
-            raise UserError(
-                f"scores on these labels would mean nothing, so nothing was packed: {reason}"
-            )
 
     def _pack_split(
         self, folder: Path, split: str, items: Sequence[Item], findings: Findings, total: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,16 +64,24 @@ class PairProblem(BaseModel):
         return f"{self.file}: {self.wrong}; expected {self.expected}"
 
 
-def describe_problems(problems: Sequence[PairProblem], total: int) -> str:
+class Work(NamedTuple):
+    """What is done with the pairs of a source, and how to skip bad ones, for messages."""
+
+    done: str
+    skipping: str
+
+
+PACKING = Work("packed", "data.on_bad: skip (the manifest then lists each of them)")
+CONVERTING = Work("converted", "--on-bad skip (conversion.json then lists each of them)")
+
+
+def describe_problems(problems: Sequence[PairProblem], total: int, work: Work = PACKING) -> str:
     """Return a report of the first 20 problems and the number of all, out of `total` pairs."""
-    lines = [f"{len(problems)} of {total} pairs cannot be used, so nothing was packed:"]
+    lines = [f"{len(problems)} of {total} pairs cannot be used, so nothing was {work.done}:"]
     lines += [f"  {problem}" for problem in problems[:MAX_PROBLEMS_SHOWN]]
     if (rest := len(problems) - MAX_PROBLEMS_SHOWN) > 0:
         lines.append(f"  and {rest} more")
-    lines.append(
-        "Fix or remove these files, or skip them with data.on_bad: skip "
-        "(the manifest then lists each of them)."
-    )
+    lines.append(f"Fix or remove these files, or skip them with {work.skipping}.")
     return "\n".join(lines)
 
 

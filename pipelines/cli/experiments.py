@@ -1,14 +1,63 @@
-"""The verbs that help to write an experiment: init, schema."""
+"""The verbs that help to write an experiment: convert, init, schema."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from pipelines.cli import arguments
 
 app = typer.Typer()
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="The folder or file of the annotations.")],
+    *,
+    form: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="The format: celebamask-hq.")
+    ],
+    folder: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to write.")],
+    classes: Annotated[
+        str,
+        typer.Option(
+            metavar="lapa|celebamask19|FILE.yaml",
+            help="The classes of the labels; a file may also say what the format's classes become.",
+        ),
+    ] = "lapa",
+    shares: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN,VAL,TEST",
+            help="Per cent of each split, if the format has no splits. Default: 80,10,10.",
+        ),
+    ] = None,
+    on_bad: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="Stop at bad pairs with a list of them, or skip them."),
+    ] = "stop",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier conversion.")
+    ] = False,
+) -> None:
+    """Write labelled images of another format as a folder in LaPa's layout.
+
+    Images are copied as they are, and every pair is checked as by `faceseg prepare`. The folder
+    appears when it is complete; after an interruption, the same command starts over.
+    """
+    from pipelines.data.convert import convert_annotations
+
+    convert_annotations(
+        source,
+        form,
+        folder,
+        arguments.console(),
+        classes=classes,
+        shares=shares,
+        on_bad=on_bad,
+        overwrite=overwrite,
+    )
 
 
 @app.command()
@@ -27,8 +76,9 @@ def init(
     classes: Annotated[
         str | None,
         typer.Option(
-            metavar="lapa|NAME,NAME,...",
-            help="Names of the classes in the order of their ids. Default: LaPa's, if they fit.",
+            metavar="lapa|celebamask19|NAME,NAME,...|FILE.yaml",
+            help="A built-in class set, the names of the classes in the order of their ids, or the "
+            "file that `convert` read. Default: LaPa's, if they fit.",
         ),
     ] = None,
     size: Annotated[
@@ -59,7 +109,7 @@ def init(
         folder=folder,
         name=name or None,
         labels=labels,
-        classes=[each.strip() for each in classes.split(",")] if classes else None,
+        classes=classes or None,
         size=size,
         epochs=epochs,
         trials=trials,

@@ -5,7 +5,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.class_sets import BUILT_IN
+from faceseg.data.classes import ClassSet
+from faceseg.data.formats.mapping import Target
+from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares, check_shares
 from pipelines.config import names
 from pipelines.config.bounds import MAX_IMAGES, MAX_SEED, MAX_SIDE
 from pipelines.config.names import FolderName
@@ -36,16 +39,27 @@ class Data(Section):
 
     Attributes:
         source: `drawn`: generated faces; `directory`: a folder in LaPa's layout; `lapa`: LaPa,
-            which is downloaded unless `path` is given.
-        path: The folder of the images, for `directory` and `lapa`.
+            which is downloaded unless `path` is given; otherwise a format of `faceseg convert`.
+        path: The folder of the images, or the file or folder of a format.
         image_size: [height, width] of the network's input in pixels, multiples of 32.
         on_bad: `stop` at the first bad pairs with a list of them, or `skip` and record them.
     """
 
-    source: Literal["drawn", "directory", "lapa"] = "drawn"
+    source: Literal["drawn", "directory", "lapa", "celebamask-hq"] = "drawn"
     path: Path | None = None
     labels: FolderName = Field("labels", description="name of the folder of labels in a split")
-    classes: Literal["lapa"] | ClassSet = "lapa"
+    classes: Literal["lapa", "celebamask19"] | ClassSet = "lapa"
+    mapping: dict[str, Target] = Field(
+        {},
+        description="what the classes of a format become, besides its own rules: {name: a name of "
+        "classes, or ignore, or {to: name, where: [names], otherwise: name}}",
+        exclude_if=lambda value: not value,
+    )
+    shares: Shares = Field(
+        DEFAULT_SHARES,
+        description="per cent of train, val and test, for splits that a format does not have",
+        exclude_if=lambda value: value == DEFAULT_SHARES,
+    )
     image_size: tuple[int, int] = (256, 256)
     on_bad: Literal["stop", "skip"] = "stop"
     label_resizing: Literal["nearest", "bilinear"] = Field(
@@ -70,7 +84,17 @@ class Data(Section):
     @property
     def class_set(self) -> ClassSet:
         """The class set that `classes` selects."""
-        return LAPA if isinstance(self.classes, str) else self.classes
+        return BUILT_IN[self.classes] if isinstance(self.classes, str) else self.classes
+
+    @property
+    def has_format(self) -> bool:
+        """Whether the source is a format of annotations."""
+        return self.source not in ("drawn", "directory", "lapa")
+
+    @field_validator("shares")
+    @classmethod
+    def _check_shares(cls, value: Shares) -> Shares:
+        return check_shares(value)
 
     @field_validator("classes")
     @classmethod
@@ -81,8 +105,13 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.source == "directory" and self.path is None:
-            raise ValueError("source 'directory' requires a path")
+        if self.path is None and (self.has_format or self.source == "directory"):
+            raise ValueError(f"source '{self.source}' requires a path")
+        if not self.has_format and (self.mapping or self.shares != DEFAULT_SHARES):
+            raise ValueError(
+                f"source '{self.source}' takes neither mapping nor shares, which are for formats "
+                "of annotations such as celebamask-hq"
+            )
         if self.source == "drawn" and self.path is not None:
             raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
         if any(side % 32 or side < 32 for side in self.image_size):

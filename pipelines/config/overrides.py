@@ -55,11 +55,16 @@ def _shown(override: str) -> str:
     return override if len(override) <= SHOWN else f"{override[:SHOWN]}…"
 
 
-def known_keys(place: Sequence[Any]) -> list[str]:
-    """Return the valid keys of the section at `place`, or else of the nearest section above."""
-    model: type[BaseModel] = Experiment
+def known_keys(place: Sequence[Any], model: type[BaseModel] = Experiment) -> list[str]:
+    """Return the valid keys of the section at `place`, or else of the nearest section above.
+
+    Args:
+        place: The keys that lead to the section.
+        model: What the whole file contains.
+    """
+    whole = model
     for length in range(1, len(place) + 1):
-        sections = [each for each in _field_types(place[:length]) if _is_section(each)]
+        sections = [each for each in _field_types(place[:length], whole) if _is_section(each)]
         model = sections[0] if sections else model
     return list(model.model_fields)
 
@@ -96,9 +101,9 @@ def _is_text_field(names: Sequence[str]) -> bool:
     )
 
 
-def _field_types(names: Sequence[Any]) -> list[Any]:
+def _field_types(names: Sequence[Any], model: type[BaseModel] = Experiment) -> list[Any]:
     """Return the types that the field of these names may have; none if there is no such field."""
-    found: list[Any] = [Experiment]
+    found: list[Any] = [model]
     for name in names:
         found = [each for above in found for each in _types_below(above, str(name))]
     return found

@@ -61,8 +61,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     try:
         experiment = Experiment.model_validate(content)
     except ValidationError as error:
-        relevant = [each for each in error.errors() if not _is_irrelevant(each)]
-        problems = "\n".join(f"  {_explain(each)}" for each in relevant)
+        problems = explain_errors(error, Experiment)
         raise UserError(f"{path} is not a valid experiment:\n{problems}") from error
     if is_studied(file) and path.name not in (file.name, file.parent.name):
         _require_study(path, load(file).study if overrides else experiment.study)
@@ -166,6 +165,12 @@ def _expand(value: Any, path: Path) -> Any:
     return VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
 
+def explain_errors(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return the errors of a file of settings, one a line; `model` is what the file contains."""
+    relevant = [each for each in error.errors() if not _is_irrelevant(each)]
+    return "\n".join(f"  {_explain(each, model)}" for each in relevant)
+
+
 def _is_irrelevant(error: Any) -> bool:
     """Return whether an error is about the other branch of a union (`lapa`, or a class set)."""
     wrong_branch = "[" in str(error["loc"][-1:])
@@ -174,12 +179,12 @@ def _is_irrelevant(error: Any) -> bool:
     return wrong_branch and error["type"] == "model_type"
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, model: type[BaseModel]) -> str:
     # Pydantic's names of a union's branches contain a bracket.
     loc = [part for part in error["loc"] if "[" not in str(part)]
     place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
-        known = known_keys(loc[:-1])
+        known = known_keys(loc[:-1], model)
         near = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"

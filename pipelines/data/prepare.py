@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceseg.data.drawn import DrawnFaces
+from faceseg.data.formats.table import open_annotations
 from faceseg.data.lapa import LapaFolder
 from faceseg.data.manifest import Manifest
 from faceseg.data.pack import build_pack
@@ -59,6 +60,14 @@ def image_source(data: Data) -> Source:
     path = data.path
     if path is None:
         path = lapa.download()
+    if data.has_format:
+        return open_annotations(
+            data.source,
+            path.expanduser(),
+            data.class_set,
+            rules=data.mapping,
+            shares=data.shares,
+        )
     return LapaFolder(path.expanduser(), data.labels, data.class_set, data.label_size)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from faceseg.data.atomic_files import write_atomically
+from faceseg.data.class_sets import BUILT_IN
 from faceseg.data.classes import LAPA, ClassSet
 from faceseg.data.problems import MAX_PROBLEMS_SHOWN
 from faceseg.errors import UserError
 from pipelines.config import load
+from pipelines.config.class_file import is_class_file, read_classes
 from pipelines.config.json_schema import SCHEMA_FILE, schema_text
 from pipelines.config.names import check_class_names, check_experiment_name
 from pipelines.new_experiment.experiment_text import experiment_text
@@ -39,7 +40,8 @@ class Answers:
         folder: The folder of the photographs; None: drawn faces.
         name: The experiment's name; None: the folder's.
         labels: The name of the folder of labels in each split.
-        classes: `lapa`, or the names of the classes in the order of their ids.
+        classes: The name of a built-in class set, a YAML file with a class set, or the names of
+            the classes in the order of their ids, separated by commas.
         size: Side of the network's input in pixels, a multiple of 32.
         epochs: Epochs of a final.
         trials: Trials of each architecture.
@@ -50,7 +52,7 @@ class Answers:
     folder: Path | None = None
     name: str | None = None
     labels: str = "labels"
-    classes: Sequence[str] | None = None
+    classes: str | None = None
     size: int | None = None
     epochs: int | None = None
     trials: int = 4
@@ -127,9 +129,10 @@ def _facts(answers: Answers, console: Console) -> tuple[FolderFacts, ClassSet]:
     return facts, classes
 
 
-def _classes(names: Sequence[str]) -> ClassSet:
-    if list(names) == ["lapa"]:
-        return LAPA
+def _classes(text: str) -> ClassSet:
+    if text in BUILT_IN or is_class_file(text):
+        return read_classes(text).class_set
+    names = [each.strip() for each in text.split(",")]
     try:
         check_class_names(names)
         return class_set(names)
@@ -164,7 +167,8 @@ def _report(file: Path, facts: FolderFacts, proposal: Proposal, console: Console
         )
     for line in facts.warnings:
         show(line, "yellow")
-    names = "LaPa's" if proposal.has_lapa_classes else ", ".join(proposal.classes.names)
+    names = {"lapa": "LaPa's"}.get(proposal.class_set_name, proposal.class_set_name)
+    names = names or ", ".join(proposal.classes.names)
     show(f"classes: {names}; if the ids mean others, give their names with --classes")
     show(f"written: {file}. Read its comments, then:")
     show(f"  faceseg prepare {file}")

@@ -73,8 +73,8 @@ def _data(new: Proposal) -> Iterator[str]:
         yield f"  labels: {_plain(new.labels)}"
     yield "  on_bad: stop  # skip: leave out the pairs that cannot be used"
     yield '  terms: ""  # terms of use of the photographs, printed in model cards'
-    if new.has_lapa_classes:
-        yield "  classes: lapa"
+    if new.class_set_name:
+        yield f"  classes: {new.class_set_name}"
         return
     yield "  classes:  # in the order of the ids"
     content = new.classes.model_dump(mode="json")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceseg.data.classes import LAPA, ClassSet
+from faceseg.data.class_sets import BUILT_IN
+from faceseg.data.classes import ClassSet
 from faceseg.robustness.suites import OCCLUSION
 
 DRAWN = {"train": 480, "val": 96, "test": 96}  # images of an experiment without a folder
@@ -68,9 +69,9 @@ class Proposal:
         return tuple(kind for kind in DEFAULT_KINDS if kind in possible)
 
     @property
-    def has_lapa_classes(self) -> bool:
-        """Whether the classes are LaPa's."""
-        return self.classes == LAPA
+    def class_set_name(self) -> str:
+        """The name of the built-in class set; empty for any other one."""
+        return next((name for name, known in BUILT_IN.items() if known == self.classes), "")
 
     @property
     def resources(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.formats.table import FORMATS
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.statistics import (
@@ -124,7 +125,11 @@ def _template() -> Template:
 
 def data_terms(data: Data) -> str:
     """Return the terms of use of a data set's images, as far as they are known."""
-    return data.terms or SOURCE_TERMS[data.source]
+    if data.terms:
+        return data.terms
+    if data.has_format and (terms := FORMATS[data.source].terms):
+        return terms
+    return SOURCE_TERMS.get(data.source, SOURCE_TERMS["directory"])
 
 
 def _scores(

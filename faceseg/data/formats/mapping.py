@@ -4,10 +4,11 @@ Shapes: H rows, W columns.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from faceseg.data.classes import IGNORE, ClassSet
 from faceseg.errors import UserError, check_choice
@@ -31,7 +32,16 @@ class Conditional(BaseModel):
     otherwise: str
 
 
-Target = str | Conditional
+def _branch(value: Any) -> str:
+    return "[conditional]" if isinstance(value, dict | Conditional) else "[name]"
+
+
+# The tags choose the branch whose errors are shown. Like pydantic's own names of branches they
+# contain a bracket, by which messages leave them out.
+Target = Annotated[
+    Annotated[str, Tag("[name]")] | Annotated[Conditional, Tag("[conditional]")],
+    Discriminator(_branch),
+]
 Rules = Mapping[str, Target]  # from the name of a native class
 
 

@@ -19,10 +19,9 @@ DEFAULT_SHARES: Shares = (80, 10, 10)
 def check_shares(shares: Sequence[int]) -> Shares:
     """Return the shares of train, val and test; raise ValueError unless they add up to 100."""
     if len(shares) != len(SPLITS) or min(shares) < 1 or sum(shares) != 100:
-        given = ",".join(map(str, shares))
         raise ValueError(
             "the shares of train, val and test are three whole numbers of at least 1 that add up "
-            f"to 100, such as 80,10,10; got {given}"
+            "to 100, such as 80,10,10"
         )
     train, val, test = shares
     return train, val, test

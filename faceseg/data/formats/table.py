@@ -1,15 +1,19 @@
 """The formats that `faceseg convert --from` and `data.source` accept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceseg.data.class_sets import BUILT_IN
 from faceseg.data.classes import ClassSet
 from faceseg.data.formats import celebamask_hq
+from faceseg.data.formats.annotated_source import AnnotatedSource
 from faceseg.data.formats.annotations import Annotations
 from faceseg.data.formats.mapping import ClassMapping, Rules
+from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares
 from faceseg.errors import check_choice
+
+Palette = Mapping[str, Sequence[object]]  # the colours of each class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,13 +21,13 @@ class Format:
     """A format of annotations.
 
     Attributes:
-        read: The reader. It receives the folder or file, and the class set of the result, whose
-            palette a format without names of its own needs.
+        read: The reader. It receives the folder or file, and the palette of a data set whose
+            labels are colours.
         rules: What native classes become, for a built-in class set by its name.
         terms: The terms of use of the data set, if the format is that of one data set.
     """
 
-    read: Callable[[Path, ClassSet], Annotations]
+    read: Callable[[Path, Palette], Annotations]
     rules: Mapping[str, Rules] = field(default_factory=dict)
     terms: str = ""
 
@@ -40,28 +44,36 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def find_format(name: str) -> Format:
-    """Return a format by its name; raise UserError for an unknown one."""
-    check_choice("format", name, FORMATS)
-    return FORMATS[name]
-
-
-def format_mapping(
-    form: Format, annotations: Annotations, classes: ClassSet, own: Rules
-) -> ClassMapping:
-    """Return the translation of a format's classes.
+def open_annotations(
+    form: str,
+    path: Path,
+    classes: ClassSet,
+    *,
+    rules: Rules | None = None,
+    palette: Palette | None = None,
+    shares: Shares = DEFAULT_SHARES,
+) -> AnnotatedSource:
+    """Open annotations of a format as a source of images in the classes of a class set.
 
     Args:
-        form: The format.
-        annotations: What its reader returned.
-        classes: The class set of the result.
-        own: The user's rules, which take precedence over those of the format.
+        form: The name of the format.
+        path: The folder or file.
+        classes: The class set of the labels.
+        rules: What native classes become; they take precedence over the format's own rules.
+        palette: The colours of each class in the files, for the format `colours`; by default
+            those of the class set.
+        shares: The shares of train, val and test in per cent, for splits that the format does not
+            have.
 
     Raises:
-        UserError: A rule contains an unknown class, or native classes have no counterpart.
+        UserError: The format is unknown, `path` has another layout, a native class has no
+            counterpart, or a split remains empty.
     """
-    standard = next(
-        (form.rules.get(name, {}) for name in BUILT_IN if BUILT_IN[name] == classes), {}
-    )
+    check_choice("format", form, FORMATS)
+    colours = palette or dict(zip(classes.names, classes.palette, strict=True))
+    annotations = FORMATS[form].read(path, colours)
+    own = FORMATS[form].rules
+    standard = next((own[name] for name in own if BUILT_IN[name] == classes), {})
     known = {name: rule for name, rule in standard.items() if name in annotations.classes}
-    return ClassMapping(annotations.classes, classes, {**known, **own})
+    mapping = ClassMapping(annotations.classes, classes, {**known, **(rules or {})})
+    return AnnotatedSource(annotations, mapping, form=form, shares=shares)
