@@ -44,7 +44,18 @@ WRONG = [
     ("data: {image_size: [65, 64]}", ("data: image_size [65, 64]: both must be multiples of 32",)),
     ("data: {source: directory}", ("data: source 'directory' requires a path",)),
     ("data: {path: x}", ("data: source 'drawn' takes no path", "'directory'")),
-    ("data: {classes: lappa}", ("data.classes: ", "'lapa'; got 'lappa'")),
+    ("data: {classes: lappa}", ("data.classes: ", "'lapa' or 'celebamask19'; got 'lappa'")),
+    (
+        "data: {source: celebamask-hq, path: a, mapping: {hat: {too: hair}}}",
+        ("data.mapping.hat.too: unknown key; did you mean 'to'?", "data.mapping.hat.where: "),
+    ),
+    ("data: {source: celebamask-hq, path: a, mapping: {hat: 5}}", ("data.mapping.hat: ",)),
+    ("data: {source: celebamask-hq}", ("data: source 'celebamask-hq' requires a path",)),
+    ("data: {mapping: {hat: hair}}", ("data: source 'drawn' takes neither mapping nor shares",)),
+    (
+        "data: {source: celebamask-hq, path: a, shares: [80, 10, 20]}",
+        ("data.shares: the shares of train, val and test are three whole numbers",),
+    ),
     (
         "search: {first: [{learning_rate: 5.0}]}",
         ("search.first: learning_rate 5.0 is outside search.space",),
