@@ -16,7 +16,7 @@ from faceseg.data.class_counts import ClassCounts, SideCounts, class_columns
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
 
-SAMPLE = 64  # images, evenly spread over the data set
+SAMPLE = 32  # images, evenly spread over the data set
 CLEAR = 0.8  # share of the images of a sample that agree; tilted and turned heads are fewer
 
 

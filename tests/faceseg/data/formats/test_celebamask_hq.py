@@ -185,7 +185,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a mask resized smoothly": (
         lambda root: rewrite(mask(root), SMOOTH),
         "00000_skin.png",
-        "2 values, 32 pixels between the extremes",
+        "others than 0 and 255: 55, 255",
     ),
     "a mask in colours": (lambda root: rewrite(mask(root), RED), "00000_skin.png", "colour"),
     "a mask as JPEG": (
