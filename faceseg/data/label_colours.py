@@ -22,16 +22,12 @@ _ADVICE = "replace each colour by the index of its class in data.classes"
 
 def colour_problem(path: str | Path, pixels: Pixels, classes: ClassSet) -> BadFile:
     """Return the problem of a label map in colours (H, W, 3), with the palette that fits it."""
-    colours, counts = _colours(pixels)
-    shown = ", ".join(
-        f"{colour} {count} times"
-        for colour, count in list(zip(colours, counts, strict=True))[:MAX_COLOURS_SHOWN]
-    )
-    more = ", ..." * (len(colours) > MAX_COLOURS_SHOWN)
+    colours, counts = colours_by_count(pixels)
     match = _matching_palette(colours, counts, classes)
     return BadFile(
         path,
-        f"a colour image, so its pixels are no class ids; {len(colours)} colours: {shown}{more}",
+        f"a colour image, so its pixels are no class ids; {len(colours)} colours: "
+        + list_colours(colours, counts),
         "a single-channel PNG of class ids: "
         + (f"these are {match}, so replace each colour by its index there" if match else _ADVICE),
     )
@@ -59,10 +55,17 @@ def _matching_palette(
     return None
 
 
-def _colours(pixels: Pixels) -> tuple[list[Colour], list[int]]:
-    """Return the colours and their numbers of pixels, the most frequent first."""
+def colours_by_count(pixels: Pixels) -> tuple[list[Colour], list[int]]:
+    """Return the colours of pixels (..., 3) and their counts, the most frequent first."""
     codes = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
     found, counts = np.unique(codes, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     colours = [(int(code) >> 16, int(code) >> 8 & 255, int(code) & 255) for code in found[order]]
     return colours, counts[order].tolist()
+
+
+def list_colours(colours: Sequence[Colour], counts: Sequence[int]) -> str:
+    """Return the first colours and their counts as text."""
+    shown = list(zip(colours, counts, strict=True))[:MAX_COLOURS_SHOWN]
+    more = ", ..." * (len(colours) > MAX_COLOURS_SHOWN)
+    return ", ".join(f"{colour} {count} times" for colour, count in shown) + more

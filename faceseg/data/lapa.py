@@ -17,17 +17,22 @@ from pydantic import JsonValue
 from faceseg.data.classes import LAPA, ClassSet
 from faceseg.data.file_identity import files_identity
 from faceseg.data.image_files import (
-    composed,
     folders_in,
     images_by_stem,
-    is_utf8,
     missing_target,
     printable,
     visible_entries,
 )
-from faceseg.data.images import read_image, read_labels, resize_labels
+from faceseg.data.images import read_image, read_labels
 from faceseg.data.landmarks import landmarks_match_mask, read_landmarks, yaw_degrees
-from faceseg.data.problems import BadFile, check_pair, same_proportions
+from faceseg.data.paired_files import (
+    contents,
+    fitted_labels,
+    only_file,
+    relative_to,
+    with_stems_of,
+)
+from faceseg.data.problems import BadFile
 from faceseg.data.source import Facts, Pair
 from faceseg.errors import UserError
 
@@ -58,14 +63,13 @@ class FilePair:
             BadFile: A file is missing, duplicated or unreadable, or the two do not match.
         """
         try:
-            image_file = self._only(self.images, "image", self.labels)
-            label_file = self._only(self.labels, "label", self.images)
+            image_file = only_file(self.images, "image", self.labels)
+            label_file = only_file(self.labels, "label", self.images)
             image, labels = read_image(image_file), read_labels(label_file, self.classes)
-            if self.label_size == "resize" and same_proportions(labels, image):
-                labels = resize_labels(labels, image.shape[:2])
-            check_pair(image, labels, self.classes, str(label_file))
+            resize = self.label_size == "resize"
+            labels = fitted_labels(labels, image, self.classes, label_file, resize=resize)
         except BadFile as bad:
-            raise BadFile(self._relative(bad.file), bad.wrong, bad.expected) from bad
+            raise relative_to(self.root, bad) from bad
         return image, labels
 
     def facts(self, labels: NDArray[np.uint8]) -> Facts:
@@ -79,21 +83,6 @@ class FilePair:
         if not landmarks_match_mask(points, labels, self.classes):
             return {"landmarks": "not where the mask has the face"}
         return {"yaw_degrees": yaw_degrees(points)}
-
-    def _only(self, files: tuple[Path, ...], kind: str, others: tuple[Path, ...]) -> Path:
-        expected = f"one {kind} file of the same stem"
-        if not files:
-            raise BadFile(others[0], f"has no {kind}", expected)
-        if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            raise BadFile(files[0], f"{len(files)} {kind} files share a stem ({names})", expected)
-        if not is_utf8(files[0].name):
-            raise BadFile(files[0], "a name that is not UTF-8", "a name in UTF-8: rename the file")
-        return files[0]
-
-    def _relative(self, file: str) -> str:
-        path = Path(file)
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else file
 
 
 class LapaFolder:
@@ -160,9 +149,9 @@ class LapaFolder:
         if not images:
             raise UserError(
                 f"{self.path / split / 'images'} contains no image; "
-                f"found: {_contents(self.path / split / 'images')}"
+                f"found: {contents(self.path / split / 'images')}"
             )
-        labels = _with_stems_of(images, labels)
+        labels = with_stems_of(images, labels)
         folder = self.path / split / "landmarks"
         has_landmarks = folder.is_dir() and any(
             file.suffix == ".txt" for file in visible_entries(folder)
@@ -188,21 +177,6 @@ def _existing(pair: FilePair) -> list[Path]:
     return [*pair.images, *pair.labels, *found]
 
 
-def _with_stems_of(
-    images: Mapping[str, tuple[Path, ...]], labels: Mapping[str, tuple[Path, ...]]
-) -> dict[str, tuple[Path, ...]]:
-    """Return labels by stem, where a stem without an image takes an image's other spelling.
-
-    `é` has two spellings in Unicode. A folder that went through macOS may contain both.
-    """
-    spellings = {composed(stem): stem for stem in images.keys() - labels.keys()}
-    found: dict[str, tuple[Path, ...]] = {}
-    for stem, files in labels.items():
-        same = stem if stem in images else spellings.get(composed(stem), stem)
-        found[same] = found.get(same, ()) + files
-    return found
-
-
 def _check_folders(path: Path, labels_folder: str) -> None:
     """Raise UserError unless every folder of the layout exists."""
     expected = f"expected {path}/{{{','.join(SPLITS)}}}/{{images,{labels_folder}}}"
@@ -216,7 +190,7 @@ def _check_folders(path: Path, labels_folder: str) -> None:
             target = missing_target(folder)
             kind = f"is a link to {target}, where no folder is," if target else "is missing"
             message = f"{folder.relative_to(path)}/ {kind} in {path}; {expected}; "
-            message += f"{folder.parent} contains: {_contents(folder.parent)}"
+            message += f"{folder.parent} contains: {contents(folder.parent)}"
             raise UserError(message + _hint(path))
 
 
@@ -227,11 +201,3 @@ def _hint(path: Path) -> str:
         if all((inner / split / "images").is_dir() for split in SPLITS):
             return f". Did you mean {inner}?"
     return ""
-
-
-def _contents(folder: Path, shown: int = 6) -> str:
-    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
-    if not names:
-        return "nothing"
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
