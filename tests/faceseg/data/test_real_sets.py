@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from faceseg.data.classes import IGNORE, LAPA, ClassSet
+from faceseg.data.formats.facesynthetics import TO_LAPA, read_facesynthetics
 from faceseg.data.lapa import LapaFolder
 from faceseg.data.pack import build_pack
 from faceseg.data.split import open_split
@@ -48,3 +50,25 @@ def test_photographs_with_their_own_classes(shared_data: Path, tmp_path: Path) -
     assert image.shape[0] == 512
     assert labels.shape == image.shape[:2]
     assert np.unique(labels).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_rendered_faces_in_their_own_layout(shared_data: Path, tmp_path: Path) -> None:
+    """The sample has the labels of each image in both class sets."""
+    lapa = {}
+    for number, native in enumerate(sorted(shared_data.glob("facesynth_lapa/*/labels_native/*"))):
+        image = native.parent.parent / "images" / f"{native.stem}.jpg"
+        (tmp_path / f"{number:06}.png").symlink_to(image)
+        (tmp_path / f"{number:06}_seg.png").symlink_to(native)
+        lapa[f"{number:06}"] = native.parent.parent / "labels" / native.name
+    found = read_facesynthetics(tmp_path)
+    table = np.full(256, 255, dtype=np.uint8)
+    table[: len(found.classes)] = [LAPA.names.index(TO_LAPA[name]) for name in found.classes]
+    assert len(found.splits["all"]) == len(lapa) == 100
+    ignored = 0
+    for item in found.splits["all"]:
+        labels = table[item.read()[1]]
+        expected = np.asarray(Image.open(lapa[item.id]))
+        scored = labels != 255
+        ignored += int(np.sum(~scored))
+        np.testing.assert_array_equal(labels[scored], expected[scored])
+    assert ignored == 353  # the sample's labels in LaPa's classes have background there
