@@ -54,9 +54,11 @@ class Annotations:
             without splits has one, `ALL`.
         index_files: Files that belong to no single image, such as COCO's JSON file.
         root: The folder that contains all files.
+        notes: What was left out, each a sentence for the user, such as shapes that have no area.
     """
 
     classes: tuple[str, ...]
     splits: Mapping[str, Sequence[AnnotatedImage]]
     root: Path
     index_files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()

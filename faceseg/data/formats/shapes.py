@@ -1,0 +1,202 @@
+"""Painting of shapes into a label map, and the classes that the shapes' labels are.
+
+Where shapes overlap, one rule holds for all formats: the shape of the higher layer is on top
+(`z_order` in CVAT; other formats have no layers); of one layer, the smaller shape is on top, so
+that an eye is not hidden by the skin around it; of equal sizes, the later in the file. The size of
+a shape is the number of its pixels in the image.
+
+Shapes: H rows, W columns of the image.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.data.classes import IGNORE
+from faceseg.data.images import read_image
+from faceseg.data.problems import BadFile
+from faceseg.data.source import Pair
+from faceseg.errors import UserError
+
+Size = tuple[int, int]  # rows, columns
+
+MAX_SHAPES = 5_000  # of an image: 100 faces of 50 parts
+MAX_PAINTED = 2**32  # pixels of all shapes of an image, about 20 seconds of work
+_BACKGROUND_NAMES = ("background", "_background_")  # labelme uses the second
+_IGNORE_NAME = "__ignore__"  # labelme's
+
+
+class ShapeError(Exception):
+    """A shape that cannot be painted; the caller adds the file's name."""
+
+    def __init__(self, wrong: str, expected: str) -> None:
+        super().__init__(wrong)
+        self.wrong = wrong
+        self.expected = expected
+
+
+@contextmanager
+def named(file: str | Path, shape: str) -> Iterator[None]:
+    """Turn a ShapeError into the BadFile of `file`; `shape` says which shape it is."""
+    try:
+        yield
+    except ShapeError as error:
+        raise BadFile(file, f"{shape}: {error.wrong}", error.expected) from error
+
+
+@dataclass(frozen=True)
+class Region:
+    """The pixels of a shape: `mask` (h, w), whose first pixel is at (top, left) of the image."""
+
+    mask: NDArray[np.bool_]
+    top: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A region and its class id, or 255 where pixels are ignored."""
+
+    label: int
+    region: Region
+    layer: int = 0
+
+
+def paint(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint8]:
+    """Paint shapes into a label map (H, W) of background; the order is the module's rule.
+
+    Raises:
+        ShapeError: There are more than 5,000 shapes, or their pixels are too many to paint.
+    """
+    uppermost = np.full(size, -1, dtype=np.int32)  # index of a shape; -1: none
+    keys: list[tuple[int, int]] = []
+    ids: list[int] = []
+    painted = 0
+    for index, shape in enumerate(shapes):
+        mask, top, left = shape.region.mask, shape.region.top, shape.region.left
+        painted += mask.size
+        if index >= MAX_SHAPES or painted > MAX_PAINTED:
+            expected = f"at most {MAX_SHAPES:,} shapes and {MAX_PAINTED:.0e} pixels of shapes"
+            raise ShapeError("too many shapes", expected)
+        key = (shape.layer, -int(np.count_nonzero(mask)))
+        below = np.array([key >= other for other in keys] + [True])
+        place = uppermost[top : top + mask.shape[0], left : left + mask.shape[1]]
+        place[mask & below[place]] = index
+        keys.append(key)
+        ids.append(shape.label)
+    labels: NDArray[np.uint8] = np.array([*ids, 0], dtype=np.uint8)[uppermost]
+    return labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedImage(ABC):
+    """An image whose labels are painted from shapes (an `AnnotatedImage`).
+
+    Attributes:
+        id: The name of the image, unique in its split.
+        image_file: The file of the image.
+        annotation_file: The file that contains the shapes.
+        problem: Why the image cannot be used, where that is known from the index.
+    """
+
+    id: str
+    image_file: Path
+    annotation_file: Path
+    problem: BadFile | None = None
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that belong to this image alone."""
+        return (self.image_file,)
+
+    @abstractmethod
+    def shapes(self, size: Size) -> Iterator[Shape]:
+        """Yield the shapes in the order of the file.
+
+        Args:
+            size: Rows and columns of the image after its EXIF rotation.
+
+        Raises:
+            BadFile: A shape is damaged, or was drawn for an image of another size.
+        """
+
+    def read(self) -> Pair:
+        """Return the RGB image (H, W, 3) and its labels (H, W).
+
+        Raises:
+            BadFile: A file is missing or damaged, or the shapes do not fit the image.
+        """
+        if self.problem is not None:
+            raise BadFile(self.problem.file, self.problem.wrong, self.problem.expected)
+        image = read_image(self.image_file)
+        rows, columns = image.shape[:2]
+        with named(self.annotation_file, f"image {self.id}"):
+            return image, paint(self.shapes((rows, columns)), (rows, columns))
+
+
+def check_size(file: str | Path, name: str, annotated: Size, size: Size) -> None:
+    """Raise BadFile unless the shapes of an image were drawn for its size (see `size_problem`)."""
+    if wrong := size_problem(annotated, size):
+        raise BadFile(file, f"{name}: {wrong}", "one size for both, EXIF rotation applied")
+
+
+def size_problem(annotated: Size, size: Size) -> str | None:
+    """Return how the size of an annotation differs from the image's, or None.
+
+    Args:
+        annotated: The rows and columns that the annotation names.
+        size: The rows and columns of the image after its EXIF rotation.
+    """
+    if annotated == size:
+        return None
+    wrong = (
+        f"annotated at {annotated[1]} x {annotated[0]}, the image is {size[1]} x {size[0]} "
+        "(width x height)"
+    )
+    turned = "; the annotation was made without the photograph's EXIF rotation"
+    return wrong + turned * (annotated == size[::-1])
+
+
+def class_ids(names: Iterable[str], index: Path) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    """Return the classes of an annotation and the id of each label.
+
+    `background` and `_background_` are class 0; `__ignore__` is 255.
+
+    Args:
+        names: The labels in the order of their ids; repeated ones count once.
+        index: The file or folder that contains them, for the message of an error.
+
+    Raises:
+        UserError: There are no labels, or more than 253 classes besides the background.
+    """
+    ids: dict[str, int] = {}
+    classes = ["background"]
+    for name in names:
+        if name in ids:
+            continue
+        if name.casefold() in _BACKGROUND_NAMES:
+            ids[name] = 0
+        elif name == _IGNORE_NAME:
+            ids[name] = IGNORE
+        else:
+            ids[name] = len(classes)
+            classes.append(name)
+    if not 1 < len(classes) < IGNORE:
+        raise UserError(f"{index}: {len(classes) - 1} labels; expected 1 to {IGNORE - 2}")
+    return tuple(classes), ids
+
+
+def label_id(ids: Mapping[str, int], name: str) -> int:
+    """Return the id of a label.
+
+    Raises:
+        ShapeError: The label is not in the list.
+    """
+    if name not in ids:
+        raise ShapeError(f"unknown label {name[:80]!r}", f"one of {', '.join(list(ids)[:20])}")
+    return ids[name]
