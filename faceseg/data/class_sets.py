@@ -1,6 +1,7 @@
 """The built-in class sets, by the name that `data.classes` and `--classes` accept."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from faceseg.data.classes import LAPA, ClassSet
 
@@ -62,4 +63,95 @@ CELEBAMASK19 = ClassSet(
     ears=(8, 9),
 )
 
-BUILT_IN: Mapping[str, ClassSet] = {"lapa": LAPA, "celebamask19": CELEBAMASK19}
+# The nine classes of EasyPortrait (`faceseg.data.formats.easyportrait`).
+EASYPORTRAIT = ClassSet(
+    names=(
+        "background",
+        "person",
+        "skin",
+        "left_brow",
+        "right_brow",
+        "left_eye",
+        "right_eye",
+        "lips",
+        "teeth",
+    ),
+    palette=(
+        (0, 0, 0),
+        (128, 128, 255),
+        (0, 153, 255),
+        (102, 255, 153),
+        (0, 204, 153),
+        (255, 255, 102),
+        (255, 255, 204),
+        (255, 102, 255),
+        (102, 0, 51),
+    ),
+    pairs=((3, 4), (5, 6)),
+    small=(3, 4, 5, 6, 7, 8),
+    face=(2, 3, 4, 5, 6, 7, 8),
+    eyes=(5, 6),
+    skin=2,
+)
+
+# The 19 classes of FaceSynthetics (`faceseg.data.formats.facesynthetics`).
+FACESYNTHETICS = ClassSet(
+    names=(
+        "background",
+        "skin",
+        "nose",
+        "right_eye",
+        "left_eye",
+        "right_brow",
+        "left_brow",
+        "right_ear",
+        "left_ear",
+        "mouth_interior",
+        "top_lip",
+        "bottom_lip",
+        "neck",
+        "hair",
+        "beard",
+        "clothing",
+        "glasses",
+        "headwear",
+        "facewear",
+    ),
+    palette=(
+        (0, 0, 0),
+        (0, 153, 255),
+        (255, 153, 0),
+        (255, 255, 204),
+        (255, 255, 102),
+        (0, 204, 153),
+        (102, 255, 153),
+        (153, 102, 51),
+        (204, 153, 102),
+        (102, 0, 51),
+        (255, 102, 255),
+        (255, 204, 255),
+        (0, 76, 153),
+        (255, 0, 102),
+        (153, 0, 61),
+        (102, 102, 102),
+        (102, 0, 204),
+        (0, 102, 0),
+        (204, 204, 204),
+    ),
+    pairs=((4, 3), (6, 5), (8, 7)),
+    small=(3, 4, 5, 6, 9, 10, 11),
+    face=(1, 2, 3, 4, 5, 6, 9, 10, 11, 14),
+    eyes=(4, 3),
+    skin=1,
+    hair=13,
+    ears=(8, 7),
+    beard=14,
+)
+
+BuiltIn = Literal["lapa", "celebamask19", "easyportrait", "facesynthetics"]
+BUILT_IN: Mapping[str, ClassSet] = {
+    "lapa": LAPA,
+    "celebamask19": CELEBAMASK19,
+    "easyportrait": EASYPORTRAIT,
+    "facesynthetics": FACESYNTHETICS,
+}

@@ -6,24 +6,25 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceseg.data.formats.names import FORMAT_NAMES
 from pipelines.cli import arguments
 
 app = typer.Typer()
+FORMATS = ", ".join(FORMAT_NAMES)
 
 
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="The folder or file of the annotations.")],
     *,
-    form: Annotated[
-        str, typer.Option("--from", metavar="FORMAT", help="The format: celebamask-hq.")
-    ],
+    form: Annotated[str, typer.Option("--from", metavar="FORMAT", help=f"The format: {FORMATS}.")],
     folder: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="The folder to write.")],
     classes: Annotated[
         str,
         typer.Option(
-            metavar="lapa|celebamask19|FILE.yaml",
-            help="The classes of the labels; a file may also say what the format's classes become.",
+            metavar="NAME|FILE.yaml",
+            help="The classes of the labels: lapa, celebamask19, easyportrait, facesynthetics, or "
+            "a file with a class set and with what the classes of the format become.",
         ),
     ] = "lapa",
     shares: Annotated[
@@ -76,9 +77,9 @@ def init(
     classes: Annotated[
         str | None,
         typer.Option(
-            metavar="lapa|celebamask19|NAME,NAME,...|FILE.yaml",
-            help="A built-in class set, the names of the classes in the order of their ids, or the "
-            "file that `convert` read. Default: LaPa's, if they fit.",
+            metavar="NAME|NAME,NAME,...|FILE.yaml",
+            help="A built-in class set (lapa, celebamask19, ...), the names of the classes in the "
+            "order of their ids, or the file that `convert` read. Default: LaPa's, if they fit.",
         ),
     ] = None,
     size: Annotated[

@@ -12,12 +12,12 @@ palette:                 # only for the format `colours`; by default that of the
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from faceseg.data.class_sets import BUILT_IN
+from faceseg.data.class_sets import BUILT_IN, BuiltIn
 from faceseg.data.classes import ClassSet
 from faceseg.data.formats.mapping import Target
 from faceseg.errors import UserError
@@ -25,7 +25,6 @@ from pipelines.config import names
 from pipelines.config.plain_yaml import read_yaml
 from pipelines.config.reading import explain_errors
 
-BuiltIn = Literal["lapa", "celebamask19"]
 SUFFIXES = (".yaml", ".yml")
 
 

@@ -5,9 +5,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from faceseg.data.class_sets import BUILT_IN
+from faceseg.data.class_sets import BUILT_IN, BuiltIn
 from faceseg.data.classes import ClassSet
 from faceseg.data.formats.mapping import Target
+from faceseg.data.formats.names import FormatName
 from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares, check_shares
 from pipelines.config import names
 from pipelines.config.bounds import MAX_IMAGES, MAX_SEED, MAX_SIDE
@@ -45,10 +46,10 @@ class Data(Section):
         on_bad: `stop` at the first bad pairs with a list of them, or `skip` and record them.
     """
 
-    source: Literal["drawn", "directory", "lapa", "celebamask-hq"] = "drawn"
+    source: Literal["drawn", "directory", "lapa"] | FormatName = "drawn"
     path: Path | None = None
     labels: FolderName = Field("labels", description="name of the folder of labels in a split")
-    classes: Literal["lapa", "celebamask19"] | ClassSet = "lapa"
+    classes: BuiltIn | ClassSet = "lapa"
     mapping: dict[str, Target] = Field(
         {},
         description="what the classes of a format become, besides its own rules: {name: a name of "

@@ -10,8 +10,8 @@ from rich.progress import Progress
 
 from faceseg.data.formats.conversion import Conversion, convert, counts_text
 from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares, check_shares
-from faceseg.data.formats.table import FORMATS, open_annotations
-from faceseg.errors import UserError, check_choice
+from faceseg.data.formats.table import find_format, open_annotations
+from faceseg.errors import UserError
 from pipelines.config.class_file import read_classes
 
 PALETTE_FORMAT = "colours"
@@ -43,7 +43,7 @@ def convert_annotations(
     Raises:
         UserError: An argument is not valid, or the annotations cannot be converted.
     """
-    check_choice("format", form, FORMATS)
+    terms = find_format(form).terms
     chosen = read_classes(classes)
     if chosen.palette is not None and form != PALETTE_FORMAT:
         raise UserError(
@@ -67,7 +67,7 @@ def convert_annotations(
             folder,
             on_bad=on_bad,
             overwrite=overwrite,
-            terms=FORMATS[form].terms,
+            terms=terms,
             progress=lambda finished, total: bar.update(task, completed=finished, total=total),
         )
     for line in _report(done, folder, classes):

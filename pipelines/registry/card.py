@@ -11,7 +11,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from faceseg.data.classes import ClassSet
-from faceseg.data.formats.table import FORMATS
+from faceseg.data.formats.table import find_format
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.statistics import (
@@ -127,7 +127,7 @@ def data_terms(data: Data) -> str:
     """Return the terms of use of a data set's images, as far as they are known."""
     if data.terms:
         return data.terms
-    if data.has_format and (terms := FORMATS[data.source].terms):
+    if data.has_format and (terms := find_format(data.source).terms):
         return terms
     return SOURCE_TERMS.get(data.source, SOURCE_TERMS["directory"])
 

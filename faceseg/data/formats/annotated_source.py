@@ -4,7 +4,7 @@ Shapes: H rows, W columns.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from faceseg.data.formats.splitting import DEFAULT_SHARES, SPLITS, Shares, divid
 from faceseg.data.prefetch import available_processors, prefetch_map
 from faceseg.data.problems import BadFile, check_pair
 from faceseg.data.source import Facts, Pair
+from faceseg.data.split import photo_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class AnnotatedSource:
         *,
         form: str,
         shares: Shares = DEFAULT_SHARES,
+        photograph: Callable[[str], str] = photo_of,
     ) -> None:
         """Divide the images into splits.
 
@@ -76,12 +78,14 @@ class AnnotatedSource:
             form: The name of the format.
             shares: The shares of train, val and test in per cent, for splits that the format does
                 not have.
+            photograph: Returns the photograph that an image shows from the image's name; its
+                images stay in one split.
 
         Raises:
             UserError: A split remains empty.
         """
         self.annotations, self.mapping, self.form, self.shares = annotations, mapping, form, shares
-        self._images = divide(annotations.splits, shares)
+        self._images = divide(annotations.splits, shares, photograph)
         self._lock = threading.Lock()
         self._exchanged: bool | None = None
 
@@ -117,11 +121,13 @@ class AnnotatedSource:
         return tuple((names[left], names[right]) for left, right in pairs)
 
     def notes(self) -> Sequence[str]:
-        """Return what was done to left and right."""
+        """Return what the reader left out or guessed, and what was done to left and right."""
+        notes = self.annotations.all_notes()
         pairs = ", ".join(f"{left} and {right}" for left, right in self.exchanged_pairs())
         if not pairs:
-            return ()
+            return notes
         return (
+            *notes,
             f"left and right were exchanged, so that left is left in the image: {pairs} (by the "
             f"mean x of both classes in a sample of at most {SAMPLE} images)",
         )

@@ -62,3 +62,7 @@ class Annotations:
     root: Path
     index_files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def all_notes(self) -> tuple[str, ...]:
+        """Return `notes`, and what was noticed while images were read."""
+        return self.notes

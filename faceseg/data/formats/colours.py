@@ -86,6 +86,11 @@ class ColourAnnotations(Annotations):
 
     tally: ColourTally
 
+    def all_notes(self) -> tuple[str, ...]:
+        """Return `notes` and the summary of the tally."""
+        summary = self.tally.summary()
+        return self.notes if summary is None else (*self.notes, summary)
+
 
 def read_colours(path: Path, palette: Mapping[str, Sequence[object]]) -> ColourAnnotations:
     """List the images of a folder whose labels are colours.

@@ -103,7 +103,7 @@ def convert(
         UserError: The folder cannot be used, a pair is bad and `on_bad` is "stop", a split has no
             usable image, scores on the labels would mean nothing, or the disk is full.
     """
-    _check_target(folder, given, overwrite=overwrite)
+    _check_target(folder, source.annotations.root, overwrite=overwrite)
     _check_names(source)
     writer = _Writer(
         source=source, on_bad=on_bad, threads=threads or available_processors(), progress=progress
@@ -223,12 +223,12 @@ def _put_in_place(partial: Path, folder: Path) -> None:
 # --- Checks before anything is written.
 
 
-def _check_target(folder: Path, given: Path, *, overwrite: bool) -> None:
+def _check_target(folder: Path, root: Path, *, overwrite: bool) -> None:
     """Raise UserError unless the folder can be written without losing anything."""
-    target, source = folder.resolve(), given.resolve()
+    target, source = folder.resolve(), root.resolve()
     if target == source or target in source.parents or source in target.parents:
         raise UserError(
-            f"{folder} and {given} contain one another; give a folder outside of the annotations"
+            f"{folder} and {root} contain one another; give a folder outside of the annotations"
         )
     if not os.path.lexists(folder):
         return

@@ -13,44 +13,15 @@ class set to train with. The specification does not state whether 'left' means l
 
 from pathlib import Path
 
-from faceseg.data.classes import ClassSet
+from faceseg.data.class_sets import EASYPORTRAIT
 from faceseg.data.formats.annotations import Annotations
 from faceseg.data.formats.mask_files import SPLITS, Layout, masked_images
 from faceseg.data.image_files import images_by_stem
 
-EASYPORTRAIT = ClassSet(
-    names=(
-        "background",
-        "person",
-        "skin",
-        "left_brow",
-        "right_brow",
-        "left_eye",
-        "right_eye",
-        "lips",
-        "teeth",
-    ),
-    palette=(
-        (0, 0, 0),
-        (128, 128, 255),
-        (0, 153, 255),
-        (102, 255, 153),
-        (0, 204, 153),
-        (255, 255, 102),
-        (255, 255, 204),
-        (255, 102, 255),
-        (102, 0, 51),
-    ),
-    pairs=((3, 4), (5, 6)),
-    small=(3, 4, 5, 6, 7, 8),
-    face=(2, 3, 4, 5, 6, 7, 8),
-    eyes=(5, 6),
-    skin=2,
-)
 WHY_NOT_LAPA = (
     "EasyPortrait's classes cannot be translated into LaPa's: its skin includes the nose, its "
     "person includes the hair, the neck and the clothes, and its lips are one class. Use its own "
-    "nine classes, or give a file that maps them: --classes FILE.yaml"
+    "nine classes, easyportrait (--classes, or data.classes), or a file that maps them"
 )
 
 _LAYOUT = Layout(

@@ -15,45 +15,33 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from faceseg.data.classes import ClassSet
+from faceseg.data.class_sets import FACESYNTHETICS
 from faceseg.data.formats.annotations import ALL, Annotations
 from faceseg.data.formats.mask_files import Layout, masked_images
 from faceseg.data.image_files import images_in
 from faceseg.data.paired_files import Files
 
-# Each class with its colour and its class in LaPa, in the order of the ids.
-_CLASSES = (
-    ("background", (0, 0, 0), "background"),
-    ("skin", (0, 153, 255), "skin"),
-    ("nose", (255, 153, 0), "nose"),
-    ("right_eye", (255, 255, 204), "right_eye"),
-    ("left_eye", (255, 255, 102), "left_eye"),
-    ("right_brow", (0, 204, 153), "right_eyebrow"),
-    ("left_brow", (102, 255, 153), "left_eyebrow"),
-    ("right_ear", (153, 102, 51), "skin"),
-    ("left_ear", (204, 153, 102), "skin"),
-    ("mouth_interior", (102, 0, 51), "inner_mouth"),
-    ("top_lip", (255, 102, 255), "upper_lip"),
-    ("bottom_lip", (255, 204, 255), "lower_lip"),
-    ("neck", (0, 76, 153), "background"),
-    ("hair", (255, 0, 102), "hair"),
-    ("beard", (153, 0, 61), "skin"),
-    ("clothing", (102, 102, 102), "background"),
-    ("glasses", (102, 0, 204), "background"),
-    ("headwear", (0, 102, 0), "background"),
-    ("facewear", (204, 204, 204), "background"),
-)
-FACESYNTHETICS = ClassSet(
-    names=tuple(name for name, _, _ in _CLASSES),
-    palette=tuple(colour for _, colour, _ in _CLASSES),
-    pairs=((4, 3), (6, 5), (8, 7)),
-    small=(3, 4, 5, 6, 9, 10, 11),
-    face=(1, 2, 3, 4, 5, 6, 9, 10, 11, 14),
-    eyes=(4, 3),
-    skin=1,
-    hair=13,
-)
-TO_LAPA: Mapping[str, str] = {name: target for name, _, target in _CLASSES}
+TO_LAPA: Mapping[str, str] = {
+    "background": "background",
+    "skin": "skin",
+    "nose": "nose",
+    "right_eye": "right_eye",
+    "left_eye": "left_eye",
+    "right_brow": "right_eyebrow",
+    "left_brow": "left_eyebrow",
+    "right_ear": "skin",
+    "left_ear": "skin",
+    "mouth_interior": "inner_mouth",
+    "top_lip": "upper_lip",
+    "bottom_lip": "lower_lip",
+    "neck": "background",
+    "hair": "hair",
+    "beard": "skin",
+    "clothing": "background",
+    "glasses": "background",
+    "headwear": "background",
+    "facewear": "background",
+}
 
 _MASK_SUFFIX = "_seg"
 

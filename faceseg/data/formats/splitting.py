@@ -1,10 +1,10 @@
 """Splits for formats that have none, or not all of them.
 
 An image is assigned by a hash of its name alone, so that images that are added later move no
-other one. Versions of one photograph (`faceseg.data.split.photo_of`) stay together.
+other one. Versions of one photograph stay together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 
 from faceseg.data.formats.annotations import ALL, AnnotatedImage
@@ -28,7 +28,9 @@ def check_shares(shares: Sequence[int]) -> Shares:
 
 
 def divide(
-    splits: Mapping[str, Sequence[AnnotatedImage]], shares: Shares
+    splits: Mapping[str, Sequence[AnnotatedImage]],
+    shares: Shares,
+    photograph: Callable[[str], str] = photo_of,
 ) -> dict[str, list[AnnotatedImage]]:
     """Return the images of train, val and test.
 
@@ -38,6 +40,7 @@ def divide(
     Args:
         splits: The images of each split of the format.
         shares: The shares of train, val and test in per cent.
+        photograph: Returns the photograph that an image shows from the image's name.
 
     Raises:
         UserError: There is nothing to take a missing split from, or a split remains empty.
@@ -53,7 +56,7 @@ def divide(
     wanted = {name: share for name, share in zip(SPLITS, shares, strict=True) if name in missing}
     drawn: dict[str, list[AnnotatedImage]] = {name: [] for name in missing}
     for image in pool:
-        drawn[_assigned(image.id, wanted)].append(image)
+        drawn[_assigned(photograph(image.id), wanted)].append(image)
     if empty := [name for name in missing if not drawn[name]]:
         raise UserError(
             f"{', '.join(empty)} would have no image: {len(pool)} images were divided in the "
@@ -65,8 +68,8 @@ def divide(
 
 
 def _assigned(name: str, shares: Mapping[str, int]) -> str:
-    """Return the split of an image, in the proportions of `shares`."""
-    digest = blake2b(photo_of(name).encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    """Return the split of a photograph, in the proportions of `shares`."""
+    digest = blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
     place: float = int.from_bytes(digest) / 2**64 * sum(shares.values())
     for split, share in reversed(list(shares.items())):
         if place < share:

@@ -6,12 +6,25 @@ from pathlib import Path
 
 from faceseg.data.class_sets import BUILT_IN
 from faceseg.data.classes import ClassSet
-from faceseg.data.formats import celebamask_hq
+from faceseg.data.formats import (
+    celebamask_hq,
+    coco,
+    colours,
+    cvat,
+    easyportrait,
+    facesynthetics,
+    helen,
+    ibugmask,
+    label_studio,
+    labelme,
+)
 from faceseg.data.formats.annotated_source import AnnotatedSource
 from faceseg.data.formats.annotations import Annotations
 from faceseg.data.formats.mapping import ClassMapping, Rules
+from faceseg.data.formats.names import FormatName
 from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares
-from faceseg.errors import check_choice
+from faceseg.data.split import photo_of
+from faceseg.errors import UserError, check_choice
 
 Palette = Mapping[str, Sequence[object]]  # the colours of each class
 
@@ -24,15 +37,19 @@ class Format:
         read: The reader. It receives the folder or file, and the palette of a data set whose
             labels are colours.
         rules: What native classes become, for a built-in class set by its name.
+        refused: Why the classes cannot be translated into a built-in class set, by its name.
+        photograph: Returns the photograph that an image shows from the image's name.
         terms: The terms of use of the data set, if the format is that of one data set.
     """
 
     read: Callable[[Path, Palette], Annotations]
     rules: Mapping[str, Rules] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    photograph: Callable[[str], str] = photo_of
     terms: str = ""
 
 
-FORMATS: Mapping[str, Format] = {
+FORMATS: Mapping[FormatName, Format] = {
     "celebamask-hq": Format(
         read=lambda path, _: celebamask_hq.read_celebamask_hq(path),
         rules={
@@ -41,11 +58,37 @@ FORMATS: Mapping[str, Format] = {
         },
         terms="CelebAMask-HQ: for non-commercial research and educational purposes only",
     ),
+    "easyportrait": Format(
+        read=lambda path, _: easyportrait.read_easyportrait(path),
+        refused={"lapa": easyportrait.WHY_NOT_LAPA},
+    ),
+    "ibugmask": Format(
+        read=lambda path, _: ibugmask.read_ibugmask(path),
+        rules={"lapa": ibugmask.TO_LAPA},
+        photograph=ibugmask.photograph_of,
+    ),
+    "helen": Format(read=lambda path, _: helen.read_helen(path), rules={"lapa": helen.TO_LAPA}),
+    "facesynthetics": Format(
+        read=lambda path, _: facesynthetics.read_facesynthetics(path),
+        rules={"lapa": facesynthetics.TO_LAPA},
+        terms="Microsoft FaceSynthetics: C-UDA 1.0, for research only, with attribution",
+    ),
+    "coco": Format(read=lambda path, _: coco.read_coco(path)),
+    "labelme": Format(read=lambda path, _: labelme.read_labelme(path)),
+    "cvat": Format(read=lambda path, _: cvat.read_cvat(path)),
+    "label-studio": Format(read=lambda path, _: label_studio.read_label_studio(path)),
+    "colours": Format(read=colours.read_colours),
 }
 
 
+def find_format(name: str) -> Format:
+    """Return a format by its name; raise UserError for an unknown one."""
+    check_choice("format", name, FORMATS)
+    return next(form for known, form in FORMATS.items() if known == name)
+
+
 def open_annotations(
-    form: str,
+    name: str,
     path: Path,
     classes: ClassSet,
     *,
@@ -56,7 +99,7 @@ def open_annotations(
     """Open annotations of a format as a source of images in the classes of a class set.
 
     Args:
-        form: The name of the format.
+        name: The name of the format.
         path: The folder or file.
         classes: The class set of the labels.
         rules: What native classes become; they take precedence over the format's own rules.
@@ -69,11 +112,14 @@ def open_annotations(
         UserError: The format is unknown, `path` has another layout, a native class has no
             counterpart, or a split remains empty.
     """
-    check_choice("format", form, FORMATS)
-    colours = palette or dict(zip(classes.names, classes.palette, strict=True))
-    annotations = FORMATS[form].read(path, colours)
-    own = FORMATS[form].rules
-    standard = next((own[name] for name in own if BUILT_IN[name] == classes), {})
-    known = {name: rule for name, rule in standard.items() if name in annotations.classes}
+    form = find_format(name)
+    target = next((each for each in BUILT_IN if BUILT_IN[each] == classes), "")
+    if target in form.refused and not rules:
+        raise UserError(form.refused[target])
+    annotations = form.read(path, palette or dict(zip(classes.names, classes.palette, strict=True)))
+    standard = form.rules.get(target, {})
+    known = {each: rule for each, rule in standard.items() if each in annotations.classes}
     mapping = ClassMapping(annotations.classes, classes, {**known, **(rules or {})})
-    return AnnotatedSource(annotations, mapping, form=form, shares=shares)
+    return AnnotatedSource(
+        annotations, mapping, form=name, shares=shares, photograph=form.photograph
+    )

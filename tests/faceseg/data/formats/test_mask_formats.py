@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceseg.data.class_sets import EASYPORTRAIT, FACESYNTHETICS
 from faceseg.data.classes import LAPA
 from faceseg.data.formats import facesynthetics, ibugmask
-from faceseg.data.formats.easyportrait import EASYPORTRAIT, read_easyportrait
-from faceseg.data.formats.facesynthetics import FACESYNTHETICS, read_facesynthetics
+from faceseg.data.formats.easyportrait import read_easyportrait
+from faceseg.data.formats.facesynthetics import read_facesynthetics
 from faceseg.data.formats.ibugmask import photograph_of, read_ibugmask
 from faceseg.errors import UserError
 from tests.faceseg.data.formats import mask_folders
