@@ -17,7 +17,7 @@ ROWS, COLUMNS, COUNT = 48, 64, 12
 # The box (left, right, top, bottom) of each class, the larger ones first. Left is left in the
 # image.
 BOXES = {
-    "hair": (10, 54, 0, 30),
+    "hair": (6, 58, 0, 30),
     "skin": (14, 50, 8, 46),
     "nose": (28, 36, 20, 30),
     "left_eyebrow": (18, 26, 12, 14),
@@ -154,6 +154,10 @@ def labelme(root: Path) -> None:
 def cvat(root: Path) -> None:
     top_element = ElementTree.Element("annotations")
     ElementTree.SubElement(top_element, "version").text = "1.1"
+    task = ElementTree.SubElement(ElementTree.SubElement(top_element, "meta"), "task")
+    listed = ElementTree.SubElement(task, "labels")
+    for label in BOXES:
+        ElementTree.SubElement(ElementTree.SubElement(listed, "label"), "name").text = label
     for number, name in enumerate(names()):
         write_image(root / f"images/{name}.jpg")
         image = ElementTree.SubElement(
