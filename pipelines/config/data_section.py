@@ -46,7 +46,7 @@ class Data(Section):
         on_bad: `stop` at the first bad pairs with a list of them, or `skip` and record them.
     """
 
-    source: Literal["drawn", "directory", "lapa"] | FormatName = "drawn"
+    source: Literal["drawn", "directory", "lapa", FormatName] = "drawn"
     path: Path | None = None
     labels: FolderName = Field("labels", description="name of the folder of labels in a split")
     classes: BuiltIn | ClassSet = "lapa"

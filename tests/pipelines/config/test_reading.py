@@ -44,7 +44,7 @@ WRONG = [
     ("data: {image_size: [65, 64]}", ("data: image_size [65, 64]: both must be multiples of 32",)),
     ("data: {source: directory}", ("data: source 'directory' requires a path",)),
     ("data: {path: x}", ("data: source 'drawn' takes no path", "'directory'")),
-    ("data: {classes: lappa}", ("data.classes: ", "'lapa' or 'celebamask19'; got 'lappa'")),
+    ("data: {classes: lappa}", ("data.classes: ", "or 'facesynthetics'; got 'lappa'")),
     (
         "data: {source: celebamask-hq, path: a, mapping: {hat: {too: hair}}}",
         ("data.mapping.hat.too: unknown key; did you mean 'to'?", "data.mapping.hat.where: "),
