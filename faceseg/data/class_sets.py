@@ -56,7 +56,7 @@ CELEBAMASK19 = ClassSet(
     ),
     pairs=((4, 5), (6, 7), (8, 9)),
     small=(4, 5, 6, 7, 10, 11, 12),  # the parts that are small in LaPa's set too
-    face=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),  # with ears, which are skin in LaPa's set
+    face=(1, 2, 3, 4, 5, 6, 7, 10, 11, 12),
     eyes=(4, 5),
     skin=1,
     hair=13,

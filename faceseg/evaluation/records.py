@@ -11,6 +11,7 @@ prediction]; texts are numpy's unicode.
     test/boundary                      (N, C, 2)  outlines: intersection and union
     test/outline                       (N, 2)     their length: prediction's and truth's
     test/calibration                   (2, K, 3)  summed over images
+    test/jawline                       (N, 2)     class sets with ears only: distance, and 1
     <suite>/<kind>/<severity>/
         counts/<policy>                (n, C, C)
         coverage                       (n,)       share of the face that is covered
@@ -78,6 +79,8 @@ class EvaluationRecords:
             arrays |= {
                 f"test/{name}": _as_int32(getattr(self.tested, name)) for name in TEST_ARRAYS
             }
+            if self.tested.jawline is not None:
+                arrays["test/jawline"] = self.tested.jawline
         for condition in self.conditions:
             arrays |= dict(_condition_arrays(condition))
         np.savez_compressed(path, allow_pickle=False, **arrays)
@@ -101,7 +104,8 @@ class EvaluationRecords:
         if "test/counts" in arrays:
             found = {name: arrays[f"test/{name}"] for name in TEST_ARRAYS}
             found |= {name: found[name].astype(np.int64) for name in TEST_ARRAYS[:3]}
-            tested = SplitEvaluation(ids=ids, **found)
+            jawline = arrays.get("test/jawline")  # earlier versions did not measure it
+            tested = SplitEvaluation(ids=ids, **found, jawline=jawline)
         facts = tuple(json.loads(str(each)) for each in arrays.get("facts", ()))
         prefixes = dict.fromkeys(
             name.rpartition("/")[0] for name in arrays if name.endswith("/coverage")

@@ -38,6 +38,7 @@ from faceseg.metrics.confusion_matrix import (
     scores,
     worst_tenth,
 )
+from faceseg.metrics.jawline import jawline_counts, mean_jawline_distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,9 @@ class SplitEvaluation:
         boundary: Intersection and union of each class's boundaries, (N, C, 2).
         outline: The outlines' length in the prediction and in the truth, in pixels, (N, 2).
         calibration: Counts over all pixels and over those of the foreground, (2, K, 3).
+        jawline: The distance of the jawline in per cent of the face's width, and 1; zeros where
+            the truth has no jawline, (N, 2). None for a class set without ears, and in files of
+            earlier versions.
     """
 
     ids: tuple[str, ...]
@@ -57,6 +61,7 @@ class SplitEvaluation:
     boundary: Counts
     outline: Counts
     calibration: Fractions
+    jawline: Fractions | None = None
 
     def scores(self, classes: ClassSet) -> dict[str, float]:
         """Return all scores of the split by their names in the protocol."""
@@ -71,6 +76,8 @@ class SplitEvaluation:
         found["iou_worst_tenth"] = worst_tenth(images)
         found["calibration_error"] = expected_calibration_error(everywhere)
         found["calibration_error_foreground"] = expected_calibration_error(foreground)
+        if self.jawline is not None and self.jawline[:, 1].any():
+            found["jawline_distance"] = mean_jawline_distance(self.jawline.sum(axis=0))
         for name, share in zip(classes.names, false_presence(self.counts), strict=True):
             found[f"false_presence/{name}"] = float(share)
         return found
@@ -95,7 +102,7 @@ def evaluate_split(
     """
 
     def count(case: tuple[Labels, NDArray[np.float32]]) -> _ImageCounts:
-        return _count_image(*case, len(predictor.classes))
+        return _count_image(*case, predictor.classes)
 
     cases = (split.original(index) for index in range(len(split)))
     predicted = batched_logits(predictor, cases, batch_size)
@@ -106,6 +113,7 @@ def evaluate_split(
         boundary=np.stack([each.boundary for each in counted]),
         outline=np.array([each.outline for each in counted], dtype=np.int64),
         calibration=sum((each.calibration for each in counted), start=np.zeros((2, BINS, 3))),
+        jawline=np.stack([each.jawline for each in counted]) if predictor.classes.ears else None,
     )
 
 
@@ -117,17 +125,19 @@ class _ImageCounts:
     boundary: Counts
     outline: tuple[int, int]
     calibration: Fractions
+    jawline: Fractions
 
 
-def _count_image(truth: Labels, logits: NDArray[np.float32], classes: int) -> _ImageCounts:
+def _count_image(truth: Labels, logits: NDArray[np.float32], classes: ClassSet) -> _ImageCounts:
     predicted = np.empty(truth.shape, np.uint8)
     bins: Fractions = np.zeros((2, BINS, 3))
     for rows, block in resized_blocks(logits, truth.shape):
         predicted[rows] = argmax_labels(block)
         bins += calibration_counts(softmax(block), truth[rows])
     return _ImageCounts(
-        counts=confusion(truth, predicted, classes),
-        boundary=boundary_counts(truth, predicted, classes, boundary_distance(*truth.shape)),
+        counts=confusion(truth, predicted, len(classes)),
+        boundary=boundary_counts(truth, predicted, len(classes), boundary_distance(*truth.shape)),
         outline=(outline_length(predicted), outline_length(truth)),
         calibration=bins,
+        jawline=jawline_counts(truth, predicted, classes) if classes.ears else np.zeros(2),
     )

@@ -18,6 +18,7 @@ from faceseg.data.pack import build_pack
 from faceseg.data.problems import BadFile
 
 LOOKED_AT = 200  # images of a split whose size is read, and label maps whose ids are read
+EARS = ("left_ear", "right_ear")
 CHECKED_SIZE = (32, 32)  # of the packed images, which only serve the checks
 
 
@@ -120,6 +121,8 @@ def class_set(names: Sequence[str]) -> ClassSet:
         ),
         skin=lower.index("skin") if "skin" in lower else 1,
         hair=lower.index("hair") if "hair" in lower else None,
+        ears=tuple(lower.index(ear) for ear in EARS) if set(EARS) <= set(lower) else (),
+        beard=lower.index("beard") if "beard" in lower else None,
     )
 
 

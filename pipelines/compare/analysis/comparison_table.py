@@ -59,6 +59,7 @@ MEASURES = (
     "model/macs",
     "model/size_mb",
 )
+JAWLINE = "test/jawline_distance"  # of class sets with ears
 RESAMPLES = 10_000
 LEGACY = ("legacy_iou", "legacy_dice", "legacy_precision", "legacy_recall")
 
@@ -130,6 +131,8 @@ def _row(study: ComparedStudy, model: ComparedModel, resamples: int) -> dict[str
     row |= {column_of(setting): float(finals[0].params.get(setting, math.nan)) for setting in TUNED}
     for name in SCORES:
         row |= _seed_cells(name, finals, f"test/{name}")
+    if any(math.isfinite(final.metric(JAWLINE)) for final in finals):
+        row |= _seed_cells("jawline_distance", finals, JAWLINE)
     row["iou_low"], row["iou_high"] = _iou_interval(finals, resamples)
     for name in study.classes.names[1:]:
         row |= _seed_cells(f"iou/{name}", finals, f"test/iou/{name}")

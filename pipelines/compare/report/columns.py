@@ -76,6 +76,10 @@ def _tenths(value: float) -> str:
     return DASH if math.isnan(value) else f"{value:.1f}"
 
 
+def _hundredths(value: float) -> str:
+    return DASH if math.isnan(value) else f"{value:.2f}"
+
+
 def _whole(value: float) -> str:
     return DASH if math.isnan(value) else f"{value:.0f}"
 
@@ -111,6 +115,9 @@ SCORES = (
     _score("boundary IoU", "boundary_iou", "along the outlines"),
     _score("IoU, occluded", "occluded_iou", "mean over kinds"),
     RETENTION,
+)
+JAWLINE = _number(
+    "jawline, %", "jawline_distance", _hundredths, "low", "mean distance, of the face's width"
 )
 SPEED = (
     NAME,
@@ -167,11 +174,16 @@ TERMINAL_COLUMNS = (
 def markdown_tables(table: pd.DataFrame) -> tuple[tuple[str, tuple[Column, ...]], ...]:
     """Return the title and the columns of the tables whose columns are fixed."""
     return (
-        ("Scores", SCORES),
+        ("Scores", score_columns(table)),
         ("Speed and size", speed_columns(table)),
         ("Chosen settings", SETTINGS),
         ("Training cost", COST),
     )
+
+
+def score_columns(table: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns of scores; that of the jawline only where it was measured."""
+    return (*SCORES, JAWLINE) if JAWLINE.key in table else SCORES
 
 
 def speed_columns(table: pd.DataFrame) -> tuple[Column, ...]:

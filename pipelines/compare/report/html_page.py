@@ -78,7 +78,7 @@ def _table_context(report: ComparisonReport) -> dict[str, Any]:
         "facts": _facts(study, table),
         "styles": series_styles(table),
         "tables": {
-            "scores": _table_part("Scores on the test split", columns.SCORES, table),
+            "scores": _table_part("Scores on the test split", columns.score_columns(table), table),
             "speed": _table_part("Speed and size", columns.speed_columns(table), table),
             "settings": _table_part("Chosen settings", columns.SETTINGS, table),
             "cost": _table_part("Training cost", columns.COST, table),

@@ -1,6 +1,7 @@
 """The file of records is read as it was written, and every score can be computed from it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,20 @@ def test_written_records_are_read_back(records: EvaluationRecords, tmp_path: Pat
     assert found.tested is not None
     assert records.tested is not None
     np.testing.assert_equal(found.tested.scores(LAPA), records.tested.scores(LAPA))
+
+
+def test_the_jawline_is_read_back_and_may_be_missing(
+    records: EvaluationRecords, tmp_path: Path
+) -> None:
+    assert records.tested is not None
+    measured = np.array([[4.5, 1], [0, 0], [1.5, 1], [0, 0]])
+    for jawline in (measured, None):
+        replace(records, tested=replace(records.tested, jawline=jawline)).write(tmp_path / "r.npz")
+        found = EvaluationRecords.read(tmp_path / "r.npz").tested
+        assert found is not None
+        np.testing.assert_equal(found.jawline, jawline)
+        # (4.5 + 1.5) / 2 images that have a jawline.
+        assert found.scores(LAPA).get("jawline_distance") == (None if jawline is None else 3)
 
 
 def test_the_records_of_a_trial_have_no_test(records: EvaluationRecords, tmp_path: Path) -> None:

@@ -120,6 +120,47 @@ def test_the_length_of_outlines_is_the_number_of_neighbours_that_differ(
     assert found.scores(THREE)["outline_length"] == 1
 
 
+EARED = ClassSet(
+    names=("background", "skin", "left_ear", "right_ear"),
+    palette=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)),
+    face=(1,),
+    pairs=((2, 3),),
+    ears=(2, 3),
+)
+
+
+class EaredNetwork(RedChannelNetwork):
+    """A network whose prediction is encoded in the red channel: 0, 60, 120 or 180."""
+
+    def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        labels = np.rint(images[..., 0] / 60).astype(int)
+        return (10 * np.eye(4)[labels]).astype(np.float32)
+
+
+def test_the_jawline_is_measured_where_the_truth_has_both_ears(
+    write_pack: Callable[..., Split], tmp_path: Path
+) -> None:
+    # Ears of mean columns 1.5 and 13.5: the face is 12 wide. The predicted chin is 2 rows lower.
+    truth = np.zeros((16, 16), np.uint8)
+    truth[2:10, 3:13], truth[4:7, 1:3], truth[4:7, 13:15] = 1, 2, 3
+    lower, profile = truth.copy(), truth.copy()
+    lower[10:12, 3:13] = 1
+    profile[truth == 2] = 0
+    pairs = [(np.repeat(60 * each[..., None], 3, axis=2), true) for each, true in
+             ((lower, truth), (truth, truth), (lower, profile))]  # fmt: skip
+    split = write_pack(tmp_path, "val", pairs, (16, 16))
+    found = evaluate_split(Predictor(EaredNetwork((16, 16)), EARED), split)
+    assert found.jawline is not None
+    np.testing.assert_allclose(found.jawline, [[100 * 2 / 12, 1], [0, 1], [0, 0]])
+    assert found.scores(EARED)["jawline_distance"] == pytest.approx(100 * 2 / 12 / 2)
+
+
+def test_class_sets_without_ears_have_no_jawline(predictor: Any, split: Split) -> None:
+    found = evaluate_split(predictor, split)
+    assert found.jawline is None
+    assert "jawline_distance" not in found.scores(THREE)
+
+
 @pytest.mark.parametrize(("size", "threads"), [(1, 1), (2, 3), (3, 2), (50, 1)])
 def test_batches_and_threads_change_nothing(
     size: int, threads: int, predictor: Any, split: Split

@@ -35,6 +35,17 @@ def test_a_study_on_the_cpu_has_no_columns_of_a_gpu(study):
     assert not [name for name in build_table(study, 500) if "gpu" in name]
 
 
+def test_the_jawline_is_a_column_where_it_was_measured(study):
+    assert "jawline_distance" not in rows(study)
+    for seed in range(2):
+        final = next(each for each in study.models if each.name == "unet").finals[seed]
+        metrics = {**final.metrics, "test/jawline_distance": 2.0 + seed}
+        study = change(study, "unet", seed, metrics=metrics)
+    found = rows(study)
+    assert found.loc["unet", "jawline_distance"] == 2.5
+    assert np.isnan(found.loc["pspnet", "jawline_distance"])
+
+
 def test_finals_measured_on_a_gpu_have_its_columns(study):
     for name in ("unet", "segnet"):
         for seed in range(2):

@@ -41,6 +41,13 @@ def test_columns_say_whether_they_are_of_the_cpu_or_of_the_gpu(report):
     assert "Columns of the GPU are measured at the end of a study" in both
 
 
+def test_the_jawline_is_shown_where_it_was_measured(report):
+    assert "jawline" not in render_markdown(report)
+    measured = report.table.assign(jawline_distance=[1.234, 2.0, 3.0], jawline_distance_sd=0.1)
+    assert "| jawline, % |\n" in render_markdown(replace(report, table=measured))
+    assert "1.23" in render_markdown(replace(report, table=measured))
+
+
 def test_notes_contain_the_sample_and_the_identifiers(report):
     text = " ".join(notes(report.study, report.table))
     for fact in ("6 images", "2 seeds", "fedcba987654", "abcdef012345", "made-12345678"):
