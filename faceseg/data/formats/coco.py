@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import FailFast, TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter, ValidationError
 
 from faceseg.data.formats.annotations import Annotations
 from faceseg.data.formats.coco_layout import CocoFile, find_coco_files
 from faceseg.data.formats.file_lookup import confined, counted, first_existing, unique_ids
 from faceseg.data.formats.json_files import Checked, describe, read_json, shown
-from faceseg.data.formats.polygons import checked_polygon
-from faceseg.data.formats.run_lengths import coco_counts, mask_of_counts
+from faceseg.data.formats.polygons import MAX_OUTLINE, checked_polygon
+from faceseg.data.formats.run_lengths import RUN_WORK, coco_counts, mask_of_counts
 from faceseg.data.formats.shapes import (
     PaintedImage,
     Region,
@@ -39,12 +38,14 @@ from faceseg.data.formats.shapes import (
     class_ids,
     label_id,
     named,
+    region_of_mask,
 )
 from faceseg.data.problems import BadFile
 from faceseg.errors import UserError
 
 Id = int | str
 
+_OUTLINE_WORK = 150  # pixels that are painted in the time in which a pixel of an outline is drawn
 _EXPECTED = "COCO's instances JSON with images, categories and annotations"
 _SEGMENTATION = "a list of polygons [x1, y1, x2, y2, ...], or {size, counts}"
 
@@ -76,11 +77,12 @@ class _Instances(Checked):
 
 
 class _RunLengths(Checked):
-    size: tuple[int, int]
-    counts: str | Annotated[list[int], FailFast()]
+    size: Annotated[list[int], Field(min_length=2, max_length=2)]
+    counts: Any  # text or a list
 
 
 _INSTANCES = TypeAdapter(_Instances)
+_COUNTS = TypeAdapter(Annotated[list[int], FailFast()])
 _POLYGONS = TypeAdapter(Annotated[list[Annotated[list[float], FailFast()]], FailFast()])
 
 
@@ -103,7 +105,7 @@ class CocoImage(PaintedImage):
                     wrong = f"unknown category {shown(each.category_id)}"
                     raise ShapeError(wrong, "the id of one of the file's categories")
                 label = label_id(self.ids, self.labels[each.category_id])
-                region = Region(_mask(each.segmentation, size))
+                region = _region(each.segmentation, size)
             yield Shape(label, region)
 
 
@@ -198,34 +200,38 @@ def _images(
     )
 
 
-def _mask(segmentation: Any, size: Size) -> NDArray[np.bool_]:
-    """Return the mask (H, W) of a segmentation."""
+def _region(segmentation: Any, size: Size) -> Region:
+    """Return the pixels of a segmentation."""
     try:
         if isinstance(segmentation, dict):
-            return _mask_of_runs(_RunLengths.model_validate(segmentation), size)
+            return _region_of_runs(_RunLengths.model_validate(segmentation), size)
         polygons = _POLYGONS.validate_python(segmentation, strict=True)
     except ValidationError as error:
         raise ShapeError(f"segmentation: {shown(describe(error))}", _SEGMENTATION) from error
     if not polygons:
         raise ShapeError("no segmentation (a box alone is no mask)", _SEGMENTATION)
+    outline = 0
     for numbers in polygons:
         if len(numbers) % 2:
             raise ShapeError(f"a polygon of {len(numbers)} numbers", "pairs of x and y")
-        checked_polygon(np.reshape(numbers, (-1, 2)))
+        outline += checked_polygon(np.reshape(numbers, (-1, 2)))[1]
+    if outline > MAX_OUTLINE:
+        raise ShapeError(f"outlines of {outline:,} pixels", f"at most {MAX_OUTLINE:,} pixels")
     from pycocotools import mask
 
-    outlines = mask.merge(mask.frPyObjects(polygons, *size))
-    return np.asarray(mask.decode(outlines), dtype=bool)
+    filled = mask.decode(mask.merge(mask.frPyObjects(polygons, *size)))
+    return region_of_mask(np.asarray(filled, dtype=bool), outline * _OUTLINE_WORK)
 
 
-def _mask_of_runs(runs: _RunLengths, size: Size) -> NDArray[np.bool_]:
-    if runs.size != size:
-        wrong = f"run lengths for {runs.size[1]} x {runs.size[0]} (width x height)"
+def _region_of_runs(runs: _RunLengths, size: Size) -> Region:
+    if tuple(runs.size) != size:
+        wrong = f"run lengths for {' x '.join(map(str, runs.size[::-1]))} (width x height)"
         raise ShapeError(wrong, f"the image's {size[1]} x {size[0]}")
-    counts = runs.counts
-    if isinstance(counts, str):
-        counts = coco_counts(counts, size[0] * size[1])
-    return mask_of_counts(counts, size, "columns")
+    if isinstance(runs.counts, str):
+        counts = coco_counts(runs.counts, size[0] * size[1])
+    else:
+        counts = _COUNTS.validate_python(runs.counts, strict=True)
+    return region_of_mask(mask_of_counts(counts, size, "columns"), len(counts) * RUN_WORK)
 
 
 def _check_pycocotools(contents: Sequence[_Instances]) -> None:

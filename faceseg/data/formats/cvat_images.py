@@ -26,7 +26,7 @@ from faceseg.data.formats.file_lookup import (
     unique_ids,
 )
 from faceseg.data.formats.polygons import fill_ellipse, fill_polygon, rectangle
-from faceseg.data.formats.run_lengths import mask_of_counts
+from faceseg.data.formats.run_lengths import RUN_WORK, mask_of_counts
 from faceseg.data.formats.shapes import (
     PaintedImage,
     Region,
@@ -44,7 +44,6 @@ from faceseg.errors import UserError
 XML_NAME = "annotations.xml"
 _AREAS = ("polygon", "box", "ellipse", "mask")
 _INTEGER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-_RUNS = re.compile(r"[0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +205,11 @@ def _mask(shape: Element, size: Size) -> Region:
     if not inside or width < 0 or height < 0:
         wrong = f"a mask of {width} x {height} at ({left}, {top})"
         raise ShapeError(wrong, f"a box within the image of {size[1]} x {size[0]}")
-    text = _text(shape, "rle").strip()
-    if not _RUNS.fullmatch(text):
+    counts = [part.strip() for part in _text(shape, "rle").split(",")]
+    if not all(_INTEGER.fullmatch(count) for count in counts):
         raise ShapeError("run lengths that are no numbers", "rle with lengths joined by commas")
-    counts = [int(count) for count in text.split(",")]
-    return Region(mask_of_counts(counts, (height, width), "rows"), top, left)
+    mask = mask_of_counts([int(count) for count in counts], (height, width), "rows")
+    return Region(mask, top, left, work=len(counts) * RUN_WORK)
 
 
 def _text(shape: Element, name: str, default: str | None = None) -> str:

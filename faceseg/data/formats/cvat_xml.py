@@ -15,7 +15,7 @@ from faceseg.data.formats.json_files import read_text
 from faceseg.errors import UserError
 
 MAX_DEPTH = 50
-MAX_ELEMENTS = 5_000_000
+MAX_ELEMENTS = 2_000_000  # about a gigabyte of memory
 _EXPECTED = 'the XML of the export "CVAT for images 1.1"'
 
 

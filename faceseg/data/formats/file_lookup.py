@@ -45,7 +45,7 @@ def confined(name: str, folder: str, root: Path, index: Path) -> Path:
     absolute = written.startswith("/") or written[1:2] == ":"
     outside = relative == ".." or relative.startswith("../")
     if not written.strip() or absolute or outside or not is_utf8(name) or "\0" in name:
-        wrong = f"contains the file name {printable(name[:200].replace(chr(0), '?'))!r}"
+        wrong = f"contains the file name {name[:200]!a}"
         raise BadFile(index, wrong, f"the relative path of a file in {root}")
     return root / relative
 
@@ -73,7 +73,7 @@ def unique_ids(files: Sequence[Path], root: Path, index: Path) -> list[str]:
         UserError: Two images have the same id: an image is listed twice, or two files differ only
             in their suffix.
     """
-    stems = Counter(file.stem for file in files)
+    stems = Counter(file.stem for file in set(files))
     ids = [
         printable(
             file.stem

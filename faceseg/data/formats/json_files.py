@@ -5,9 +5,9 @@ parser (200 levels).
 """
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.data.problems import BadFile, unreadable_file
@@ -17,6 +17,10 @@ T = TypeVar("T")
 MAX_BYTES = 2**29
 MAX_VALUES = 50_000_000  # a parsed value takes about 40 bytes of memory
 MAX_NAME_SHOWN = 80  # characters of a value that a message repeats
+
+
+Point = Annotated[list[float], Field(min_length=2, max_length=2)]  # x and y
+Points = Annotated[list[Point], FailFast()]
 
 
 class Checked(BaseModel):

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import FailFast, ValidationError
 
-from faceseg.data.formats.json_files import Checked, describe, shown
+from faceseg.data.formats.json_files import Checked, Points, describe, shown
 from faceseg.data.formats.polygons import checked_numbers, fill_ellipse, fill_polygon, rectangle
-from faceseg.data.formats.run_lengths import brush_mask
+from faceseg.data.formats.run_lengths import brush_region
 from faceseg.data.formats.shapes import Region, ShapeError, Size, size_problem
 
 
@@ -24,7 +24,7 @@ class _Region(Checked):
 
 
 class _Polygon(Checked):
-    points: Annotated[list[tuple[float, float]], FailFast()]
+    points: Points
 
 
 class _Rectangle(Checked):
@@ -105,12 +105,12 @@ def _pixels(value: Checked, size: Size) -> Region:
             radii = (value.radiusX * across, value.radiusY * down)
             return fill_ellipse(centre, radii, value.rotation, size)
         case _Brush():
-            return Region(brush_mask(_bytes(value.rle), size))
+            return brush_region(_bytes(value.rle), size)
         case _:
             raise TypeError(f"a region of {type(value).__name__}")
 
 
-def _scaled(points: Sequence[tuple[float, float]], across: float, down: float) -> Any:
+def _scaled(points: Sequence[Sequence[float]], across: float, down: float) -> Any:
     return checked_numbers(points).reshape(-1, 2) * (across, down)
 
 

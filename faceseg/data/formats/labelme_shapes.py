@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import FailFast, TypeAdapter
 
 from faceseg.data.decoding import decode
-from faceseg.data.formats.json_files import Checked
+from faceseg.data.formats.json_files import Checked, Points
 from faceseg.data.formats.polygons import checked_numbers, fill_ellipse, fill_polygon, rectangle
 from faceseg.data.formats.shapes import Region, ShapeError, Size
 from faceseg.data.problems import BadFile
@@ -24,7 +24,7 @@ class LabelmeShape(Checked):
     """A shape; `points` are x and y in pixels."""
 
     label: str
-    points: Annotated[list[tuple[float, float]], FailFast()]
+    points: Points
     shape_type: str | None = None
     mask: str | None = None
 

@@ -23,11 +23,12 @@ Points = NDArray[np.float64]
 MAX_POINTS = 1_000_000
 MAX_OUTLINE = 2_000_000  # pixels; an image of 80 million pixels has sides of about 9,000
 MAX_COORDINATE = 1_000_000.0
+_CROSSING_WORK = 30  # pixels that are painted in the time of a crossing of an edge and a row
 _OUTLINE = f"finite coordinates of at most {MAX_COORDINATE:,.0f} pixels"
 
 
-def checked_polygon(points: Sequence[Sequence[float]] | Points) -> Points:
-    """Return a polygon as an array (N, 2) of finite coordinates.
+def checked_polygon(points: Sequence[Sequence[float]] | Points) -> tuple[Points, int]:
+    """Return a polygon as an array (N, 2) of finite coordinates, and the length of its outline.
 
     Raises:
         ShapeError: It has fewer than 3 points or too many, its outline is longer than 2 million
@@ -39,10 +40,11 @@ def checked_polygon(points: Sequence[Sequence[float]] | Points) -> Points:
         raise ShapeError(f"a polygon of {len(points):,} points", f"at most {MAX_POINTS:,} points")
     polygon = checked_numbers(points)
     steps = np.abs(polygon - np.roll(polygon, 1, axis=0)).max(axis=1)
-    if float(steps.sum()) > MAX_OUTLINE:
+    outline = math.ceil(steps.sum())
+    if outline > MAX_OUTLINE:
         expected = f"an outline of at most {MAX_OUTLINE:,} pixels"
-        raise ShapeError(f"a polygon's outline of {steps.sum():,.0f} pixels", expected)
-    return polygon
+        raise ShapeError(f"a polygon's outline of {outline:,} pixels", expected)
+    return polygon, outline
 
 
 def checked_numbers(values: Sequence[float] | Sequence[Sequence[float]] | Points) -> Points:
@@ -68,7 +70,7 @@ def fill_polygon(points: Sequence[Sequence[float]] | Points, size: Size) -> Regi
     Raises:
         ShapeError: See `checked_polygon`.
     """
-    polygon = checked_polygon(points)
+    polygon, _ = checked_polygon(points)
     first = np.minimum(_first_centres(polygon.min(axis=0)), size[::-1])
     last = np.minimum(_first_centres(polygon.max(axis=0)), size[::-1])
     (left, top), (right, bottom) = first.tolist(), last.tolist()
@@ -88,7 +90,7 @@ def fill_polygon(points: Sequence[Sequence[float]] | Points, size: Size) -> Regi
     changes = np.zeros((bottom - top, right - left + 1), dtype=np.uint8)
     np.bitwise_xor.at(changes, (row - top, column - left), np.uint8(1))
     inside = np.bitwise_xor.accumulate(changes, axis=1)[:, :-1]
-    return Region(inside.astype(bool), top, left)
+    return Region(inside.astype(bool), top, left, work=len(edge) * _CROSSING_WORK)
 
 
 def fill_ellipse(

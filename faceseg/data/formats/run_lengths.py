@@ -12,9 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.data.formats.shapes import ShapeError, Size
+from faceseg.data.formats.shapes import Region, ShapeError, Size, region_of_mask
 
-MAX_RUNS = 2**22  # of a brush mask; about ten seconds
+MAX_BLOCKS = 2**20  # of a brush mask; a few seconds
+RUN_WORK = 100  # pixels that are painted in the time in which a run is decoded
+_BLOCK_WORK = 10 * RUN_WORK
 _BRUSH_CHANNELS = 4  # red, green, blue, alpha
 _OPAQUE = 128  # of 255: at least half of the pixel is painted
 
@@ -76,8 +78,8 @@ def coco_counts(text: str, pixels: int) -> list[int]:
     return counts
 
 
-def brush_mask(content: bytes, size: Size) -> NDArray[np.bool_]:
-    """Decode a brush mask of Label Studio into a mask (H, W) of its opaque pixels.
+def brush_region(content: bytes, size: Size) -> Region:
+    """Decode a brush mask of Label Studio into the region (H, W) of its opaque pixels.
 
     The stream of bits contains the number of values (32), the size of a value minus 1 (5), four
     sizes of run lengths minus 1 (4 each), then blocks: a bit for a run of one value or separate
@@ -95,26 +97,25 @@ def brush_mask(content: bytes, size: Size) -> NDArray[np.bool_]:
     """
     total = size[0] * size[1] * _BRUSH_CHANNELS
     bits = _Bits(content)
-    found, word = bits.read(32), bits.read(5) + 1
+    found, word = bits.take(32), bits.take(5) + 1
     if found != total or word != 8:
         wrong = f"a brush mask of {found:,} values of {word} bits for {size[1]} x {size[0]}"
         raise ShapeError(wrong, f"{total:,} values of 8 bits (red, green, blue, alpha)")
-    lengths = [bits.read(4) + 1 for _ in range(4)]
-    values, place = bytearray(total), 0
-    for _ in range(MAX_RUNS):
-        if place == total:
-            break
-        repeated = bits.read(1)
-        count = bits.read(lengths[bits.read(2)]) + 1
-        if place + count > total:
-            raise ShapeError("a brush mask whose runs exceed the image", f"{total:,} values")
-        block = bytes([bits.read(8)]) * count if repeated else bits.read_bytes(count)
+    lengths = [bits.take(4) + 1 for _ in range(4)]
+    values, place, blocks = bytearray(total), 0, 0
+    while place < total:
+        head = bits.take(3)
+        count = bits.take(lengths[head & 3]) + 1
+        blocks += 1
+        if place + count > total or blocks > MAX_BLOCKS:
+            expected = f"{total:,} values in at most {MAX_BLOCKS:,} blocks"
+            raise ShapeError("a brush mask whose runs exceed the image", expected)
+        is_run = head & 4
+        block = bits.take(8).to_bytes() * count if is_run else bits.take(8 * count).to_bytes(count)
         values[place : place + count] = block
         place += count
-    else:
-        raise ShapeError("a brush mask of too many runs", f"at most {MAX_RUNS:,} runs")
     alpha = np.frombuffer(values, dtype=np.uint8)[_BRUSH_CHANNELS - 1 :: _BRUSH_CHANNELS]
-    return alpha.reshape(size) >= _OPAQUE
+    return region_of_mask(alpha.reshape(size) >= _OPAQUE, blocks * _BLOCK_WORK)
 
 
 class _Bits:
@@ -123,16 +124,13 @@ class _Bits:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._place = 0
+        self._end = 8 * len(content)
 
-    def read(self, count: int) -> int:
+    def take(self, count: int) -> int:
         """Return the number of the next `count` bits."""
         end = self._place + count
-        if end > 8 * len(self._content):
+        if end > self._end:
             raise ShapeError("a brush mask that ends early", "a complete mask")
-        chunk = self._content[self._place // 8 : -(-end // 8)]
+        chunk = int.from_bytes(self._content[self._place >> 3 : (end + 7) >> 3])
         self._place = end
-        return int.from_bytes(chunk) >> -end % 8 & ((1 << count) - 1)
-
-    def read_bytes(self, count: int) -> bytes:
-        """Return the next `count` numbers of 8 bits."""
-        return self.read(8 * count).to_bytes(count)
+        return chunk >> (-end & 7) & ((1 << count) - 1)

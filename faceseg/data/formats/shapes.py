@@ -26,7 +26,8 @@ from faceseg.errors import UserError
 Size = tuple[int, int]  # rows, columns
 
 MAX_SHAPES = 5_000  # of an image: 100 faces of 50 parts
-MAX_PAINTED = 2**32  # pixels of all shapes of an image, about 20 seconds of work
+MAX_WORK = 2**31  # pixels of all shapes of an image, painted in about ten seconds
+_LAYER = 2**32  # more than the pixels of an image
 _BACKGROUND_NAMES = ("background", "_background_")  # labelme uses the second
 _IGNORE_NAME = "__ignore__"  # labelme's
 
@@ -51,11 +52,24 @@ def named(file: str | Path, shape: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Region:
-    """The pixels of a shape: `mask` (h, w), whose first pixel is at (top, left) of the image."""
+    """The pixels of a shape: `mask` (h, w), whose first pixel is at (top, left) of the image.
+
+    `work` is the time that its decoding took, in pixels that are painted in the same time.
+    """
 
     mask: NDArray[np.bool_]
     top: int = 0
     left: int = 0
+    work: int = 0
+
+
+def region_of_mask(mask: NDArray[np.bool_], work: int = 0) -> Region:
+    """Return the region of a mask (H, W) of the whole image, without the empty rows around it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Region(mask[:0, :0], work=work)
+    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Region(np.ascontiguousarray(part), int(rows[0]), int(columns[0]), work)
 
 
 @dataclass(frozen=True)
@@ -73,23 +87,22 @@ def paint(shapes: Iterable[Shape], size: Size) -> NDArray[np.uint8]:
     Raises:
         ShapeError: There are more than 5,000 shapes, or their pixels are too many to paint.
     """
-    uppermost = np.full(size, -1, dtype=np.int32)  # index of a shape; -1: none
-    keys: list[tuple[int, int]] = []
-    ids: list[int] = []
-    painted = 0
-    for index, shape in enumerate(shapes):
-        mask, top, left = shape.region.mask, shape.region.top, shape.region.left
-        painted += mask.size
-        if index >= MAX_SHAPES or painted > MAX_PAINTED:
-            expected = f"at most {MAX_SHAPES:,} shapes and {MAX_PAINTED:.0e} pixels of shapes"
-            raise ShapeError("too many shapes", expected)
-        key = (shape.layer, -int(np.count_nonzero(mask)))
-        below = np.array([key >= other for other in keys] + [True])
-        place = uppermost[top : top + mask.shape[0], left : left + mask.shape[1]]
-        place[mask & below[place]] = index
-        keys.append(key)
-        ids.append(shape.label)
-    labels: NDArray[np.uint8] = np.array([*ids, 0], dtype=np.uint8)[uppermost]
+    labels = np.zeros(size, dtype=np.uint8)
+    ranks = np.full(size, np.iinfo(np.int64).min)  # of the uppermost shape
+    work = 0
+    for number, shape in enumerate(shapes, start=1):
+        region, mask = shape.region, shape.region.mask
+        work += mask.size + region.work
+        if number > MAX_SHAPES or work > MAX_WORK:
+            expected = f"at most {MAX_SHAPES:,} shapes and {MAX_WORK:.0e} pixels of shapes"
+            raise ShapeError("too many or too large shapes", expected)
+        rank = shape.layer * _LAYER - int(np.count_nonzero(mask))
+        part = np.s_[
+            region.top : region.top + mask.shape[0], region.left : region.left + mask.shape[1]
+        ]
+        above = mask & (ranks[part] <= rank)
+        np.copyto(ranks[part], rank, where=above)
+        np.copyto(labels[part], np.uint8(shape.label), where=above)
     return labels
 
 
