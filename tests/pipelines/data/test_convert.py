@@ -119,7 +119,7 @@ def test_a_file_of_classes_has_the_last_word(source: Path, run_faceseg: RunFaces
         (("--from", "celebamask"), "no format 'celebamask'; expected one of celebamask-hq"),
         (("--shares", "80,20"), "--shares 80,20: the shares of train, val and test are three"),
         (("--shares", "a,b,c"), "--shares a,b,c: the shares"),
-        (("--classes", "lapaa"), "--classes lapaa: expected lapa, celebamask19, or the YAML"),
+        (("--classes", "lapaa"), "--classes lapaa: expected lapa, celebamask19, easyportrait, "),
         (("--classes", "no.yaml"), "--classes: no.yaml cannot be read"),
         (("--to", "../CelebAMask-HQ/faces"), "contain one another"),
         (("--to", ".."), "contain one another"),
