@@ -83,4 +83,4 @@ def test_every_number_of_an_experiment_has_an_upper_bound():
         and not any(isinstance(each, Le | Lt) for each in field.metadata)
     }
     # Class ids are checked against the number of classes.
-    assert unbounded <= WITHOUT_BOUND | LOSS_SETTINGS | {"skin", "hair"}
+    assert unbounded <= WITHOUT_BOUND | LOSS_SETTINGS | {"skin", "hair", "beard"}
