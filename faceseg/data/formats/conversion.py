@@ -21,9 +21,9 @@ from faceseg.data.atomic_folder import explained_disk_errors, locked
 from faceseg.data.classes import ClassSet
 from faceseg.data.findings import HELD_OUT_FIRST, Findings
 from faceseg.data.formats.annotated_source import AnnotatedItem, AnnotatedSource
+from faceseg.data.formats.conversion_checks import RECORD, check_names, check_target
 from faceseg.data.formats.mapping import Target
 from faceseg.data.formats.splitting import SPLITS, Shares
-from faceseg.data.image_files import composed, is_passed_over
 from faceseg.data.image_formats import IMAGE_SUFFIXES
 from faceseg.data.manifest import OnBad
 from faceseg.data.prefetch import available_processors, prefetch_map
@@ -31,7 +31,6 @@ from faceseg.data.preprocessing import PreparedPair, Preprocessor
 from faceseg.data.problems import CONVERTING, PairProblem
 from faceseg.errors import UserError
 
-RECORD = "conversion.json"
 UNFINISHED = ".unfinished"
 CHECKED_SIZE = (32, 32)  # of the resized images, which only serve the checks
 Progress = Callable[[int, int], None]  # items done, items in all
@@ -103,8 +102,8 @@ def convert(
         UserError: The folder cannot be used, a pair is bad and `on_bad` is "stop", a split has no
             usable image, scores on the labels would mean nothing, or the disk is full.
     """
-    _check_target(folder, source.annotations.root, overwrite=overwrite)
-    _check_names(source)
+    check_target(folder, source.annotations.root, overwrite=overwrite)
+    check_names(source)
     writer = _Writer(
         source=source, on_bad=on_bad, threads=threads or available_processors(), progress=progress
     )
@@ -218,50 +217,6 @@ def _put_in_place(partial: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     partial.rename(folder)
-
-
-# --- Checks before anything is written.
-
-
-def _check_target(folder: Path, root: Path, *, overwrite: bool) -> None:
-    """Raise UserError unless the folder can be written without losing anything."""
-    target, source = folder.resolve(), root.resolve()
-    if target == source or target in source.parents or source in target.parents:
-        raise UserError(
-            f"{folder} and {root} contain one another; give a folder outside of the annotations"
-        )
-    if not os.path.lexists(folder):
-        return
-    if folder.is_symlink() or not folder.is_dir():
-        raise UserError(f"{folder} is a file or a link; give the name of a new folder")
-    if not any(folder.iterdir()):
-        return
-    if not (folder / RECORD).is_file():
-        raise UserError(
-            f"{folder} contains files that no conversion has written; give the name of a new folder"
-        )
-    if not overwrite:
-        raise UserError(
-            f"{folder} contains a conversion; give --overwrite to replace it, or another folder"
-        )
-
-
-def _check_names(source: AnnotatedSource) -> None:
-    """Raise UserError if a name cannot be a file's, or if two names would be one file."""
-    for split in source.splits:
-        seen: dict[str, str] = {}
-        for item in source.items(split):
-            if "/" in item.id or "\0" in item.id or is_passed_over(item.id):
-                raise UserError(
-                    f"the image {item.id!r} of {split} cannot be a file of this name, which is "
-                    "hidden or contains a slash; rename it"
-                )
-            other = seen.setdefault(composed(composed(item.id).casefold()), item.id)
-            if other is not item.id:
-                raise UserError(
-                    f"two images of {split} would be one file on some systems: {other!r} and "
-                    f"{item.id!r}; rename one of them"
-                )
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
