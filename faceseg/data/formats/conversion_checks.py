@@ -43,9 +43,10 @@ def check_names(source: AnnotatedSource) -> None:
                     f"the image {item.id!r} of {split} cannot be a file of this name, which is "
                     "hidden or contains a slash; rename it"
                 )
-            other = seen.setdefault(composed(composed(item.id).casefold()), item.id)
-            if other is not item.id:
+            key = composed(composed(item.id).casefold())
+            if key in seen:
                 raise UserError(
-                    f"two images of {split} would be one file on some systems: {other!r} and "
+                    f"two images of {split} would be one file on some systems: {seen[key]!r} and "
                     f"{item.id!r}; rename one of them"
                 )
+            seen[key] = item.id
