@@ -74,7 +74,7 @@ class ClassMapping:
         if missing := [name for name in self.native if name not in given]:
             raise UserError(
                 f"no class of {', '.join(classes.names)} is given for {', '.join(missing)}; add a "
-                "line for each to `map` in the file of --classes (or to data.map), for instance "
+                "line for each to `map` in the file of --classes (or data.mapping), for instance "
                 f"`{missing[0]}: {classes.names[0]}`, or `{missing[0]}: {IGNORED}` for pixels that "
                 "are neither trained on nor scored"
             )

@@ -44,7 +44,7 @@ def are_exchanged(label_maps: Iterable[NDArray[np.uint8]], classes: ClassSet) ->
             f"left and right contradict one another: {_described(kept[0])}, but "
             f"{_described(exchanged[0])}. All pairs must follow one rule: exchange the two classes "
             f"of {exchanged[0].left} and {exchanged[0].right} in `map` of the file of --classes "
-            "(or in data.map)"
+            "(or in data.mapping)"
         )
     return bool(exchanged)
 
