@@ -25,6 +25,7 @@ from faceseg.data.decoding import (
     read_content,
 )
 from faceseg.data.label_colours import colour_problem
+from faceseg.data.label_majority import majority_labels
 from faceseg.data.problems import BadFile, check_ids
 
 Pixels = NDArray[np.uint8]
@@ -194,9 +195,21 @@ def resize_labels_bilinear(labels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.where(touched, np.uint8(IGNORE), _resized(labels, size, cv2.INTER_LINEAR))
 
 
+def resize_labels_by_majority(labels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize labels (H, W) to `size` by the largest area (see `majority_labels`).
+
+    An axis that grows is resized by the nearest pixel.
+    """
+    smaller = (min(labels.shape[0], size[0]), min(labels.shape[1], size[1]))
+    if smaller != labels.shape:
+        labels = majority_labels(labels, resize_labels(labels, smaller))
+    return resize_labels(labels, size)
+
+
 LABEL_RESIZERS: dict[str, Callable[[Pixels, tuple[int, int]], Pixels]] = {
     "nearest": resize_labels,
     "bilinear": resize_labels_bilinear,
+    "majority": resize_labels_by_majority,
 }
 
 

@@ -17,7 +17,7 @@ MAX_MANIFEST_BYTES = 100_000_000  # it lists bad pairs, of 200 bytes each
 PACK_VERSION = 2  # increase it whenever packs of older code must no longer be used
 _NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 OnBad = Literal["stop", "skip"]
-LabelResizing = Literal["nearest", "bilinear"]
+LabelResizing = Literal["nearest", "bilinear", "majority"]
 
 
 class SplitFacts(BaseModel):

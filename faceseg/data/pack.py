@@ -64,7 +64,8 @@ def build_pack(
         image_size: The size (H, W) of the packed images.
         on_bad: "stop" raises UserError with the first 20 problems; "skip" leaves bad pairs out
             and lists them in the manifest.
-        label_resizing: "bilinear" replicates a defect of the reference study: it corrupts the
+        label_resizing: "majority" takes the largest area in place of the nearest pixel;
+            "bilinear" replicates a defect of the reference study: it corrupts the
             packed labels of 'train' and 'val', but not the originals or the split 'test'.
         threads: Threads that read and resize; by default the number of available processors.
         progress: Called with (items done, items in total) after each item.

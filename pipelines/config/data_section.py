@@ -63,10 +63,11 @@ class Data(Section):
     )
     image_size: tuple[int, int] = (256, 256)
     on_bad: Literal["stop", "skip"] = "stop"
-    label_resizing: Literal["nearest", "bilinear"] = Field(
+    label_resizing: Literal["nearest", "majority", "bilinear"] = Field(
         "nearest",
-        description="bilinear: a defect of the reference study, kept for its replication; it "
-        "creates ids of absent classes in the labels of train and val",
+        description="of train and val; nearest: the class at a pixel's centre; majority: the class "
+        "with the largest area in the pixel; bilinear: a defect of the reference study, kept for "
+        "its replication, which creates ids of absent classes",
         exclude_if=lambda value: value == "nearest",
     )
     label_size: Literal["same", "resize"] = Field(
