@@ -17,6 +17,7 @@ from faceseg.backends.gpu_checks import CudaBuild
 
 __all__ = [
     "Device",
+    "after_step",
     "batch_shards",
     "build_scope",
     "compiles_each_size",
@@ -143,6 +144,20 @@ def trace_function(
     """
     traced: Callable[..., Any] | None = _backend().trace_function(function, shapes, jit=jit)
     return traced
+
+
+def after_step(
+    model: keras.Model, step: Callable[..., Any], update: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a training step that calls `update` at its end, in the same trace.
+
+    Args:
+        model: The model that takes the step.
+        step: Keras's own `train_step` of the model.
+        update: Assigns new values to non-trainable variables of the model.
+    """
+    extended: Callable[..., Any] = _backend().after_step(model, step, update)
+    return extended
 
 
 def compiles_each_size() -> bool:

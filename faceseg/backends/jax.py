@@ -4,6 +4,7 @@ The functions are described in `faceseg.backends.device`.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from typing import Any, Literal
@@ -88,6 +89,26 @@ def jit() -> Literal["auto"]:
 
 def trace_function(*_: Any, **__: Any) -> None:
     """Return None: JAX traces for every shape and caches the results, so Keras's loop is used."""
+
+
+def after_step(
+    model: keras.Model, step: Callable[..., Any], update: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a step with an update at its end; see `faceseg.backends.device.after_step`.
+
+    A step gets and returns the values of all variables, which the update reads and replaces.
+    """
+
+    def extended(state: Any, batch: Any) -> Any:
+        logs, (trained, others, *rest) = step(state, batch)
+        variables = [*model.trainable_variables, *model.non_trainable_variables]
+        mapping = list(zip(variables, [*trained, *others], strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            update()
+        others = [scope.get_current_value(each) for each in model.non_trainable_variables]
+        return logs, (trained, others, *rest)
+
+    return extended
 
 
 def fused_adam() -> None:

@@ -75,6 +75,19 @@ def trace_function(
     return traced
 
 
+def after_step(
+    _: keras.Model, step: Callable[..., Any], update: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a step with an update at its end; see `faceseg.backends.device.after_step`."""
+
+    def extended(*given: Any) -> Any:
+        logs = step(*given)
+        update()
+        return logs
+
+    return extended
+
+
 def fused_adam() -> Callable[..., None]:
     """Return an operation that updates one variable; see `faceseg.backends.device.fused_adam`."""
 

@@ -3,9 +3,11 @@
 The functions are described in `faceseg.backends.device`.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal
 
+import keras
 import torch
 from keras.src.backend.torch import core
 
@@ -50,6 +52,20 @@ def jit() -> Literal["auto"]:
 
 def trace_function(*_: Any, **__: Any) -> None:
     """Return None: torch runs without tracing, so Keras's loop is used."""
+
+
+def after_step(
+    _: keras.Model, step: Callable[..., Any], update: Callable[[], None]
+) -> Callable[..., Any]:
+    """Return a step with an update at its end; see `faceseg.backends.device.after_step`."""
+
+    def extended(*given: Any) -> Any:
+        logs = step(*given)
+        with torch.no_grad():
+            update()
+        return logs
+
+    return extended
 
 
 def fused_adam() -> None:

@@ -190,11 +190,12 @@ class Checkpointer:
             return []
         with self.stopwatch.phase(CHECKPOINTS):
             stored = read_state(self.latest)
-            for name, value in stored["identity"].items():
-                if self.identity.get(name) != value:
+            before = stored["identity"]
+            for name in {**before, **self.identity}:  # a default may be left out of either
+                if self.identity.get(name) != before.get(name):
                     raise UserError(
-                        f"{self.latest} is of another training: {name} was {value} and is now "
-                        f"{self.identity.get(name)}; remove it, or set {name} as it was"
+                        f"{self.latest} is of another training: {name} was {before.get(name)} and "
+                        f"is now {self.identity.get(name)}; remove it, or set {name} as it was"
                     )
             model, optimizer = self.compiled.model.variables, self.compiled.optimizer_variables
             restore_checkpoint(self.latest, m=model, o=optimizer)

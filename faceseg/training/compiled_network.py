@@ -8,13 +8,15 @@ loss are the trial's. Scores are the same as those of a new process.
 """
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from faceseg.backends.device import build_scope, jit, set_precision
+from faceseg.backends.device import after_step, build_scope, jit, set_precision
 from faceseg.networks import build, is_encoder_variable, training_model
 from faceseg.training.confusion_metric import ConfusionMatrix
 from faceseg.training.initial_weights import InitialWeights
@@ -23,6 +25,7 @@ from faceseg.training.mean_loss import MeanLoss
 from faceseg.training.optimizer import ScheduledAdam
 from faceseg.training.settings import TrainingSettings
 from faceseg.training.steps import CompiledSteps
+from faceseg.training.weight_average import WeightAverage
 
 # A trial may change these without a new trace; every other setting is part of the traced step.
 SETTINGS_WITHOUT_RETRACE = {
@@ -75,13 +78,27 @@ class NetworkSpec:
 class _TrainingModel(keras.Model):
     """A network with the loss on its logits and, in training, on its auxiliary heads."""
 
-    def add_loss_and_metric(self, num_classes: int) -> None:
+    weight_average: WeightAverage | None = None
+
+    def add_loss_and_metric(self, num_classes: int, settings: TrainingSettings) -> None:
         """Create the loss, the variables of its weights, and the confusion matrix."""
         self.cross_entropy_weight = self._scalar("cross_entropy_weight")
         self.dice_weight = self._scalar("dice_weight")
         self.auxiliary_weight = self._scalar("auxiliary_weight")
-        self.segmentation_loss = CrossEntropyDice(self.cross_entropy_weight, self.dice_weight)
+        self.segmentation_loss = CrossEntropyDice(
+            self.cross_entropy_weight,
+            self.dice_weight,
+            lovasz_weight=settings.lovasz_weight,
+            label_smoothing=settings.label_smoothing,
+            hard_pixels=settings.hard_pixels,
+        )
         self.confusion = ConfusionMatrix(num_classes, name="iou")
+
+    def train_step(self, *given: Any) -> Any:
+        """Take Keras's step, whose arguments depend on the backend; then update the average."""
+        if self.weight_average is None:
+            return super().train_step(*given)
+        return after_step(self, super().train_step, self.weight_average.update)(*given)
 
     def compile_steps(self, optimizer: keras.optimizers.Optimizer) -> None:
         """Compile as the backend does; where XLA compiles, filled batches have their own weight."""
@@ -150,7 +167,9 @@ class CompiledNetwork:
         self._initial_weights = InitialWeights(self._graph, seed=0)
         self._initial_weights_match: bool | None = None  # whether those of a new build; unknown
         self.model = _TrainingModel(self._graph.inputs, self._graph.outputs, name="training")
-        self.model.add_loss_and_metric(self.spec.num_classes)
+        self.model.add_loss_and_metric(self.spec.num_classes, settings)
+        if settings.weight_average is not None:
+            self.model.weight_average = WeightAverage(self.network, settings.weight_average)
         self.optimizer = ScheduledAdam(settings.schedule, settings.clip_norm, is_encoder_variable)
         self.model.compile_steps(self.optimizer)
         self.model.optimizer.build(self.model.trainable_variables)
@@ -179,6 +198,8 @@ class CompiledNetwork:
             weights = self._weights_for_seed(seed)
         for mine, new in zip(self._graph.variables, weights, strict=True):
             mine.assign(new)
+        if self.model.weight_average is not None:
+            self.model.weight_average.reset()
         self.model.cross_entropy_weight.assign(settings.cross_entropy_weight)
         self.model.dice_weight.assign(settings.dice_weight)
         self.model.auxiliary_weight.assign(settings.auxiliary_weight)
@@ -189,6 +210,20 @@ class CompiledNetwork:
         self.optimizer.decay.assign(decay)
         self.optimizer.total_steps.assign(float(total_steps))
         self.optimizer.warmup_steps.assign(float(round(settings.warmup * total_steps)))
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the network the average of its weights, if there is one, within the context."""
+        self.swap_average()
+        try:
+            yield
+        finally:
+            self.swap_average()
+
+    def swap_average(self) -> None:
+        """Exchange the network's weights and their average, if there is one."""
+        if self.model.weight_average is not None:
+            self.model.weight_average.swap()
 
     def _weights_for_seed(self, seed: int) -> list[Any]:
         """Return the weights of a new build; build it unless `InitialWeights` is known to match."""

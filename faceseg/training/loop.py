@@ -171,8 +171,9 @@ def train(
 def _finish(
     reason: StopReason, checkpointer: Checkpointer, history: list[Epoch]
 ) -> TrainingOutcome:
-    """Restore the network of the best epoch and return the outcome."""
+    """Restore the network of the best epoch, as it was validated, and return the outcome."""
     checkpointer.restore_best()
+    checkpointer.compiled.swap_average()
     best = best_epoch(history)
     return TrainingOutcome(
         stop_reason=reason,
@@ -205,7 +206,8 @@ def _validate(
     batches = EvaluationBatches(data.validation, VALIDATION_BATCH)
     started = time.perf_counter()
     in_order = (batches[each] for each in range(len(batches)))
-    means = compiled.steps.validate(in_order, batches.largest, stopwatch)
+    with compiled.averaged():
+        means = compiled.steps.validate(in_order, batches.largest, stopwatch)
     found = scores(compiled.model.confusion.counts(), data.classes)
     return {
         "val/loss": means["loss"],

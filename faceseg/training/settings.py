@@ -29,8 +29,11 @@ class TrainingSettings(BaseModel):
         plateau_factor: Factor on the learning rate at a plateau.
         cross_entropy_weight: Weight of the cross-entropy in the loss.
         dice_weight: Weight of -log(soft Dice) in the loss.
+        lovasz_weight: Weight of Lovász-softmax in the loss.
         encoder_learning_rate_factor: Factor on the learning rate of the encoder.
         frozen_encoder_epochs: Epochs at the start in which the encoder is not trained.
+        weight_average: Decay of an exponential moving average of the weights and of BatchNorm's
+            statistics, which is then validated, tested and stored; None: the weights themselves.
         precision: `mixed` selects the 16-bit type that the device computes fast.
     """
 
@@ -56,12 +59,50 @@ class TrainingSettings(BaseModel):
     frozen_encoder_epochs: int = Field(0, ge=0, le=MAX_EPOCHS)
     precision: Precision = "float32"
     augmentation: Augmentation = Augmentation()
+    # Keys below are later than the first studies: each is left out of a dump at its default.
+    weight_average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="0.999 averages the last thousand steps; fewer at the start",
+        exclude_if=lambda value: value is None,
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of each target that the cross-entropy spreads over all classes",
+        exclude_if=lambda value: value == 0,
+    )
+    lovasz_weight: float = Field(0.0, ge=0, exclude_if=lambda value: value == 0)
+    hard_pixel_probability: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="OHEM: the cross-entropy is of pixels whose class is predicted with less; "
+        "0.7 in BiSeNet; None: of all pixels",
+        exclude_if=lambda value: value is None,
+    )
+    hard_pixel_share: float = Field(
+        1 / 16,
+        gt=0,
+        le=1,
+        description="the cross-entropy is of at least this share of the scored pixels",
+        exclude_if=lambda value: value == 1 / 16,
+    )
 
     @model_validator(mode="after")
     def _check_loss(self) -> Self:
-        if self.cross_entropy_weight == self.dice_weight == 0:
+        if self.cross_entropy_weight == self.dice_weight == self.lovasz_weight == 0:
             raise ValueError(
-                "cross_entropy_weight and dice_weight are both 0, so there is nothing to minimise; "
-                "set at least one of them above 0"
+                "cross_entropy_weight, dice_weight and lovasz_weight are all 0, so there is "
+                "nothing to minimise; set at least one of them above 0"
             )
         return self
+
+    @property
+    def hard_pixels(self) -> tuple[float, float] | None:
+        """The probability and the least share of hard pixels; None to train on all pixels."""
+        if self.hard_pixel_probability is None:
+            return None
+        return self.hard_pixel_probability, self.hard_pixel_share

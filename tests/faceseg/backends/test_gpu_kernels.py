@@ -27,11 +27,12 @@ SHAPE_ARITHMETIC = "TensorFlow computes the shapes of broadcast gradients, 4 int
 EXCEPTIONS = {"BroadcastGradientArgs": SHAPE_ARITHMETIC, "Sum": SHAPE_ARITHMETIC}
 
 
-def compile_network(name: str, precision: str) -> CompiledNetwork:
+def compile_network(name: str, precision: str, **changed: Any) -> CompiledNetwork:
     """Return a small network of an architecture."""
     options = {} if name.startswith("reference-") else {"width": 0.25}
     spec = NetworkSpec(architecture=name, image_size=SIZE, num_classes=CLASSES, options=options)
-    compiled = CompiledNetwork(spec, TrainingSettings(precision=precision))
+    settings = TrainingSettings.model_validate({"precision": precision, **changed})
+    compiled = CompiledNetwork(spec, settings)
     keras.config.set_dtype_policy("float32")
     return compiled
 
@@ -70,6 +71,24 @@ def test_no_variable_is_int32_and_no_operation_leaves_the_card(name: str, precis
     found = functions(compiled)
     assert found.keys() == {"train", "test", "predict"}
     for kind, function in found.items():
+        assert not [each.name for each in variables(function) if each.dtype == "int32"]
+        left = [each for each in audit(function.graph, kind) if each.operation not in EXCEPTIONS]
+        assert not left, "\n".join(map(str, left))
+
+
+# What changes the traced step without a change of the network.
+OPTIONS = {
+    "weight_average": 0.999,
+    "label_smoothing": 0.1,
+    "lovasz_weight": 1.0,
+    "hard_pixel_probability": 0.7,
+}
+
+
+@pytest.mark.slow
+def test_no_option_of_the_training_leaves_the_card() -> None:
+    compiled = compile_network("segnet", "float32", **OPTIONS)
+    for kind, function in functions(compiled).items():
         assert not [each.name for each in variables(function) if each.dtype == "int32"]
         left = [each for each in audit(function.graph, kind) if each.operation not in EXCEPTIONS]
         assert not left, "\n".join(map(str, left))

@@ -91,6 +91,36 @@ def test_a_filled_batch_changes_neither_the_loss_nor_the_scores_of_a_validation(
     np.testing.assert_array_equal(filled, counts)
 
 
+OPTIONS = {
+    "weight_average": 0.9,
+    "label_smoothing": 0.1,
+    "lovasz_weight": 1.0,
+    "hard_pixel_probability": 0.7,
+}
+
+
+@pytest.mark.skipif(torch, reason="torch compiles no step")
+def test_the_options_of_a_training_compile_and_ignore_what_fills_a_batch(
+    run: Any, compile_tiny: Any, settings: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step has 2 images; filled up to 3, it has the same loss as without XLA."""
+    changed = settings.model_copy(update=OPTIONS)
+    found = []
+    for compiles in (True, False) if tensorflow else (True,):
+        if tensorflow:
+            monkeypatch.setattr(compiled_network, "jit", lambda compiles=compiles: compiles)
+        network = compile_tiny(changed, fresh=True)
+        network.reset(changed, 5, 9)
+        batch = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+        labels = batch[..., 0] % 4
+        assert network.model.jit_compile == compiles
+        logs = network.steps.train([(batch, labels)], 3, Stopwatch(), lambda *_: None)
+        found.append(logs["loss"])
+        assert np.isfinite(logs["loss"])
+        assert float(network.model.weight_average.updates) == 1
+    assert found == pytest.approx([found[0]] * len(found), rel=0.05)  # other BatchNorm statistics
+
+
 @pytest.mark.skipif(not tensorflow, reason="a step without XLA: TensorFlow's on a CPU")
 def test_without_xla_no_batch_is_changed(
     run: Any, compiled: CompiledNetwork, monkeypatch: pytest.MonkeyPatch

@@ -88,6 +88,7 @@ def test_a_damaged_checkpoint_is_an_error_and_is_not_overwritten(run: Run, tmp_p
     [
         ({"learning_rate": 0.5}, "learning_rate was 0.02 and is now 0.5"),
         ({"seed": 6}, "seed was 5 and is now 6"),
+        ({"label_smoothing": 0.1}, "label_smoothing was None and is now 0.1"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_rejected(

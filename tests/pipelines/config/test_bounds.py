@@ -16,7 +16,7 @@ WITHOUT_BOUND = {"low", "high", "margin", "latency_ms", "size_mb"}
 # No work is added: a loss that is not finite ends a training, a gate with a large bound passes.
 LOSS_SETTINGS = {
     *("learning_rate", "weight_decay", "clip_norm", "cross_entropy_weight", "dice_weight"),
-    *("auxiliary_weight", "encoder_learning_rate_factor", "min_gain", "tolerance"),
+    *("lovasz_weight", "auxiliary_weight", "encoder_learning_rate_factor", "min_gain", "tolerance"),
     *("more_robust", "class_drop", "slice_drop", "kind_drop"),
 }
 

@@ -82,7 +82,7 @@ WRONG = [
     ),
     (
         "training: {cross_entropy_weight: 0, dice_weight: 0}",
-        ("training: cross_entropy_weight and dice_weight are both 0", "above 0"),
+        ("dice_weight and lovasz_weight are all 0", "above 0"),
     ),
     ("- a\n- b", ("must contain keys and values, not list",)),
     ("", ("must contain keys and values, not NoneType",)),
