@@ -3,11 +3,11 @@
 The names, order and defaults of the fields are YAML keys and part of a study's digest.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from faceseg.training.settings import MAX_EPOCHS
+from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
 from pipelines.config import names
 from pipelines.config.bounds import (
     MAX_IMAGES,
@@ -30,6 +30,21 @@ class Finals(Section):
 
     seeds: int = Field(3, ge=1, le=MAX_SEEDS)
     epochs: int | None = Field(None, ge=1, le=MAX_EPOCHS)
+    early_stopping: Literal["training"] | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] | None = Field(
+        None,
+        description="epochs without a better val/iou; training: as training.early_stopping; None: "
+        "no early stopping under a cosine, whose last epochs have the lowest rates, and as "
+        "training.early_stopping under other schedules",
+        exclude_if=lambda value: value is None,
+    )
+
+    def settings(self, winner: TrainingSettings) -> TrainingSettings:
+        """Return the settings of the finals of a search's winner."""
+        patience = self.early_stopping
+        if patience == "training" or (patience is None and winner.schedule != "cosine"):
+            patience = winner.early_stopping
+        changes = {"epochs": self.epochs or winner.epochs, "early_stopping": patience}
+        return winner.model_copy(update=changes)
 
 
 class Robustness(Section):

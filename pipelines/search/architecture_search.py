@@ -16,6 +16,7 @@ from pipelines.job.job import Job, JobKey, JobKind
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.finals import (
     ask_final,
+    finals_section,
     note_failed_final,
     repeat_lost_finals,
     retry_failed_finals,
@@ -64,7 +65,8 @@ class ArchitectureSearch:
         self._base = base
         # A variant has one trial, which no other can be compared with.
         self.trials = self._open("search", NopPruner() if base else make_pruner(experiment))
-        self.jobs = TrialJobs(experiment, architecture, self.trials)
+        section = base.jobs.finals if base else finals_section(experiment, self.trials)
+        self.jobs: TrialJobs = TrialJobs(experiment, architecture, self.trials, section)
         fixed_points = self._base_settings if base else None
         self.suggester = TrialSuggester(experiment, architecture, self.trials, fixed_points)
         self._finals: TrialStore | None = None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 
 from optuna.trial import FrozenTrial
 
+from pipelines.config import Experiment
+from pipelines.config.sections import Finals
 from pipelines.job.job import JobKey
 from pipelines.search.failure_policy import POLICY, Decision
 from pipelines.search.leases import Lease
@@ -16,6 +18,26 @@ from pipelines.search.trials import RECORDED, JobOutcome, TrialStore, job_number
 # The attribute of a failed final: the session in which it failed, and whether its settings are the
 # cause. Its fields are stored in Optuna's database: do not rename them.
 FAILURE = "failure"
+# An attribute of a search: its finals have no early stopping under a cosine. Do not rename it.
+FULL_LENGTH = "finals_of_full_length"
+
+
+def finals_section(experiment: Experiment, search: TrialStore) -> Finals:
+    """Return how the winner of a search is retrained: as when the search was begun.
+
+    Up to 0.2.0 finals stopped as early as trials did. The finals of a search that was begun so
+    still do, because those that were trained already are part of the same comparison.
+
+    Args:
+        experiment: The study's experiment.
+        search: The trials of the search. A search without trials begins now.
+    """
+    if not search.all() and FULL_LENGTH not in search.study.user_attrs:
+        search.study.set_user_attr(FULL_LENGTH, True)
+    finals = experiment.finals
+    if finals.early_stopping is None and FULL_LENGTH not in search.study.user_attrs:
+        return finals.model_copy(update={"early_stopping": "training"})
+    return finals
 
 
 def ask_final(store: TrialStore) -> FrozenTrial:

@@ -5,6 +5,7 @@ from optuna.trial import FrozenTrial
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
 from pipelines.config.search_space import apply_parameters
+from pipelines.config.sections import Finals
 from pipelines.job.job import Job, JobKey, JobKind, derive_seed
 from pipelines.search.leases import Lease
 from pipelines.search.trials import RECORDED, TrialStore, job_number, settings_digest
@@ -17,10 +18,14 @@ class TrialJobs:
         experiment: The study's experiment.
         architecture: One of its architectures or variants.
         trials: The trials of its search; the best one is the winner.
+        finals: How the winner is retrained.
     """
 
-    def __init__(self, experiment: Experiment, architecture: str, trials: TrialStore) -> None:
+    def __init__(
+        self, experiment: Experiment, architecture: str, trials: TrialStore, finals: Finals
+    ) -> None:
         self._experiment = experiment
+        self.finals = finals
         self._architecture = architecture
         self._trials = trials
 
@@ -59,6 +64,4 @@ class TrialJobs:
         winner = self._trials.best()
         if winner is None:
             raise LookupError(f"no trial of {self._architecture} is complete: it has no finals yet")
-        settings = apply_parameters(winner.params, self._experiment.training)
-        epochs = self._experiment.finals.epochs or settings.epochs
-        return settings.model_copy(update={"epochs": epochs})
+        return self.finals.settings(apply_parameters(winner.params, self._experiment.training))
