@@ -6,7 +6,7 @@ Shapes: B images of a batch, H rows, W columns.
 import math
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import keras
@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from faceseg.data.augmentation import Augmentation, augment
 from faceseg.data.classes import ClassSet
 from faceseg.data.prefetch import prefetch_map
+from faceseg.data.random_streams import ORDER, image_generator
 from faceseg.data.split import Split
+from faceseg.data.training_occluders import Occluders, TrainingOccluders
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+NO_OCCLUDERS = Occluders()
 
 
 class TrainingBatches:
@@ -40,6 +44,7 @@ class TrainingBatches:
         seed: int,
         augmentation: Augmentation,
         classes: ClassSet,
+        occluders: Occluders = NO_OCCLUDERS,
         threads: int = 1,
     ) -> None:
         """Prepare batches of `split`.
@@ -50,6 +55,7 @@ class TrainingBatches:
             seed: Determines the order of the images and their augmentation.
             augmentation: The ranges of the random transforms.
             classes: The class set of the labels.
+            occluders: The occluders that are drawn on the images.
             threads: Threads that augment the images of one batch.
 
         Raises:
@@ -62,6 +68,7 @@ class TrainingBatches:
         self.seed = seed
         self.augmentation = augmentation
         self.classes = classes
+        self.occluders = TrainingOccluders(occluders, classes)
         self.threads = threads
         self._images, self._labels = np.asarray(split.images), np.asarray(split.labels)
         bounds = np.linspace(0, len(split), len(self) + 1).astype(int).tolist()
@@ -94,12 +101,14 @@ class TrainingBatches:
 
         def fill(place: int) -> None:
             row = int(rows[place])
+            seed = (self.seed, epoch, row)
             images[place], labels[place] = augment(
                 self._images[row],
                 self._labels[row],
                 self.augmentation,
                 self.classes,
-                (self.seed, epoch, row),
+                seed,
+                occlude=partial(self.occluders.occlude, seed=seed),
             )
 
         self._each(fill, range(len(rows)))
@@ -109,11 +118,8 @@ class TrainingBatches:
         """Return the order of the images in one epoch, shape (N,)."""
         order = self._order
         if order is None or order[0] != epoch:
-            bits = np.random.Philox(
-                key=np.array([self.seed % 2**64, epoch], dtype=np.uint64),
-                counter=np.array([0, 0, 1, 0], dtype=np.uint64),  # unlike `sample_transform`
-            )
-            order = epoch, np.random.Generator(bits).permutation(len(self.split))
+            generator = image_generator((self.seed, epoch, 0), ORDER)
+            order = epoch, generator.permutation(len(self.split))
             self._order = order  # one assignment, because threads may be at different epochs
         return order[1]
 

@@ -44,6 +44,7 @@ SETTINGS_WITHOUT_RETRACE = {
     "encoder_learning_rate_factor",
     "frozen_encoder_epochs",
     "augmentation",
+    "occluders",
 }
 
 

@@ -133,6 +133,7 @@ def train(
         settings.batch_size,
         seed=seed,
         augmentation=settings.augmentation,
+        occluders=settings.occluders,
         classes=data.classes,
         threads=threads,
     )

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faceseg.data.augmentation import Augmentation
+from faceseg.data.training_occluders import Occluders
 
 # No training comes near these bounds; a setting beyond one is a typing error.
 MAX_EPOCHS = 100_000
@@ -90,6 +91,7 @@ class TrainingSettings(BaseModel):
         description="the cross-entropy is of at least this share of the scored pixels",
         exclude_if=lambda value: value == 1 / 16,
     )
+    occluders: Occluders = Field(Occluders(), exclude_if=lambda value: value == Occluders())
 
     @model_validator(mode="after")
     def _check_loss(self) -> Self:

@@ -185,7 +185,9 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
         known = known_keys(loc[:-1], model)
-        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        given = str(loc[-1])  # `hue` means `hue_degrees`, although other keys look more like it
+        near = [key for key in known if key.startswith(f"{given}_")]
+        near += difflib.get_close_matches(given, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
     message = error["msg"].removeprefix("Value error, ")

@@ -54,8 +54,19 @@ class Choices(BaseModel):
         return self.choices
 
 
+# Sections of the training's settings: the search space names their keys `SECTION_KEY`.
+SECTIONS = ("augmentation", "occluders")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class SearchSpace(BaseModel):
-    """The tuned settings: learning rate and batch size always, others where a range is given."""
+    """The tuned settings: learning rate and batch size always, others where a range is given.
+
+    A key that begins with `augmentation_` or `occluders_` tunes the key of that section.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -66,6 +77,21 @@ class SearchSpace(BaseModel):
     cross_entropy_weight: Range | None = None
     encoder_learning_rate_factor: Range | None = None
     augmentation_strength: Range | None = None
+    # Left out of a dump while they are None, so that earlier studies keep their digests.
+    augmentation_rotation_degrees: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_zoom: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_shift: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_brightness: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_contrast: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_gamma: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_hue_degrees: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_saturation: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_grey: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_blur: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_noise: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_jpeg: Range | None = Field(None, exclude_if=_is_none)
+    augmentation_degraded: Range | None = Field(None, exclude_if=_is_none)
+    occluders_share: Range | None = Field(None, exclude_if=_is_none)
 
     def tuned(self) -> dict[str, Range | Choices]:
         """Return the range or choices of each tuned setting."""
@@ -114,7 +140,8 @@ def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> Train
 
     Args:
         point: Values by the names of `SearchSpace`'s fields. `augmentation_strength` replaces
-            the strength of the augmentation and keeps its ranges.
+            the strength of the augmentation and keeps its ranges; other keys with the prefix of a
+            section do the same.
         settings: The settings that are not tuned.
 
     Returns:
@@ -123,18 +150,14 @@ def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> Train
     Raises:
         pydantic.ValidationError: A value is not valid for a training.
     """
-    changes = dict(point)
-    strength = changes.pop("augmentation_strength", None)
-    if strength is not None:
-        changes["augmentation"] = settings.augmentation.model_copy(update={"strength": strength})
-    return TrainingSettings.model_validate({**settings.model_dump(), **_as_plain_values(changes)})
-
-
-def _as_plain_values(changes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value.model_dump() if isinstance(value, BaseModel) else value
-        for key, value in changes.items()
-    }
+    content = settings.model_dump()
+    for key, value in point.items():
+        section, _, name = key.partition("_")
+        if section in SECTIONS:
+            content.setdefault(section, {})[name] = value
+        else:
+            content[key] = value
+    return TrainingSettings.model_validate(content)
 
 
 class Search(Section):

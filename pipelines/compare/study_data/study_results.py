@@ -1,6 +1,7 @@
 """A finished study as dataclasses: its models, their trials and their final runs."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
+from pipelines.config.search_space import SECTIONS
 from pipelines.config.sections import ENSEMBLE
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
@@ -21,7 +23,7 @@ from pipelines.job.results import ImagePanel
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
-AUGMENTATION_PREFIX = "augmentation."
+SECTION_OF_SETTING = re.compile(rf"^({'|'.join(SECTIONS)})\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ def numeric_params(params: Mapping[str, str]) -> dict[str, float]:
     """Return the parameters that are numbers, under the names that the search space uses."""
     numbers = {}
     for name, text in params.items():
-        search_name = name.replace(AUGMENTATION_PREFIX, AUGMENTATION_PREFIX.replace(".", "_"))
+        search_name = SECTION_OF_SETTING.sub(r"\1_", name)
         try:
             numbers[search_name] = float(text)
         except ValueError:

@@ -1,5 +1,6 @@
 """Batches contain every image once per epoch and depend only on seed, epoch and index."""
 
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 
 from faceseg.data.augmentation import Augmentation, augment
-from faceseg.data.batches import Batch, EvaluationBatches, TrainingBatches
+from faceseg.data.batches import NO_OCCLUDERS, Batch, EvaluationBatches, TrainingBatches
 from faceseg.data.classes import LAPA
 from faceseg.data.split import Split
 from faceseg.data.split_writer import SplitWriter
+from faceseg.data.training_occluders import Occluders, TrainingOccluders
 
 PLAIN = Augmentation(strength=0)
 
@@ -27,10 +29,22 @@ def split(tmp_path: Path) -> Split:
 
 
 def batches(
-    split: Split, size: int = 4, seed: int = 0, augmentation: Augmentation = PLAIN, threads: int = 1
+    split: Split,
+    size: int = 4,
+    seed: int = 0,
+    augmentation: Augmentation = PLAIN,
+    *,
+    occluders: Occluders = NO_OCCLUDERS,
+    threads: int = 1,
 ) -> TrainingBatches:
     return TrainingBatches(
-        split, size, seed=seed, augmentation=augmentation, classes=LAPA, threads=threads
+        split,
+        size,
+        seed=seed,
+        augmentation=augmentation,
+        classes=LAPA,
+        occluders=occluders,
+        threads=threads,
     )
 
 
@@ -70,15 +84,29 @@ def test_each_epoch_and_seed_has_its_own_order(split: Split) -> None:
 
 
 def test_an_image_is_augmented_alike_whatever_the_batch(split: Split) -> None:
-    full = Augmentation()
-    small, large = batches(split, 2, 5, full), batches(split, 9, 5, full, threads=4)
+    full, occluders = Augmentation(jpeg=0.5, noise=0.1), Occluders(share=0.5)
+    small = batches(split, 2, 5, full, occluders=occluders)
+    large = batches(split, 9, 5, full, occluders=occluders, threads=4)
     small_images = np.concatenate([small.batch(3, index)[0] for index in reversed(range(5))][::-1])
     images, labels = large.batch(3, 0)
     np.testing.assert_array_equal(small_images, images)
     row = int(large.order(3)[4])
-    expected = augment(split.images[row], split.labels[row], full, LAPA, (5, 3, row))
+    seed = (5, 3, row)
+    occlude = partial(TrainingOccluders(occluders, LAPA).occlude, seed=seed)
+    expected = augment(split.images[row], split.labels[row], full, LAPA, seed, occlude=occlude)
     np.testing.assert_array_equal(images[4], expected[0])
     np.testing.assert_array_equal(labels[4], expected[1])
+
+
+def test_occluders_cover_a_share_of_the_images(split: Split) -> None:
+    def faces(occluders: Occluders) -> int:
+        given = batches(split, 9, occluders=occluders)
+        labels = np.concatenate([given.batch(epoch, 0)[1] for epoch in range(20)])
+        return int(np.isin(labels, LAPA.face).sum())
+
+    # One of nine images has no face. Half of the others lose a quarter of it, about.
+    share = 1 - faces(Occluders(share=0.5)) / faces(Occluders())
+    assert 0.06 < share < 0.2
 
 
 def test_a_batch_size_of_zero_is_refused(split: Split) -> None:

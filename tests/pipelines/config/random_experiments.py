@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from faceseg.data.augmentation import Augmentation
 from faceseg.data.classes import LAPA
+from faceseg.data.training_occluders import KINDS as TRAINING_KINDS
 from faceseg.robustness.suites import SUITES
 from pipelines.config import Experiment
 from pipelines.config.schema import ARCHITECTURE_OPTIONS
@@ -133,6 +135,7 @@ def _kinds(suite: str) -> Values:
 
 
 SIDES = st.sampled_from([32, 64])
+AUGMENTATION_PARTS = Augmentation.model_fields.keys() - {"flip", "strength"}
 SMALL = st.floats(0.05, 0.3)
 NETWORK_VALUES: dict[str, Values] = {
     "alpha": SMALL,
@@ -179,6 +182,14 @@ BY_PATH: dict[str, Values] = {
     "search.space.cross_entropy_weight": _range(0.0, 2.0),
     "search.space.encoder_learning_rate_factor": _range(0.01, 1.0),
     "search.space.augmentation_strength": _range(0.0, 3.0),
+    **{
+        f"search.space.augmentation_{name}": _range(0.0, 0.1)  # valid for every part
+        for name in AUGMENTATION_PARTS
+    },
+    "search.space.occluders_share": _range(0.0, 1.0),
+    "training.occluders.kinds": st.lists(
+        st.sampled_from(TRAINING_KINDS), min_size=1, max_size=3, unique=True
+    ),
     "search.first": st.just([]),
     "robustness.kinds": _kinds("occlusion"),
     "robustness.corruption": _kinds("corruption"),

@@ -19,6 +19,14 @@ WRONG = [
         ("training.augmentation.rotation: unknown key", "'rotation_degrees'"),
     ),
     (
+        "training: {augmentation: {rotaton_degrees: 1}}",
+        ("training.augmentation.rotaton_degrees: unknown key", "'rotation_degrees'"),
+    ),
+    (
+        "training: {occluders: {kinds: [hand]}}",
+        ("training.occluders.kinds.0", "'bottle', 'cup', 'fan'", "'hand'"),
+    ),
+    (
         "search: {space: {lerning_rate: {low: 1, high: 2}}}",
         ("search.space.lerning_rate: unknown key", "'learning_rate'"),
     ),

@@ -4,8 +4,10 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from pydantic import ValidationError
 
+from faceseg.data.augmentation import Augmentation
+from faceseg.data.training_occluders import Occluders
 from faceseg.training.settings import TrainingSettings
-from pipelines.config.search_space import Choices, Range, SearchSpace, apply_parameters
+from pipelines.config.search_space import SECTIONS, Choices, Range, SearchSpace, apply_parameters
 
 BASE = TrainingSettings(epochs=4, learning_rate=1e-3, batch_size=8, weight_decay=0.25)
 
@@ -47,8 +49,35 @@ def test_the_augmentation_strength_keeps_the_ranges():
 
 
 def test_every_tuned_name_is_a_setting():
-    values = dict.fromkeys(SearchSpace.model_fields, 1)
-    assert isinstance(apply_parameters(values, BASE), TrainingSettings)
+    values = {**dict.fromkeys(SearchSpace.model_fields, 0.07), "batch_size": 7}
+    settings = apply_parameters(values, BASE)
+    for name in SearchSpace.model_fields.keys() - {"batch_size"}:
+        section, _, key = name.partition("_")
+        place = getattr(settings, section) if section in SECTIONS else settings
+        assert getattr(place, key if section in SECTIONS else name) == 0.07
+
+
+def test_every_part_of_the_augmentation_can_be_tuned():
+    tuned = {f"augmentation_{name}" for name in Augmentation.model_fields} - {"augmentation_flip"}
+    assert tuned <= SearchSpace.model_fields.keys()
+
+
+def test_parts_are_tuned_together_and_keep_the_others():
+    noisy = BASE.augmentation.model_copy(update={"noise": 0.05})
+    base = BASE.model_copy(update={"augmentation": noisy})
+    point = {"augmentation_jpeg": 0.5, "augmentation_zoom": 0.25, "occluders_share": 0.3}
+    settings = apply_parameters(point, base)
+    found = settings.augmentation
+    assert (found.jpeg, found.zoom, found.noise, found.contrast) == (0.5, 0.25, 0.05, 0.2)
+    assert settings.occluders == Occluders(share=0.3)
+    assert base.augmentation == noisy
+
+
+def test_a_range_that_is_not_given_is_in_no_digest():
+    assert set(SearchSpace().model_dump()) == {
+        *("learning_rate", "batch_size", "weight_decay", "dice_weight", "cross_entropy_weight"),
+        *("encoder_learning_rate_factor", "augmentation_strength"),
+    }
 
 
 def test_a_float_batch_size_becomes_an_integer():

@@ -90,3 +90,4 @@ def test_variants_have_no_search_of_their_own(study):
 def test_parameters_are_renamed_as_in_the_search_space():
     params = {"learning_rate": "0.003", "augmentation.strength": "1.0", "optimizer": "adam"}
     assert numeric_params(params) == {"learning_rate": 0.003, "augmentation_strength": 1.0}
+    assert numeric_params({"occluders.share": "0.3"}) == {"occluders_share": 0.3}
