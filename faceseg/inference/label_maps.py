@@ -29,8 +29,7 @@ def label_maps(
     Args:
         predictor: The network.
         images: uint8 RGB images (H, W, 3), each of any size.
-        flip: Use the mean of the logits of each image and of its mirror image (left and right
-            classes exchanged back). It takes twice the time.
+        flip: Use the mean of each image and its mirror image (`Predictor.mirrored`).
         clean: Remove small islands (see `remove_small_islands`).
 
     Returns:
@@ -41,7 +40,7 @@ def label_maps(
     """
     maps = [
         labels_from_logits(logits, image.shape[:2])
-        for logits, image in zip(_logits(predictor, images, flip), images, strict=True)
+        for logits, image in zip(_views(predictor, flip).logits(images), images, strict=True)
     ]
     return [remove_small_islands(each) for each in maps] if clean else maps
 
@@ -61,22 +60,12 @@ def probability_maps(
     """
     return [
         softmax(resize_logits(logits, image.shape[:2]))
-        for logits, image in zip(_logits(predictor, images, flip), images, strict=True)
+        for logits, image in zip(_views(predictor, flip).logits(images), images, strict=True)
     ]
 
 
-def _logits(predictor: Predictor, images: Sequence[Image], flip: bool) -> NDArray[np.float32]:
-    logits = predictor.logits(images)
-    if flip:
-        logits = np.mean([logits, mirrored_logits(predictor, images)], axis=0, dtype=np.float32)
-    return logits
-
-
-def mirrored_logits(predictor: Predictor, images: Sequence[Image]) -> NDArray[np.float32]:
-    """Return logits (N, h, w, C) of the mirror images, mirrored back onto the images."""
-    mirrored = predictor.logits([np.ascontiguousarray(image[:, ::-1]) for image in images])
-    exchange = predictor.classes.flip_table[: len(predictor.classes)]
-    return np.asarray(mirrored[:, :, ::-1][..., exchange])
+def _views(predictor: Predictor, flip: bool) -> Predictor:
+    return predictor.mirrored() if flip else predictor
 
 
 def remove_small_islands(labels: Labels, largest: float = MAX_ISLAND_SHARE) -> Labels:

@@ -110,6 +110,12 @@ class Predictor:
         """
         return labels_from_logits(self._logits(image), image.shape[:2])
 
+    def mirrored(self) -> "Predictor":
+        """Return a predictor of the mean for an image and its mirror image, in twice the time."""
+        from faceseg.inference.mirrored import MirroredPredictor  # which derives from this class
+
+        return MirroredPredictor(self)
+
     def _logits(self, image: Image) -> NDArray[np.float32]:
         colour = image.ndim == 3 and image.shape[2] == 3
         if not colour or image.dtype != np.uint8 or image.size == 0:

@@ -33,6 +33,7 @@ WINDOWS_DEVICES = frozenset(
 )
 # In claims and reports, these are not single networks.
 PRETRAINED, ENSEMBLE = "pretrained", "ensemble"
+_MIRRORED = ".mirrored"  # no network's own name contains a dot
 _SHOWN = 40  # characters of a wrong name in a message
 
 
@@ -67,6 +68,21 @@ def check_network_name(name: str) -> str:
     if name.lower() in (PRETRAINED, ENSEMBLE):
         raise ValueError(f"{name!r} has another meaning in reports and claims; choose another name")
     return name
+
+
+def mirrored_name(network: str) -> str:
+    """Return the name in tables and runs of a network's mean with its mirror image."""
+    return f"{network}{_MIRRORED}"
+
+
+def is_mirrored(name: str) -> bool:
+    """Return whether a name in tables and runs is one of `mirrored_name`."""
+    return name.endswith(_MIRRORED)
+
+
+def is_trained(name: str) -> bool:
+    """Return whether a name in tables and runs is that of a network with a training of its own."""
+    return name != ENSEMBLE and not is_mirrored(name)
 
 
 def check_claimed_network(name: str) -> str:

@@ -33,6 +33,8 @@ from pipelines.config.sections import (
 # it runs and stores files, and how its results are reported.
 PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
 REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
+# A study with other values of these keys continues.
+BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble")
 
 
 # --- The section of one architecture: the options of a network, and which builder has which.
@@ -227,8 +229,7 @@ class Experiment(Section):
     @property
     def study(self) -> str:
         """The study's name. It does not depend on where the study runs, or on its budget."""
-        left_out = (*PLACEMENT_KEYS, *REPORTING_KEYS, "search.trials", "finals.seeds", "ensemble")
-        return f"{self.name}-{self.digest(*left_out)[:8]}"
+        return f"{self.name}-{self.digest(*PLACEMENT_KEYS, *REPORTING_KEYS, *BUDGET_KEYS)[:8]}"
 
     @property
     def single_training_name(self) -> str:

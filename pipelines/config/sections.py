@@ -26,6 +26,8 @@ class Finals(Section):
     Attributes:
         seeds: Number of finals of each architecture.
         epochs: Length of a final; None: `training.epochs`.
+        mirrored: Whether to test each network's mean with its mirror image too, as a row of its
+            own; trials are not.
     """
 
     seeds: int = Field(3, ge=1, le=MAX_SEEDS)
@@ -37,6 +39,7 @@ class Finals(Section):
         "training.early_stopping under other schedules",
         exclude_if=lambda value: value is None,
     )
+    mirrored: bool = Field(False, exclude_if=lambda value: not value)
 
     def settings(self, winner: TrainingSettings) -> TrainingSettings:
         """Return the settings of the finals of a search's winner."""

@@ -1,8 +1,9 @@
 """The cost of a network: its size, its latency and its memory.
 
-`python -m pipelines.execution.cost THREADS MODEL...` prints latency and memory of a saved network,
-or of several that form an ensemble, as JSON. It runs in its own process, because the memory of a
-worker that has trained other networks is no measure of this one's.
+`python -m pipelines.execution.cost THREADS VIEWS MODEL...` prints latency and memory of a saved
+network, or of several that form an ensemble, as JSON. VIEWS is 2 for the mean with the mirror
+image, otherwise 1. It runs in its own process, because the memory of a worker that has trained
+other networks is no measure of this one's.
 """
 
 import json
@@ -23,7 +24,7 @@ LOAD_INTERVAL = 0.5  # seconds, at least: the system counts processor time in st
 
 
 def network_cost(
-    predictors: "Sequence[Predictor]", files: Sequence[Path], threads: int
+    predictors: "Sequence[Predictor]", files: Sequence[Path], threads: int, views: int = 1
 ) -> dict[str, float]:
     """Return the metrics `model/…`, `latency/…` (ms) and `memory/…` (MiB) of one or more networks.
 
@@ -31,6 +32,7 @@ def network_cost(
         predictors: The networks; several form an ensemble, whose costs are added.
         files: The saved networks, in the same order.
         threads: Processor threads to measure with.
+        views: As in `load_networks`.
 
     Raises:
         RuntimeError: The measuring process failed.
@@ -39,9 +41,9 @@ def network_cost(
 
     return {
         "model/parameters": sum(count_parameters(each.network) for each in predictors),
-        "model/macs": sum(count_macs(each.network) for each in predictors),
+        "model/macs": views * sum(count_macs(each.network) for each in predictors),
         "model/size_mb": sum(file.stat().st_size for file in files) / 1024**2,
-        **run_measurement("pipelines.execution.cost", str(threads), *map(str, files)),
+        **run_measurement("pipelines.execution.cost", str(threads), str(views), *map(str, files)),
     }
 
 
@@ -63,13 +65,19 @@ def run_measurement(module: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def load_networks(files: Sequence[Path]) -> "Predictor":
-    """Load a saved network, or several that form an ensemble."""
+def load_networks(files: Sequence[Path], views: int = 1) -> "Predictor":
+    """Load a saved network, or several that form an ensemble.
+
+    Args:
+        files: The networks.
+        views: 2 for the mean with the mirror image, otherwise 1.
+    """
     from faceseg.inference.ensemble import ensemble_predictor
     from faceseg.inference.predictor import load
 
     predictors = [load(file) for file in files]
-    return predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
+    together = predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
+    return together.mirrored() if views == 2 else together
 
 
 def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:
@@ -87,16 +95,16 @@ def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:
     return {**found, "latency/threads": threads, LOAD_METRIC: load_between(start, cpu_times())}
 
 
-def main(threads: int, files: Sequence[str]) -> None:
+def main(threads: int, views: int, files: Sequence[str]) -> None:
     """Load the networks, measure them at batch 1, and print `latency/…` and `memory/…` as JSON."""
     from faceseg.backends.device import configure_device
     from faceseg.inference.latency import peak_memory_mb
 
     configure_device(threads)
-    found = measure_speed(load_networks([Path(file) for file in files]), threads)
+    found = measure_speed(load_networks([Path(file) for file in files], views), threads)
     found["memory/peak_mb"] = peak_memory_mb()
     sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

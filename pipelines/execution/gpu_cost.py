@@ -1,7 +1,7 @@
 """The speed of a network on a GPU, and the GPU memory that it takes.
 
-`python -m pipelines.execution.gpu_cost THREADS GPUS MODEL...` prints them as JSON. It runs in its
-own process, so that the peak of the allocator is that of this network alone.
+`python -m pipelines.execution.gpu_cost THREADS GPUS VIEWS MODEL...` prints them as JSON. It runs in
+its own process, so that the peak of the allocator is that of this network alone.
 """
 
 import json
@@ -30,18 +30,19 @@ class GpuCost:
     metrics: dict[str, float]
 
 
-def gpu_cost(files: Sequence[Path], threads: int, gpus: float) -> GpuCost:
+def gpu_cost(files: Sequence[Path], threads: int, gpus: float, views: int = 1) -> GpuCost:
     """Measure one or more networks in a new process, which may use this process's GPU.
 
     Args:
         files: The saved networks; several form an ensemble.
         threads: Processor threads.
         gpus: The share of a GPU that the process keeps to, at most 1.
+        views: As in `pipelines.execution.cost.load_networks`.
 
     Raises:
         RuntimeError: The process failed, for example because it finds no GPU.
     """
-    arguments = (str(threads), str(gpus), *map(str, files))
+    arguments = (str(threads), str(gpus), str(views), *map(str, files))
     return GpuCost(**run_measurement("pipelines.execution.gpu_cost", *arguments))
 
 
@@ -67,14 +68,15 @@ def measure_speed(predictor: "Predictor") -> dict[str, float]:
     return found if peak is None else found | {GPU_PEAK_MB: peak / 1024**2}
 
 
-def main(threads: int, gpus: float, files: Sequence[str]) -> None:
+def main(threads: int, gpus: float, views: int, files: Sequence[str]) -> None:
     """Load the networks, measure them on the GPU, and print a `GpuCost` as JSON."""
     from faceseg.backends.device import configure_device
 
     device = configure_device(threads, gpus)
-    cost = GpuCost(device.name, measure_speed(load_networks([Path(file) for file in files])))
+    predictor = load_networks([Path(file) for file in files], views)
+    cost = GpuCost(device.name, measure_speed(predictor))
     sys.stdout.write(json.dumps(asdict(cost)) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

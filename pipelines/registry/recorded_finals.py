@@ -8,7 +8,7 @@ import mlflow.artifacts
 from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 
-from pipelines.config.sections import ENSEMBLE
+from pipelines.config.names import is_trained
 from pipelines.job.context import StudyContext, waiting_jobs
 from pipelines.job.job import JobKey
 from pipelines.registry.card import MODEL_CARD
@@ -44,8 +44,8 @@ class StoredFinals:
         }
 
     def needs_version(self, key: JobKey) -> bool:
-        """Return whether a final lacks the version that it must have. An ensemble has none."""
-        return key.architecture != ENSEMBLE and self.runs[key].info.run_id not in self.registered
+        """Return whether a final lacks its version. A model that is not trained has none."""
+        return is_trained(key.architecture) and self.runs[key].info.run_id not in self.registered
 
 
 def read_finals(context: StudyContext) -> StoredFinals:

@@ -25,11 +25,10 @@ from pipelines.cluster.connection import (
     worker_count,
 )
 from pipelines.config.secrets import redact
-from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
 from pipelines.job.log import log_run
 from pipelines.search.coordinator import STATUS_GROUP, Coordinator
-from pipelines.search.ensemble import run_ensembles
+from pipelines.search.derived_models import derived_models, run_derived_models
 from pipelines.search.failure_policy import POLICY
 from pipelines.search.gpu_measurement import measure_on_gpu
 from pipelines.search.lost_results import recover
@@ -54,7 +53,7 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
         sender: The driver's own; its status shows whether MLflow responds.
 
     Returns:
-        The digest of each architecture's winner, and of the ensemble if there is one.
+        The digest of each network's winner, and of the members of each derived model.
 
     Raises:
         UserError: Ray or a store cannot be used, a worker raised a UserError, or an architecture
@@ -73,14 +72,12 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
         pool.start_workers()
         _watch_workers(pool, show, OutageNotice(context=context, sender=sender), messages)
         winners = _require_winners(pool.coordinator)
-        if experiment.ensemble:
-            show(
-                call_actor(pool.coordinator.snapshot),
-                ["all finals are done; testing their ensemble"],
-            )
+        if models := derived_models(experiment, winners):
+            names = ", ".join(model.name for model in models)
+            message = f"all finals are done; testing {names}"
+            show(call_actor(pool.coordinator.snapshot), [message])
             finals = call_actor(pool.coordinator.complete_finals)
-            if digest := run_ensembles(context, winners, finals):
-                winners[ENSEMBLE] = digest
+            winners |= run_derived_models(context, models, finals)
         done = measure_again(context, winners, sender) + measure_on_gpu(context, winners, sender)
         if done:
             show(call_actor(pool.coordinator.snapshot), done)

@@ -28,6 +28,7 @@ from pipelines.search.quiet_latency import (
     complete_finals,
     fetch_networks,
     networks_of,
+    views_of,
 )
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Sender
@@ -99,7 +100,8 @@ def _measure_in_task(
         try:
             with TemporaryDirectory(prefix="faceseg-") as folder:
                 files = fetch_networks(context, networks, Path(folder))
-                cost = gpu_cost(files, context.experiment.resources.threads, gpus)
+                threads, views = context.experiment.resources.threads, views_of(context, run_id)
+                cost = gpu_cost(files, threads, gpus, views)
         except RuntimeError as error:
             logger.warning("run %s is not measured on the GPU", run_id, exc_info=error)
             failures.append(f"run {run_id}: {str(error).strip().splitlines()[-1]}")

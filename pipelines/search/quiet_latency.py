@@ -19,16 +19,16 @@ from mlflow.exceptions import MlflowException
 from ray.exceptions import RayError
 
 from faceseg.errors import UserError, first_line
+from pipelines.config.names import is_mirrored
 from pipelines.job.context import StudyContext
 from pipelines.job.log import open_log
 from pipelines.job.machine_load import LOAD_METRIC, is_quiet
-from pipelines.search.ensemble import BEST
+from pipelines.search.derived_models import BEST, MEMBER_PARAM
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Sender
 
 DELIVERY_TIMEOUT = 60.0  # seconds for the records of the last finals to reach MLflow
 LATENCY = "latency/p50_ms"
-MEMBER_PARAM = "members."  # and an architecture: the run of an ensemble's member
 logger = logging.getLogger(__name__)
 
 
@@ -73,7 +73,7 @@ def busy_finals(context: StudyContext, winners: Mapping[str, str]) -> dict[str, 
 
     Returns:
         By run id, the ids of the runs that contain the networks: the run itself, or the members of
-        an ensemble.
+        a model that is not trained.
     """
     finals = complete_finals(context, winners)
     return {run.info.run_id: networks_of(run) for run in finals if not is_quiet(run.data.metrics)}
@@ -111,6 +111,12 @@ def fetch_networks(context: StudyContext, networks: list[str], folder: Path) -> 
     return files
 
 
+def views_of(context: StudyContext, run_id: str) -> int:
+    """Return on how many views of an image a final runs: 2 for a mean with the mirror image."""
+    tags = context.tracker.client.get_run(run_id).data.tags
+    return 2 if is_mirrored(tags["faceseg.architecture"]) else 1
+
+
 def _measure_in_task(context: StudyContext, runs: Mapping[str, list[str]]) -> dict[str, float]:
     """Measure each final and log it, in a worker's process; return the loads by run id."""
     from faceseg.backends.device import configure_device
@@ -140,7 +146,8 @@ def measure_run(context: StudyContext, run_id: str, networks: list[str], threads
 
     tracker = context.tracker
     with TemporaryDirectory(prefix="faceseg-") as folder:
-        predictor = load_networks(fetch_networks(context, networks, Path(folder)))
+        files = fetch_networks(context, networks, Path(folder))
+        predictor = load_networks(files, views_of(context, run_id))
     values = measure_speed(predictor, threads)
     step = len(tracker.client.get_metric_history(run_id, LATENCY))  # the later step counts
     tracker.log_metrics(run_id, values, step, at=time.time())
@@ -151,7 +158,7 @@ def measure_run(context: StudyContext, run_id: str, networks: list[str], threads
 
 
 def _correct_version(context: StudyContext, run_id: str, milliseconds: float) -> None:
-    """Write the latency in the tag of the final's registered version; an ensemble has none."""
+    """Write the latency in the tag of the final's registered version, if it has one."""
     client = context.tracker.client
     model = context.experiment.tracking.registered_model
     for version in client.search_model_versions(f"name = '{model}' and run_id = '{run_id}'"):

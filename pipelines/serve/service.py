@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.problems import BadFile
 from faceseg.inference.label_maps import remove_small_islands
+from faceseg.inference.mirrored import mean_of_views
 from faceseg.inference.predictor import labels_from_logits
 from pipelines.predict.results import class_shares, palette_png
 from pipelines.serve.batcher import Batcher
@@ -189,10 +190,8 @@ def _merge_views(model: LoadedModel, views: Sequence[NDArray[np.float32]]) -> ND
     """Return the mean of an image's logits and its mirrored image's, after undoing the mirror."""
     if len(views) == 1:
         return views[0]
-    image, mirrored = views
-    classes = model.predictor.classes
-    unmirrored = mirrored[:, ::-1][..., classes.flip_table[: len(classes)]]
-    return np.asarray(np.mean([image, unmirrored], axis=0, dtype=np.float32))
+    image, mirror = views
+    return mean_of_views(image, mirror, model.predictor.classes)
 
 
 def _to_label_map(

@@ -4,12 +4,12 @@ from functools import partial
 
 from mlflow.entities import Run, ViewType
 
-from pipelines.config.sections import ENSEMBLE
 from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
 from pipelines.job.winners import read_winners
 from pipelines.registry import study_aliases
 from pipelines.registry.recorded_finals import read_finals, register_again
+from pipelines.search.derived_models import derived_names
 from pipelines.tracking import Tracker
 from pipelines.tracking.paging import all_pages
 
@@ -82,7 +82,7 @@ def recover_finals(context: StudyContext, run: Run, *, finished: bool) -> tuple[
 def expected_finals(context: StudyContext, winners: dict[str, str]) -> set[JobKey]:
     """Return the finals of a finished study."""
     experiment = context.experiment
-    names = [*experiment.networks, *([ENSEMBLE] if experiment.ensemble else [])]
+    names = [*experiment.networks, *derived_names(experiment)]
     return {
         JobKey(kind="final", architecture=name, number=number, winner=winners.get(name, "?"))
         for name in names

@@ -224,13 +224,17 @@ def _log_settings(context: StudyContext) -> None:
 def budget(experiment: Experiment) -> str:
     """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
     together = ", ensemble" if experiment.ensemble else ""
-    return f"{experiment.search.trials} trials, {experiment.finals.seeds} finals{together}"
+    mirrored = ", mirrored" if experiment.finals.mirrored else ""
+    trials, finals = experiment.search.trials, experiment.finals.seeds
+    return f"{trials} trials, {finals} finals{together}{mirrored}"
 
 
 def _budget_parts(text: str) -> tuple[int, ...]:
-    """Return the numbers of `budget`, and whether an ensemble is included; empty without any."""
-    found = re.fullmatch(r"(\d+) trials, (\d+) finals(, ensemble)?", text)
-    return (int(found[1]), int(found[2]), int(bool(found[3]))) if found else ()
+    """Return the numbers of `budget`, and whether each addition is included; empty without any."""
+    found = re.fullmatch(r"(\d+) trials, (\d+) finals(, ensemble)?(, mirrored)?", text)
+    if found is None:
+        return ()
+    return int(found[1]), int(found[2]), int(bool(found[3])), int(bool(found[4]))
 
 
 def is_finished(context: StudyContext, run: Run) -> bool:

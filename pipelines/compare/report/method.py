@@ -10,6 +10,7 @@ from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.study_data.study_results import ComparedStudy
+from pipelines.config.names import ENSEMBLE, is_mirrored, mirrored_name
 
 FEW_IMAGES = 200  # with fewer test images, intervals are wide
 SAMPLERS = {"tpe": "A tree-structured Parzen estimator", "random": "Random sampling"}
@@ -160,15 +161,21 @@ def _corruption_error_note(table: pd.DataFrame) -> list[str]:
 
 
 def _variant_sentences(study: ComparedStudy) -> list[str]:
-    """Return one sentence for each variant, and one for the ensemble."""
+    """Return one sentence for each variant, one for the ensemble, and one for mirrored means."""
     sentences = [
         f"{model.name} is {model.variant_of} with one option changed, trained with the best "
         f"setting of {model.variant_of}."
         for model in study.models
         if model.variant_of
     ]
-    if any(not model.is_trained for model in study.models):
+    names = [model.name for model in study.models]
+    if ENSEMBLE in names:
         sentences.append("The ensemble averages the class probabilities of the architectures.")
+    if any(is_mirrored(name) for name in names):
+        sentences.append(
+            f"A name that ends with {mirrored_name('')} is the same network with the mean of the "
+            "logits of each image and of its mirror image, which takes twice the operations."
+        )
     return sentences
 
 

@@ -23,8 +23,8 @@ from pipelines.compare.study_data.study_results import (
 )
 from pipelines.compare.study_data.worker_time import read_worker_time
 from pipelines.config import Experiment
+from pipelines.config.names import is_trained
 from pipelines.config.plain_yaml import read_yaml
-from pipelines.config.sections import ENSEMBLE
 from pipelines.job import results
 from pipelines.job.results import read_panel
 from pipelines.job.winners import read_winners
@@ -159,7 +159,7 @@ def _read_settings(file: Path) -> Experiment:
 def _read_final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> FinalRun:
     folder.mkdir(exist_ok=True)
     run_id = run.info.run_id
-    trained = run.data.tags["faceseg.architecture"] != ENSEMBLE
+    trained = is_trained(run.data.tags["faceseg.architecture"])
     try:
         records = EvaluationRecords.read(tracker.fetch(run_id, "confusion.npz", folder))
         panel = read_panel(tracker.fetch(run_id, "panel.npz", folder))

@@ -15,8 +15,8 @@ from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
+from pipelines.config.names import is_trained
 from pipelines.config.search_space import SECTIONS
-from pipelines.config.sections import ENSEMBLE
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
@@ -59,7 +59,7 @@ def numeric_params(params: Mapping[str, str]) -> dict[str, float]:
 class FinalRun:
     """One final run: its logged values, its learning curves and its counts for each image.
 
-    `history` is empty for an ensemble, which is not trained. `rows` contains the table of each
+    `history` is empty for a model that is not trained. `rows` contains the table of each
     robustness suite by the suite's name, computed from `records`.
     """
 
@@ -93,7 +93,7 @@ class FinalRun:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedModel:
-    """One row of the comparison: an architecture, a variant of one, or the ensemble.
+    """One row of the comparison: a network, its mean with its mirror image, or the ensemble.
 
     `trials` are those of its search, by number. `variant_of` is the architecture from which a
     variant differs in one option, such as the encoder's weights. Claims about the best of all
@@ -109,8 +109,8 @@ class ComparedModel:
 
     @property
     def is_architecture(self) -> bool:
-        """Whether it is neither a variant nor the ensemble."""
-        return self.variant_of is None and self.name != ENSEMBLE
+        """Whether it is trained and no variant."""
+        return self.variant_of is None and self.is_trained
 
     @property
     def was_busy(self) -> bool:
@@ -119,8 +119,8 @@ class ComparedModel:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it was trained; the ensemble averages other models."""
-        return self.name != ENSEMBLE
+        """Whether it was trained; the ensemble and mirrored means use the networks of others."""
+        return is_trained(self.name)
 
     @property
     def states(self) -> Counter[str]:
@@ -161,7 +161,7 @@ class ComparedStudy:
 
     @property
     def architectures(self) -> tuple[ComparedModel, ...]:
-        """The models that are neither variants nor the ensemble."""
+        """The models that are trained and no variants."""
         return tuple(model for model in self.models if model.is_architecture)
 
     @property

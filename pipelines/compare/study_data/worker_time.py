@@ -13,7 +13,7 @@ from mlflow.entities import Run
 
 from faceseg.training.stopwatch import STEPS
 from pipelines.compare.formatting import DASH, TextTable, format_duration, format_share
-from pipelines.config.sections import ENSEMBLE
+from pipelines.config.names import is_trained
 from pipelines.job import results
 from pipelines.tracking import Tracker
 
@@ -58,7 +58,7 @@ def read_worker_time(tracker: Tracker, experiment_id: str, study: str, run: Run)
     jobs, unmeasured = [], 0
     for each in tracker.find_runs(experiment_id, study=study):
         name = each.data.tags.get("faceseg.architecture", "")
-        if name in ("", ENSEMBLE):  # the study's own run; the ensemble, which no worker runs
+        if not name or not is_trained(name):  # the study's own run, or one that no worker ran
             continue
         metrics = each.data.metrics
         if results.WORKER_JOB_METRIC in metrics:
@@ -107,7 +107,7 @@ def worker_time_table(worker_time: WorkerTime, names: Iterable[str]) -> TextTabl
     """
     seconds_by_name = worker_time.by_name()
     total, later = worker_time.total(), worker_time.from_second_job()
-    columns = {name: seconds_by_name.get(name, Counter()) for name in names if name != ENSEMBLE}
+    columns = {name: seconds_by_name.get(name, Counter()) for name in names if is_trained(name)}
     columns |= {AFTER_LAST_JOB: Counter(worker_time.after), ALL: total}
     rows = [
         [

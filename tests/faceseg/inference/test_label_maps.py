@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
-from faceseg.inference.label_maps import label_maps, mirrored_logits, remove_small_islands
+from faceseg.inference.label_maps import label_maps, remove_small_islands
 from faceseg.inference.predictor import Predictor
 
 EYES = ClassSet(
@@ -62,7 +62,6 @@ def test_mirroring_keeps_the_left_eye_left_and_in_place():
     labels = label_maps(predictor, images, flip=True)[0]
     np.testing.assert_array_equal(np.argwhere(labels == LEFT), [[2, 1]])
     np.testing.assert_array_equal(np.argwhere(labels == RIGHT), [[4, 6]])
-    np.testing.assert_array_equal(mirrored_logits(predictor, images), predictor.logits(images))
 
 
 def test_a_logit_of_only_one_view_is_halved():

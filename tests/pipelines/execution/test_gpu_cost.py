@@ -50,16 +50,19 @@ def test_a_batch_that_does_not_fit_leaves_out_throughput_and_memory():
 def test_the_process_prints_the_name_of_the_gpu_and_the_metrics(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    configured = []
+    configured, loaded = [], list[int]()
 
     def configure(threads: int, gpus: float) -> Any:
         configured.append((threads, gpus))
         return SimpleNamespace(name="H100")
 
     monkeypatch.setattr(device, "configure_device", configure)
-    monkeypatch.setattr(gpu_cost, "load_networks", lambda files: files)
+    monkeypatch.setattr(
+        gpu_cost, "load_networks", lambda files, views: loaded.append(views) or files
+    )
     monkeypatch.setattr(gpu_cost, "measure_speed", lambda files: {"latency/gpu_p50_ms": 1.5})
-    gpu_cost.main(2, 0.25, ["best.keras"])
+    gpu_cost.main(2, 0.25, 2, ["best.keras"])
+    assert loaded == [2]
     assert configured == [(2, 0.25)]
     printed = capsys.readouterr().out
     monkeypatch.setattr(

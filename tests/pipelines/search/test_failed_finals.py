@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.config import Experiment
 from pipelines.search.architecture_search import ArchitectureSearch
-from pipelines.search.ensemble import complete_numbers
+from pipelines.search.derived_models import complete_numbers
 from pipelines.search.trials import JobOutcome
 from pipelines.search.worker_death import MemoryPressure, WorkerDeath
 

@@ -51,12 +51,12 @@ def context(tracker: Tracker, experiment_id: str, tmp_path: Path) -> Any:
     )
 
 
-def final(context: Any, number: int, tmp_path: Path) -> str:
+def final(context: Any, number: int, tmp_path: Path, name: str = "unet") -> str:
     identity = {
-        **{"study": context.experiment.study, "kind": "final", "architecture": "unet"},
+        **{"study": context.experiment.study, "kind": "final", "architecture": name},
         **{"trial": str(number), "winner": "w1"},
     }
-    run_id = open_run(context.tracker, context.experiment_id, f"unet-{number}", identity)
+    run_id = open_run(context.tracker, context.experiment_id, f"{name}-{number}", identity)
     context.tracker.log_once(run_id, {"latency/p50_ms": 9.0, "latency/load": 0.0}, at=1.0)
     context.tracker.set_tags(run_id, state="complete")
     folder = tmp_path / "checkpoints"
@@ -73,17 +73,18 @@ def test_each_final_is_measured_once_with_the_workers_share(
     context: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     pretended, measured = PretendedRay(monkeypatch), []
-    runs = [final(context, number, tmp_path) for number in range(2)]
+    runs = [final(context, 0, tmp_path, name) for name in ("unet", "unet.mirrored")]
 
-    def measure(files: list[Path], threads: int, gpus: float) -> GpuCost:
+    def measure(files: list[Path], threads: int, gpus: float, views: int) -> GpuCost:
         assert [file.name for file in files] == ["best.keras"]
-        measured.append((threads, gpus))
+        measured.append((threads, gpus, views))
         return GpuCost("H100", METRICS)
 
     monkeypatch.setattr(gpu_cost, "gpu_cost", measure)
-    messages = measure_on_gpu(context, {"unet": "w1"}, SENDER)
+    winners = {"unet": "w1", "unet.mirrored": "w1"}
+    messages = measure_on_gpu(context, winners, SENDER)
     assert messages == ["speed and memory of 2 finals measured on the GPU"]
-    assert measured == [(1, 0.25)] * 2
+    assert measured == [(1, 0.25, 1), (1, 0.25, 2)]
     (options,) = pretended.options
     assert (options["num_cpus"], options["num_gpus"]) == (1, 0.25)
     environment = options["runtime_env"]["env_vars"]
@@ -93,8 +94,8 @@ def test_each_final_is_measured_once_with_the_workers_share(
         assert {name: run.data.metrics[name] for name in METRICS} == METRICS
         assert run.data.metrics["latency/p50_ms"] == 9.0  # that of the CPU stays
         assert run.data.tags["faceseg.gpu"] == "H100"
-    assert busy_finals(context, {"unet": "w1"}) == {}
-    assert measure_on_gpu(context, {"unet": "w1"}, SENDER) == []
+    assert busy_finals(context, winners) == {}
+    assert measure_on_gpu(context, winners, SENDER) == []
     assert len(measured) == 2
 
 

@@ -77,6 +77,12 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     assert is_finished(replace(context, experiment=smaller))
     with_ensemble = context.experiment.model_copy(update={"ensemble": True})
     assert not is_finished(replace(context, experiment=with_ensemble))
+    finals = context.experiment.finals.model_copy(update={"mirrored": True})
+    mirrored = context.experiment.model_copy(update={"finals": finals})
+    assert not is_finished(replace(context, experiment=mirrored))
+    context.tracker.set_tags(context.study_run, done=study.budget(mirrored))
+    assert is_finished(replace(context, experiment=mirrored))
+    assert is_finished(context)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""The ensembles: the mean of the best networks' probabilities, tested like finals.
+"""The models that are not trained: the ensemble, and networks' means with mirror images.
 
-Ensemble n consists of final n of every architecture, so there is one per seed. Nothing is trained.
-Each is a Ray task with a worker's share of a node. It reads its members from MLflow and runs once:
-a study that is resumed finds its run.
+They are tested like finals. Final n of each consists of final n of its members: the ensemble of
+every architecture's, a mirrored mean of one network's. Each is a Ray task with a worker's share of
+a node. It reads its members from MLflow and runs once: a study that is resumed finds its run.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ from ray.exceptions import RayError
 
 from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
-from pipelines.config.sections import ENSEMBLE
+from pipelines.config import Experiment
+from pipelines.config.names import ENSEMBLE, mirrored_name
 from pipelines.job.context import StudyContext, outbox_for_key, study_sender
 from pipelines.job.device_share import use_share
 from pipelines.job.job import JobKey
@@ -28,6 +29,7 @@ from pipelines.search.worker import worker_environment
 from pipelines.tracking import Outbox
 
 BEST = "checkpoints/best.keras"
+MEMBER_PARAM = "members."  # and a network: the run of a member
 POLL_INTERVAL = 2.0  # seconds between two searches for members that have not reached MLflow
 FINAL_DRAIN_TIMEOUT = 60.0  # seconds for a task's records to reach MLflow
 MEMBER_TIMEOUT = 600.0  # seconds that a task waits for its members
@@ -54,43 +56,92 @@ def digest(members: list[EnsembleMember]) -> str:
     return hashlib.sha256(f"[{', '.join(texts)}]".encode()).hexdigest()[:8]
 
 
-def run_ensembles(
-    context: StudyContext, winners: dict[str, str], finals: dict[str, list[int]]
-) -> str:
-    """Test all ensembles that have no complete run.
+@dataclass(frozen=True)
+class DerivedModel:
+    """A row of the comparison that uses the networks of others.
+
+    Attributes:
+        name: Its name in runs and tables.
+        members: The networks.
+        mirrored: Whether the mean with the mirror image is tested.
+    """
+
+    name: str
+    members: tuple[EnsembleMember, ...]
+    mirrored: bool = False
+
+    @property
+    def description(self) -> str:
+        """The description of a run, with `{number}` for its number."""
+        names = ", ".join(member.architecture for member in self.members)
+        if self.mirrored:
+            return f"Final {{number}} of {names}, averaged with its mirror image, tested once."
+        return f"The mean of the class probabilities of final {{number}} of {names}, tested once."
+
+
+def derived_names(experiment: Experiment) -> list[str]:
+    """Return the names of the models that an experiment tests without training them."""
+    mirrored = experiment.networks if experiment.finals.mirrored else ()
+    return [*([ENSEMBLE] if experiment.ensemble else []), *map(mirrored_name, mirrored)]
+
+
+def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[DerivedModel]:
+    """Return the models that an experiment tests without training them, in the order of the names.
+
+    Args:
+        experiment: The experiment.
+        winners: The digest of each network's winner.
+    """
+    member = {name: EnsembleMember(name, winners[name]) for name in experiment.networks}
+    together = tuple(member[name] for name in experiment.architectures)
+    known = {ENSEMBLE: DerivedModel(ENSEMBLE, together)} | {
+        mirrored_name(name): DerivedModel(mirrored_name(name), (member[name],), mirrored=True)
+        for name in member
+    }
+    return [known[name] for name in derived_names(experiment)]
+
+
+def run_derived_models(
+    context: StudyContext, models: list[DerivedModel], finals: dict[str, list[int]]
+) -> dict[str, str]:
+    """Test all finals of the models that have no complete run.
 
     Args:
         context: The study.
-        winners: The digest of each architecture's winner.
-        finals: The numbers of each architecture's complete finals.
+        models: The models.
+        finals: The numbers of each network's complete finals.
 
     Returns:
-        The digest of the members; '' if no number is complete for all of them.
+        The digest of each model's members; without those of which no final can be tested.
 
     Raises:
         UserError: One of them fails.
     """
-    experiment = context.experiment
-    members = [EnsembleMember(name, winners[name]) for name in experiment.architectures]
-    resources = experiment.resources
+    resources = context.experiment.resources
     task = ray.remote(_evaluate_in_task).options(
         num_cpus=resources.cpus,
         num_gpus=resources.gpus,
         max_retries=3,
         runtime_env={"env_vars": worker_environment(resources.gpus)},
     )
-    numbers = complete_numbers(finals, list(experiment.architectures), experiment.finals.seeds)
-    tasks = {number: task.remote(context, members, number) for number in numbers}
-    for number, running in tasks.items():
+    seeds = context.experiment.finals.seeds
+    tasks = {
+        (model, number): task.remote(context, model, number)
+        for model in models
+        for number in complete_numbers(
+            finals, [member.architecture for member in model.members], seeds
+        )
+    }
+    for (model, number), running in tasks.items():
         try:
             ray.get(running)
         except RayError as error:
             reason = first_line(getattr(error, "cause", None) or error)
             raise UserError(
-                f"ensemble {number} failed: {reason}. Finished work is kept: fix the cause, then "
-                "re-run the same command to resume"
+                f"{model.name} {number} failed: {reason}. Finished work is kept: fix the cause, "
+                "then re-run the same command to resume"
             ) from error
-    return digest(members) if tasks else ""
+    return {model.name: digest(list(model.members)) for model, _ in tasks}
 
 
 def complete_numbers(finals: dict[str, list[int]], members: list[str], seeds: int) -> list[int]:
@@ -98,34 +149,32 @@ def complete_numbers(finals: dict[str, list[int]], members: list[str], seeds: in
     return [n for n in range(seeds) if all(n in finals[name] for name in members)]
 
 
-def _evaluate_in_task(context: StudyContext, members: list[EnsembleMember], number: int) -> None:
-    """Test one ensemble, in a worker's process."""
-    open_log(context.experiment.storage, context.name, f"ensemble-{number}")
+def _evaluate_in_task(context: StudyContext, model: DerivedModel, number: int) -> None:
+    """Test one final of a model, in a worker's process."""
+    open_log(context.experiment.storage, context.name, f"{model.name}-{number}")
     resources = context.experiment.resources
     use_share(resources)
-    label = JobKey(kind="final", architecture=ENSEMBLE, number=number).label
+    label = JobKey(kind="final", architecture=model.name, number=number).label
     with log_run(label), study_sender(context) as sender:
-        logger.info("ensemble started")
-        _evaluate_ensemble(context, members, number, resources.threads)
+        logger.info("%s started", model.name)
+        _evaluate(context, model, number, resources.threads)
         sender.drain(FINAL_DRAIN_TIMEOUT)
-        logger.info("ensemble finished")
+        logger.info("%s finished", model.name)
 
 
-def _evaluate_ensemble(
-    context: StudyContext, members: list[EnsembleMember], number: int, threads: int
-) -> None:
+def _evaluate(context: StudyContext, model: DerivedModel, number: int, threads: int) -> None:
     from faceseg.inference.ensemble import ensemble_predictor
     from faceseg.inference.predictor import load
     from pipelines.execution import cost
     from pipelines.execution.assessment import assess
 
-    winner = digest(members)
-    if _complete(context, EnsembleMember(ENSEMBLE, winner), number):
+    winner = digest(list(model.members))
+    if _complete(context, EnsembleMember(model.name, winner), number):
         return
-    runs = {each.architecture: _wait_for_run(context, each, number) for each in members}
+    runs = {each.architecture: _wait_for_run(context, each, number) for each in model.members}
     ended = max(run.info.end_time for run in runs.values()) / 1000  # the same at every attempt
     seed = next(iter(runs.values())).data.tags["faceseg.seed"]  # all members have the same
-    outbox = _outbox(context, winner, number)
+    outbox = _outbox(context, model, winner, number)
     data = context.manifest.fingerprint
     outbox.open(context.dataset, seed=seed, commit=context.commit, data=data, backend=preferred())
     outbox.params({"members": {name: run.info.run_id for name, run in runs.items()}})
@@ -135,18 +184,18 @@ def _evaluate_ensemble(
             (Path(downloads) / name).mkdir()
             files.append(context.tracker.fetch(run.info.run_id, BEST, Path(downloads) / name))
         predictors = [load(file) for file in files]
-        ensemble = ensemble_predictor(predictors)
-        values = assess(context, "final", ensemble, outbox, folder, at=ended, threads=threads)
-        values |= cost.network_cost(predictors, files, threads)
+        together = predictors[0].mirrored() if model.mirrored else ensemble_predictor(predictors)
+        values = assess(context, "final", together, outbox, folder, at=ended, threads=threads)
+        views = 2 if model.mirrored else 1
+        values |= cost.network_cost(predictors, files, threads, views)
     outbox.once(values, ended)
     outbox.tags(state="complete")
     outbox.end("FINISHED")
 
 
-def _outbox(context: StudyContext, winner: str, number: int) -> Outbox:
-    names = ", ".join(context.experiment.architectures)
-    description = f"The mean of the class probabilities of final {number} of {names}, tested once."
-    key = JobKey(kind="final", architecture=ENSEMBLE, number=number, winner=winner)
+def _outbox(context: StudyContext, model: DerivedModel, winner: str, number: int) -> Outbox:
+    key = JobKey(kind="final", architecture=model.name, number=number, winner=winner)
+    description = model.description.format(number=number)
     return outbox_for_key(context, context.experiment.study, key, description)
 
 
