@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.input [--images 96] [--rounds 7]
     python -m tests.benchmarks.input --parts     # the parts of the augmentation of an image
+    python -m tests.benchmarks.input --recipes   # the augmentation and occluders of experiments
 
 The notebook of the reference study decodes every image in each epoch: cv2 in a `numpy_function` of
 `tf.data`, one at a time, pixels as floats in [0, 1], labels one-hot. It is rewritten here from its
@@ -175,6 +176,41 @@ def parts() -> Iterator[tuple[str, float]]:
         yield name, min(spent)
 
 
+def recipes() -> Iterator[tuple[str, float]]:
+    """Yield the images that one core augments in a second of processor time, by experiment.
+
+    The experiments are timed in turns, and the fastest turn of each counts: a machine that other
+    programs use as well slows each down by chance.
+    """
+    from functools import partial
+
+    from faceseg.data.augmentation import augment
+    from faceseg.data.classes import LAPA
+    from faceseg.data.drawn import draw_face
+    from faceseg.data.training_occluders import TrainingOccluders
+    from pipelines.config import load
+
+    cv2.setNumThreads(1)
+    folder = Path(__file__).parents[2] / "experiments"
+    names = ("recipe", "recipe-occluders", "recipe-augmentation")
+    settings = {name: load(folder / f"{name}.yaml").training for name in names}
+    both = {"occluders": settings["recipe-occluders"].occluders}
+    settings["both"] = settings["recipe-augmentation"].model_copy(update=both)
+    for side in (128, 256):
+        face = draw_face(("parts", 0), side)
+        fastest = dict.fromkeys(settings, math.inf)
+        for _ in range(9):
+            for name, each in settings.items():
+                occluders = TrainingOccluders(each.occluders, LAPA)
+                started = time.process_time()
+                for index in range(RUNS):
+                    seed = (0, 1, index)
+                    occlude = partial(occluders.occlude, seed=seed)
+                    augment(face.image, face.labels, each.augmentation, LAPA, seed, occlude=occlude)
+                fastest[name] = min(fastest[name], time.process_time() - started)
+        yield from ((f"{name}, {side} px", RUNS / spent) for name, spent in fastest.items())
+
+
 def main(arguments: Iterable[str] | None = None) -> None:
     """Draw the faces, run the pipelines in turns, print the table."""
     parser = argparse.ArgumentParser(
@@ -183,11 +219,16 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--recipes", action="store_true")
     given = parser.parse_args(None if arguments is None else list(arguments))
     print(described("tensorflow", "opencv-python-headless"), flush=True)
     if given.parts:
         for name, spent in parts():
             print(f"{name:<34}{spent:.3f} ms")
+        return
+    if given.recipes:
+        for name, rate in recipes():
+            print(f"{name:<34}{rate:,.0f} images a second")
         return
     here = "tests.benchmarks.input"
     with TemporaryDirectory(prefix="faceseg-input-") as place:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from faceseg.robustness import occlusion
 from pipelines.config import Experiment, load
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -42,6 +43,27 @@ def data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rungs(machine: tuple[str, ...]) -> list[Experiment]:
     return [load(EXPERIMENTS / f"{name}.yaml", machine) for name in LADDER]
+
+
+# The change of each experiment to `recipe`: the only section that differs.
+RECIPES = {
+    "recipe-augmentation": "training.augmentation.",
+    "recipe-occluders": "training.occluders.",
+}
+
+
+@pytest.mark.parametrize(("name", "section"), RECIPES.items())
+def test_each_recipe_turns_one_option_on(name: str, section: str):
+    base, recipe = (load(EXPERIMENTS / f"{each}.yaml") for each in ("recipe", name))
+    changed = changes(base, recipe)
+    assert changed
+    assert all(key.startswith(section) for key in changed)
+
+
+def test_recipes_are_judged_by_every_kind_that_none_is_trained_on():
+    recipe = load(EXPERIMENTS / "recipe-occluders.yaml")
+    assert recipe.robustness.kinds == occlusion.KINDS
+    assert recipe.finals.mirrored
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
