@@ -237,13 +237,7 @@ def _adjust(image: Pixels, change: Transform) -> Pixels:
     if change.gamma != 1:
         image = photometrics.adjust_gamma(image, change.gamma)
     if colours != (0, 1, 0, 1):
-        image = photometrics.adjust_colours(
-            image,
-            brightness=change.brightness,
-            contrast=change.contrast,
-            degrees=change.hue_degrees,
-            saturation=change.saturation,
-        )
+        image = photometrics.adjust_colours(image, *colours)
     if change.blur > 0:
         image = photometrics.blur(image, change.blur)
     if change.noise > 0:

@@ -27,7 +27,7 @@ def adjust_gamma(image: Pixels, exponent: float) -> Pixels:
 
 
 def adjust_colours(
-    image: Pixels, *, brightness: float, contrast: float, degrees: float, saturation: float
+    image: Pixels, brightness: float, contrast: float, degrees: float, saturation: float
 ) -> Pixels:
     """Apply one matrix that rotates the hue and scales saturation, contrast and brightness.
 

@@ -112,7 +112,7 @@ class Predictor:
 
     def mirrored(self) -> "Predictor":
         """Return a predictor of the mean for an image and its mirror image, in twice the time."""
-        from faceseg.inference.mirrored import MirroredPredictor  # which derives from this class
+        from faceseg.inference.mirrored import MirroredPredictor
 
         return MirroredPredictor(self)
 
@@ -122,8 +122,7 @@ class Predictor:
             raise ValueError(
                 f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
             )
-        logits: NDArray[np.float32] = self.logits([image])[0]
-        return logits
+        return np.asarray(self.logits([image])[0])
 
 
 def resize_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
@@ -199,8 +198,7 @@ def argmax_labels(logits: NDArray[np.float32]) -> Labels:
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the probabilities of logits (..., C)."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
-    return probabilities
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def load(path: str | Path) -> Predictor:

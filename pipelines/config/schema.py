@@ -33,8 +33,7 @@ from pipelines.config.sections import (
 # it runs and stores files, and how its results are reported.
 PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
 REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
-# A study with other values of these keys continues.
-BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble")
+BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble")  # may grow
 
 
 # --- The section of one architecture: the options of a network, and which builder has which.
