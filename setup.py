@@ -10,6 +10,7 @@ setup(
     packages=[
         *find_namespace_packages(include=["faceseg*", "pipelines*"]),
         "pipelines.experiments",
+        "pipelines.experiments.recipe",
         "pipelines.experiments.reference",
     ],
     package_dir={"pipelines.experiments": "experiments"},

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.input [--images 96] [--rounds 7]
     python -m tests.benchmarks.input --parts     # the parts of the augmentation of an image
-    python -m tests.benchmarks.input --recipes   # the augmentation and occluders of experiments
+    python -m tests.benchmarks.input --recipes   # options of experiments/recipe that change images
 
 The notebook of the reference study decodes every image in each epoch: cv2 in a `numpy_function` of
 `tf.data`, one at a time, pixels as floats in [0, 1], labels one-hot. It is rewritten here from its
@@ -177,9 +177,9 @@ def parts() -> Iterator[tuple[str, float]]:
 
 
 def recipes() -> Iterator[tuple[str, float]]:
-    """Yield the images that one core augments in a second of processor time, by experiment.
+    """Yield the images that one core augments in a second of processor time, by option.
 
-    The experiments are timed in turns, and the fastest turn of each counts: a machine that other
+    The options are timed in turns, and the fastest turn of each counts: a machine that other
     programs use as well slows each down by chance.
     """
     from functools import partial
@@ -192,10 +192,14 @@ def recipes() -> Iterator[tuple[str, float]]:
 
     cv2.setNumThreads(1)
     folder = Path(__file__).parents[2] / "experiments"
-    names = ("recipe", "recipe-occluders", "recipe-augmentation")
-    settings = {name: load(folder / f"{name}.yaml").training for name in names}
-    both = {"occluders": settings["recipe-occluders"].occluders}
-    settings["both"] = settings["recipe-augmentation"].model_copy(update=both)
+    options = {"none": (), "occluders": ("occluders",), "augmentation": ("augmentation",)}
+    options["both"] = ("occluders", "augmentation")
+    settings = {
+        name: load(
+            folder / "own.yaml", [f"@{folder}/recipe/{each}.yaml" for each in files]
+        ).training
+        for name, files in options.items()
+    }
     for side in (128, 256):
         face = draw_face(("parts", 0), side)
         fastest = dict.fromkeys(settings, math.inf)

@@ -12,7 +12,7 @@ import pytest
 from pipelines.config import load
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
-# Computed at commit ddc37ab5e353, `own` and `recipe` when they were added, with FACESEG_DATA=/data:
+# Computed at commit ddc37ab5e353, `own` when it was added, with FACESEG_DATA=/data:
 # the experiment, the overlay for a small machine ("": none), and the digests in the names of its
 # study and of its single trainings. Do not update a line: a different digest means that existing
 # studies cannot resume.
@@ -24,9 +24,6 @@ NAMES = [
     ("lapa", "", "43034077", "89c0b44a"),
     ("own", "", "989c159d", "8418d10f"),
     ("quickstart", "", "ce1b1b92", "b545beb1"),
-    ("recipe-augmentation", "", "a6c34f7a", "567f7609"),
-    ("recipe-occluders", "", "7bd30950", "7116013f"),
-    ("recipe", "", "c5030965", "d6db206a"),
     ("reference-1-nearest", "", "474192f5", "41098d20"),
     ("reference-1-nearest", "drawn", "ccc963d6", "40fe5b35"),
     ("reference-1-nearest", "facesynth", "20d22d0a", "11610d3c"),
