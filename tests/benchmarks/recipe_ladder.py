@@ -1,0 +1,168 @@
+"""What each option of the recipe gains over today's defaults, with its interval.
+
+    FACESEG_DATA=FOLDER python -m tests.benchmarks.recipe_ladder [--sets …] [--rungs …] [--seeds 1]
+    python -m tests.benchmarks.recipe_ladder --sets drawn --seeds 3
+
+Each rung changes one thing; all have the same optimiser steps. The small sets are tested in five
+folds, pooled (`tests.benchmarks.folds`); `drawn` is the quickstart's 480 faces, tested on 96
+(`--drawn data.drawn.train=800 …` makes more of it on a GPU). Finished trainings are kept in
+results/recipe-ladder, so that an interrupted ladder resumes. Intervals: bootstrap over photographs,
+and the noise of trainings where there are several seeds (docs/protocol.md).
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from faceseg.statistics import (
+    Resampling,
+    estimate_difference,
+    mean_iou,
+    overlap_counts,
+    resample_score,
+)
+from tests.benchmarks.folds import FOLDS, SETS, FoldCounts, score_fold, train_and_test
+from tests.benchmarks.machine import described
+
+BASE = "today"
+RUNGS: dict[str, tuple[str, ...]] = {BASE: ()}
+RESULTS = Path("results/recipe-ladder")
+DRAWN = "drawn"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of the ladder; `settings` are values of `--set`."""
+
+    name: str
+    fold: int
+    seed: int
+    architecture: str
+    settings: tuple[str, ...]
+
+    @property
+    def file(self) -> Path:
+        """Where its counts are kept: named by all that decides them."""
+        text = json.dumps([self.name, self.fold, self.seed, self.architecture, self.settings])
+        return RESULTS / f"{blake2b(text.encode(), digest_size=10).hexdigest()}.npz"
+
+
+def run_training(training: Training) -> None:
+    """Train and test, and store the counts."""
+    given = (*training.settings, f"seed={training.seed}")
+    if training.name == DRAWN:
+        with TemporaryDirectory(prefix="faceseg-ladder-") as place:
+            overlay = {"storage": f"{place}/results"}
+            found = train_and_test(
+                "quickstart", overlay, training.architecture, given, occluded=True
+            )
+    else:
+        found = score_fold(
+            training.name, training.fold, training.architecture, given, occluded=True
+        )
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    partial = training.file.with_suffix(".partial.npz")
+    np.savez_compressed(partial, ids=found.ids, clean=found.clean, occluded=found.occluded)
+    partial.rename(training.file)
+
+
+def trainings(
+    name: str, rung: str, architecture: str, seeds: int, size: Sequence[str]
+) -> list[list[Training]]:
+    """Return the trainings of a rung: for each seed, its folds."""
+    settings = (*(size if name == DRAWN else ()), *RUNGS[rung])
+    folds = range(FOLDS) if name in SETS else range(1)
+    return [
+        [Training(name, fold, seed, architecture, settings) for fold in folds]
+        for seed in range(1, seeds + 1)
+    ]
+
+
+def read(by_seed: Sequence[Sequence[Training]]) -> FoldCounts:
+    """Return the counts of a rung with the seeds as first axis: (S, N, …)."""
+    ids: tuple[str, ...] = ()
+    clean, occluded = [], []
+    for folds in by_seed:
+        files = [np.load(each.file) for each in folds]
+        ids = tuple(str(each) for file in files for each in file["ids"])
+        clean.append(np.concatenate([file["clean"] for file in files]))
+        occluded.append(np.concatenate([file["occluded"] for file in files]))
+    return FoldCounts(ids=ids, clean=np.stack(clean), occluded=np.stack(occluded))
+
+
+def gain(better: FoldCounts, base: FoldCounts, *, occluded: bool) -> str:
+    """Return the difference of the pooled foreground IoU with its 95 % interval, in points."""
+    resampling = Resampling(base.ids)
+    scores = [
+        resample_score(
+            overlap_counts(each.occluded.sum(axis=2) if occluded else each.clean),
+            mean_iou,
+            resampling,
+        )
+        for each in (better, base)
+    ]
+    found = estimate_difference(*scores)
+    points = tuple(100 * each for each in (found.value, found.low, found.high))
+    return f"{points[0]:+.1f} ({points[1]:+.1f} to {points[2]:+.1f})"
+
+
+def iou(counts: FoldCounts, *, occluded: bool) -> float:
+    """Return the pooled foreground IoU, the mean over seeds."""
+    matrices = counts.occluded.sum(axis=2) if occluded else counts.clean
+    return float(np.mean(mean_iou(overlap_counts(matrices).sum(axis=1).astype(np.float64))))
+
+
+def main() -> None:
+    """Run what is missing, two trainings at a time, and print one table for each set."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--sets", nargs="+", choices=[*SETS, DRAWN], default=list(SETS))
+    parser.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
+    parser.add_argument("--architecture", default="unet")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--drawn", nargs="+", default=[], metavar="KEY=VALUE", help="of `drawn`")
+    given = parser.parse_args()
+    print(described("tensorflow", "keras"), flush=True)
+    for name in given.sets:
+        wanted = {
+            rung: trainings(name, rung, given.architecture, given.seeds, given.drawn)
+            for rung in dict.fromkeys([BASE, *given.rungs])
+        }
+        missing = [
+            each
+            for by_seed in wanted.values()
+            for folds in by_seed
+            for each in folds
+            if not each.file.exists()
+        ]
+        began = time.perf_counter()
+        with ProcessPoolExecutor(
+            given.workers, mp_context=get_context("spawn"), max_tasks_per_child=1
+        ) as pool:
+            list(pool.map(run_training, missing))
+        print(f"\n{name}: {len(missing)} trainings, {time.perf_counter() - began:.0f} s\n")
+        print("| rung | IoU | gain, points | IoU at 35 % occluded | gain, points |")
+        print("|---|---|---|---|---|")
+        base = read(wanted[BASE])
+        for rung, by_seed in wanted.items():
+            found = read(by_seed)
+            cells = [rung]
+            for occluded in (False, True):
+                cells.append(f"{iou(found, occluded=occluded):.3f}")
+                cells.append("" if rung == BASE else gain(found, base, occluded=occluded))
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
