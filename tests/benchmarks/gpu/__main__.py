@@ -17,10 +17,12 @@ from faceseg.backends import BACKENDS
 from tests.benchmarks.gpu import checks, gpu_monitor
 from tests.benchmarks.gpu.checks import Machine, Row
 from tests.benchmarks.gpu.first_step import first_step
+from tests.benchmarks.gpu.in_trial import in_trial
+from tests.benchmarks.gpu.studies import study, whole_study
 
 TOGETHER = ("equality", "neighbours", "precision", "study")  # nothing is timed in these
 TIMED = ("training", "throughput", "sharing")
-ON_REQUEST = ("first_step",)  # it compiles with empty caches: minutes on each backend
+ON_REQUEST = ("first_step", "in_trial", "whole_study")  # each takes minutes
 PACKAGES = ("keras", *BACKENDS, "ray", "optuna", "mlflow")
 
 
@@ -39,8 +41,8 @@ def attempt(name: str, part: Callable[[], Iterable[Row]]) -> dict[str, Any]:
     return found
 
 
-def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
-    """Run the selected parts; return the results of each."""
+def check(machine: Machine, wanted: Sequence[str], batch: int) -> dict[str, Any]:
+    """Run the selected parts; return the results of each. `batch` is the size that is timed."""
     size, train = (256, 192) if machine.gpu else (32, 24)
     trained = {"training", "neighbours", "precision", "sharing"}.intersection(wanted)
     pack = checks.faces(machine, size, train) if trained else machine.folder
@@ -48,11 +50,13 @@ def check(machine: Machine, wanted: Sequence[str]) -> dict[str, Any]:
         "equality": lambda: checks.equality(machine),
         "neighbours": lambda: checks.co_located_trials(machine, pack, size),
         "precision": lambda: checks.precision(machine, pack, size),
-        "study": lambda: checks.study(machine),
+        "study": lambda: study(machine),
         "training": lambda: checks.training(machine, pack, size),
-        "throughput": lambda: checks.throughput(machine),
+        "throughput": lambda: checks.throughput(machine, batch),
         "sharing": lambda: checks.sharing(machine, pack, size),
         "first_step": lambda: first_step(machine),
+        "in_trial": lambda: in_trial(machine, batch),
+        "whole_study": lambda: whole_study(machine),
     }
     found: dict[str, Any] = {}
     for group in (*((name,) for name in TIMED + ON_REQUEST), TOGETHER):
@@ -117,6 +121,10 @@ def main() -> None:
         help=f"of {', '.join(BACKENDS)}; default: those installed. The first is the one that "
         "trains where backends are not compared",
     )  # fmt: skip
+    parser.add_argument(
+        "--batch", type=int, default=checks.TIMED_BATCH,
+        help="images in a step, for the parts throughput and in_trial",
+    )  # fmt: skip
     parser.add_argument("--cpu", action="store_true", help="no GPU: small size, to test the check")
     given = parser.parse_args()
     installed = tuple(name for name in BACKENDS if find_spec(name))
@@ -132,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         deadline = time.monotonic() + given.seconds
         machine = Machine(Path(folder), not given.cpu, deadline, backends)
-        found = check(machine, given.only)
+        found = check(machine, given.only, given.batch)
         text = markdown(what, found)
         (given.out / "gpu-check.json").write_text(json.dumps({"machine": what, "parts": found}))
         (given.out / "gpu-check.md").write_text(text, encoding="utf-8")

@@ -195,41 +195,6 @@ def precision(machine: Machine, pack: Path, size: int) -> list[Row]:
     return rows
 
 
-def study(machine: Machine) -> list[Row]:
-    """Run a small study on Ray, with MLflow and Optuna, with two workers on one GPU."""
-    for package in ("ray", "mlflow", "optuna"):
-        __import__(package)
-    settings = {
-        "storage": machine.folder / "study", "name": "gpu-check",
-        "resources.gpus": 0.2 if machine.gpu else 0, "resources.workers": 2, "resources.cpus": 1,
-        "search.trials": 2, "search.random_trials": 1, "training.epochs": 2,
-        "search.grace_epochs": 1, "finals.epochs": 3, "training.precision": "mixed",
-        "data.drawn.train": 160, "data.drawn.val": 32, "data.drawn.test": 32,
-        "robustness.final_images": 16, "robustness.trial_images": 8,
-    }  # fmt: skip
-    given = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    started = time.monotonic()
-    process = machine.start(
-        "pipelines", "study", "experiments/quickstart.yaml", *given,
-        KERAS_BACKEND=machine.backends[0],
-    )  # fmt: skip
-    output = machine.finish(process)
-    from pipelines.tracking import Tracker
-
-    tracker = Tracker(f"sqlite:///{machine.folder}/study/mlflow.db")
-    runs = tracker.client.search_runs([tracker.experiment("gpu-check", machine.folder)])
-    states = [(run.data.tags["faceseg.kind"], run.info.status) for run in runs]
-    rows = [line.strip() for line in output.splitlines() if "|" not in line]  # no progress lines
-    table = [" ".join(line.split()) for line in rows if line.startswith(NETWORKS)]
-    return [
-        {
-            "kind": kind, "state": status, "runs": states.count((kind, status)),
-            "seconds": round(time.monotonic() - started), "table": "; ".join(table) or "none",
-        }
-        for kind, status in sorted(set(states))
-    ]  # fmt: skip
-
-
 def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Row]:
     """Start step processes, wait until all are ready, then measure them one after the other."""
     size, seconds = (256, 3.0) if machine.gpu else (64, 0.3)
@@ -263,7 +228,7 @@ def run_concurrently(machine: Machine, children: Sequence[Child]) -> Iterator[Ro
             yield {**row, "why": f"{type(error).__name__}: {error}"[:200]}
 
 
-def throughput(machine: Machine) -> Iterator[Row]:
+def throughput(machine: Machine, batch: int) -> Iterator[Row]:
     """Time the training step of every network: faceseg on each backend, and plain torch.
 
     The backends run one after the other, because torch keeps the memory that it has used. There is
@@ -272,7 +237,7 @@ def throughput(machine: Machine) -> Iterator[Row]:
     names = NETWORKS if machine.gpu else NETWORKS[:1]
 
     def each(kind: str, backend: str, share: float = 1) -> list[Child]:
-        return [(kind, backend, name, SHORT, share, (TIMED_BATCH,)) for name in names]
+        return [(kind, backend, name, SHORT, share, (batch,)) for name in names]
 
     for backend in machine.backends:
         if backend != "torch":

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.gpu.trial FOLDER NAME '{"seed": 1, …}'` writes `NAME.json` into the
 folder: the figures of every epoch, or `out_of_memory` with the reason. After its first epoch, when
-everything is compiled, it waits for the trials in `together`.
+everything is compiled, it waits until the trials in `together` are as far and those in `after` have
+ended.
 """
 
 import json
@@ -12,6 +13,18 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = ("epochs", "batch_size", "learning_rate", "precision")
+
+
+MAX_WAIT = 400  # seconds; a trial that failed leaves no file
+
+
+def wait_for(files: list[Path]) -> None:
+    """Wait until all files exist; TimeoutError if they do not come."""
+    begun = time.monotonic()
+    while not all(each.exists() for each in files):
+        if time.monotonic() - begun > MAX_WAIT:
+            raise TimeoutError(f"{files} did not come in {MAX_WAIT} s")
+        time.sleep(0.01)
 
 
 def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
@@ -35,8 +48,8 @@ def main(folder: Path, name: str, wanted: dict[str, Any]) -> None:
 
     def report(epoch: object) -> bool:
         (folder / f"{name}.begun").touch()
-        while not all((folder / f"{each}.begun").exists() for each in wanted.get("together", [])):
-            time.sleep(0.01)
+        wait_for([folder / f"{each}.begun" for each in wanted.get("together", [])])
+        wait_for([folder / f"{each}.json" for each in wanted.get("after", [])])
         return True
 
     try:
