@@ -40,7 +40,7 @@ def label_maps(
     """
     maps = [
         labels_from_logits(logits, image.shape[:2])
-        for logits, image in zip(_views(predictor, flip).logits(images), images, strict=True)
+        for logits, image in zip(mean_logits(predictor, images, flip), images, strict=True)
     ]
     return [remove_small_islands(each) for each in maps] if clean else maps
 
@@ -60,12 +60,13 @@ def probability_maps(
     """
     return [
         softmax(resize_logits(logits, image.shape[:2]))
-        for logits, image in zip(_views(predictor, flip).logits(images), images, strict=True)
+        for logits, image in zip(mean_logits(predictor, images, flip), images, strict=True)
     ]
 
 
-def _views(predictor: Predictor, flip: bool) -> Predictor:
-    return predictor.mirrored() if flip else predictor
+def mean_logits(predictor: Predictor, images: Sequence[Image], flip: bool) -> NDArray[np.float32]:
+    """Return logits (N, h, w, C) on the grid, with `flip` as in `label_maps`."""
+    return (predictor.mirrored() if flip else predictor).logits(images)
 
 
 def remove_small_islands(labels: Labels, largest: float = MAX_ISLAND_SHARE) -> Labels:

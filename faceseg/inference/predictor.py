@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
-_MAX_CHANNELS = 128  # OpenCV 5 resizes images with at most this many channels
-_VALUES_PER_BLOCK = 2**18  # logits of a photograph that are resized at once, 1 MiB: a CPU cache
+MAX_CHANNELS = 128  # OpenCV 5 resizes images with at most this many channels
+VALUES_PER_BLOCK = 2**18  # logits of a photograph that are resized at once, 1 MiB: a CPU cache
 
 
 class Predictor:
@@ -132,11 +132,11 @@ def resize_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray
     height, width = size
     parts = [
         cv2.resize(
-            logits[..., first : first + _MAX_CHANNELS],
+            logits[..., first : first + MAX_CHANNELS],
             (width, height),
             interpolation=cv2.INTER_LINEAR,
         ).reshape(height, width, -1)  # OpenCV drops the axis of a single channel
-        for first in range(0, logits.shape[2], _MAX_CHANNELS)
+        for first in range(0, logits.shape[2], MAX_CHANNELS)
     ]
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, -1), np.float32)
 
@@ -160,7 +160,7 @@ def resized_blocks(
     of the processor's manufacturer, which rounds in another way.
     """
     height, width = size
-    if height * width * logits.shape[2] <= _VALUES_PER_BLOCK or logits.shape[:2] == tuple(size):
+    if height * width * logits.shape[2] <= VALUES_PER_BLOCK or logits.shape[:2] == tuple(size):
         yield slice(height), resize_logits(logits, size)
         return
     wide = resize_logits(logits, (len(logits), width))
@@ -170,7 +170,7 @@ def resized_blocks(
     lower_share = (centre - above)[:, None, None]
     upper_share = 1 - lower_share
     upper, lower = np.clip([above, above + 1], 0, len(logits) - 1).astype(np.intp)
-    step = max(1, _VALUES_PER_BLOCK // (width * logits.shape[2]))
+    step = max(1, VALUES_PER_BLOCK // (width * logits.shape[2]))
     for first in range(0, height, step):
         rows = slice(first, first + step)
         mixed, below = wide[upper[rows]], wide[lower[rows]]

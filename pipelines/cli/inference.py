@@ -39,6 +39,18 @@ FlipOption = Annotated[
     bool, typer.Option("--flip", help="Average with the mirrored image: slower, more accurate.")
 ]
 CleanOption = Annotated[bool, typer.Option("--clean", help="Remove small islands of a class.")]
+FacesOption = Annotated[
+    bool,
+    typer.Option(
+        "--faces", help="Find the faces, of any size and rotation, and label each as its own crop."
+    ),
+]
+DetectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="ONNX file of YuNet, for --faces. Default: BlazeFace, included."
+    ),
+]
 VideoOption = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +73,8 @@ def predict(
     ] = Path("predictions"),
     flip: FlipOption = False,
     clean: CleanOption = False,
+    faces: FacesOption = False,
+    detector: DetectorOption = None,
     video: VideoOption = None,
     frames: FramesOption = None,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Images in one batch.")] = 8,
@@ -79,6 +93,8 @@ def predict(
         out=out,
         flip=flip,
         clean=clean,
+        faces=faces,
+        detector=detector,
         batch=batch,
         overwrite=overwrite,
         gpu=gpu,
@@ -89,6 +105,8 @@ def predict(
             raise UserError(
                 "--video cannot be combined with images; label the images in another call"
             )
+        if faces:
+            raise UserError("--faces cannot be combined with --video; leave one out")
         from pipelines.predict.video import label_video
 
         label_video(model, video, options, arguments.console(), frames=frames)

@@ -40,6 +40,7 @@ def network_origin(context: StudyContext, job: Job, val_iou: float) -> dict[str,
         "trial": job.key.number,
         "seed": job.seed,
         "val_iou": val_iou,
+        "face_share": context.face_share,
         "commit": context.commit,
         "backend": keras.backend.backend(),
     }

@@ -57,6 +57,12 @@ class StudyContext:
         return {name: facts.count for name, facts in self.manifest.splits.items()}
 
     @property
+    def face_share(self) -> float:
+        """The share of the training's pixels in classes of the face."""
+        classes, shares = self.manifest.classes, self.manifest.splits["train"].class_shares
+        return sum(shares[classes.names[each]] for each in classes.face)
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """The data set as MLflow stores it: name, digest, counts, class shares, excluded files."""
         return {

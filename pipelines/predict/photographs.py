@@ -14,8 +14,12 @@ from rich.progress import Progress
 
 from faceseg.data.images import read_image
 from faceseg.data.problems import BadFile
+from faceseg.detection.face import Face, FaceDetector
+from faceseg.detection.opening import open_detector
 from faceseg.errors import UserError
+from faceseg.inference.faces import label_faces
 from faceseg.inference.label_maps import label_maps
+from faceseg.inference.predictor import Predictor
 from pipelines.models.loading import open_model
 from pipelines.predict.image_files import find_images, result_names
 from pipelines.predict.results import (
@@ -36,6 +40,8 @@ class PredictOptions:
         out: The output folder.
         flip: Whether to average with the prediction for the mirrored image.
         clean: Whether to remove small islands of a class.
+        faces: Whether to find the faces and to label each as its own crop.
+        detector: An ONNX file of YuNet, which finds the faces; None for BlazeFace.
         batch: Images per call of the network.
         overwrite: Whether existing results may be overwritten.
         gpu: Whether to run on the GPU.
@@ -45,6 +51,8 @@ class PredictOptions:
     out: Path
     flip: bool = False
     clean: bool = False
+    faces: bool = False
+    detector: Path | None = None
     batch: int = 8
     overwrite: bool = False
     gpu: bool = False
@@ -77,39 +85,63 @@ def label_photographs(
 
     Raises:
         UserError: No image could be read, a result exists and may not be overwritten, or a result
-            would replace an image.
+            would replace an image; or the detector's file cannot be used.
     """
+    if options.detector is not None and not options.faces:
+        raise UserError("--detector is for --faces, which is missing")
     files = find_images(patterns, options.out)
     names = result_names(files)
     refuse_overwriting_inputs(options.out, names, files)
     if not options.overwrite:
         refuse_overwriting(options.out, names)
+    detector = open_detector(options.detector) if options.faces else None
     predictor = open_model(model, options.tracking, gpu=options.gpu)
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}
-    facts = {"model": model, "flip": options.flip, "clean": options.clean}
+    facts = {
+        "model": model,
+        "flip": options.flip,
+        "clean": options.clean,
+        **({"faces": True} if options.faces else {}),
+    }
     with (
         Progress(console=console, disable=not console.is_terminal) as progress,
         _listed(results, unreadable, facts),
     ):
         named = progress.track(list(zip(files, names, strict=True)), description="labelling")
         for batch in batches(_readable(named, unreadable, console), options.batch):
-            maps = label_maps(
-                predictor,
-                [each.pixels for each in batch],
-                flip=options.flip,
-                clean=options.clean,
-            )
-            for each, labels in zip(batch, maps, strict=True):
-                results.write(each.name, each.file, each.pixels, labels)
+            labelled = _labelled(predictor, batch, detector, options)
+            for each, (labels, faces) in zip(batch, labelled, strict=True):
+                results.write(each.name, each.file, each.pixels, labels, faces)
     if not results.images:
         raise UserError(f"none of {len(files)} images could be read; nothing was written")
+    if options.faces:
+        console.print(results.face_counts(), highlight=False)
     console.print(
         f"{len(results.images)} of {len(files)} images labelled; masks, overlays and shares.json "
         f"are in {options.out}",
         highlight=False,
     )
     return not unreadable
+
+
+def _labelled(
+    predictor: Predictor,
+    batch: Sequence[InputImage],
+    detector: FaceDetector | None,
+    options: PredictOptions,
+) -> Iterator[tuple[NDArray[np.uint8], Sequence[Face] | None]]:
+    """Yield the labels of each image; with a detector, also its faces."""
+    flip, clean = options.flip, options.clean
+    if detector is None:
+        maps = label_maps(predictor, [each.pixels for each in batch], flip=flip, clean=clean)
+        yield from ((labels, None) for labels in maps)
+        return
+    for each in batch:
+        found = label_faces(
+            predictor, each.pixels, detector, flip=flip, clean=clean, batch=options.batch
+        )
+        yield found.labels, found.faces
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from PIL import Image
 
 from faceseg.data.atomic_files import write_atomically
 from faceseg.data.classes import ClassSet
+from faceseg.detection.face import Face
 from faceseg.errors import UserError
 from pipelines.config.file_errors import reason_and_advice
 
@@ -25,6 +26,7 @@ Pixels = NDArray[np.uint8]
 OPACITY = 0.5
 ROWS_PER_BLOCK = 64  # rows that are blended at once: the numbers take 8 times the memory of pixels
 MASKS, OVERLAYS, SHARES_FILE = "masks", "overlays", "shares.json"
+NO_FACE = "no face was found; the whole image was labelled"
 MAX_LISTED_FILES = 5  # files that an error message lists
 
 
@@ -78,8 +80,18 @@ class ResultsFolder:
     classes: ClassSet
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def write(self, name: str, file: Path, image: Pixels, labels: Pixels) -> None:
-        """Write mask and overlay of an image (H, W, 3) with labels (H, W): both or none."""
+    def write(
+        self,
+        name: str,
+        file: Path,
+        image: Pixels,
+        labels: Pixels,
+        faces: Sequence[Face] | None = None,
+    ) -> None:
+        """Write mask and overlay of an image (H, W, 3) with labels (H, W): both or none.
+
+        `faces` are the faces that were found, if they were looked for.
+        """
         mask, drawn = mask_path(self.folder, name), overlay_path(self.folder, name)
         blended = overlay(image, labels, self.classes)
         write_results(
@@ -94,7 +106,16 @@ class ResultsFolder:
             "mask": mask.relative_to(self.folder).as_posix(),
             "overlay": drawn.relative_to(self.folder).as_posix(),
             "shares": class_shares(labels, self.classes),
+            **({} if faces is None else describe_faces(faces)),
         }
+
+    def face_counts(self) -> str:
+        """Return the number of faces, and in how many images none was found."""
+        counts = [len(image["faces"]) for image in self.images.values()]
+        text = f"{sum(counts)} faces found"
+        if without := counts.count(0):
+            text += f"; none in {without} of {len(counts)} images, which were labelled as a whole"
+        return text
 
     def write_shares(self, unreadable: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Write `shares.json`: the class shares of each image, and why others were unreadable.
@@ -105,6 +126,23 @@ class ResultsFolder:
         content = {**facts, "images": self.images, "unreadable": dict(unreadable)}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         write_results({self.folder / SHARES_FILE: text.encode("utf-8", "backslashreplace")})
+
+
+def describe_faces(faces: Sequence[Face]) -> dict[str, Any]:
+    """Return faces as JSON values, and a note if there are none.
+
+    A face has its box (x, y, width, height in pixels), its roll in degrees, clockwise, and its
+    score in [0, 1].
+    """
+    found = [
+        {
+            "box": [round(side, 1) for side in face.box],
+            "roll": round(face.roll, 1),
+            "score": round(face.score, 3),
+        }
+        for face in faces
+    ]
+    return {"faces": found} if found else {"faces": [], "note": NO_FACE}
 
 
 def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:

@@ -1,0 +1,168 @@
+"""Labels of every face of a photograph: each face is cropped upright, labelled and pasted back.
+
+Shapes: N crops; H, W the photograph's own size; h, w the network's grid; C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceseg.detection.crop import Framing, Square, upright_crop
+from faceseg.detection.face import Face, FaceDetector
+from faceseg.inference.label_maps import label_maps, mean_logits, remove_small_islands
+from faceseg.inference.predictor import (
+    MAX_CHANNELS,
+    VALUES_PER_BLOCK,
+    Image,
+    Labels,
+    Predictor,
+    argmax_labels,
+)
+
+MAX_CROP = 1024  # pixels a side, from which the network's grid is made by area interpolation
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """The labels (H, W) of a photograph, and its faces.
+
+    Without a face, the labels are those of the whole photograph.
+    """
+
+    labels: Labels
+    faces: tuple[Face, ...]
+
+
+def label_faces(
+    predictor: Predictor,
+    image: Image,
+    detector: FaceDetector,
+    *,
+    framing: Framing | None = None,
+    flip: bool = False,
+    clean: bool = False,
+    batch: int = 8,
+) -> LabelledFaces:
+    """Label every face of a photograph at its own size; all other pixels become background.
+
+    Args:
+        predictor: The network.
+        image: uint8 RGB (H, W, 3).
+        detector: Finds the faces (see `faceseg.detection`).
+        framing: The place of a face in its crop; None for that of the network's training.
+        flip: As in `label_maps`.
+        clean: Remove small islands of each face (see `remove_small_islands`).
+        batch: Crops per call of the network.
+
+    Returns:
+        The labels and the faces; without a face, the labels of `label_maps`.
+
+    Example:
+        >>> from faceseg.detection.blazeface import BlazeFace
+        >>> found = label_faces(faceseg.load("best.keras"), image, BlazeFace())
+        >>> len(found.faces), found.labels.shape
+    """
+    faces = detector.detect(image)
+    if not faces:
+        return LabelledFaces(label_maps(predictor, [image], flip=flip, clean=clean)[0], ())
+    framing = framing or Framing.of(predictor.origin)
+    squares = [framing.square(face) for face in faces]
+    logits = [
+        each
+        for first in range(0, len(squares), batch)
+        for each in mean_logits(predictor, face_crops(image, squares[first : first + batch]), flip)
+    ]
+    labels = paste_faces(logits, squares, (image.shape[0], image.shape[1]), clean=clean)
+    return LabelledFaces(labels, tuple(faces))
+
+
+def face_crops(image: Image, squares: Sequence[Square]) -> list[Image]:
+    """Return the upright crop of each square, at the photograph's own resolution or smaller."""
+    return [
+        upright_crop(image, square, min(max(round(square.side), 1), MAX_CROP)) for square in squares
+    ]
+
+
+def paste_faces(
+    logits: Sequence[NDArray[np.float32]],
+    squares: Sequence[Square],
+    size: tuple[int, int],
+    *,
+    clean: bool = False,
+) -> Labels:
+    """Return the labels (H, W) of a photograph from the logits of its squares.
+
+    The logits are warped and the argmax is taken at the photograph's own size, so that an edge is
+    not stepped. A pixel in several squares gets the label of that whose centre is the nearest,
+    measured in sides of the square.
+
+    Args:
+        logits: The logits (h, w, C) of each square.
+        squares: The squares, in the order of the logits.
+        size: The photograph's size (H, W).
+        clean: As in `label_faces`.
+    """
+    labels = np.zeros(size, np.uint8)
+    for square, values in zip(squares, logits, strict=True):
+        rows, columns = square.bounds(size)
+        found = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+        step = max(1, VALUES_PER_BLOCK // max(1, found.shape[1] * values.shape[2]))
+        for top in range(rows.start, rows.stop, step):
+            block = slice(top, min(top + step, rows.stop))
+            warped = _warp(values, square, block, columns)
+            found[block.start - rows.start : block.stop - rows.start] = argmax_labels(warped)
+        if clean:
+            found = remove_small_islands(found)
+        mine = _nearest(square, squares, rows, columns)
+        labels[rows, columns][mine] = found[mine]
+    return labels
+
+
+def _warp(
+    logits: NDArray[np.float32], square: Square, rows: slice, columns: slice
+) -> NDArray[np.float32]:
+    """Return the logits of a part of the photograph from those of a square."""
+    matrix = square.to_photograph((logits.shape[0], logits.shape[1]))
+    matrix[:, 2] -= (columns.start, rows.start)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    parts = [
+        cv2.warpAffine(
+            np.ascontiguousarray(logits[..., first : first + MAX_CHANNELS]),
+            matrix,
+            size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).reshape(size[1], size[0], -1)
+        for first in range(0, logits.shape[2], MAX_CHANNELS)
+    ]
+    return np.asarray(np.concatenate(parts, axis=-1), np.float32)
+
+
+def _nearest(
+    square: Square, squares: Sequence[Square], rows: slice, columns: slice
+) -> NDArray[np.bool_]:
+    """Return which pixels of a part are in a square, and nearer to its centre than to others'."""
+    own = _distance(square, rows, columns)
+    mine = own <= 0.5  # of a side
+    for other in squares:
+        reach = np.hypot(*np.subtract(square.centre, other.centre))
+        if other is not square and reach < square.side + other.side:
+            mine &= ~(_distance(other, rows, columns) < own)
+    return np.asarray(mine)
+
+
+def _distance(square: Square, rows: slice, columns: slice) -> NDArray[np.float32]:
+    """Return the distance of each pixel of a part from a square's centre, in sides.
+
+    It is the greater of the distances along the two axes of the square: 0.5 on its border.
+    """
+    inverse = cv2.invertAffineTransform(square.to_photograph((1, 1)))
+    x = np.arange(columns.start, columns.stop, dtype=np.float32)
+    y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    along, down = (
+        np.abs(np.float32(a) * x + (np.float32(b) * y + np.float32(c))) for a, b, c in inverse
+    )
+    return np.maximum(along, down)
