@@ -1,0 +1,144 @@
+"""Labels of the faces of a photograph, with a detector that returns given faces."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from faceseg.data.drawn import draw_face
+from faceseg.data.images import resize_image, resize_labels
+from faceseg.detection.blazeface import BlazeFace
+from faceseg.detection.crop import Framing, Square
+from faceseg.detection.face import Face
+from faceseg.inference.faces import label_faces, paste_faces
+from tests.faceseg.function_networks import decode_labels, encode_labels, predictor_of
+
+Pixels = NDArray[np.uint8]
+
+WHOLE = Framing(share=1.0, down=0.0)  # a crop is the face's box
+# A map that no rotation or mirror leaves as it is.
+LABELS = np.zeros((16, 16), np.uint8)
+LABELS[2:14, 3:12] = 1
+LABELS[4:6, 4:7] = 4
+LABELS[11:13, 6:11] = 9
+
+
+class Given:
+    """A detector that returns these faces."""
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces = list(faces)
+
+    def detect(self, image: Pixels) -> list[Face]:
+        return self.faces
+
+
+def face(x: float, y: float, size: float, roll: float = 0.0) -> Face:
+    box = (x - size / 2, y - size / 2, size, size)
+    return Face(box=box, roll=roll, score=0.9, keypoints=((x, y),) * 4)
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("flip", [False, True])
+def test_each_face_is_labelled_upright_and_pasted_back(batch: int, *, flip: bool):
+    truth = np.zeros((60, 70), np.uint8)
+    faces = []
+    for turns, (row, column) in enumerate([(0, 0), (3, 40), (30, 6), (40, 50)]):
+        truth[row : row + 16, column : column + 16] = np.rot90(LABELS, -turns)
+        faces.append(face(column + 8, row + 8, 16, 90 * turns))
+
+    def upright_only(crop: Pixels) -> Pixels:
+        seen = decode_labels(crop)
+        if flip and np.array_equal(seen, LABELS[:, ::-1]):
+            return np.where(seen == 4, np.uint8(5), seen)  # the eye on the other side
+        np.testing.assert_array_equal(seen, LABELS)
+        return LABELS
+
+    predictor = predictor_of(upright_only, 16)
+    found = label_faces(
+        predictor, encode_labels(truth), Given(*faces), framing=WHOLE, flip=flip, batch=batch
+    )
+    np.testing.assert_array_equal(found.labels, truth)
+    assert list(found.faces) == faces
+
+
+def test_without_a_face_the_whole_image_is_labelled():
+    image = encode_labels(LABELS)
+    found = label_faces(predictor_of(decode_labels, 16), image, Given())
+    np.testing.assert_array_equal(found.labels, LABELS)
+    assert found.faces == ()
+
+
+def logits_of(label: int) -> NDArray[np.float32]:
+    return np.broadcast_to(np.eye(3, dtype=np.float32)[label], (4, 4, 3)).copy()
+
+
+def test_a_pixel_of_two_faces_belongs_to_the_nearer_centre():
+    squares = [Square((10, 10), 20, 0), Square((22, 10), 20, 0)]
+    labels = paste_faces([logits_of(1), logits_of(2)], squares, (20, 40))
+    assert labels[10].tolist() == [1] * 16 + [2] * 16 + [0] * 8
+
+
+def test_the_distance_is_measured_in_sides():
+    # Sides 10 and 40: between the centres at 5 and 20, the first ends at x = 10, where the
+    # second's distance is 10 / 40.  They are equally near at x = 8: 3 / 10 = 12 / 40.
+    squares = [Square((5, 20), 10, 0), Square((20, 20), 40, 0)]
+    labels = paste_faces([logits_of(1), logits_of(2)], squares, (40, 40))
+    assert labels[20, :12].tolist() == [1] * 8 + [2] * 4
+
+
+def test_a_face_beyond_the_border_is_pasted_in_part():
+    labels = paste_faces([logits_of(1)], [Square((0, 0), 10, 45)], (8, 8))
+    # A square of side 10 turned by 45 degrees reaches 7.07 along both axes: x + y < 7.07.
+    row, column = np.indices((8, 8)) + 0.5
+    np.testing.assert_array_equal(labels == 1, row + column < 7.07)
+
+
+def test_large_and_small_blocks_are_equal(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 6, 5, 4)).astype(np.float32)
+    squares = [Square((30, 25), 40, 30), Square((60, 50), 50, -100)]
+    whole = paste_faces(logits, squares, (80, 90))
+    monkeypatch.setattr("faceseg.inference.faces.VALUES_PER_BLOCK", 1)
+    np.testing.assert_array_equal(paste_faces(logits, squares, (80, 90)), whole)
+
+
+def test_small_islands_are_removed_in_the_measure_of_their_face():
+    logits = np.zeros((100, 100, 3), np.float32)
+    logits[20:80, 20:80, 1] = 1
+    logits[5:7, 5:6, 1] = 1  # 2 of 10,000 pixels; an island has at least 5
+    logits[40:44, 40:44, 2] = 2  # the largest of its class
+    labels = paste_faces([logits], [Square((950, 950), 100, 0)], (1000, 1000), clean=True)
+    assert labels[906, 905] == 0
+    assert labels[942, 942] == 2
+    assert np.count_nonzero(labels) == 3600
+
+
+def test_five_faces_of_a_photograph_are_found_and_labelled():
+    """BlazeFace on drawn faces, one turned by 90 degrees, one at 10 % of the height.
+
+    The network is shown the outlines of the faces, white on black, and returns them. So what is
+    lost is lost by the places of the faces, by their crops or by pasting them.
+    """
+    drawn = [draw_face((3, "train", number), 256, 0.5) for number in range(5)]
+    detector = BlazeFace()
+    small = round(0.1 * 800 / detector.detect(drawn[4].image)[0].size * 256)
+    places = ((20, 20, 330), (30, 420, 300), (440, 40, 240), (460, 700, 280), (80, 850, small))
+    photo = np.full((800, 1100, 3), 128, np.uint8)
+    truth = np.zeros((800, 1100), np.uint8)
+    inside = [np.s_[row : row + side, column : column + side] for row, column, side in places]
+    for each, place, turns in zip(drawn, inside, (0, 1, 0, 2, 0), strict=True):
+        size = truth[place].shape
+        face_labels = (each.labels > 0) & (each.labels < 10)
+        photo[place] = np.rot90(resize_image(each.image, size), turns)
+        truth[place] = np.rot90(resize_labels(face_labels.astype(np.uint8), size), turns)
+    outlines = np.repeat(truth[..., None] * np.uint8(255), 3, axis=2)
+    found = label_faces(
+        predictor_of(lambda crop: (crop[..., 0] > 127).astype(np.uint8), 256),
+        outlines,
+        Given(*detector.detect(photo)),
+        framing=Framing(share=0.4),
+    )
+    assert len(found.faces) == 5
+    for place in inside:
+        both, either = found.labels[place] & truth[place], found.labels[place] | truth[place]
+        assert both.sum() / either.sum() > 0.95
