@@ -187,12 +187,15 @@ def demo(
     ] = None,
     host: HostOption = LOOPBACK,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free port.")] = 7860,
+    faces: FacesOption = False,
     tracking: TrackingOption = None,
 ) -> None:
     """Serve a web page on which to try models on a photograph or the camera, with occluders."""
     from pipelines.demo import server
 
-    server.serve_demo(models or [], arguments.console(), host=host, port=port, tracking=tracking)
+    server.serve_demo(
+        models or [], arguments.console(), host=host, port=port, tracking=tracking, faces=faces
+    )
 
 
 @app.command()

@@ -135,11 +135,13 @@ class Inspection:
         results: One result per network.
         occlusion: The occluder on the image of all networks, if any.
         placed_by: The network whose labels placed the occluder.
+        faces: The number of faces in the photograph; None if they were not looked for.
     """
 
     results: tuple[NetworkResult, ...]
     occlusion: Occlusion | None
     placed_by: DemoNetwork
+    faces: int | None = None
 
 
 def inspect_photograph(
@@ -183,7 +185,8 @@ def inspect_photograph(
         after = _label(network, occlusion.image, cache)
         effect = occlusion_effect(before.labels, after.labels, occlusion, network.predictor.classes)
         results.append(NetworkResult(network=network, before=before, after=after, effect=effect))
-    return Inspection(tuple(results), occlusion, placed_by)
+    faces = cache.face_count(photograph.pixels)
+    return Inspection(tuple(results), occlusion, placed_by, faces)
 
 
 def severity_range(kind: str) -> SeverityRange:

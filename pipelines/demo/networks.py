@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceseg.detection.face import Face, FaceDetector
 from faceseg.errors import UserError
+from faceseg.inference.faces import label_faces
 from faceseg.inference.predictor import Predictor
 from pipelines.demo.photograph import Pixels, image_digest
 from pipelines.models.loading import open_model, resolve_address
@@ -161,7 +163,9 @@ def _same_classes(one: DemoNetwork, other: DemoNetwork) -> bool:
 class LabelCache:
     """Caches recent label maps by network and image content; one network runs at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, detector: FaceDetector | None = None) -> None:
+        """Label each face that the detector finds as its own crop; None for whole photographs."""
+        self._detector = None if detector is None else RecentFaces(detector)
         self._maps: OrderedDict[tuple[str, str], Pixels] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -170,14 +174,39 @@ class LabelCache:
         key = network.title, image_digest(image)
         with self._lock:
             if key not in self._maps:
-                self._maps[key] = _predict(network.predictor, image)
+                self._maps[key] = self._predict(network.predictor, image)
             self._maps.move_to_end(key)
             while len(self._maps) > MAX_CACHED_MAPS:
                 self._maps.popitem(last=False)
             return self._maps[key]
 
+    def face_count(self, image: Pixels) -> int | None:
+        """Return the number of faces of an image; None without a detector."""
+        with self._lock:
+            return None if self._detector is None else len(self._detector.detect(image))
 
-def _predict(predictor: Predictor, image: Pixels) -> Pixels:
-    labels = predictor.predict(image)
-    labels.setflags(write=False)
-    return labels
+    def _predict(self, predictor: Predictor, image: Pixels) -> Pixels:
+        if self._detector is None:
+            labels = predictor.predict(image)
+        else:
+            labels = label_faces(predictor, image, self._detector).labels
+        labels.setflags(write=False)
+        return labels
+
+
+class RecentFaces:
+    """Caches the faces of recent images, which each network of a page is shown."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+        self._faces: OrderedDict[str, list[Face]] = OrderedDict()
+
+    def detect(self, image: Pixels) -> list[Face]:
+        """Return the faces of an image (H, W, 3), surest first."""
+        key = image_digest(image)
+        if key not in self._faces:
+            self._faces[key] = self._detector.detect(image)
+        self._faces.move_to_end(key)
+        while len(self._faces) > MAX_CACHED_MAPS:
+            self._faces.popitem(last=False)
+        return self._faces[key]

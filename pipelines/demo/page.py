@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from faceseg.data.decoder_processes import DecoderProcesses
+from faceseg.detection.face import FaceDetector
 from faceseg.errors import UserError
 from faceseg.robustness.occlusion import has_steps, kinds_for
 from pipelines.demo import photograph, rendering
@@ -47,16 +48,22 @@ class PageController:
         networks: The networks that the page offers; the first one places the occluders.
         uploads: The folder of the uploads.
         decoders: The processes that decode them.
+        detector: Finds the faces, each of which is then labelled as its own crop; None to label
+            whole photographs.
     """
 
     def __init__(
-        self, networks: Sequence[DemoNetwork], uploads: Path, decoders: DecoderProcesses
+        self,
+        networks: Sequence[DemoNetwork],
+        uploads: Path,
+        decoders: DecoderProcesses,
+        detector: FaceDetector | None = None,
     ) -> None:
         self.uploads, self.decoders = uploads, decoders
         self.networks = {network.title: network for network in networks}
         self.first = networks[0]
         self.kinds = kinds_for(self.first.predictor.classes)
-        self._cache = LabelCache()
+        self._cache = LabelCache(detector)
 
     def show(  # noqa: PLR0917  # Gradio passes the inputs by position
         self,
@@ -116,6 +123,7 @@ def build_page(
     examples: Sequence[Path],
     uploads: Path,
     decoders: DecoderProcesses,
+    detector: FaceDetector | None = None,
 ) -> gr.Blocks:
     """Return the page on which to try the networks.
 
@@ -124,8 +132,9 @@ def build_page(
         examples: Image files to offer as examples.
         uploads: The folder in which Gradio stores all files.
         decoders: The processes that decode them.
+        detector: As in `PageController`.
     """
-    controller = PageController(networks, uploads, decoders)
+    controller = PageController(networks, uploads, decoders, detector)
     with gr.Blocks(
         title="faceseg: try a network",
         analytics_enabled=False,

@@ -68,6 +68,7 @@ def render(inspection: Inspection, photograph: UploadedPhotograph) -> str:
     ]
     return _template("result.html.j2").render(
         cards=cards,
+        faces=inspection.faces,
         coverage=inspection.occlusion and percent(inspection.occlusion.coverage),
         no_face=inspection.occlusion is not None and not inspection.occlusion.mask.any(),
         placed_by=inspection.placed_by.title,

@@ -15,6 +15,7 @@ from rich.console import Console
 from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.drawn import draw_face
 from faceseg.data.images import read_image
+from faceseg.detection.opening import open_detector
 from faceseg.errors import UserError
 from pipelines.config import server_access
 from pipelines.demo.networks import DEFAULT_MODEL, open_networks
@@ -154,6 +155,7 @@ def serve_demo(
     host: str = "127.0.0.1",
     port: int = 7860,
     tracking: str | None = None,
+    faces: bool = False,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -163,6 +165,7 @@ def serve_demo(
         host: The address to listen on.
         port: The port to listen on; 0 for any free one.
         tracking: The MLflow tracking URI, for models that are stored in MLflow.
+        faces: Whether to find the faces and to label each as its own crop.
 
     Raises:
         UserError: Gradio or the password is missing, the port is in use, or a model cannot be
@@ -184,7 +187,9 @@ def serve_demo(
                 network.predictor.predict(read_image(examples[0]))
         from pipelines.demo.page import build_page
 
-        blocks = build_page(networks, examples, Path(folder), decoders)
+        blocks = build_page(
+            networks, examples, Path(folder), decoders, open_detector() if faces else None
+        )
         page = create_application(blocks, password)
         bound_port = listener.getsockname()[1]
         bound_host = f"[{host}]" if ":" in host else host

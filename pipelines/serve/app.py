@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 import faceseg
 from faceseg.data.image_formats import FORMATS
+from pipelines.predict.results import describe_faces
 from pipelines.serve import requests
 from pipelines.serve.prometheus import prometheus_text
 from pipelines.serve.requests import MEDIA_TYPE, HttpProblem, read_body
@@ -116,6 +117,7 @@ def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) 
         request: Request,
         flip: Annotated[bool, Query(description="Average with the mirrored image.")] = False,
         clean: Annotated[bool, Query(description="Remove small islands of a class.")] = False,
+        faces: Annotated[bool, Query(description="Label each face as its own crop.")] = False,
     ) -> Response:
         """Label one photograph at its own size, after applying its EXIF rotation."""
         settings = service.settings
@@ -123,7 +125,7 @@ def _add_routes(app: FastAPI, service: LabellingService, gather: GatherMetrics) 
             with service.admit_request():
                 async with asyncio.timeout(settings.timeout):
                     content = await read_body(request.headers, request.stream(), settings.max_bytes)
-                    labelled = await service.label(content, flip=flip, clean=clean)
+                    labelled = await service.label(content, flip=flip, clean=clean, faces=faces)
         except TimeoutError as error:
             raise HttpProblem(
                 HTTPStatus.GATEWAY_TIMEOUT, f"not finished within {settings.timeout:g} s"
@@ -186,6 +188,8 @@ def describe(service: LabellingService) -> dict[str, Any]:
 
 def _prediction_response(labelled: LabelledPhotograph, accept: str) -> Response:
     headers = {"Faceseg-Model": labelled.model.address, "Vary": "Accept"}
+    if labelled.faces is not None:
+        headers["Faceseg-Faces"] = str(len(labelled.faces))
     if "application/json" not in accept:
         return Response(labelled.mask, media_type="image/png", headers=headers)
     content = {
@@ -193,5 +197,6 @@ def _prediction_response(labelled: LabelledPhotograph, accept: str) -> Response:
         "size": list(labelled.size),
         "shares": labelled.shares,
         "mask": base64.b64encode(labelled.mask).decode(),
+        **({} if labelled.faces is None else describe_faces(labelled.faces)),
     }
     return JSONResponse(content, headers=headers)

@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.problems import BadFile
+from faceseg.detection.crop import Framing
+from faceseg.detection.face import Face
+from faceseg.inference.faces import paste_faces
 from faceseg.inference.label_maps import remove_small_islands
 from faceseg.inference.mirrored import mean_of_views
 from faceseg.inference.predictor import labels_from_logits
@@ -26,8 +30,10 @@ from pipelines.serve.batcher import Batcher
 from pipelines.serve.prometheus import ReplicaMetrics
 from pipelines.serve.requests import HttpProblem, bad_photograph
 from pipelines.serve.served_model import LoadedModel, ModelSource, ServedModel
-from pipelines.serve.settings import MAX_BATCH, MAX_WAITING_REQUESTS, ServeSettings
-from pipelines.serve.views import PHOTOGRAPH, decode_views
+from pipelines.serve.settings import MAX_BATCH, MAX_IMAGES, MAX_WAITING_REQUESTS, ServeSettings
+from pipelines.serve.views import PHOTOGRAPH, Views, decode_views
+
+Logits = list[NDArray[np.float32]]  # (h, w, C) of each image
 
 MAX_CONSECUTIVE_FAILURES = 3  # failed batches in a row before a replica is unhealthy
 MAX_SECONDS_WITHOUT_DECODER = 5.0  # then a replica is not ready
@@ -35,11 +41,11 @@ MAX_SECONDS_WITHOUT_DECODER = 5.0  # then a replica is not ready
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """A photograph on a model's grid, (h, w, 3), with its mirrored image if that is averaged."""
+    """What a model is shown of a photograph, and whether each image is followed by its mirror."""
 
     model: LoadedModel
-    views: list[NDArray[np.uint8]]
-    size: tuple[int, int]
+    views: Views
+    flip: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +57,14 @@ class LabelledPhotograph:
         mask: A palette PNG.
         size: Rows and columns (H, W).
         shares: The share of the pixels in each class.
+        faces: The faces; None if they were not looked for.
     """
 
     model: LoadedModel
     mask: bytes
     size: tuple[int, int]
     shares: dict[str, float]
+    faces: tuple[Face, ...] | None
 
 
 class LabellingService:
@@ -86,7 +94,7 @@ class LabellingService:
         self._decoding = ThreadPoolExecutor(decoders.count, "decoding")
         self._threads = ThreadPoolExecutor(settings.cpus + 1, "label maps")
         self._failures = 0  # failed batches in a row
-        self._network: Batcher[PreparedRequest, NDArray[np.float32]] = Batcher(
+        self._network: Batcher[PreparedRequest, Logits] = Batcher(
             self._through_network, MAX_BATCH, ThreadPoolExecutor(1, "network")
         )
 
@@ -111,20 +119,25 @@ class LabellingService:
             self.waiting_requests -= 1
             self.metrics.waiting.set(self.waiting_requests)
 
-    async def label(self, content: bytes, *, flip: bool, clean: bool) -> LabelledPhotograph:
+    async def label(
+        self, content: bytes, *, flip: bool = False, clean: bool = False, faces: bool = False
+    ) -> LabelledPhotograph:
         """Label a photograph.
 
         Args:
             content: The bytes of an image file.
             flip: Whether to average with the prediction for the mirrored image.
             clean: Whether to remove small islands of a class.
+            faces: Whether to find the faces and to label each as its own crop.
 
         Raises:
             HttpProblem: The file is no image, is damaged, or too large or laborious to decode.
         """
         loop = asyncio.get_running_loop()
         model = self.served_model.current
-        prepared = await loop.run_in_executor(self._decoding, self._prepare, model, content, flip)
+        prepared = await loop.run_in_executor(
+            self._decoding, self._prepare, model, content, flip, faces
+        )
         logits = await self._network(prepared)
         return await loop.run_in_executor(self._threads, _to_label_map, prepared, logits, clean)
 
@@ -135,15 +148,18 @@ class LabellingService:
             await asyncio.to_thread(self.served_model.refresh)
             self.metrics.trouble.set(bool(self.served_model.trouble))
 
-    def _prepare(self, model: LoadedModel, content: bytes, flip: bool) -> PreparedRequest:
+    def _prepare(
+        self, model: LoadedModel, content: bytes, flip: bool, faces: bool
+    ) -> PreparedRequest:
         grid, limit = model.predictor.grid, self.settings.max_pixels
+        framing = Framing.of(model.predictor.origin) if faces else None
         try:
-            views, size = self._decoders.run(
-                PHOTOGRAPH, decode_views, content, limit, grid, flip=flip
+            views = self._decoders.run(
+                PHOTOGRAPH, decode_views, content, limit, grid, flip=flip, framing=framing
             )
         except BadFile as error:
             raise bad_photograph(error) from error
-        return PreparedRequest(model, views, size)
+        return PreparedRequest(model, views, flip)
 
     def check_readiness(self) -> None:
         """Raise HttpProblem (503) if no decoder has been free for long.
@@ -163,7 +179,7 @@ class LabellingService:
         if self._failures >= MAX_CONSECUTIVE_FAILURES:
             raise RuntimeError(f"{self._failures} batches in a row failed")
 
-    def _through_network(self, batch: Sequence[PreparedRequest]) -> list[NDArray[np.float32]]:
+    def _through_network(self, batch: Sequence[PreparedRequest]) -> list[Logits]:
         self.metrics.batch.observe(len(batch))
         self._failures += 1
         logits = _logits(batch)
@@ -174,15 +190,18 @@ class LabellingService:
         self.metrics.set_model(model.address, model.version)
 
 
-def _logits(batch: Sequence[PreparedRequest]) -> list[NDArray[np.float32]]:
-    """Return logits (h, w, C) of each request; those for the same model share one call."""
-    found: dict[int, NDArray[np.float32]] = {}
+def _logits(batch: Sequence[PreparedRequest]) -> list[Logits]:
+    """Return the logits of each request's images; those for the same model share the calls."""
+    found: dict[int, Logits] = {}
     for model in {id(each.model): each.model for each in batch}.values():
         members = [index for index, each in enumerate(batch) if each.model is model]
-        views = [view for index in members for view in batch[index].views]
-        logits = iter(model.predictor.logits(views))
+        images = [image for index in members for image in batch[index].views.images]
+        calls = [images[first : first + MAX_IMAGES] for first in range(0, len(images), MAX_IMAGES)]
+        logits = (each for call in calls for each in model.predictor.logits(call))
         for index in members:
-            found[index] = _merge_views(model, [next(logits) for _ in batch[index].views])
+            step = 2 if batch[index].flip else 1
+            count = len(batch[index].views.images) // step
+            found[index] = [_merge_views(model, list(islice(logits, step))) for _ in range(count)]
     return [found[index] for index in range(len(batch))]
 
 
@@ -194,17 +213,18 @@ def _merge_views(model: LoadedModel, views: Sequence[NDArray[np.float32]]) -> ND
     return mean_of_views(image, mirror, model.predictor.classes)
 
 
-def _to_label_map(
-    prepared: PreparedRequest, logits: NDArray[np.float32], clean: bool
-) -> LabelledPhotograph:
-    classes = prepared.model.predictor.classes
-    labels = labels_from_logits(logits, prepared.size)
-    if clean:
-        labels = remove_small_islands(labels)
+def _to_label_map(prepared: PreparedRequest, logits: Logits, clean: bool) -> LabelledPhotograph:
+    classes, views = prepared.model.predictor.classes, prepared.views
+    if views.squares:
+        labels = paste_faces(logits, views.squares, views.size, clean=clean)
+    else:
+        labels = labels_from_logits(logits[0], views.size)
+        labels = remove_small_islands(labels) if clean else labels
     mask = palette_png(labels, classes)
     return LabelledPhotograph(
         model=prepared.model,
         mask=mask,
-        size=prepared.size,
+        size=views.size,
         shares=class_shares(labels, classes),
+        faces=views.faces,
     )

@@ -4,7 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from faceseg.data.decoding import MAX_PIXELS
 
-MAX_BATCH = 8  # images per call of the network
+MAX_BATCH = 8  # requests that are labelled together
+MAX_IMAGES = 2 * MAX_BATCH  # per call of the network: a request has several with a flip or faces
 MAX_WAITING_REQUESTS = 64  # per replica; further requests get the status 503
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from faceseg.data.classes import LAPA
 from faceseg.data.decoder_processes import DecoderProcesses
+from faceseg.detection.face import Face
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Image, Predictor
 from faceseg.robustness.occlusion import KINDS, Occlusion
@@ -153,6 +154,45 @@ def test_a_downscaled_photograph_gives_a_notice(inspect: Inspect, picture: Uploa
     shown = rendering.render(inspect(), replace(picture, file_size=(4000, 3000)))
     assert re.search(r"of 3000 . 4000 pixels is displayed, labelled and downloaded at", shown)
     assert "labelled and downloaded at" not in rendering.render(inspect(), picture)
+
+
+class GivenFaces:
+    """A detector that finds the same faces in every image, and counts its calls."""
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces, self.calls = list(faces), 0
+
+    def detect(self, image: Image) -> list[Face]:
+        self.calls += 1
+        return self.faces
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (0, "No face was found; the whole photograph is labelled."),
+        (1, "1 face found; each is labelled as its own crop."),
+    ],
+)
+def test_the_faces_are_looked_for_once_and_counted(
+    picture: UploadedPhotograph, counting_networks: list[DemoNetwork], count: int, sentence: str
+):
+    face = Face(box=(8.0, 8.0, 4.0, 4.0), roll=0.0, score=0.9, keypoints=((10.0, 10.0),) * 4)
+    detector = GivenFaces(*[face] * count)
+    inspection = inspect_photograph(
+        picture,
+        counting_networks,
+        counting_networks[0],
+        None,
+        cache=LabelCache(detector),
+        report=lambda *progress: None,
+    )
+    assert inspection.faces == count
+    assert detector.calls == 1
+    assert sentence in rendering.render(inspection, picture)
+    labels = inspection.results[0].before.labels
+    corner_is_background = not labels[-5:, -5:].any()
+    assert corner_is_background == (count > 0)
 
 
 def test_titles_are_escaped_in_the_page(inspect: Inspect, picture: UploadedPhotograph):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from faceseg.data.classes import LAPA
+from faceseg.data.drawn import draw_face
 from pipelines.tracking import Tracker
 from tests.faceseg.data.hostile_images import jpeg_of_many_scans, palette_png_without_palette
 from tests.pipelines.conftest import RunFaceseg
@@ -195,3 +196,39 @@ def test_a_file_that_is_no_model_is_a_user_error(run_faceseg: RunFaceseg, tmp_pa
     code, output = run_faceseg("predict", "one.png", "one.png")
     assert code == 2
     assert "not a model saved by faceseg" in output
+
+
+def test_faces_are_labelled_and_listed(run_faceseg: RunFaceseg, network: Path, tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    group = np.full((300, 400, 3), (0, 0, 255), np.uint8)  # blue: the right brow, for the network
+    portrait = draw_face((1, "train", 1), 200, 0.5).image
+    group[100:300, 200:400] = np.rot90(portrait, -1)
+    Image.fromarray(group).save(tmp_path / "photos" / "group.png")
+    half_red().save(tmp_path / "photos" / "none.png")
+    code, output = run_faceseg("predict", network, "photos", "--faces", "--out", "out")
+    assert code == 0, output
+    assert "1 faces found; none in 1 of 2 images, which were labelled as a whole" in output
+    results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
+    assert results["faces"] is True
+    (face,) = results["images"]["group"]["faces"]
+    assert face["roll"] == pytest.approx(90, abs=10)
+    assert face["score"] > 0.65
+    x, y, width, height = face["box"]
+    assert (x + width / 2, y + height / 2) == pytest.approx((300, 200), abs=40)
+    assert results["images"]["none"]["faces"] == []
+    assert "no face was found" in results["images"]["none"]["note"]
+    assert results["images"]["none"]["shares"]["skin"] == 0.5
+    with Image.open("out/masks/group.png") as mask:
+        assert not np.asarray(mask)[:40, :40].any()  # outside the face's crop: background
+
+
+def test_a_detector_needs_the_switch_and_a_file(
+    run_faceseg: RunFaceseg, network: Path, tmp_path: Path
+):
+    half_red().save(tmp_path / "one.png")
+    words = ("predict", network, "one.png", "--out", "out")
+    code, output = run_faceseg(*words, "--detector", "none.onnx")
+    assert (code, "--detector is for --faces" in output) == (2, True)
+    code, output = run_faceseg(*words, "--faces", "--detector", "none.onnx")
+    assert (code, "none.onnx does not exist" in output) == (2, True)
+    assert not (tmp_path / "out").exists()

@@ -10,6 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from faceseg.data.classes import LAPA
+from faceseg.data.drawn import draw_face
+from faceseg.detection.blazeface import BlazeFace
+from faceseg.inference.faces import label_faces
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import load
 from tests.faceseg.data.hostile_images import broken
@@ -191,3 +194,35 @@ def test_metrics_count_by_status_and_name_the_model(client: TestClient):
         'faceseg_model{address="models:/served/1",replica="alone",version="1"} 1.0',
     ):
         assert line in lines
+
+
+def test_the_faces_of_a_photograph_are_labelled_as_by_the_library(client: TestClient, folder: Path):
+    image = np.full((240, 320, 3), (0, 0, 255), np.uint8)
+    image[40:, 100:300] = np.rot90(draw_face((1, "train", 1), 200, 0.5).image)
+    predictor = load(folder / "1.keras")
+    for query, options in (
+        ("", {}),
+        ("&flip=true", {"flip": True}),
+        ("&clean=true", {"clean": True}),
+    ):
+        expected = label_faces(predictor, image, BlazeFace(), **options)
+        response = client.post(f"/v1/predict?faces=true{query}", content=encoded(image))
+        np.testing.assert_array_equal(decoded(response.content), expected.labels)
+        assert response.headers["faceseg-faces"] == "1"
+    response = client.post(
+        "/v1/predict?faces=true", content=encoded(image), headers={"Accept": "application/json"}
+    )
+    (face,) = response.json()["faces"]
+    assert face["roll"] == pytest.approx(-90, abs=10)
+    assert "note" not in response.json()
+
+
+def test_a_photograph_without_a_face_is_labelled_as_a_whole(client: TestClient):
+    response = client.post(
+        "/v1/predict?faces=true", content=PHOTO, headers={"Accept": "application/json"}
+    )
+    whole = client.post("/v1/predict", content=PHOTO)
+    assert base64.b64decode(response.json()["mask"]) == whole.content
+    assert response.json()["faces"] == []
+    assert "no face was found" in response.json()["note"]
+    assert "faceseg-faces" not in whole.headers
