@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from faceseg.detection.crop import Framing, Square, upright_crop
 from faceseg.detection.face import Face, FaceDetector
+from faceseg.inference.channels import by_channels
 from faceseg.inference.label_maps import label_maps, mean_logits, remove_small_islands
 from faceseg.inference.predictor import (
-    MAX_CHANNELS,
     VALUES_PER_BLOCK,
     Image,
     Labels,
@@ -128,17 +128,12 @@ def _warp(
     matrix = square.to_photograph((logits.shape[0], logits.shape[1]))
     matrix[:, 2] -= (columns.start, rows.start)
     size = (columns.stop - columns.start, rows.stop - rows.start)
-    parts = [
-        cv2.warpAffine(
-            np.ascontiguousarray(logits[..., first : first + MAX_CHANNELS]),
-            matrix,
-            size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        ).reshape(size[1], size[0], -1)
-        for first in range(0, logits.shape[2], MAX_CHANNELS)
-    ]
-    return np.asarray(np.concatenate(parts, axis=-1), np.float32)
+    return by_channels(
+        lambda part: cv2.warpAffine(
+            part, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        logits,
+    )
 
 
 def _nearest(

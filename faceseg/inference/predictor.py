@@ -21,6 +21,7 @@ from faceseg.data.image_files import is_passed_over
 from faceseg.data.images import resize_image
 from faceseg.data.padding import pad_images
 from faceseg.errors import UserError, first_line
+from faceseg.inference.channels import by_channels
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
-MAX_CHANNELS = 128  # OpenCV 5 resizes images with at most this many channels
 VALUES_PER_BLOCK = 2**18  # logits of a photograph that are resized at once, 1 MiB: a CPU cache
 
 
@@ -130,15 +130,9 @@ def resize_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray
     if logits.shape[:2] == tuple(size):
         return logits
     height, width = size
-    parts = [
-        cv2.resize(
-            logits[..., first : first + MAX_CHANNELS],
-            (width, height),
-            interpolation=cv2.INTER_LINEAR,
-        ).reshape(height, width, -1)  # OpenCV drops the axis of a single channel
-        for first in range(0, logits.shape[2], MAX_CHANNELS)
-    ]
-    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, -1), np.float32)
+    return by_channels(
+        lambda part: cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), logits
+    )
 
 
 def labels_from_logits(logits: NDArray[np.float32], size: tuple[int, ...]) -> Labels:

@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.images import resize_image
-from faceseg.inference.predictor import MAX_CHANNELS, Image
+from faceseg.inference.channels import by_channels
+from faceseg.inference.predictor import Image
 
-MEMORY = 0.8  # the largest weight of the earlier frames
+MEMORY = 0.6  # the largest weight of the earlier frames
 SAME_COLOUR = 20.0  # the difference, of 255, at which the weight is 1/e of that
+
+MIN_SIDE = 16  # pixels of the grid; on a smaller one no flow is computed
 
 
 class SteadyLogits:
@@ -54,18 +57,32 @@ class SteadyLogits:
         mean: NDArray[np.float32],
         logits: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        greys = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (now, before)]
-        flow = self._flow.calc(*greys, None)  # from each pixel to its place in the frame before
+        flow = self._motion(before, now)
         rows, columns = np.indices(flow.shape[:2], dtype=np.float32)
         places = np.stack([columns + flow[..., 0], rows + flow[..., 1]], axis=-1)
-        moved = remap(before, places).astype(np.float32)
+        moved = _values_at(before.astype(np.float32), places)
         difference = np.abs(moved - now).mean(axis=-1)
         weight = self._memory * np.exp(-((difference / SAME_COLOUR) ** 2))
         height, width = flow.shape[:2]
         inside = (places >= 0).all(axis=-1) & (places <= (width - 1, height - 1)).all(axis=-1)
         weight = (weight * inside)[..., None].astype(np.float32)
-        return np.asarray(weight * remap(mean, places) + (1 - weight) * logits, np.float32)
+        return np.asarray(weight * _values_at(mean, places) + (1 - weight) * logits, np.float32)
+
+    def _motion(self, before: Image, now: Image) -> NDArray[np.float32]:
+        """Return the flow (h, w, 2), x and y, from each pixel to its place in the frame before."""
+        if min(now.shape[:2]) < MIN_SIDE:
+            return np.zeros((*now.shape[:2], 2), np.float32)
+        now, before = (
+            np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), np.uint8) for each in (now, before)
+        )
+        return np.asarray(self._flow.calc(now, before, None), np.float32)
 
 
-def remap(values, places):
-    return np.concatenate([cv2.remap(np.ascontiguousarray(values[..., i:i+4]), places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(*places.shape[:2], -1) for i in range(0, values.shape[-1], 4)], -1)
+def _values_at(values: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values (h, w, C) at places (h, w, 2), x and y, interpolated bilinearly."""
+    return by_channels(
+        lambda part: cv2.remap(
+            part, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        values,
+    )

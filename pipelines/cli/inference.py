@@ -57,6 +57,13 @@ VideoOption = Annotated[
         metavar="FILE|NUMBER", help="Label the frames of a video file, or of a camera by number."
     ),
 ]
+SteadyOption = Annotated[
+    bool,
+    typer.Option(
+        "--steady/--no-steady",
+        help="Average a video's frames along the motion, so that its labels flicker less.",
+    ),
+]
 FramesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames.")]
 
 
@@ -77,6 +84,7 @@ def predict(
     detector: DetectorOption = None,
     video: VideoOption = None,
     frames: FramesOption = None,
+    steady: SteadyOption = True,
     batch: Annotated[int, typer.Option(min=1, max=4096, help="Images in one batch.")] = 8,
     overwrite: OverwriteOption = False,
     gpu: Annotated[bool, typer.Option("--gpu", help="Use a GPU.")] = False,
@@ -95,6 +103,7 @@ def predict(
         clean=clean,
         faces=faces,
         detector=detector,
+        steady=steady,
         batch=batch,
         overwrite=overwrite,
         gpu=gpu,

@@ -42,6 +42,7 @@ class PredictOptions:
         clean: Whether to remove small islands of a class.
         faces: Whether to find the faces and to label each as its own crop.
         detector: An ONNX file of YuNet, which finds the faces; None for BlazeFace.
+        steady: Whether to damp the flicker of a video's labels.
         batch: Images per call of the network.
         overwrite: Whether existing results may be overwritten.
         gpu: Whether to run on the GPU.
@@ -53,6 +54,7 @@ class PredictOptions:
     clean: bool = False
     faces: bool = False
     detector: Path | None = None
+    steady: bool = True
     batch: int = 8
     overwrite: bool = False
     gpu: bool = False

@@ -15,8 +15,9 @@ from rich.console import Console
 from faceseg.data.decoding import MAX_PIXELS
 from faceseg.data.image_files import is_utf8, printable
 from faceseg.errors import UserError
-from faceseg.inference.label_maps import label_maps
-from faceseg.inference.predictor import Predictor
+from faceseg.inference.label_maps import mean_logits, remove_small_islands
+from faceseg.inference.predictor import Predictor, labels_from_logits
+from faceseg.inference.steady import SteadyLogits
 from pipelines.models.loading import open_model
 from pipelines.predict.film import DiskNearlyFull, FilmWriter, film_file
 from pipelines.predict.photographs import PredictOptions, batches
@@ -84,7 +85,16 @@ def label_video(
                 full = str(error)
     if not found:
         raise UserError(full or f"{video} contains no readable frame; nothing was written")
-    text = json.dumps({"model": model, "video": video, "rate": rate, "frames": found}, indent=1)
+    text = json.dumps(
+        {
+            "model": model,
+            "video": video,
+            "rate": rate,
+            "steady": options.steady,
+            "frames": found,
+        },
+        indent=1,
+    )
     write_results({shares: (text + "\n").encode()})
     if full:
         raise UserError(
@@ -101,9 +111,13 @@ def _label_frames(
     found: list[dict[str, float]],
 ) -> None:
     """Write the overlay of each frame, and append its class shares to `found`."""
+    damp = SteadyLogits() if options.steady else None
     for batch in frames:
-        maps = label_maps(predictor, batch, flip=options.flip, clean=options.clean)
-        for frame, labels in zip(batch, maps, strict=True):
+        for frame, logits in zip(batch, mean_logits(predictor, batch, options.flip), strict=True):
+            values = logits if damp is None else damp(frame, logits)
+            labels = labels_from_logits(values, frame.shape[:2])
+            if options.clean:
+                labels = remove_small_islands(labels)
             writer.write(overlay(frame, labels, predictor.classes))
             found.append(class_shares(labels, predictor.classes))
 

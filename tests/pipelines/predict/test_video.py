@@ -155,3 +155,29 @@ def test_frames_before_the_disk_is_full_are_kept(
     assert "Stopped after 2 frames, which are kept: out/film.mp4 and out/film.json" in output
     assert frames_of("out/film.mp4") == 2
     assert len(json.loads(Path("out/film.json").read_text(encoding="utf-8"))["frames"]) == 2
+
+
+def test_the_frames_are_averaged_unless_that_is_switched_off(
+    run_faceseg: RunFaceseg, network_file: Path
+):
+    # Red is skin and green the left brow: by a little in every second frame, against the mean.
+    colours = [(110, 90, 0), (98, 100, 0)] * 4
+    Path("flicker.avi").write_bytes(avi([jpeg(colour=colour) for colour in colours]))
+
+    def changes(*words: str) -> int:
+        code, output = run_faceseg(
+            "predict", network_file, "--video", "flicker.avi", "--overwrite", *words
+        )
+        assert code == 0, output
+        results = json.loads(Path("predictions/flicker.json").read_text(encoding="utf-8"))
+        assert results["steady"] is ("--no-steady" not in words)
+        skin = [frame["skin"] for frame in results["frames"]]
+        return sum(one != other for one, other in zip(skin[1:], skin[:-1], strict=True))
+
+    assert changes("--no-steady") == 7
+    assert changes() == 0
+
+
+def test_faces_and_a_video_are_refused_together(run_faceseg: RunFaceseg, network_file: Path):
+    code, output = run_faceseg("predict", network_file, "--video", "film.avi", "--faces")
+    assert (code, "--faces cannot be combined with --video" in output) == (2, True)
