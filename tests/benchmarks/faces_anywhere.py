@@ -132,6 +132,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("network", type=Path)
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="*",
+        default=[],
+        help="Score the images alone at other margins.",
+    )
     parser.add_argument("--look", type=Path, help="Write photographs and overlays into a folder.")
     given = parser.parse_args(None if arguments is None else list(arguments))
     print(described("opencv-python-headless", "keras"), flush=True)
@@ -142,6 +149,16 @@ def main(arguments: Iterable[str] | None = None) -> None:
     alone = sum(
         confusion(each.labels, predictor.predict(each.image), len(LAPA)) for each in portraits
     )
+    for share in given.shares:
+        counts = sum(
+            confusion(
+                each.labels,
+                label_faces(predictor, each.image, detector, framing=Framing(share)).labels,
+                len(LAPA),
+            )
+            for each in portraits
+        )
+        print(f"alone, a face box of {share:.0%} of the crop: IoU {foreground_iou(counts):.4f}")
     totals = {place.name: np.zeros_like(alone) for place in PLACES}
     found = dict.fromkeys(totals, 0)
     photographs = extra = 0
