@@ -112,7 +112,7 @@ class ResultsFolder:
     def face_counts(self) -> str:
         """Return the number of faces, and in how many images none was found."""
         counts = [len(image["faces"]) for image in self.images.values()]
-        text = f"{sum(counts)} faces found"
+        text = f"{sum(counts)} {'face' if sum(counts) == 1 else 'faces'} found"
         if without := counts.count(0):
             text += f"; none in {without} of {len(counts)} images, which were labelled as a whole"
         return text

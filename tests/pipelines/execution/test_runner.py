@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
+from faceseg.data.classes import LAPA
 from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
-from pipelines.execution.trained_files import restore_training
+from pipelines.execution.trained_files import network_origin, restore_training
 from pipelines.job import results
 from pipelines.job.job import Job, JobKey
 from pipelines.registry import publish
@@ -143,3 +145,9 @@ def test_a_final_that_mlflow_has_lost_is_made_again_from_its_files(
     assert {key: after[key] for key in before.keys() - varying} == {
         key: before[key] for key in before.keys() - varying
     }
+
+
+def test_a_network_records_how_much_of_its_training_is_face(runner: JobRunner):
+    labels = np.asarray(runner.context.train.labels)
+    origin = network_origin(runner.context, job_of(runner, 9), 0.5)
+    assert origin["face_share"] == pytest.approx(np.isin(labels, LAPA.face).mean())

@@ -207,7 +207,7 @@ def test_faces_are_labelled_and_listed(run_faceseg: RunFaceseg, network: Path, t
     half_red().save(tmp_path / "photos" / "none.png")
     code, output = run_faceseg("predict", network, "photos", "--faces", "--out", "out")
     assert code == 0, output
-    assert "1 faces found; none in 1 of 2 images, which were labelled as a whole" in output
+    assert "1 face found; none in 1 of 2 images, which were labelled as a whole" in output
     results = json.loads(Path("out/shares.json").read_text(encoding="utf-8"))
     assert results["faces"] is True
     (face,) = results["images"]["group"]["faces"]
