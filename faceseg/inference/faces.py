@@ -3,6 +3,7 @@
 Shapes: N crops; H, W the photograph's own size; h, w the network's grid; C classes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,13 @@ from faceseg.detection.face import Face, FaceDetector
 from faceseg.inference.channels import by_channels
 from faceseg.inference.label_maps import label_maps, mean_logits, remove_small_islands
 from faceseg.inference.predictor import (
-    VALUES_PER_BLOCK,
     Image,
     Labels,
     Predictor,
     argmax_labels,
 )
 
+VALUES_PER_BLOCK = 2**22  # logits that are warped at once, 16 MiB
 MAX_CROP = 1024  # pixels a side, from which the network's grid is made by area interpolation
 
 
@@ -108,15 +109,17 @@ def paste_faces(
     labels = np.zeros(size, np.uint8)
     for square, values in zip(squares, logits, strict=True):
         rows, columns = square.bounds(size)
-        found = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+        found = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+        mine = np.zeros(found.shape, bool)
+        others = [each for each in squares if each is not square and _may_meet(each, square)]
         step = max(1, VALUES_PER_BLOCK // max(1, found.shape[1] * values.shape[2]))
-        for top in range(rows.start, rows.stop, step):
-            block = slice(top, min(top + step, rows.stop))
-            warped = _warp(values, square, block, columns)
-            found[block.start - rows.start : block.stop - rows.start] = argmax_labels(warped)
+        for first in range(0, len(found), step):  # a large photograph's logits take gigabytes
+            part = slice(first, min(first + step, len(found)))
+            block = slice(rows.start + part.start, rows.start + part.stop)
+            found[part] = argmax_labels(_warp(values, square, block, columns))
+            mine[part] = _nearest(square, others, block, columns)
         if clean:
             found = remove_small_islands(found)
-        mine = _nearest(square, squares, rows, columns)
         labels[rows, columns][mine] = found[mine]
     return labels
 
@@ -136,16 +139,19 @@ def _warp(
     )
 
 
+def _may_meet(one: Square, other: Square) -> bool:
+    """Return whether two squares may have a pixel in common, whatever their rolls are."""
+    return math.dist(one.centre, other.centre) < (one.side + other.side) / math.sqrt(2) + 2
+
+
 def _nearest(
-    square: Square, squares: Sequence[Square], rows: slice, columns: slice
+    square: Square, others: Sequence[Square], rows: slice, columns: slice
 ) -> NDArray[np.bool_]:
-    """Return which pixels of a part are in a square, and nearer to its centre than to others'."""
+    """Return which pixels of a part are in a square, and no nearer to the centre of another."""
     own = _distance(square, rows, columns)
     mine = own <= 0.5  # of a side
-    for other in squares:
-        reach = np.hypot(*np.subtract(square.centre, other.centre))
-        if other is not square and reach < square.side + other.side:
-            mine &= ~(_distance(other, rows, columns) < own)
+    for other in others:
+        mine &= _distance(other, rows, columns) >= own
     return np.asarray(mine)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 
-VALUES_PER_BLOCK = 2**18  # logits of a photograph that are resized at once, 1 MiB: a CPU cache
+_VALUES_PER_BLOCK = 2**18  # logits of a photograph that are resized at once, 1 MiB: a CPU cache
 
 
 class Predictor:
@@ -154,7 +154,7 @@ def resized_blocks(
     of the processor's manufacturer, which rounds in another way.
     """
     height, width = size
-    if height * width * logits.shape[2] <= VALUES_PER_BLOCK or logits.shape[:2] == tuple(size):
+    if height * width * logits.shape[2] <= _VALUES_PER_BLOCK or logits.shape[:2] == tuple(size):
         yield slice(height), resize_logits(logits, size)
         return
     wide = resize_logits(logits, (len(logits), width))
@@ -164,7 +164,7 @@ def resized_blocks(
     lower_share = (centre - above)[:, None, None]
     upper_share = 1 - lower_share
     upper, lower = np.clip([above, above + 1], 0, len(logits) - 1).astype(np.intp)
-    step = max(1, VALUES_PER_BLOCK // (width * logits.shape[2]))
+    step = max(1, _VALUES_PER_BLOCK // (width * logits.shape[2]))
     for first in range(0, height, step):
         rows = slice(first, first + step)
         mixed, below = wide[upper[rows]], wide[lower[rows]]
