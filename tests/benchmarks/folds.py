@@ -8,7 +8,8 @@ Shapes: N images, K kinds of occluders, C classes.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,13 +32,12 @@ Matrices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class FoldCounts:
-    """The counts of one fold's test images.
+    """The counts of one fold's test images, or of several.
 
     Attributes:
         ids: The images, (N,).
         clean: Their confusion matrices, (N, C, C).
-        occluded: The same with each kind of occluder over a share of the face, (N, K, C, C); K is 0
-            if occluders were not tested.
+        occluded: The same with each kind of occluder over a share of the face, (N, K, C, C).
     """
 
     ids: tuple[str, ...]
@@ -64,80 +64,79 @@ def write_fold(source: Path, labels: str, fold: int, folder: Path) -> None:
             (place / file.name).symlink_to(file)
 
 
-def score_fold(
-    name: str, fold: int, architecture: str, settings: Sequence[str], *, occluded: bool = False
-) -> FoldCounts:
-    """Train on the other folds and test on this one.
+@contextmanager
+def trained_on_fold(
+    name: str, fold: int, architecture: str, settings: Sequence[str]
+) -> Iterator[tuple[Any, Any]]:
+    """Train on the other folds; yield the predictor, and this fold as a split.
 
     Args:
         name: A key of `SETS`.
         fold: From 0 to FOLDS - 1.
         architecture: A network of `experiments/own.yaml`.
         settings: Values of `--set`.
-        occluded: Whether to test under every kind of occluder too.
     """
     data = Path(os.environ["FACESEG_DATA"]).resolve()
     labels, classes_of = SETS[name]
     classes = yaml.safe_load((EXPERIMENTS / classes_of).read_text("utf-8"))["data"].get("classes")
-    with TemporaryDirectory(prefix="faceseg-own-") as place:
+    with TemporaryDirectory(prefix="faceseg-fold-") as place:
         folder = Path(place) / "images"
         write_fold(data / name, labels, fold, folder)
         overlay = {
-            "storage": f"{place}/results",
             "data": {"path": str(folder), "classes": classes or "lapa"},
             "architectures": {
                 each: {"encoder_weights": str(data.parent / "weights" / WEIGHTS)}
                 for each in ("unet", "pspnet")
             },
         }
-        return train_and_test("own", overlay, architecture, settings, occluded=occluded)
+        (file := Path(place) / "fold.yaml").write_text(yaml.safe_dump(overlay))
+        with trained("own", architecture, [f"@{file}", *settings]) as found:
+            yield found
 
 
-def train_and_test(
-    experiment: str,
-    overlay: dict[str, Any],
-    architecture: str,
-    settings: Sequence[str],
-    *,
-    occluded: bool,
-) -> FoldCounts:
-    """Train as a final of an included experiment would, and test.
+@contextmanager
+def trained(
+    experiment: str, architecture: str, settings: Sequence[str]
+) -> Iterator[tuple[Any, Any]]:
+    """Train as a final of an included experiment; yield the predictor and the test split.
 
     Args:
         experiment: Its name.
-        overlay: What differs, as in a YAML file; `storage` is a folder of this training alone.
         architecture: A network of the experiment.
-        settings: Values of `--set`, after the overlay.
-        occluded: Whether to test under every kind of occluder too.
+        settings: Values of `--set`. They may change the search's first settings, with which a final
+            is trained here.
     """
     from rich.console import Console
 
     import faceseg
     from faceseg.data.split import open_split
-    from faceseg.evaluation.split_evaluation import evaluate_split
     from pipelines.config import load
     from pipelines.data.prepare import prepare
     from pipelines.studies.single_training import run
 
-    quiet = Console(quiet=True)
-    file = Path(overlay["storage"]).with_suffix(".yaml")
-    file.write_text(yaml.safe_dump(overlay))
-    given = [f"@{file}", *settings]
-    loaded = load(EXPERIMENTS / f"{experiment}.yaml", given)
-    final = {"epochs": loaded.finals.epochs, **loaded.search.first[0]}
-    # The settings come last: they may change what the search's first settings say.
-    given = [f"@{file}", *(f"training.{key}={value}" for key, value in final.items()), *settings]
-    loaded = load(EXPERIMENTS / f"{experiment}.yaml", given)
-    trained = run(loaded, architecture, quiet)
-    predictor = faceseg.load(trained.checkpoint)
-    test = open_split(prepare(loaded, quiet)[0], "test")
-    clean = evaluate_split(predictor, test).counts
-    covered = _occluded_counts(predictor, test) if occluded else clean[:, None][:, :0]
-    return FoldCounts(ids=test.ids, clean=clean, occluded=covered)
+    file, quiet = EXPERIMENTS / f"{experiment}.yaml", Console(quiet=True)
+    own = load(file, settings)
+    final = {"epochs": own.finals.epochs, **own.search.first[0]}
+    with TemporaryDirectory(prefix="faceseg-trained-") as place:
+        # The settings come last, because they may change these.
+        given = [f"training.{key}={value}" for key, value in final.items()]
+        loaded = load(file, [*given, *settings, f"storage={place}"])
+        done = run(loaded, architecture, quiet)
+        yield faceseg.load(done.checkpoint), open_split(prepare(loaded, quiet)[0], "test")
 
 
-def _occluded_counts(predictor: Any, test: Any) -> Matrices:
-    """Return the matrices under each kind at `SHARE`, labels as the headline policy has them."""
+def clean_counts(predictor: Any, test: Any) -> Matrices:
+    """Return the confusion matrix of each image, (N, C, C)."""
+    from faceseg.evaluation.split_evaluation import evaluate_split
+
+    return np.asarray(evaluate_split(predictor, test).counts, dtype=np.int64)
+
+
+def occluded_counts(predictor: Any, test: Any) -> Matrices:
+    """Return the matrices under each kind of occluder at `SHARE`, (N, K, C, C).
+
+    The labels are those of the headline policy.
+    """
     from faceseg.evaluation.robustness import evaluate_suite
     from faceseg.robustness.suites import OCCLUSION
 

@@ -15,8 +15,16 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.folds import FOLDS, SETS, score_fold
+from tests.benchmarks.folds import FOLDS, SETS, clean_counts, trained_on_fold
 from tests.benchmarks.machine import described
+
+
+def score_fold(
+    name: str, fold: int, architecture: str, settings: tuple[str, ...]
+) -> NDArray[np.int64]:
+    """Train on the other folds and test on this one; return the confusion matrix, (C, C)."""
+    with trained_on_fold(name, fold, architecture, settings) as (predictor, test):
+        return clean_counts(predictor, test).sum(axis=0)
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
@@ -39,7 +47,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
                     pool.submit(score_fold, name, fold, architecture, tuple(given.settings))
                     for fold in range(FOLDS)
                 ]
-                counts = [each.result().clean.sum(axis=0) for each in waiting]
+                counts = [each.result() for each in waiting]
             folds = ", ".join(f"{_foreground_iou(each):.3f}" for each in counts)
             print(
                 f"{name} {architecture}: IoU {_foreground_iou(sum(counts)):.4f}, pooled over"

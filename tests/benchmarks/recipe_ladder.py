@@ -3,11 +3,12 @@
     FACESEG_DATA=FOLDER python -m tests.benchmarks.recipe_ladder [--sets …] [--rungs …] [--seeds 1]
     python -m tests.benchmarks.recipe_ladder --sets drawn --seeds 3
 
-Each rung changes one thing; all have the same optimiser steps. The small sets are tested in five
-folds, pooled (`tests.benchmarks.folds`); `drawn` is the quickstart's 480 faces, tested on 96
-(`--drawn data.drawn.train=800 …` makes more of it on a GPU). Finished trainings are kept in
-results/recipe-ladder, so that an interrupted ladder resumes. Intervals: bootstrap over photographs,
-and the noise of trainings where there are several seeds (docs/protocol.md).
+Each option of experiments/recipe is tested alone, and all of them with the mirrored mean, at the
+same optimiser steps. The small sets are tested in five folds, pooled (`tests.benchmarks.folds`);
+`drawn` is the quickstart's 480 faces, tested on 96 (`--drawn data.drawn.train=800 …` makes more of
+it on a GPU). Finished trainings are kept in results/recipe-ladder, so that an interrupted ladder
+resumes. Intervals: bootstrap over photographs, and the noise of trainings where there are several
+seeds (docs/protocol.md).
 """
 
 import argparse
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -30,13 +30,22 @@ from faceseg.statistics import (
     overlap_counts,
     resample_score,
 )
-from tests.benchmarks.folds import FOLDS, SETS, FoldCounts, score_fold, train_and_test
+from tests.benchmarks.folds import (
+    EXPERIMENTS,
+    FOLDS,
+    SETS,
+    FoldCounts,
+    clean_counts,
+    occluded_counts,
+    trained,
+    trained_on_fold,
+)
 from tests.benchmarks.machine import described
 
-BASE = "today"
-RUNGS: dict[str, tuple[str, ...]] = {BASE: ()}
+BASE, MIRRORED, ALL, DRAWN = "today", "mirrored", "all", "drawn"
+OPTIONS = {each.stem: each for each in sorted((EXPERIMENTS / "recipe").glob("*.yaml"))}
+RUNGS = (BASE, MIRRORED, *OPTIONS, ALL)
 RESULTS = Path("results/recipe-ladder")
-DRAWN = "drawn"
 
 
 @dataclass(frozen=True)
@@ -49,50 +58,52 @@ class Training:
     architecture: str
     settings: tuple[str, ...]
 
-    @property
-    def file(self) -> Path:
-        """Where its counts are kept: named by all that decides them."""
-        text = json.dumps([self.name, self.fold, self.seed, self.architecture, self.settings])
-        return RESULTS / f"{blake2b(text.encode(), digest_size=10).hexdigest()}.npz"
+    def file(self, *, mirrored: bool = False) -> Path:
+        """Return where the counts are kept, a name of all that decides them."""
+        contents = [Path(each[1:]).read_text("utf-8") for each in self.settings if each[0] == "@"]
+        text = json.dumps([self.name, self.fold, self.seed, self.architecture, *contents])
+        text += json.dumps([each for each in self.settings if each[0] != "@"])
+        name = blake2b(text.encode(), digest_size=10).hexdigest()
+        return RESULTS / f"{name}{'-mirrored' * mirrored}.npz"
 
 
 def run_training(training: Training) -> None:
-    """Train and test, and store the counts."""
+    """Train; store the counts of the network, and of its mean with its mirror image."""
     given = (*training.settings, f"seed={training.seed}")
     if training.name == DRAWN:
-        with TemporaryDirectory(prefix="faceseg-ladder-") as place:
-            overlay = {"storage": f"{place}/results"}
-            found = train_and_test(
-                "quickstart", overlay, training.architecture, given, occluded=True
-            )
+        training_run = trained("quickstart", training.architecture, given)
     else:
-        found = score_fold(
-            training.name, training.fold, training.architecture, given, occluded=True
-        )
+        training_run = trained_on_fold(training.name, training.fold, training.architecture, given)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    partial = training.file.with_suffix(".partial.npz")
-    np.savez_compressed(partial, ids=found.ids, clean=found.clean, occluded=found.occluded)
-    partial.rename(training.file)
+    with training_run as (predictor, test):
+        for mirrored in (True, False):  # the second file says that the training is done
+            tested = predictor.mirrored() if mirrored else predictor
+            clean, occluded = clean_counts(tested, test), occluded_counts(tested, test)
+            file = training.file(mirrored=mirrored)
+            partial = file.with_suffix(".partial.npz")
+            np.savez_compressed(partial, ids=test.ids, clean=clean, occluded=occluded)
+            partial.rename(file)
 
 
-def trainings(
-    name: str, rung: str, architecture: str, seeds: int, size: Sequence[str]
-) -> list[list[Training]]:
+def trainings(name: str, rung: str, given: argparse.Namespace) -> list[list[Training]]:
     """Return the trainings of a rung: for each seed, its folds."""
-    settings = (*(size if name == DRAWN else ()), *RUNGS[rung])
+    options = OPTIONS if rung == ALL else [rung] if rung in OPTIONS else []
+    settings = [f"@{OPTIONS[each]}" for each in options if each not in given.leave_out]
+    if name == DRAWN:
+        settings = [*given.drawn, *settings]
     folds = range(FOLDS) if name in SETS else range(1)
     return [
-        [Training(name, fold, seed, architecture, settings) for fold in folds]
-        for seed in range(1, seeds + 1)
+        [Training(name, fold, seed, given.architecture, tuple(settings)) for fold in folds]
+        for seed in range(1, given.seeds + 1)
     ]
 
 
-def read(by_seed: Sequence[Sequence[Training]]) -> FoldCounts:
+def read(by_seed: Sequence[Sequence[Training]], *, mirrored: bool) -> FoldCounts:
     """Return the counts of a rung with the seeds as first axis: (S, N, …)."""
     ids: tuple[str, ...] = ()
     clean, occluded = [], []
     for folds in by_seed:
-        files = [np.load(each.file) for each in folds]
+        files = [np.load(each.file(mirrored=mirrored)) for each in folds]
         ids = tuple(str(each) for file in files for each in file["ids"])
         clean.append(np.concatenate([file["clean"] for file in files]))
         occluded.append(np.concatenate([file["occluded"] for file in files]))
@@ -127,7 +138,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", choices=[*SETS, DRAWN], default=list(SETS))
-    parser.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
+    parser.add_argument("--rungs", nargs="+", choices=RUNGS, default=RUNGS)
+    parser.add_argument("--leave-out", nargs="+", choices=OPTIONS, default=[], help=f"of {ALL}")
     parser.add_argument("--architecture", default="unet")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
@@ -136,27 +148,26 @@ def main() -> None:
     print(described("tensorflow", "keras"), flush=True)
     for name in given.sets:
         wanted = {
-            rung: trainings(name, rung, given.architecture, given.seeds, given.drawn)
-            for rung in dict.fromkeys([BASE, *given.rungs])
+            rung: trainings(name, rung, given) for rung in dict.fromkeys([BASE, *given.rungs])
         }
-        missing = [
-            each
+        missing = {
+            each.file(): each
             for by_seed in wanted.values()
             for folds in by_seed
             for each in folds
-            if not each.file.exists()
-        ]
+            if not each.file().exists()
+        }
         began = time.perf_counter()
         with ProcessPoolExecutor(
             given.workers, mp_context=get_context("spawn"), max_tasks_per_child=1
         ) as pool:
-            list(pool.map(run_training, missing))
+            list(pool.map(run_training, missing.values()))
         print(f"\n{name}: {len(missing)} trainings, {time.perf_counter() - began:.0f} s\n")
-        print("| rung | IoU | gain, points | IoU at 35 % occluded | gain, points |")
+        print("| option | IoU | gain, points | IoU at 35 % occluded | gain, points |")
         print("|---|---|---|---|---|")
-        base = read(wanted[BASE])
+        base = read(wanted[BASE], mirrored=False)
         for rung, by_seed in wanted.items():
-            found = read(by_seed)
+            found = read(by_seed, mirrored=rung in (MIRRORED, ALL))
             cells = [rung]
             for occluded in (False, True):
                 cells.append(f"{iou(found, occluded=occluded):.3f}")
