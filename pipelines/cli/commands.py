@@ -122,6 +122,34 @@ def train(
     typer.echo(f"curves: {_ui_command(settings, experiment, override)}")
 
 
+@app.command()
+def audit(
+    experiment: ExperimentFile,
+    top: Annotated[
+        int, typer.Option(min=1, max=2000, help="Images on the page and in the list.")
+    ] = 100,
+    folds: Annotated[
+        int, typer.Option(min=2, max=100, help="Networks; each checks the images of one fold.")
+    ] = 5,
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="One of the experiment's architectures. Default: unet, if it has it."),
+    ] = None,
+    override: Overrides = None,
+) -> None:
+    """List the labels that are most likely wrong, with pictures and reasons.
+
+    Every image of every split is checked by a network that was not trained on it. Re-run the same
+    command to resume.
+    """
+    settings = load_experiment(experiment, override)
+    from pipelines.audit.audit import audit_labels
+
+    page = audit_labels(settings, console(), folds=folds, top=top, network=architecture)
+    typer.echo(f"to re-label: {page.parent / 'relabel.txt'}")
+    typer.echo(f"page: {page}")
+
+
 @app.command(name="tune-machine")
 def tune_machine(experiment: ExperimentFile, override: Overrides = None) -> None:
     """Measure how many workers train fastest on this machine, and store the result."""
