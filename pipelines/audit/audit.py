@@ -99,14 +99,14 @@ class _FoldRunner:
     def run(self, fold_of: NDArray[np.intp], storage: Path) -> EvidenceTable:
         """Return the evidence of all images, in their order."""
         tables = []
-        folds = int(fold_of.max()) + 1
+        folds, classes = int(fold_of.max()) + 1, len(self._experiment.data.class_set)
         for fold in range(folds):
             rows = np.flatnonzero(fold_of == fold)
             folder = _fold_folder(storage, fold)
-            table = read_fold(folder, len(rows))
+            table = read_fold(folder, len(rows), classes)
             if table is None:
                 self._compute(fold_of, fold, folder, f"fold {fold + 1} of {folds}")
-                table = read_fold(folder, len(rows))
+                table = read_fold(folder, len(rows), classes)
             if table is None:
                 raise UserError(f"{folder} was modified meanwhile; run the same command again")
             tables.append(table)

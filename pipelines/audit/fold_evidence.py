@@ -71,14 +71,23 @@ def _predicted(
         yield labels, softmax(logits)
 
 
-def read_fold(folder: Path, count: int) -> EvidenceTable | None:
-    """Return the evidence of a complete fold of `count` images; None if it must be computed."""
+def read_fold(folder: Path, count: int, num_classes: int) -> EvidenceTable | None:
+    """Return the evidence of a complete fold; None if it must be computed.
+
+    Args:
+        folder: The folder of the fold.
+        count: The number of its images.
+        num_classes: The number of classes.
+    """
     try:
         table = EvidenceTable.from_arrays(read_arrays(folder / EVIDENCE))
-        stored = len(np.load(folder / PREDICTIONS, mmap_mode="r"))
+        predictions = open_predictions(folder)
     except UNREADABLE:
         return None
-    return table if len(table) == stored == count else None
+    lengths = {len(predictions), *map(len, table.arrays().values())}
+    classes = {table.counts.shape[1:], table.joint.shape[1:]}
+    complete = lengths == {count} and classes == {(num_classes, num_classes)}
+    return table if complete else None
 
 
 def open_predictions(folder: Path) -> NDArray[np.uint8]:
