@@ -6,7 +6,7 @@ well as those of most images:
 - the gain in the IoU of left and right parts if the labels' sides are exchanged;
 - the gain in IoU if the labels are shifted;
 - the size of a part that the labels lack (`missing_parts`), times the network's precision for its
-  class, less the median over all images;
+  class and n / (n + 4) for n pixels, less the median over all images;
 - the confident disagreement: the share of a label's confident pixels that confident learning puts
   into another class, as a mean over the labels of the image, less the median over all images.
 
@@ -41,6 +41,7 @@ REASONS = {
 }
 MIN_GAIN = 0.1  # IoU; a smaller gain is no reason
 EXPLAINED = 0.75  # of the usual IoU, which a correction must reach to be the reason
+HALF_SIZE = 4  # pixels: a part of this size counts half, because borders are uncertain by a pixel
 UNRELATED = 0.5  # of the usual IoU; labels below it are called those of another image
 
 
@@ -152,7 +153,8 @@ class _Measures:
         self.swap = np.nan_to_num(self._swapped_sides - self._sides)
         self.shift = evidence.shifted_iou - evidence.iou
         precision = np.nan_to_num(class_precision(counts.sum(axis=0)))
-        self._parts = evidence.missing * precision
+        pixels = evidence.missing_pixels
+        self._parts = evidence.missing * precision * pixels / (pixels + HALF_SIZE)
         missing = self._parts.max(axis=1)
         disagreement = confident_disagreement(evidence.joint)
         self.missing = missing - np.median(missing)
@@ -216,8 +218,8 @@ class _Measures:
         elsewhere = joint[label].copy()
         elsewhere[label] = 0
         return (
-            f"{self._name(label)}: {moved[label]:.0%} of its confident pixels are in another "
-            f"class, most in {self._name(int(elsewhere.argmax()))}."
+            f"{self._name(label)}: {100 * moved[label]:.0f} % of its confident pixels are in "
+            f"another class, most in {self._name(int(elsewhere.argmax()))}."
         )
 
     def _name(self, index: int) -> str:

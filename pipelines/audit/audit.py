@@ -14,7 +14,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from faceseg.data.atomic_folder import locked
-from faceseg.data.lapa import FilePair
 from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.evaluation.label_audit import EvidenceTable, Suspicion, rank_labels
@@ -22,6 +21,7 @@ from faceseg.evaluation.label_evidence import EVIDENCE_VERSION
 from pipelines.audit.fold_evidence import compute_fold, open_predictions, read_fold
 from pipelines.audit.fold_images import PackedImages, folds_of, open_images
 from pipelines.audit.fold_training import FoldTrainer
+from pipelines.audit.label_files import label_files
 from pipelines.audit.results import AuditedLabels, write_results
 from pipelines.config import Experiment
 from pipelines.data.prepare import image_source, prepare
@@ -72,7 +72,7 @@ def audit_labels(
     audited = AuditedLabels(
         experiment=experiment,
         images=images,
-        files=_label_files(experiment, images),
+        files=label_files(image_source(experiment.data), images),
         evidence=evidence,
         ranking=rank_labels(evidence, experiment.data.class_set, experiment.data.image_size),
         predictions=[open_predictions(_fold_folder(storage, each)) for each in range(folds)],
@@ -161,18 +161,6 @@ def _digest(experiment: Experiment, manifest: Manifest, network: str, folds: int
 
 def _fold_folder(storage: Path, fold: int) -> Path:
     return storage / f"fold-{fold + 1}"
-
-
-def _label_files(experiment: Experiment, images: PackedImages) -> list[str]:
-    """Return the label file of each image, relative to the data folder; of drawn faces, the id."""
-    source = image_source(experiment.data)
-    files = {
-        (split, item.id): item.labels[0].relative_to(item.root).as_posix()
-        for split in source.splits
-        for item in source.items(split)
-        if isinstance(item, FilePair) and item.labels
-    }
-    return [files.get(name, "/".join(name)) for name in images.names]
 
 
 def _table(ranking: Sequence[Suspicion], files: Sequence[str]) -> Table:

@@ -113,6 +113,15 @@ def test_the_details_have_figures():
     assert details[MISSING] == "nose: 20 pixels found, 0 labelled."
 
 
+def test_a_small_part_counts_less_than_a_large_one():
+    """The nose has 20 pixels, the left eye 12; both are missing completely."""
+    eye = [np.where(TRUE[0] == 4, np.uint8(1), TRUE[0]), *TRUE[1:]]
+    nose = [ERRORS[MISSING](0), *TRUE[1:]]
+    scores = [rank_labels(evidence_of(given), LAPA, (SIDE, SIDE))[0].score for given in (eye, nose)]
+    ratio = (12 / (12 + 4)) / (20 / (20 + 4))
+    assert scores[0] / scores[1] == pytest.approx(ratio, rel=0.05)
+
+
 def test_labels_that_all_agree_have_scores_near_zero():
     ranking = rank_labels(evidence_of(TRUE), LAPA, (SIDE, SIDE))
     assert max(each.score for each in ranking) < 0.05
