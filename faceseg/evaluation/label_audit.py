@@ -162,7 +162,8 @@ class _Measures:
         # Of the classes in the labels: a missing part is not the labels of another image.
         self._labelled_iou = per_image_iou(counts, classes)
         self._usual_iou = float(np.median(evidence.iou))
-        self._usual_sides = float(np.nanmedian(self._sides)) if classes.pairs else 0.0
+        defined = self._sides[np.isfinite(self._sides)]
+        self._usual_sides = float(np.median(defined)) if len(defined) else 0.0
         every = (self.swap, self.shift, self.missing, self.disagreement)
         self.scores = np.clip(np.max(every, axis=0), 0.0, 1.0)
 

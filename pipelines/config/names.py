@@ -22,8 +22,8 @@ MAX_LENGTH = 100
 DEFAULT_STORAGE = Path("results")  # in the current folder
 # Files and folders of a storage, beside which the folder of an experiment's report is.
 STORAGE_NAMES = (
-    *("artifacts", "checkpoints", "compiled", "locks", "logs", "machine.yaml", "outbox", "packs"),
-    *("mlflow.db", "mlflow.db.lock", "optuna.db", "optuna.db.lock"),
+    *("artifacts", "audit", "checkpoints", "compiled", "locks", "logs", "machine.yaml", "outbox"),
+    *("packs", "mlflow.db", "mlflow.db.lock", "optuna.db", "optuna.db.lock"),
 )
 DATABASE_NAMES = ("mlflow.db", "optuna.db")  # SQLite adds -journal, -shm and -wal
 # MLflow's own experiment keeps its files elsewhere; `faceseg doctor` writes to the other.

@@ -144,8 +144,9 @@ def test_confident_disagreement_is_a_mean_over_labels_worked_by_hand():
     np.testing.assert_allclose(confident_disagreement(joint), [(1 / 4 + 1 / 2) / 2, 0])
 
 
-def test_a_class_set_without_sides_is_ranked_without_that_reason():
-    classes = LAPA.model_copy(update={"pairs": ()})
+@pytest.mark.parametrize("pairs", [(), ((2, 3),)], ids=["no sides", "sides that no face has"])
+def test_without_sides_there_is_no_such_reason(pairs: tuple[tuple[int, int], ...]):
+    classes = LAPA.model_copy(update={"pairs": pairs})
     wrong = [LAPA.flip_table[TRUE[0]], *TRUE[1:]]
     first, *others = rank_labels(evidence_of(wrong, classes), classes, (SIDE, SIDE))
     assert first.index == 0
