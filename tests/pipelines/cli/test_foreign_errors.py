@@ -128,7 +128,7 @@ def test_a_storage_that_is_full_after_preparing_is_named(command: RunCommand, ti
     assert_one_paragraph(result, "results/mlflow.db cannot be read or written (disk I/O error)")
 
 
-@pytest.mark.parametrize("verb", ["study", "prepare", "train", "tune-machine"])
+@pytest.mark.parametrize("verb", ["study", "prepare", "train", "audit", "tune-machine"])
 @pytest.mark.parametrize("place", ["/proc/results", "FILE/results"])
 def test_a_storage_that_cannot_be_made_is_named(
     verb: str, place: str, command: RunCommand, tiny: Path

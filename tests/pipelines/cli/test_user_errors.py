@@ -112,7 +112,9 @@ def test_all_bad_pairs_are_listed_before_anything_is_written(
     assert files() == []
 
 
-@pytest.mark.parametrize("verb", [("prepare",), ("study",), ("train", "unet")], ids=" ".join)
+@pytest.mark.parametrize(
+    "verb", [("prepare",), ("study",), ("train", "unet"), ("audit",)], ids=" ".join
+)
 def test_masks_of_0_and_255_end_every_verb_that_would_train_on_them(
     verb: tuple[str, ...], command: RunCommand, tiny: Path, lapa_folder: Path
 ):
