@@ -42,7 +42,9 @@ REASONS = {
 MIN_GAIN = 0.1  # IoU; a smaller gain is no reason
 EXPLAINED = 0.75  # of the usual IoU, which a correction must reach to be the reason
 HALF_SIZE = 4  # pixels: a part of this size counts half, because borders are uncertain by a pixel
-UNRELATED = 0.5  # of the usual IoU; labels below it are called those of another image
+# Of the usual values: labels below both are called those of another image. The IoU alone is low
+# too where small parts are hidden, the agreement of pixels where a large one is missing.
+UNRELATED_IOU, UNRELATED_PIXELS = 0.5, 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,16 @@ def _moved(joint: NDArray[np.int64]) -> Fractions:
     return ratio(totals - np.diagonal(joint, axis1=-2, axis2=-1), totals)
 
 
+def _pixel_agreement(counts: NDArray[np.int64]) -> Fractions:
+    """Return the share of equal pixels among those that either map gives a part: (N,).
+
+    It is 1 for an image without any.
+    """
+    hits = np.trace(counts[:, 1:, 1:], axis1=1, axis2=2)
+    shares = ratio(hits, counts.sum(axis=(1, 2)) - counts[:, 0, 0])
+    return np.nan_to_num(shares, nan=1.0)
+
+
 class _Measures:
     """The measures of all images, each (N,)."""
 
@@ -159,8 +171,8 @@ class _Measures:
         disagreement = confident_disagreement(evidence.joint)
         self.missing = missing - np.median(missing)
         self.disagreement = disagreement - np.median(disagreement)
-        # Of the classes in the labels: a missing part is not the labels of another image.
         self._labelled_iou = per_image_iou(counts, classes)
+        self._agreement = _pixel_agreement(counts)
         self._usual_iou = float(np.median(evidence.iou))
         defined = self._sides[np.isfinite(self._sides)]
         self._usual_sides = float(np.median(defined)) if len(defined) else 0.0
@@ -188,11 +200,18 @@ class _Measures:
                 SHIFTED,
                 f"IoU {iou:.2f}, after moving the labels {self._move(index)} {shifted:.2f}.",
             )
-        if self._labelled_iou[index] <= UNRELATED * self._usual_iou:
+        if self._is_unrelated(index):
             return OTHER, f"IoU {iou:.2f}; the median of all images is {self._usual_iou:.2f}."
         if self.missing[index] > max(self.disagreement[index], 0.0):
             return MISSING, self._missing_part(index)
         return DIFFERS, self._difference(index)
+
+    def _is_unrelated(self, index: int) -> bool:
+        iou, agreement = self._labelled_iou[index], self._agreement[index]
+        usual = float(np.median(self._agreement))
+        return bool(
+            iou <= UNRELATED_IOU * self._usual_iou and agreement <= UNRELATED_PIXELS * usual
+        )
 
     def _move(self, index: int) -> str:
         """Return a shift in words, in percent of the height and of the width."""

@@ -4,7 +4,8 @@
 
 25 label maps each have left and right exchanged, lack a part, are those of another image, or are
 shifted by 8 to 12 % of the side. The audit reads them as it reads a user's folder. It is resumed
-if FOLDER contains an interrupted one.
+if FOLDER contains an interrupted one. The measures were developed on the faces of seed 0; the
+default is 1.
 """
 
 import argparse
@@ -113,7 +114,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     parser.add_argument("--folder", type=Path, default=Path("results/label-audit"))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(None if arguments is None else list(arguments))
     settings = given.folder / "planted.json"
     if not settings.exists():

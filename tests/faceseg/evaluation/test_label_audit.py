@@ -138,6 +138,20 @@ def test_a_class_with_other_borders_differs():
     assert first.details.endswith("most in lower lip.")
 
 
+def test_hidden_small_parts_are_not_the_labels_of_another_image():
+    """The network misses all small parts, so the mean IoU is low, but the skin agrees."""
+    index = 5
+    skin = np.where(TRUE[index] > 1, np.uint8(1), TRUE[index])
+    evidence = evidence_of(TRUE)
+    reference = ReferenceCounter(LAPA)
+    reference.add(TRUE[index], probabilities()[index])
+    found = gather_evidence(TRUE[index], predicted(skin, 0), reference.reference(), LAPA)
+    others = evidence.take(np.delete(np.arange(COUNT), index))
+    first, *_ = rank_labels(EvidenceTable.joined([EvidenceTable.of([found]), others]), LAPA, (1, 1))
+    assert found.iou < 0.2
+    assert (first.index, first.reason) == (0, DIFFERS)
+
+
 def test_confident_disagreement_is_a_mean_over_labels_worked_by_hand():
     # Label 0: 1 of 4 confident pixels is elsewhere; label 1: 1 of 2; label 2 has none.
     joint = np.array([[[3, 1, 0], [0, 1, 1], [0, 0, 0]], np.zeros((3, 3))], dtype=np.int64)
