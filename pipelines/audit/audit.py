@@ -30,6 +30,7 @@ from pipelines.studies.study import check_experiment
 
 DEFAULT_NETWORK = "unet"
 PRINTED = 10  # rows of the terminal's table
+WEAK_IOU = 0.3  # with the labels of most images; below it, the ranking is not to be trusted
 
 
 def audit_labels(
@@ -80,6 +81,15 @@ def audit_labels(
         network=network,
     )
     page = write_results(audited, experiment.storage / experiment.name / "audit", top)
+    usual = float(np.median(evidence.iou))
+    if usual < WEAK_IOU:
+        console.print(
+            f"the networks agree with the labels of most images poorly (median IoU {usual:.2f}), "
+            "so the ranking means little: train longer with --set training.epochs=N, or add images",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(_table(audited.ranking[: min(top, PRINTED)], audited.files))
     return page
 

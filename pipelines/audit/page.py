@@ -60,6 +60,7 @@ def _facts(audited: AuditedLabels, shown: int) -> list[str]:
         splits,
         f"{len(audited.predictions)} folds",
         f"network {audited.network}",
+        f"median IoU {np.median(audited.evidence.iou):.2f}",
         f"{width} × {height} pixels",  # noqa: RUF001  # the multiplication sign
     ]
 

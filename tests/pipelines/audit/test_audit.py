@@ -65,6 +65,7 @@ def test_an_audit_is_resumed_with_the_next_fold_and_not_repeated(
     assert code == 0, output
     assert [each.parent.name for each in trained] == ["fold-1", "fold-2", "fold-2"]
     assert not trained[-1].exists()  # no checkpoint is left
+    assert "the networks agree with the labels of most images poorly (median IoU 0." in output
     assert output.endswith(f"page: {results / 'audit.html'}\n")
     rows = list(csv.DictReader((results / "audit.csv").read_text("utf-8").splitlines()))
     splits = ["test"] * 2 + ["train"] * 4 + ["val"] * 2
