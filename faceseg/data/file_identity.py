@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from pydantic import JsonValue
-
-from faceseg.data.image_files import missing_target
 
 
 def files_identity(files: Iterable[Path], root: Path) -> dict[str, JsonValue]:
@@ -21,13 +20,32 @@ def files_identity(files: Iterable[Path], root: Path) -> dict[str, JsonValue]:
     """
     digest = blake2b(digest_size=16)
     count = total = 0
+    prefixes: dict[str, str] = {}  # of each folder: `relative_to` takes longer than `stat`
     for file in files:
-        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
-        if not os.path.lexists(file):
+        folder, name = os.path.split(file)
+        if folder not in prefixes:
+            prefixes[folder] = _prefix(Path(folder), root)
+        name = prefixes[folder] + name
+        status = _status(file)
+        if status is None:
             digest.update(os.fsencode(f"{name}\0missing\n"))
             continue
-        status = file.stat(follow_symlinks=missing_target(file) is None)
         digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
         count += 1
         total += status.st_size
     return {"files": count, "bytes": total, "digest": digest.hexdigest()}
+
+
+def _prefix(folder: Path, root: Path) -> str:
+    """Return what the names of a folder's files begin with: its path below `root`."""
+    if folder == root or not folder.is_relative_to(root):
+        return ""
+    return f"{folder.relative_to(root).as_posix()}/"
+
+
+def _status(file: Path) -> os.stat_result | None:
+    """Return the status of a file, or of a link without a target; None if there is neither."""
+    for follow in (True, False):
+        with suppress(OSError):
+            return file.stat(follow_symlinks=follow)
+    return None

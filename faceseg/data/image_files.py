@@ -59,20 +59,30 @@ def visible_entries(folder: Path) -> list[Path]:
     Raises:
         UserError: The folder cannot be listed.
     """
+    return [folder / entry.name for entry in _visible(folder)]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the images directly in `folder`, sorted; errors as in `visible_entries`."""
+    # The folder's own list contains whether an entry is a file: only links need a look-up each.
+    return [
+        path
+        for entry in _visible(folder)
+        if (path := folder / entry.name).suffix.lower() in IMAGE_SUFFIXES
+        and (entry.is_file(follow_symlinks=False) or (entry.is_symlink() and is_image(path)))
+    ]
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
+            found = [entry for entry in entries if not is_passed_over(entry.name)]
     except OSError as error:
         raise UserError(
             f"{folder} cannot be listed ({error.strerror}); expected a folder that this user may "
             "read. Change its permissions, or leave it out"
         ) from error
-    return sorted(folder / name for name in names if not is_passed_over(name))
-
-
-def images_in(folder: Path) -> list[Path]:
-    """Return the images directly in `folder`, sorted."""
-    return [path for path in visible_entries(folder) if is_image(path)]
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def images_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from faceseg.data.formats.annotations import ALL, AnnotatedImage, Annotations
 from faceseg.data.formats.celeba_splits import MAPPING_FILE, PARTITION_FILE, celeba_splits
 from faceseg.data.formats.mapping import Conditional, Rules
-from faceseg.data.image_files import folders_in, images_in, is_image, visible_entries
+from faceseg.data.image_files import folders_in, images_in, visible_entries
 from faceseg.data.images import read_image, read_mask, resize_labels
 from faceseg.data.problems import BadFile, same_proportions
 from faceseg.data.source import Pair
@@ -183,9 +183,8 @@ def _images(root: Path) -> list[AnnotatedImage]:
 def _masks(folder: Path) -> Mapping[str, list[tuple[str, Path]]]:
     """Return the masks of each image."""
     found: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-    for file in (file for inner in folders_in(folder) for file in visible_entries(inner)):
-        match = _MASK_NAME.fullmatch(file.stem)
-        if match and is_image(file):
+    for file in (file for inner in folders_in(folder) for file in images_in(inner)):
+        if match := _MASK_NAME.fullmatch(file.stem):
             found[_name(match[1])].append((match[2], file))
     return found
 
