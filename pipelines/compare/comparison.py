@@ -18,7 +18,8 @@ from faceseg.statistics import Estimate, ResampledScore, estimate, estimate_diff
 from pipelines.compare.analysis.comparison_table import RESAMPLES, measure_iou
 from pipelines.compare.escaping import csv_text, escape_markdown
 from pipelines.compare.formatting import DASH, format_score
-from pipelines.compare.report.columns import TERMINAL_COLUMNS, table_texts
+from pipelines.compare.report.cells import table_texts
+from pipelines.compare.report.columns import TERMINAL_COLUMNS
 from pipelines.compare.report.comparison_report import build_report
 from pipelines.compare.report.html_page import render_html
 from pipelines.compare.report.markdown_and_latex import render_latex, render_markdown

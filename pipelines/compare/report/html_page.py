@@ -22,7 +22,8 @@ from pipelines.compare.formatting import (
 )
 from pipelines.compare.report import columns, comparison_text
 from pipelines.compare.report.advice import use_command
-from pipelines.compare.report.columns import Column, filled_columns, table_cells
+from pipelines.compare.report.cells import filled_columns, table_cells
+from pipelines.compare.report.columns import Column
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.report.method import limits, method, network_options, notes
 from pipelines.compare.study_data.study_results import ComparedStudy

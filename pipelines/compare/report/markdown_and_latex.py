@@ -11,14 +11,12 @@ from pipelines.compare.analysis.slices import worst_slice_sentences
 from pipelines.compare.escaping import escape_latex, escape_markdown
 from pipelines.compare.formatting import TextTable, format_count
 from pipelines.compare.report import comparison_text
+from pipelines.compare.report.cells import class_rows, filled_columns, table_texts
 from pipelines.compare.report.columns import (
     Column,
-    class_rows,
-    filled_columns,
     kind_columns,
     markdown_tables,
     suite_columns,
-    table_texts,
 )
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.report.method import limits, method, notes
