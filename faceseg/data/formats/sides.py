@@ -17,6 +17,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
 
 SAMPLE = 32  # images, evenly spread over the data set
+ENOUGH = 3  # images with both classes of a pair, which one mislabelled image does not decide
 CLEAR = 0.8  # share of the images of a sample that agree; tilted and turned heads are fewer
 
 
@@ -24,7 +25,8 @@ def are_exchanged(label_maps: Iterable[NDArray[np.uint8]], classes: ClassSet) ->
     """Return whether left and right of the class set must be exchanged.
 
     Each pair is judged by the mean x of its two classes, in the images that contain both. A pair
-    counts if at least 80 % of these images agree.
+    counts if at least 80 % of these images agree. Pairs with both classes in fewer than three
+    images count only if there are no others.
 
     Args:
         label_maps: Labels (H, W) in ids of the class set.
@@ -36,9 +38,10 @@ def are_exchanged(label_maps: Iterable[NDArray[np.uint8]], classes: ClassSet) ->
     counts = ClassCounts(classes)
     for labels in label_maps:
         counts.add(class_columns(labels, len(classes)))
-    seen = [side for side in counts.sides() if side.images]
-    kept = [side for side in seen if side.share >= CLEAR]
-    exchanged = [side for side in seen if side.share <= 1 - CLEAR]
+    clear = [side for side in counts.sides() if side.share >= CLEAR or side.share <= 1 - CLEAR]
+    judged = [side for side in clear if side.images >= ENOUGH] or clear
+    kept = [side for side in judged if side.share >= CLEAR]
+    exchanged = [side for side in judged if side.share <= 1 - CLEAR]
     if kept and exchanged:
         raise UserError(
             f"left and right contradict one another: {_described(kept[0])}, but "

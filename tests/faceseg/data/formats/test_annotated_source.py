@@ -69,6 +69,17 @@ def test_unclear_pairs_follow_the_clear_ones() -> None:
     assert not are_exchanged(brows_gone, LAPA)
 
 
+def test_a_mislabelled_image_does_not_contradict_a_pair_of_many_images() -> None:
+    # Eyes in five images, brows in two that are labelled the other way round.
+    eyes = np.zeros((1, 40), dtype=np.uint8)
+    eyes[0, [6, 31]] = [4, 5]
+    both = eyes.copy()
+    both[0, [5, 30]] = [3, 2]
+    assert not are_exchanged([eyes] * 3 + [both] * 2, LAPA)
+    with pytest.raises(UserError, match=r"in 5 of 5 images, but .* in 0 of 3 images"):
+        are_exchanged([eyes] * 2 + [both] * 3, LAPA)
+
+
 def test_the_identity_covers_files_rules_and_shares(tmp_path: Path) -> None:
     write(tmp_path, FRONTAL)
     found = [
