@@ -195,9 +195,11 @@ def _check_folders(path: Path, labels_folder: str) -> None:
 
 
 def _hint(path: Path) -> str:
-    """Suggest a folder inside `path` that has the splits; LaPa's archive contains such a one."""
+    """Suggest a folder inside `path` that has the splits, as in LaPa's archive, or a conversion."""
     outer = folders_in(path)
     for inner in outer + [each for folder in outer for each in folders_in(folder)]:
         if all((inner / split / "images").is_dir() for split in SPLITS):
             return f". Did you mean {inner}?"
-    return ""
+    if any((path / split).exists() for split in SPLITS):
+        return ""
+    return ". `faceseg convert` writes this layout from other formats"

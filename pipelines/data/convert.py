@@ -90,7 +90,7 @@ def _report(done: Conversion, folder: Path, classes: str) -> Sequence[str]:
     skipped = [f"left out: {each}" for each in done.problems[:20]]
     if more := len(done.problems) - len(skipped):
         skipped.append(f"left out: {more} more, which {folder / 'conversion.json'} lists")
-    terms = [f"terms of use: {done.terms}; give them as data.terms"] if done.terms else []
+    terms = [f"terms of use: {done.terms}; `faceseg init` copies them"] if done.terms else []
     return [
         *skipped,
         *done.warnings,

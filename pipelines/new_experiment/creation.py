@@ -19,6 +19,7 @@ from pipelines.config import load
 from pipelines.config.class_file import is_class_file, read_classes
 from pipelines.config.json_schema import SCHEMA_FILE, schema_text
 from pipelines.config.names import check_class_names, check_experiment_name
+from pipelines.new_experiment.converted_folder import ConvertedFolder, read_converted_folder
 from pipelines.new_experiment.experiment_text import experiment_text
 from pipelines.new_experiment.folder import (
     FolderFacts,
@@ -41,7 +42,8 @@ class Answers:
         name: The experiment's name; None: the folder's.
         labels: The name of the folder of labels in each split.
         classes: The name of a built-in class set, a YAML file with a class set, or the names of
-            the classes in the order of their ids, separated by commas.
+            the classes in the order of their ids, separated by commas; None: those of
+            `faceseg convert`, or what the ids suggest.
         size: Side of the network's input in pixels, a multiple of 32.
         epochs: Epochs of a final.
         trials: Trials of each architecture.
@@ -77,7 +79,10 @@ def create_experiment(answers: Answers, console: Console, *, overwrite: bool) ->
     file = Path(f"{_name(answers)}.yaml")
     if file.exists() and not overwrite:
         raise UserError(f"{file} exists; give another --name, or --overwrite to replace it")
-    facts, classes = _facts(answers, console)
+    converted = ConvertedFolder()
+    if answers.folder is not None:
+        converted = read_converted_folder(answers.folder.expanduser())
+    facts, classes = _facts(answers, converted, console)
     gpu = shutil.which("nvidia-smi") is not None if answers.gpu is None else answers.gpu
     folder = None if answers.folder is None else answers.folder.expanduser().resolve()
     proposal = Proposal(
@@ -91,6 +96,7 @@ def create_experiment(answers: Answers, console: Console, *, overwrite: bool) ->
         trials=answers.trials,
         encoder_weights=answers.encoder_weights,
         gpu=gpu,
+        terms=converted.terms,
     )
     _write(file, experiment_text(proposal))
     _report(file, facts, proposal, console)
@@ -110,14 +116,16 @@ def _name(answers: Answers) -> str:
         raise UserError(f"--name: {error}") from error
 
 
-def _facts(answers: Answers, console: Console) -> tuple[FolderFacts, ClassSet]:
+def _facts(
+    answers: Answers, converted: ConvertedFolder, console: Console
+) -> tuple[FolderFacts, ClassSet]:
     if answers.folder is None:
         return FolderFacts(counts=dict(DRAWN), side=DRAWN_SIDE, problems=(), warnings=()), LAPA
     folder = answers.folder.expanduser()
-    if answers.classes is None:
-        classes = choose_classes(label_ids(folder, answers.labels))
-    else:
+    if answers.classes is not None:
         classes = _classes(answers.classes)
+    else:
+        classes = converted.classes or choose_classes(label_ids(folder, answers.labels))
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("checking images and labels", total=None)
         facts = inspect_folder(

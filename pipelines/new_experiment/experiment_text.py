@@ -72,7 +72,8 @@ def _data(new: Proposal) -> Iterator[str]:
     if new.labels != "labels":
         yield f"  labels: {_plain(new.labels)}"
     yield "  on_bad: stop  # skip: leave out the pairs that cannot be used"
-    yield '  terms: ""  # terms of use of the photographs, printed in model cards'
+    terms = json.dumps(new.terms, ensure_ascii=False)
+    yield f"  terms: {terms}  # terms of use of the photographs, printed in model cards"
     if new.class_set_name:
         yield f"  classes: {new.class_set_name}"
         return

@@ -37,6 +37,7 @@ class Proposal:
         trials: Trials of each architecture.
         encoder_weights: `imagenet`, `none`, or a file.
         gpu: Whether each worker has a share of a GPU.
+        terms: The terms of use of the photographs, as far as they are known.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Proposal:
     trials: int
     encoder_weights: str
     gpu: bool
+    terms: str = ""
 
     @property
     def epochs(self) -> int:

@@ -156,3 +156,12 @@ def test_sizes_and_lengths():
     assert [choose_size(side, gpu=False) for side in (20, 70, 256, 900)] == [32, 64, 128, 128]
     assert choose_size(900, gpu=True) == 256
     assert [choose_epochs(train) for train in (10, 80, 1000, 20_000)] == [60, 38, 8, 8]
+
+
+def test_a_folder_of_another_format_is_referred_to_convert(
+    photographs: Path, run_faceseg: RunFaceseg
+):
+    (photographs / "other/annotations").mkdir(parents=True)
+    code, out = run_faceseg("init", photographs / "other")
+    assert code == 2
+    assert "`faceseg convert`" in out
