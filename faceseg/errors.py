@@ -110,6 +110,7 @@ def check_choice(kind: str, given: str, known: Iterable[str]) -> None:
     words = tuple(known)
     if given in words:
         return
-    near = difflib.get_close_matches(given, words, n=1, cutoff=0.0)
-    advice = f"Did you mean {near[0]!r}?" if near else "Leave it out."
+    folded = {word.casefold(): word for word in words}
+    near = difflib.get_close_matches(given.casefold(), folded, n=1, cutoff=0.0)
+    advice = f"Did you mean {folded[near[0]]!r}?" if near else "Leave it out."
     raise UserError(f"there is no {kind} {given!r}; expected one of {', '.join(words)}. {advice}")

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from faceseg.errors import UserError, causes, first_line, without_secrets
+from faceseg.errors import UserError, causes, check_choice, first_line, without_secrets
 
 # What a password may contain besides letters and digits; some of it ought to be percent-encoded.
 PUNCTUATION = "/:?#&=%+!$*()[]{}<>,;.~^|\\'\"-_é"
@@ -130,3 +130,10 @@ def test_the_causes_of_an_error_end_where_they_repeat():
     assert list(causes(outer)) == [outer, cause]
     assert list(causes(outer, handled=True)) == [outer, cause, handled]
     assert list(causes(None)) == []
+
+
+def test_a_word_in_other_letters_is_suggested_first():
+    with pytest.raises(UserError, match="Did you mean 'coco'"):
+        check_choice("format", "COCO", ["labelme", "coco"])
+    with pytest.raises(UserError, match="Did you mean 'UNet'"):
+        check_choice("network", "unet2", ["segnet", "UNet"])

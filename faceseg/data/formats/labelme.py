@@ -94,6 +94,8 @@ def read_labelme(path: Path, labels: Sequence[str] | None = None) -> Annotations
         labels = _listed_labels(path)
     if labels is None:
         labels = sorted({label for each in found.values() for label in each.labels})
+        if not labels:
+            _check_problems(found)
     classes, ids = class_ids(labels, path)
     without_area: Counter[str] = Counter()
     for each in found.values():
@@ -130,6 +132,13 @@ class _Skimmed:
     problem: BadFile | None = None
     labels: frozenset[str] = frozenset()
     without_area: tuple[str, ...] = ()
+
+
+def _check_problems(found: Mapping[Path, "_Skimmed"]) -> None:
+    """Raise UserError with the first problem: without labels, no image could report it."""
+    for each in found.values():
+        if each.problem is not None:
+            raise UserError(str(each.problem))
 
 
 def _skimmed(file: Path, root: Path) -> _Skimmed:

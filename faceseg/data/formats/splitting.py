@@ -53,6 +53,11 @@ def divide(
             f"the annotations have the splits {', '.join(given) or 'none'} and no image from which "
             f"{', '.join(missing)} could be taken; expected all three splits, or images without one"
         )
+    if len(pool) < len(missing):
+        raise UserError(
+            f"{len(pool)} images cannot be divided into {', '.join(missing)}; expected at least "
+            f"{len(missing)}, and some dozens for scores that mean something"
+        )
     wanted = {name: share for name, share in zip(SPLITS, shares, strict=True) if name in missing}
     drawn: dict[str, list[AnnotatedImage]] = {name: [] for name in missing}
     for image in pool:

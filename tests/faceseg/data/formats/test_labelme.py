@@ -205,3 +205,10 @@ def test_other_folders_are_refused(folder: Path) -> None:
     (folder / "labels.txt").write_bytes(b"caf\xe9")
     with pytest.raises(UserError, match=r"labels\.txt cannot be read"):
         read_labelme(folder)
+
+
+def test_other_json_files_are_refused_with_the_first_ones_problem(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        write(tmp_path, {"images": [], "categories": []}, name)
+    with pytest.raises(UserError, match=r"a\.json: .*expected labelme's JSON"):
+        read_labelme(tmp_path)

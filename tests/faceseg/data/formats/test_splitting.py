@@ -82,7 +82,7 @@ def test_given_splits_keep_their_images_and_order() -> None:
     [
         ({"test": images("a")}, "the splits test and no image from which train, val"),
         ({}, "the splits none and no image"),
-        ({ALL: images("a", "b")}, "would have no image: 2 images were divided .*60,20,20"),
+        ({ALL: images("a", "b", "c")}, "would have no image: 3 images were divided .*60,20,20"),
     ],
 )
 def test_splits_that_cannot_be_filled_are_refused(splits: dict, words: str) -> None:
@@ -94,3 +94,9 @@ def test_splits_that_cannot_be_filled_are_refused(splits: dict, words: str) -> N
 def test_shares_are_three_positive_numbers_that_add_up_to_100(shares: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="three whole numbers"):
         check_shares(shares)
+
+
+def test_fewer_images_than_splits_are_refused_without_other_shares() -> None:
+    with pytest.raises(UserError, match=r"2 images.*at least 3") as refused:
+        divide({ALL: images("a", "b")}, (80, 10, 10))
+    assert "larger shares" not in str(refused.value)
