@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from faceseg.data.formats.annotated_source import AnnotatedSource
-from faceseg.data.image_files import composed, is_passed_over
+from faceseg.data.formats.splitting import SPLITS
+from faceseg.data.image_files import composed, is_passed_over, is_system_name
 from faceseg.errors import UserError
 
 RECORD = "conversion.json"  # the file that marks a folder as a complete conversion
@@ -21,11 +22,14 @@ def check_target(folder: Path, root: Path, *, overwrite: bool) -> None:
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UserError(f"{folder} is a file or a link; give the name of a new folder")
-    if not any(folder.iterdir()):
+    names = sorted(name for name in os.listdir(folder) if not is_system_name(name))
+    if not names:
         return
-    if not (folder / RECORD).is_file():
+    written = (*SPLITS, RECORD) if RECORD in names else ()
+    if others := [name for name in names if name not in written]:
         raise UserError(
-            f"{folder} contains files that no conversion has written; give the name of a new folder"
+            f"{folder} contains files that no conversion has written ({', '.join(others[:3])}); "
+            "give the name of a new folder"
         )
     if not overwrite:
         raise UserError(
