@@ -106,6 +106,7 @@ def _drawn(rows: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]
     """Draw the curve; points of neighbouring columns are joined, gaps stay open."""
     canvas = np.zeros(shape, dtype=np.uint8)
     columns = np.flatnonzero(rows != _NONE)
+    canvas[rows[columns], columns] = 1  # OpenCV draws no line of a single point
     for part in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
         points = np.stack([part, rows[part]], axis=1).astype(np.int32)
         cv2.polylines(canvas, [points], isClosed=False, color=1)

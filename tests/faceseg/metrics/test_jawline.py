@@ -48,6 +48,22 @@ def test_points_are_joined_and_both_directions_count() -> None:
     assert distance(true, pred) == pytest.approx(100 * (forth + back) / 2 / 18)
 
 
+def test_a_single_column_is_a_curve_of_one_point() -> None:
+    # The prediction has skin in column 10 only. The true line has the columns 4 to 19.
+    pred = np.zeros_like(face(20))
+    pred[5:20, 10] = SKIN
+    forth = sum(abs(column - 10) for column in range(4, 20)) / 16
+    assert distance(face(20), pred) == pytest.approx(100 * (forth + 0) / 2 / 18)
+
+
+def test_columns_apart_from_one_another_are_points() -> None:
+    # Every second column: each point is on the full line, whose other pixels are 1 from a point.
+    comb = face(20)
+    comb[5:20, 5:20:2] = 0
+    assert distance(comb, comb) == 0
+    assert distance(face(20), comb) == pytest.approx(100 * (8 / 16 + 0) / 2 / 18)
+
+
 def test_the_beard_belongs_to_the_jaw() -> None:
     true = np.zeros((30, 24), dtype=np.uint8)
     true[5:20, 4:20] = 1
