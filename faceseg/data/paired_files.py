@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
-from faceseg.data.image_files import composed, is_utf8, printable
+from faceseg.data.image_files import composed, is_utf8, printable, visible_entries
 from faceseg.data.images import resize_labels
 from faceseg.data.problems import BadFile, check_pair, same_proportions
 
@@ -87,9 +87,7 @@ def with_stems_of(images: Mapping[str, Files], labels: Mapping[str, Files]) -> d
 
 
 def contents(folder: Path, shown: int = 6) -> str:
-    """Return the first names in a folder, and the number of the others, for a message."""
-    names = sorted(printable(entry.name) + "/" * entry.is_dir() for entry in folder.iterdir())
-    if not names:
-        return "nothing"
+    """Return the names in a folder for a message, at most `shown`."""
+    names = [entry.name + "/" * entry.is_dir() for entry in visible_entries(folder)]
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    return ", ".join(printable(name) for name in names[:shown]) + more or "nothing"

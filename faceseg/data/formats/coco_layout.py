@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faceseg.data.formats.annotations import ALL
-from faceseg.data.formats.file_lookup import check_folder, contents, files_with, split_of
+from faceseg.data.formats.file_lookup import check_folder, files_with, split_of
 from faceseg.data.image_files import folders_in
+from faceseg.data.paired_files import contents
 from faceseg.errors import UserError
 
 _ROBOFLOW = "_annotations.coco.json"

@@ -16,8 +16,9 @@ import numpy as np
 from faceseg.data.classes import IGNORE, ClassSet, Colour
 from faceseg.data.decoding import decode, decoder_errors, read_content
 from faceseg.data.formats.annotations import ALL, Annotations
-from faceseg.data.formats.mask_files import SPLITS, Layout, masked_images
+from faceseg.data.formats.mask_files import Layout, masked_images
 from faceseg.data.formats.nearest_colours import MAX_COLOURS, ColourCounts, ColourTable
+from faceseg.data.formats.splitting import SPLITS
 from faceseg.data.image_files import images_by_stem, printable
 from faceseg.data.images import Pixels
 from faceseg.data.problems import BadFile

@@ -8,8 +8,9 @@ from pathlib import Path
 from faceseg.data.formats.annotations import Annotations
 from faceseg.data.formats.cvat_images import XML_NAME, read_cvat_images
 from faceseg.data.formats.cvat_masks import LABELMAP, read_cvat_masks
-from faceseg.data.formats.file_lookup import check_folder, contents
+from faceseg.data.formats.file_lookup import check_folder
 from faceseg.data.image_files import folders_in
+from faceseg.data.paired_files import contents
 from faceseg.errors import UserError
 
 _EXPECTED = f"{XML_NAME} beside images/, or {LABELMAP} beside SegmentationClass/"

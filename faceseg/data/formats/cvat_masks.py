@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from faceseg.data.classes import Colour
 from faceseg.data.decoding import decode, decoder_errors, read_content
 from faceseg.data.formats.annotations import ALL, Annotations
-from faceseg.data.formats.file_lookup import confined, contents, files_with, split_of, unique_ids
+from faceseg.data.formats.file_lookup import confined, files_with, split_of, unique_ids
 from faceseg.data.formats.json_files import read_text
 from faceseg.data.formats.shapes import class_ids
 from faceseg.data.image_formats import IMAGE_SUFFIXES
 from faceseg.data.images import read_image, resize_labels
+from faceseg.data.paired_files import contents
 from faceseg.data.problems import BadFile, same_proportions
 from faceseg.data.source import Pair
 from faceseg.errors import UserError

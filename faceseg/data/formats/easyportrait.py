@@ -15,7 +15,8 @@ from pathlib import Path
 
 from faceseg.data.class_sets import EASYPORTRAIT
 from faceseg.data.formats.annotations import Annotations
-from faceseg.data.formats.mask_files import SPLITS, Layout, masked_images
+from faceseg.data.formats.mask_files import Layout, masked_images
+from faceseg.data.formats.splitting import SPLITS
 from faceseg.data.image_files import images_by_stem
 
 WHY_NOT_LAPA = (

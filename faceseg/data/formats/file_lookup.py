@@ -109,13 +109,6 @@ def check_folder(path: Path, expected: str) -> None:
         raise UserError(f"the data folder {path} {kind}; expected {expected}")
 
 
-def contents(folder: Path, shown: int = 6) -> str:
-    """Return the names in a folder for a message, at most `shown`."""
-    names = [entry.name + "/" * entry.is_dir() for entry in visible_entries(folder)]
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(printable(name) for name in names[:shown]) + more or "nothing"
-
-
 def leave_out(folder: Path) -> bool:
     """Return whether a folder is hidden or the system's."""
     return is_passed_over(folder.name)

@@ -21,12 +21,13 @@ from typing import Annotated, Any
 from pydantic import FailFast, TypeAdapter
 
 from faceseg.data.formats.annotations import ALL, Annotations
-from faceseg.data.formats.file_lookup import check_folder, contents, counted, files_with, unique_ids
+from faceseg.data.formats.file_lookup import check_folder, counted, files_with, unique_ids
 from faceseg.data.formats.json_files import Checked, read_json, shown
 from faceseg.data.formats.label_studio_images import ImageFinder
 from faceseg.data.formats.label_studio_regions import KINDS, labels_of, region_of
 from faceseg.data.formats.shapes import PaintedImage, Shape, Size, class_ids, label_id, named
 from faceseg.data.image_files import folders_in
+from faceseg.data.paired_files import contents
 from faceseg.data.problems import BadFile
 from faceseg.errors import UserError
 

@@ -24,7 +24,6 @@ from faceseg.data.formats.annotations import ALL, Annotations
 from faceseg.data.formats.file_lookup import (
     check_folder,
     confined,
-    contents,
     counted,
     files_with,
     leave_out,
@@ -43,6 +42,7 @@ from faceseg.data.formats.shapes import (
     named,
 )
 from faceseg.data.image_files import folders_below, folders_in, missing_target
+from faceseg.data.paired_files import contents
 from faceseg.data.problems import BadFile
 from faceseg.errors import UserError
 

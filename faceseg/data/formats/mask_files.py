@@ -26,8 +26,6 @@ from faceseg.data.problems import BadFile
 from faceseg.data.source import Pair
 from faceseg.errors import UserError
 
-SPLITS = ("train", "val", "test")
-
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedImage:
