@@ -3,7 +3,6 @@
 Shapes: N crops; H, W the photograph's own size; h, w the network's grid; C classes.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from faceseg.inference.predictor import (
 )
 
 VALUES_PER_BLOCK = 2**22  # logits that are warped at once, 16 MiB
+ROWS_PER_BLOCK = 32  # of distances, so that those of a large photograph fit a processor's cache
 MAX_CROP = 1024  # pixels a side, from which the network's grid is made by area interpolation
 
 
@@ -107,19 +107,17 @@ def paste_faces(
         clean: As in `label_faces`.
     """
     labels = np.zeros(size, np.uint8)
-    for square, values in zip(squares, logits, strict=True):
-        rows, columns = square.bounds(size)
+    owners = _owners(squares, size)
+    for number, (square, values) in enumerate(zip(squares, logits, strict=True), 1):
+        rows, columns = _own_box(owners, number, square)
         found = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        mine = np.zeros(found.shape, bool)
-        others = [each for each in squares if each is not square and _may_meet(each, square)]
         step = max(1, VALUES_PER_BLOCK // max(1, found.shape[1] * values.shape[2]))
         for first in range(0, len(found), step):  # a large photograph's logits take gigabytes
-            part = slice(first, min(first + step, len(found)))
-            block = slice(rows.start + part.start, rows.start + part.stop)
-            found[part] = argmax_labels(_warp(values, square, block, columns))
-            mine[part] = _nearest(square, others, block, columns)
-        if clean:
+            block = slice(rows.start + first, min(rows.start + first + step, rows.stop))
+            found[first : first + step] = argmax_labels(_warp(values, square, block, columns))
+        if clean and found.size:
             found = remove_small_islands(found)
+        mine = owners[rows, columns] == number
         labels[rows, columns][mine] = found[mine]
     return labels
 
@@ -139,20 +137,36 @@ def _warp(
     )
 
 
-def _may_meet(one: Square, other: Square) -> bool:
-    """Return whether two squares may have a pixel in common, whatever their rolls are."""
-    return math.dist(one.centre, other.centre) < (one.side + other.side) / math.sqrt(2) + 2
+def _owners(squares: Sequence[Square], size: tuple[int, int]) -> NDArray[np.unsignedinteger]:
+    """Return the number, from 1, of the square that each pixel (H, W) belongs to, or 0."""
+    owners = np.zeros(size, np.min_scalar_type(len(squares)))
+    for first in range(0, size[0], ROWS_PER_BLOCK):
+        end = min(first + ROWS_PER_BLOCK, size[0])
+        least = np.full((end - first, size[1]), 0.5, np.float32)  # of a side: a square's border
+        for number, square in enumerate(squares, 1):
+            reached, columns = square.bounds(size)
+            rows = slice(max(first, reached.start), min(end, reached.stop))
+            if rows.start >= rows.stop:
+                continue
+            before = least[rows.start - first : rows.stop - first, columns]
+            distance = _distance(square, rows, columns)
+            owners[rows, columns][distance <= before] = number
+            np.minimum(before, distance, out=before)
+    return owners
 
 
-def _nearest(
-    square: Square, others: Sequence[Square], rows: slice, columns: slice
-) -> NDArray[np.bool_]:
-    """Return which pixels of a part are in a square, and no nearer to the centre of another."""
-    own = _distance(square, rows, columns)
-    mine = own <= 0.5  # of a side
-    for other in others:
-        mine &= _distance(other, rows, columns) >= own
-    return np.asarray(mine)
+def _own_box(
+    owners: NDArray[np.unsignedinteger], number: int, square: Square
+) -> tuple[slice, slice]:
+    """Return the rows and columns of the pixels that belong to a square.
+
+    Only these are warped, so the time of squares that overlap is not the sum of theirs.
+    """
+    rows, columns = square.bounds((owners.shape[0], owners.shape[1]))
+    mine = (owners[rows, columns] == number).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(mine) if mine.size else (0, 0, 0, 0)
+    top, left = top + rows.start, left + columns.start
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _distance(square: Square, rows: slice, columns: slice) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from faceseg.detection.blazeface import BlazeFace
 from faceseg.detection.crop import Framing, Square
 from faceseg.detection.face import Face
 from faceseg.inference.faces import label_faces, paste_faces
+from faceseg.inference.predictor import argmax_labels
 from tests.faceseg.function_networks import decode_labels, encode_labels, predictor_of
 
 Pixels = NDArray[np.uint8]
@@ -100,6 +101,20 @@ def test_large_and_small_blocks_are_equal(monkeypatch: pytest.MonkeyPatch):
     whole = paste_faces(logits, squares, (80, 90))
     monkeypatch.setattr("faceseg.inference.faces.VALUES_PER_BLOCK", 1)
     np.testing.assert_array_equal(paste_faces(logits, squares, (80, 90)), whole)
+
+
+def test_where_squares_overlap_one_of_them_is_computed(monkeypatch: pytest.MonkeyPatch):
+    warped = []
+
+    def counted(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+        warped.append(logits.shape[0] * logits.shape[1])
+        return argmax_labels(logits)
+
+    monkeypatch.setattr("faceseg.inference.faces.argmax_labels", counted)
+    squares = [Square((20 + 40 * x, 20 + 40 * y), 800, 0) for x in range(4) for y in range(4)]
+    labels = paste_faces([logits_of(1)] * 16, squares, (160, 160))
+    assert (labels == 1).all()
+    assert sum(warped) < 1.5 * labels.size
 
 
 def test_small_islands_are_removed_in_the_measure_of_their_face():
