@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceseg.data.image_files import is_utf8, printable
 from faceseg.data.images import resize_image
 from faceseg.detection.face import (
     Face,
@@ -28,12 +29,18 @@ class YuNet:
     """The detector of an ONNX file of YuNet.
 
     Raises:
-        UserError: The file does not exist, or OpenCV cannot run it as YuNet.
+        UserError: The file does not exist, its path is not UTF-8, or OpenCV cannot run it as YuNet.
     """
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise UserError(f"{path} does not exist; expected an ONNX file of YuNet")
+            found = "is a folder" if path.is_dir() else "does not exist"
+            raise UserError(f"{printable(path)} {found}; expected an ONNX file of YuNet")
+        if not is_utf8(str(path)):  # OpenCV ends the process without a message
+            raise UserError(
+                f"{printable(path)} is not UTF-8, which OpenCV requires of a detector's path; "
+                "rename it, or give a link to it"
+            )
         self._lock = threading.Lock()
         try:
             self._network = cv2.FaceDetectorYN.create(

@@ -1,5 +1,6 @@
 """YuNet's geometry, with an ONNX file whose outputs are constants, and files that are no YuNet."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,13 @@ def test_a_file_that_is_no_detector_is_an_error(tmp_path: Path):
     write_detector(tmp_path / "other.onnx", {"labels": np.zeros((1, 4))})
     with pytest.raises(UserError, match="cannot be used as a detector"):
         open_detector(tmp_path / "other.onnx")
+
+
+def test_a_folder_and_a_path_that_is_not_utf8_are_errors(tmp_path: Path):
+    with pytest.raises(UserError, match="is a folder"):
+        open_detector(tmp_path)
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.onnx"))
+    write_detector(tmp_path / "yunet.onnx", outputs_with_one_face())
+    (tmp_path / "yunet.onnx").rename(path)
+    with pytest.raises(UserError, match="not UTF-8"):  # OpenCV ends the process
+        open_detector(path)
