@@ -59,7 +59,7 @@ class Training:
     settings: tuple[str, ...]
 
     def file(self, *, mirrored: bool = False) -> Path:
-        """Return where the counts are kept, a name of all that decides them."""
+        """Return where the counts are kept, by the settings; remove them when the data change."""
         contents = [Path(each[1:]).read_text("utf-8") for each in self.settings if each[0] == "@"]
         text = json.dumps([self.name, self.fold, self.seed, self.architecture, *contents])
         text += json.dumps([each for each in self.settings if each[0] != "@"])
@@ -87,8 +87,10 @@ def run_training(training: Training) -> None:
 
 def trainings(name: str, rung: str, given: argparse.Namespace) -> list[list[Training]]:
     """Return the trainings of a rung: for each seed, its folds."""
-    options = OPTIONS if rung == ALL else [rung] if rung in OPTIONS else []
-    settings = [f"@{OPTIONS[each]}" for each in options if each not in given.leave_out]
+    options = [rung] if rung in OPTIONS else []
+    if rung == ALL:
+        options = [each for each in OPTIONS if each not in given.leave_out]
+    settings = [f"@{OPTIONS[each]}" for each in options]
     if name == DRAWN:
         settings = [*given.drawn, *settings]
     folds = range(FOLDS) if name in SETS else range(1)

@@ -1,7 +1,8 @@
 """Images a second in a trial, beside the same steps in a loop and beside plain torch, compiled.
 
-A trial also augments, validates and writes checkpoints. The trials compile at the same time and
-then train one after the other, each alone on the GPU.
+A trial also augments its images, and writes checkpoints meanwhile; the time of its validations is
+not counted. The trials compile at the same time and then train one after the other, each alone on
+the GPU.
 """
 
 from collections.abc import Iterator
