@@ -176,6 +176,7 @@ def inspect_photograph(
     occlusion = None
     if occluder is not None:
         occlusion = _occlude(photograph, placed_by, occluder, cache)
+        cache.keep_faces(occlusion.image, photograph.pixels)
     for network in shown:
         report(len(results) * total // len(shown), total, network.title)
         before = _label(network, photograph.pixels, cache)

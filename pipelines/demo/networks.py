@@ -180,6 +180,15 @@ class LabelCache:
                 self._maps.popitem(last=False)
             return self._maps[key]
 
+    def keep_faces(self, changed: Pixels, image: Pixels) -> None:
+        """Take the faces of an image for those of a changed one, such as an occluded one.
+
+        What changes then is the labels of the same crops, also where no face would be found.
+        """
+        with self._lock:
+            if self._detector is not None:
+                self._detector.keep(changed, image)
+
     def face_count(self, image: Pixels) -> int | None:
         """Return the number of faces of an image; None without a detector."""
         with self._lock:
@@ -210,3 +219,7 @@ class RecentFaces:
         while len(self._faces) > MAX_CACHED_MAPS:
             self._faces.popitem(last=False)
         return self._faces[key]
+
+    def keep(self, changed: Pixels, image: Pixels) -> None:
+        """Cache the faces of an image as those of a changed one."""
+        self._faces[image_digest(changed)] = self.detect(image)

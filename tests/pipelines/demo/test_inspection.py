@@ -195,6 +195,30 @@ def test_the_faces_are_looked_for_once_and_counted(
     assert corner_is_background == (count > 0)
 
 
+def test_an_occluder_that_hides_a_face_leaves_its_crop_where_it_was(
+    picture: UploadedPhotograph, counting_networks: list[DemoNetwork]
+):
+    class FacesOfThePhotograph(GivenFaces):
+        def detect(self, image: Image) -> list[Face]:
+            return self.faces if np.array_equal(image, picture.pixels) else []
+
+    side = min(picture.pixels.shape[:2]) / 4
+    face = Face(box=(0.0, 0.0, side, side), roll=0.0, score=0.9, keypoints=((9.0, 9.0),) * 4)
+    inspection = inspect_photograph(
+        picture,
+        counting_networks,
+        counting_networks[0],
+        OccluderChoice("hand", 0.25),
+        cache=LabelCache(FacesOfThePhotograph(face)),
+        report=lambda *progress: None,
+    )
+    for result in inspection.results:
+        assert result.before.labels[:5, :5].any()
+        for each in (result.before, result.after):  # the rest is background: it is in no crop
+            assert each is not None
+            assert not each.labels[-5:, -5:].any()
+
+
 def test_titles_are_escaped_in_the_page(inspect: Inspect, picture: UploadedPhotograph):
     inspection = inspect()
     malicious = replace(inspection.results[0].network, title="<script>alert(1)</script>")
