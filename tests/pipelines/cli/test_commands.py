@@ -65,6 +65,7 @@ def test_help_lists_the_verbs_in_the_order_of_a_study(command: RunCommand):
     _, out, _ = command("--help")
     verbs = ["study", "prepare", "train", "audit", "tune-machine", "compare", "ui"]
     verbs += [
+        "convert",
         "init",
         "schema",
         "status",
