@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from faceseg.errors import check_choice
+from faceseg.networks.deeplabv3plus import build_deeplabv3plus
 from faceseg.networks.options import NetworkOptions
 from faceseg.networks.pspnet import build_pspnet, with_auxiliary_head
 from faceseg.networks.reference import (
@@ -22,6 +23,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "unet": build_unet,
     "pspnet": build_pspnet,
     "segnet": build_segnet,
+    "deeplabv3plus": build_deeplabv3plus,
     "reference-unet": build_reference_unet,
     "reference-pspnet": build_reference_pspnet,
     "reference-segnet": build_reference_segnet,
@@ -43,8 +45,8 @@ def build(
         name: One of `ARCHITECTURES`.
         input_shape: (H, W, 3) in pixels; H and W multiples of 32.
         num_classes: C, background included; 2 or more.
-        **options: The builder's keywords: those of `NetworkOptions`, `output_stride` of pspnet,
-            `encoder` of segnet.
+        **options: The builder's keywords: those of `NetworkOptions`, `output_stride` of pspnet
+            and deeplabv3plus, `encoder` of segnet.
 
     Returns:
         The untrained network, named `name`.

@@ -1,13 +1,24 @@
 """The blocks that all networks are built from: input, convolution, upsampling, logits."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
 from faceseg.errors import check_choice
-from faceseg.networks.layers import BatchNorm, ReversedChannels
+from faceseg.networks.layers import BatchNorm, BilinearResize, ReversedChannels
 
-# Factor and offset that scale 0 to 255: to [-1, 1] or to [0, 1].
-PIXEL_SCALES = {"signed_rgb": (1 / 127.5, -1.0), "unit_bgr": (1 / 255, 0.0)}
+# Factor and offset that scale 0 to 255: to [-1, 1], to ImageNet's mean 0 and deviation 1, or to
+# [0, 1].
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PIXEL_SCALES: dict[str, tuple[Any, Any]] = {
+    "signed_rgb": (1 / 127.5, -1.0),
+    "imagenet_rgb": (
+        [1 / (255 * each) for each in _DEVIATION],
+        [-mean / each for mean, each in zip(_MEAN, _DEVIATION, strict=True)],
+    ),
+    "unit_bgr": (1 / 255, 0.0),
+}
 
 
 def scaled_filters(filters: int, factor: float) -> int:
@@ -31,12 +42,13 @@ def image_input(
     Args:
         height: In pixels.
         width: In pixels.
-        pixels: The normalised image: "signed_rgb" is RGB in [-1, 1], which MobileNetV2 was trained
-            on. "unit_bgr" is BGR in [0, 1], a defect of the reference study; use it only to
+        pixels: The normalised image: "signed_rgb" is RGB in [-1, 1], which Keras's networks were
+            trained on; "imagenet_rgb" has the mean and deviation of ImageNet, as torch's networks
+            expect. "unit_bgr" is BGR in [0, 1], a defect of the reference study; use it only to
             replicate the study.
 
     Raises:
-        UserError: `pixels` is neither of these words.
+        UserError: `pixels` is none of these words.
     """
     check_choice("kind of pixels", pixels, PIXEL_SCALES)
     scale, offset = PIXEL_SCALES[pixels]
@@ -107,6 +119,14 @@ def logits(inputs: keras.KerasTensor, num_classes: int, kernel: int = 1) -> kera
     """
     scores = layers.Conv2D(num_classes, kernel, padding="same", name="classes")(inputs)
     return as_float32(scores, "logits")
+
+
+def upsampled_logits(
+    inputs: keras.KerasTensor, num_classes: int, size: tuple[int, int], prefix: str = ""
+) -> keras.KerasTensor:
+    """Return float32 class scores at full `size` (H, W), interpolated after the classifier."""
+    scores = layers.Conv2D(num_classes, 1, name=f"{prefix}classes")(inputs)
+    return BilinearResize(*size, dtype="float32", name=f"{prefix}logits")(scores)
 
 
 def as_float32(inputs: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -6,9 +6,12 @@ dilation in place of the last strides.
 
 Source: Sandler et al. 2018; dilation after Chen et al. 2017: a block that loses its stride keeps
 its dilation, and the blocks after it double theirs. Every value of the strided network then
-reappears in the dilated one, at every second position.
+reappears in the dilated one, at every second position. Weights of torchvision's MobileNetV2 fit
+too, with its padding, epsilon and pixels.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +20,8 @@ from keras import layers
 
 from faceseg.errors import UserError
 from faceseg.networks.blocks import scaled_filters
-from faceseg.networks.layers import BatchNorm
+from faceseg.networks.conventions import KERAS, Conventions
+from faceseg.networks.encoder import PretrainedEncoder
 
 # (filters, stride) of the 17 blocks; the first does not expand, the others by six.
 BLOCKS = (
@@ -35,6 +39,8 @@ LEVELS = (
     "block_13_expand_relu",
     "block_16_project",
 )
+
+LAST = "out_relu"  # after a convolution to 1280 channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,33 +99,47 @@ def plan_blocks(alpha: float, output_stride: int) -> list[Block]:
 
 
 def encode(
-    image: keras.KerasTensor, *, alpha: float, momentum: float, output_stride: int = 32
+    image: keras.KerasTensor,
+    *,
+    alpha: float,
+    conventions: Conventions = KERAS,
+    output_stride: int = 32,
+    levels: Sequence[str] = LEVELS,
 ) -> dict[str, keras.KerasTensor]:
-    """Return the encoder's tensors named in `LEVELS` for an image.
+    """Return some of the encoder's tensors for an image.
 
     Args:
-        image: RGB in [-1, 1], (B, H, W, 3).
+        image: RGB, scaled as the conventions say, (B, H, W, 3).
         alpha: Factor on all filter counts.
-        momentum: Momentum of the moving averages of BatchNorm.
-        output_stride: 8, 16 or 32. At 8 the last three tensors have the size of the third.
+        conventions: Those of the network whose weights will be loaded.
+        output_stride: 8, 16 or 32. At 8 the last three levels have the size of the third.
+        levels: The layers whose tensors are returned; `LAST` adds the last convolution, which
+            decoders usually leave out.
 
     Raises:
         UserError: The output stride is another number.
     """
-    outputs = layers.Conv2D(
-        scaled_filters(32, alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1"
-    )(image)
-    outputs = batch_norm(outputs, "bn_Conv1", momentum)
+    outputs = conventions.convolution(
+        image, scaled_filters(32, alpha), 3, "Conv1", stride=2, initial="glorot_uniform"
+    )
+    outputs = conventions.norm(outputs, "bn_Conv1")
     outputs = layers.ReLU(6.0, name="Conv1_relu")(outputs)
     tensors: dict[str, keras.KerasTensor] = {}
     for block in plan_blocks(alpha, output_stride):
-        expanded, projected, outputs = inverted_residual(outputs, block, momentum)
+        expanded, projected, outputs = inverted_residual(outputs, block, conventions)
         tensors[f"{block.name}_expand_relu"] = expanded
         tensors[f"{block.name}_project"] = projected
-    return {name: tensors[name] for name in LEVELS}
+        tensors[f"{block.name}_output"] = outputs
+    if LAST in levels:
+        outputs = pointwise_convolution(outputs, scaled_filters(1280, max(alpha, 1.0)), "Conv_1")
+        outputs = conventions.norm(outputs, "Conv_1_bn")
+        tensors[LAST] = layers.ReLU(6.0, name=LAST)(outputs)
+    return {name: tensors[name] for name in levels}
 
 
-def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) -> BlockTensors:
+def inverted_residual(
+    inputs: keras.KerasTensor, block: Block, conventions: Conventions
+) -> BlockTensors:
     """Return one block's tensors: expand, filter each channel separately, project, add the input.
 
     The first block does not expand.
@@ -130,20 +150,15 @@ def inverted_residual(inputs: keras.KerasTensor, block: Block, momentum: float) 
         expanded = pointwise_convolution(
             inputs, block.expansion * inputs.shape[-1], f"{name}_expand"
         )
-        expanded = batch_norm(expanded, f"{name}_expand_BN", momentum)
+        expanded = conventions.norm(expanded, f"{name}_expand_BN")
         expanded = layers.ReLU(6.0, name=f"{name}_expand_relu")(expanded)
-    filtered = layers.DepthwiseConv2D(
-        3,
-        strides=block.stride,
-        padding="same",
-        dilation_rate=block.dilation,
-        use_bias=False,
-        name=f"{name}_depthwise",
-    )(expanded)
-    filtered = batch_norm(filtered, f"{name}_depthwise_BN", momentum)
+    filtered = conventions.depthwise(
+        expanded, 3, f"{name}_depthwise", stride=block.stride, dilation=block.dilation
+    )
+    filtered = conventions.norm(filtered, f"{name}_depthwise_BN")
     filtered = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(filtered)
     projected = pointwise_convolution(filtered, block.filters, f"{name}_project")
-    outputs = batch_norm(projected, f"{name}_project_BN", momentum)
+    outputs = conventions.norm(projected, f"{name}_project_BN")
     if block.adds and inputs.shape[-1] == block.filters:
         outputs = layers.Add(name=f"{name}_add")([inputs, outputs])
     return BlockTensors(expanded, projected, outputs)
@@ -154,6 +169,24 @@ def pointwise_convolution(inputs: keras.KerasTensor, filters: int, name: str) ->
     return layers.Conv2D(filters, 1, use_bias=False, name=name)(inputs)
 
 
-def batch_norm(inputs: keras.KerasTensor, name: str, momentum: float) -> keras.KerasTensor:
-    """Return BatchNorm with MobileNetV2's epsilon, 0.001."""
-    return BatchNorm(epsilon=1e-3, momentum=momentum, name=name)(inputs)
+def torch_name(layer: str) -> str:
+    """Return the name of a layer in torchvision's MobileNetV2."""
+    if not layer.startswith(("block_", "expanded_conv")):
+        stage, norm = (0 if "Conv1" in layer else 18), "bn" in layer
+        return f"features.{stage}.{int(norm)}"
+    match = re.fullmatch(r"(?:block_(\d+)|expanded_conv)_(expand|depthwise|project)(_BN)?", layer)
+    if match is None:
+        raise ValueError(f"MobileNetV2 has no layer {layer}")
+    number, part, norm = int(match[1] or 0), match[2], match[3] is not None
+    step = ("expand", "depthwise", "project").index(part) - (number == 0)
+    if part == "project":
+        return f"features.{number + 1}.conv.{step + int(norm)}"
+    return f"features.{number + 1}.conv.{step}.{int(norm)}"
+
+
+MOBILENETV2 = PretrainedEncoder(
+    name="MobileNetV2",
+    torch_name=torch_name,
+    keras_name="MobileNetV2",
+    alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+)

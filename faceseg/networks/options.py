@@ -15,13 +15,13 @@ class NetworkOptions:
     """The options that every builder takes as keywords.
 
     Attributes:
-        alpha: Factor on the filters of a MobileNetV2 encoder, above 0.
+        alpha: Factor on the filters of an encoder that has weights, above 0.
         width: Factor on all other filters, above 0.
-        encoder_weights: Initial weights of a MobileNetV2 encoder: "imagenet", "none" (or None for
-            random weights), or the path of a file (see `load_encoder_weights`).
+        encoder_weights: Initial weights of the encoder: "imagenet", "none" (or None for random
+            weights), or the path of a file (see `load_encoder_weights`).
         batch_norm_momentum: Momentum of the moving averages of BatchNorm, 0 or more and below 1.
-        pixels: How the first layer scales the image, "signed_rgb" or "unit_bgr" (see
-            `faceseg.networks.blocks.image_input`).
+        pixels: How the first layer scales the image, "signed_rgb", "imagenet_rgb" or "unit_bgr"
+            (see `faceseg.networks.blocks.image_input`); None for that of the encoder's weights.
 
     Raises:
         UserError: A number is out of its range.
@@ -31,7 +31,7 @@ class NetworkOptions:
     width: float = 1.0
     encoder_weights: str | Path | None = None
     batch_norm_momentum: float = 0.99
-    pixels: str = "signed_rgb"
+    pixels: str | None = None
 
     def __post_init__(self) -> None:
         for name, factor in (("alpha", self.alpha), ("width", self.width)):
@@ -54,7 +54,7 @@ class NetworkKeywords(TypedDict, total=False):
     width: float
     encoder_weights: str | Path | None
     batch_norm_momentum: float
-    pixels: str
+    pixels: str | None
 
 
 def check_sizes(input_shape: Sequence[int], num_classes: int) -> tuple[int, int]:

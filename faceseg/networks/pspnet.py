@@ -18,10 +18,16 @@ from typing import Unpack
 import keras
 from keras import layers
 
-from faceseg.networks.blocks import convolution, image_input, scaled_filters
+from faceseg.networks.blocks import (
+    convolution,
+    image_input,
+    scaled_filters,
+    upsampled_logits,
+)
+from faceseg.networks.conventions import KERAS, conventions_of
 from faceseg.networks.encoder import load_encoder_weights
 from faceseg.networks.layers import AdaptiveAveragePooling, BilinearResize
-from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.mobilenetv2 import MOBILENETV2, encode
 from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 BINS = (1, 2, 3, 6)
@@ -59,16 +65,16 @@ def build_pspnet(
     """
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
-    image, normalised = image_input(height, breadth, settings.pixels)
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, conventions.pixels)
     tensors = encode(
-        normalised, alpha=settings.alpha, momentum=momentum, output_stride=output_stride
+        normalised, alpha=settings.alpha, conventions=conventions, output_stride=output_stride
     )
     outputs = pyramid(tensors["block_16_project"], settings.width, momentum)
     outputs = convolution(outputs, scaled_filters(HEAD_FILTERS, settings.width), "head", momentum)
     scores = upsampled_logits(outputs, num_classes, (height, breadth))
     model = keras.Model(image, scores, name="pspnet")
-    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
+    return load_encoder_weights(model, MOBILENETV2, settings)
 
 
 def pyramid(inputs: keras.KerasTensor, width: float, momentum: float) -> keras.KerasTensor:
@@ -82,14 +88,6 @@ def pyramid(inputs: keras.KerasTensor, width: float, momentum: float) -> keras.K
         level = convolution(level, filters, name, momentum, kernel=1)
         levels.append(BilinearResize(height, breadth, name=f"{name}_resize")(level))
     return layers.Concatenate(name="pyramid_concat")(levels)
-
-
-def upsampled_logits(
-    inputs: keras.KerasTensor, num_classes: int, size: tuple[int, int], prefix: str = ""
-) -> keras.KerasTensor:
-    """Return float32 class scores at full `size` (H, W), interpolated after the classifier."""
-    scores = layers.Conv2D(num_classes, 1, name=f"{prefix}classes")(inputs)
-    return BilinearResize(*size, dtype="float32", name=f"{prefix}logits")(scores)
 
 
 def with_auxiliary_head(model: keras.Model) -> keras.Model:

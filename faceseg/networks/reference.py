@@ -17,9 +17,10 @@ import keras
 from keras import layers
 
 from faceseg.networks.blocks import batch_norm_relu, image_input, logits, scaled_filters
+from faceseg.networks.conventions import KERAS, conventions_of
 from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import BatchNorm
-from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.mobilenetv2 import MOBILENETV2, encode
 from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 UNET_FILTERS = (512, 256, 128, 64)  # decoder, strides 16 to 2
@@ -41,9 +42,9 @@ def build_reference_unet(
     """
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
-    image, normalised = image_input(height, breadth, settings.pixels)
-    *skips, outputs = encode(normalised, alpha=settings.alpha, momentum=momentum).values()
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, conventions.pixels)
+    *skips, outputs = encode(normalised, alpha=settings.alpha, conventions=conventions).values()
     for filters, skip, stride in zip(UNET_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
         name, count = f"decoder_{stride}", scaled_filters(filters, settings.width)
         outputs = layers.Conv2DTranspose(count, 2, strides=2, name=f"{name}_up")(outputs)
@@ -52,7 +53,7 @@ def build_reference_unet(
             outputs = plain_convolution(outputs, count, f"{name}_{number}", momentum)
     outputs = layers.UpSampling2D(2, name="full_up")(outputs)
     model = keras.Model(image, logits(outputs, num_classes), name="reference-unet")
-    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
+    return load_encoder_weights(model, MOBILENETV2, settings)
 
 
 def build_reference_pspnet(
@@ -69,9 +70,9 @@ def build_reference_pspnet(
     """
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
-    image, normalised = image_input(height, breadth, settings.pixels)
-    deepest = encode(normalised, alpha=settings.alpha, momentum=momentum)["block_16_project"]
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, conventions.pixels)
+    deepest = encode(normalised, alpha=settings.alpha, conventions=conventions)["block_16_project"]
     filters = scaled_filters(PYRAMID_FILTERS, settings.width)
     levels = [pooling_branch(deepest, bins, filters, momentum) for bins in PSPNET_BINS]
     outputs = layers.Concatenate(name="pyramid_concat")([deepest, *levels])
@@ -91,7 +92,7 @@ def build_reference_pspnet(
         outputs = batch_norm_relu(outputs, name, momentum)
     outputs = plain_convolution(outputs, scaled_filters(64, settings.width), "full", momentum)
     model = keras.Model(image, logits(outputs, num_classes), name="reference-pspnet")
-    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
+    return load_encoder_weights(model, MOBILENETV2, settings)
 
 
 def build_reference_segnet(
@@ -106,9 +107,9 @@ def build_reference_segnet(
     """
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
     check_no_encoder_weights(settings.encoder_weights, "reference-segnet")
-    image, outputs = image_input(height, breadth, settings.pixels)
+    image, outputs = image_input(height, breadth, conventions.pixels)
     skips = []
     for stage, filters in enumerate(SEGNET_FILTERS, start=1):
         outputs = two_convolutions(

@@ -29,9 +29,10 @@ from faceseg.networks.blocks import (
     logits,
     scaled_filters,
 )
+from faceseg.networks.conventions import KERAS, conventions_of
 from faceseg.networks.encoder import check_no_encoder_weights, load_encoder_weights
 from faceseg.networks.layers import MaxPoolWithIndices, MaxUnpool
-from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.mobilenetv2 import MOBILENETV2, encode
 from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 VGG_STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # (filters, convolutions)
@@ -70,16 +71,16 @@ def build_segnet(
     check_choice("encoder", encoder, ENCODERS)
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
-    image, normalised = image_input(height, breadth, settings.pixels)
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, conventions.pixels)
     if encoder == "vgg":
         check_no_encoder_weights(settings.encoder_weights, "segnet with encoder: vgg")
         scores = vgg_segnet(normalised, num_classes, settings.width, momentum)
         return keras.Model(image, scores, name="segnet")
-    tensors = encode(normalised, alpha=settings.alpha, momentum=momentum)
+    tensors = encode(normalised, alpha=settings.alpha, conventions=conventions)
     scores = unpooling_decoder(list(tensors.values()), num_classes, settings.width, momentum)
     model = keras.Model(image, scores, name="segnet")
-    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
+    return load_encoder_weights(model, MOBILENETV2, settings)
 
 
 def vgg_segnet(

@@ -22,8 +22,9 @@ from faceseg.networks.blocks import (
     scaled_filters,
     upsampling,
 )
+from faceseg.networks.conventions import KERAS, conventions_of
 from faceseg.networks.encoder import load_encoder_weights
-from faceseg.networks.mobilenetv2 import encode
+from faceseg.networks.mobilenetv2 import MOBILENETV2, encode
 from faceseg.networks.options import NetworkKeywords, NetworkOptions, check_sizes
 
 DECODER_FILTERS = (256, 128, 64, 32)  # from stride 16 down to stride 2
@@ -55,9 +56,9 @@ def build_unet(
     """
     height, breadth = check_sizes(input_shape, num_classes)
     settings = NetworkOptions(**options)
-    momentum = settings.batch_norm_momentum
-    image, normalised = image_input(height, breadth, settings.pixels)
-    *skips, outputs = encode(normalised, alpha=settings.alpha, momentum=momentum).values()
+    conventions, momentum = conventions_of(settings, KERAS), settings.batch_norm_momentum
+    image, normalised = image_input(height, breadth, conventions.pixels)
+    *skips, outputs = encode(normalised, alpha=settings.alpha, conventions=conventions).values()
     for filters, skip, stride in zip(DECODER_FILTERS, skips[::-1], (16, 8, 4, 2), strict=True):
         count = scaled_filters(filters, settings.width)
         outputs = decoder_step(outputs, skip, count, f"decoder_{stride}", momentum)
@@ -65,7 +66,7 @@ def build_unet(
         outputs, scaled_filters(FULL_FILTERS, settings.width), num_classes, momentum
     )
     model = keras.Model(image, scores, name="unet")
-    return load_encoder_weights(model, settings.encoder_weights, settings.alpha)
+    return load_encoder_weights(model, MOBILENETV2, settings)
 
 
 def decoder_step(

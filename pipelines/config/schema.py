@@ -44,6 +44,7 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "unet": COMMON_OPTIONS,
     "pspnet": (*COMMON_OPTIONS, "output_stride"),
     "segnet": (*COMMON_OPTIONS, "encoder"),
+    "deeplabv3plus": (*COMMON_OPTIONS, "output_stride"),
     "reference-unet": COMMON_OPTIONS,
     "reference-pspnet": COMMON_OPTIONS,
     "reference-segnet": COMMON_OPTIONS,
@@ -54,11 +55,12 @@ class Network(Section):
     """Options of one architecture; None selects the architecture's default.
 
     Attributes:
-        alpha: Factor on the filters of the MobileNetV2 encoder.
+        alpha: Factor on the filters of the encoder.
         width: Factor on the filters of all other layers.
         encoder: Encoder of segnet.
-        encoder_weights: `imagenet`, `none`, or the path of MobileNetV2 weights (.h5).
-        output_stride: Output stride of pspnet.
+        encoder_weights: `imagenet`, `none`, or the path of the encoder's weights (.h5 of Keras,
+            .safetensors of torch).
+        output_stride: Output stride of pspnet and deeplabv3plus.
         batch_norm_momentum: Momentum of BatchNorm; 0.9 suits trainings of a few hundred steps.
     """
 
@@ -68,10 +70,12 @@ class Network(Section):
     encoder_weights: str | None = None
     output_stride: Literal[8, 16] | None = None
     batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
-    pixels: Literal["signed_rgb", "unit_bgr"] | None = Field(
+    pixels: Literal["signed_rgb", "imagenet_rgb", "unit_bgr"] | None = Field(
         None,
-        description="unit_bgr: a defect of the reference study, kept for its replication; the "
-        "network expects RGB in [-1, 1] and gets BGR in [0, 1]",
+        description="signed_rgb: [-1, 1], for Keras's weights; imagenet_rgb: ImageNet's mean and "
+        "deviation, for torch's weights; by default that of the weights. unit_bgr: a defect of the "
+        "reference study, kept for its replication; the network expects RGB in [-1, 1] and gets "
+        "BGR in [0, 1]",
         exclude_if=lambda value: value is None,
     )
 

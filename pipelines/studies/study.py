@@ -138,7 +138,7 @@ def check_experiment(experiment: Experiment) -> None:
         if weights not in (None, "none", "imagenet") and not Path(str(weights)).exists():
             raise UserError(
                 f"architectures.{name}.encoder_weights: there is no file {weights}; expected "
-                "imagenet, none or a file of MobileNetV2 weights (.h5)"
+                "imagenet, none or a file of weights (.h5 or .safetensors)"
             )
     if same_database(experiment.tracking_uri, experiment.search_database):
         raise UserError(

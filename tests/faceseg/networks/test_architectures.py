@@ -38,6 +38,7 @@ def test_every_builder_takes_the_common_options_as_keywords() -> None:
     own = {name: set(builder_options(each)) - common for name, each in BUILDERS.items()}
     assert {name: options for name, options in own.items() if options} == {
         "pspnet": {"output_stride"},
+        "deeplabv3plus": {"output_stride"},
         "segnet": {"encoder"},
     }
 
@@ -61,6 +62,7 @@ def test_a_builder_rejects_an_unknown_option(name: str) -> None:
         ("segnet", {"width": -1.0}, "width is -1.0; expected a positive factor"),
         ("pspnet", {"batch_norm_momentum": 1.0}, "batch_norm_momentum is 1.0"),
         ("pspnet", {"output_stride": 4}, "output_stride is 4; expected one of 8, 16 and 32"),
+        ("deeplabv3plus", {"output_stride": 32}, "output_stride is 32; expected 8 or 16"),
         ("segnet", {"encoder": "mobilnet"}, "encoder 'mobilnet'.*mean 'mobilenetv2'"),
     ],
 )

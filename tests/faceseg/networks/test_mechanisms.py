@@ -1,5 +1,6 @@
 """Each network has the mechanism of the paper that it is named after."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,34 @@ def test_training_with_the_auxiliary_head_trains_the_network_itself() -> None:
     image = np.random.default_rng(2).integers(0, 256, (1, 64, 64, 3), np.uint8)
     logits, _ = training(image, training=False)
     np.testing.assert_array_equal(to_numpy(logits), to_numpy(model(image, training=False)))
+
+
+# --- DeepLabV3+ ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("output_stride", "rates"), [(16, (6, 12, 18)), (8, (12, 24, 36))])
+def test_atrous_convolutions_reach_as_far_as_their_rates(
+    output_stride: int, rates: tuple[int, ...]
+) -> None:
+    options = {"alpha": 0.35, "width": 0.1, "output_stride": output_stride}
+    model = build("deeplabv3plus", (64, 96, 3), 5, **options)
+    for number, rate in enumerate(rates, start=1):
+        layer = model.get_layer(f"pyramid_{number}_depthwise")
+        _, *size, channels = layer.input.shape
+        assert size == [64 // output_stride, 96 // output_stride]
+        impulse = np.zeros((1, 2 * rate + 3, 2 * rate + 3, channels), np.float32)
+        impulse[0, rate + 1, rate + 1] = 1
+        reached = np.argwhere(to_numpy(layer(impulse))[0].any(axis=-1)) - (rate + 1)
+        steps = (-rate, 0, rate)
+        assert [tuple(each) for each in reached] == list(itertools.product(steps, steps))
+
+
+def test_the_decoder_joins_the_whole_maps_mean_and_a_skip_at_stride_4(small: Small) -> None:
+    model = small("deeplabv3plus")
+    assert model.get_layer("pyramid_pool").output.shape[1:3] == (1, 1)
+    joined = model.get_layer("decoder_concat").input
+    assert [each.shape[1:3] for each in joined] == [(16, 16), (16, 16)]
+    assert joined[1] is model.get_layer("decoder_skip_relu").output
 
 
 # --- SegNet --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ ALPHA = 0.35
 
 def encoder(height: int, width: int, **options: Any) -> keras.Model:
     image, normalised = image_input(height, width)
-    return keras.Model(image, encode(normalised, alpha=ALPHA, momentum=0.9, **options))
+    return keras.Model(image, encode(normalised, alpha=ALPHA, **options))
 
 
 def keras_own(height: int, width: int) -> keras.Model:

@@ -143,7 +143,7 @@ NETWORK_VALUES: dict[str, Values] = {
     "encoder": st.sampled_from(["vgg", "mobilenetv2"]),
     "encoder_weights": st.just("none"),
     "batch_norm_momentum": st.floats(0.1, 0.99),
-    "pixels": st.sampled_from(["signed_rgb", "unit_bgr"]),
+    "pixels": st.sampled_from(["signed_rgb", "imagenet_rgb", "unit_bgr"]),
     "output_stride": st.sampled_from([8, 16]),
 }
 

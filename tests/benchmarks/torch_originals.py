@@ -1,0 +1,149 @@
+"""Compare networks of faceseg with their originals in torch: parameters, logits, gradients.
+
+    KERAS_BACKEND=torch python -m tests.benchmarks.torch_originals [NAME …] [--write]
+
+Both have the same random weights, BatchNorm's statistics included. The gradient is that of the mean
+cross-entropy of four images in training, and is compared by its relative distance, beside the
+effect of one rounding of all weights on either gradient (docs/backends.md). With `--write` the
+golden values of `tests/faceseg/networks/torch_originals` are written.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tests.benchmarks import torch_makers
+from tests.faceseg.networks import torch_originals
+from tests.faceseg.networks.torch_originals.modules import COUNTERPARTS
+from tests.faceseg.networks.torch_originals.tensors import (
+    CLASSES,
+    SIZE,
+    STEP,
+    draw,
+    photographs,
+)
+
+FOLDER = Path(torch_originals.__file__).parent
+COUNTER = "num_batches_tracked"
+ROUNDING = 1e-4  # of logits, relative to the largest
+ROUNDINGS = 3  # of gradients, times the effect of one rounding
+MEAN, DEVIATION = (torch.tensor(each) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
+def seen(images: Any) -> torch.Tensor:
+    """Return RGB (B, H, W, 3) of 0 to 255 as torch's networks expect it, (B, 3, H, W)."""
+    return ((torch.from_numpy(images) / 255 - MEAN) / DEVIATION).permute(0, 3, 1, 2)
+
+
+def torch_gradient(model: nn.Module, images: Any, labels: Any) -> dict[str, Any]:
+    """Return the gradient of each parameter in training, with dropout off."""
+    model.train()
+    for each in model.modules():
+        if isinstance(each, nn.Dropout | nn.Dropout2d) or "Drop" in type(each).__name__:
+            each.eval()
+    model.zero_grad()
+    functional.cross_entropy(model(seen(images)), torch.from_numpy(labels)).backward()
+    return {n: each.grad.numpy().copy() for n, each in model.named_parameters()}
+
+
+def keras_gradient(model: Any, name: Any, images: Any, labels: Any) -> dict[str, Any]:
+    """Return the gradient of each variable in training by torch's name, in torch's order."""
+    model.zero_grad()
+    outputs = model(images.astype("float32"), training=True).permute(0, 3, 1, 2)
+    functional.cross_entropy(outputs, torch.from_numpy(labels)).backward()
+    found = {}
+    for layer in model.layers:
+        for part, variable in zip(("weight", "bias"), layer.trainable_weights, strict=False):
+            value = variable.value.grad.numpy()
+            if value.ndim == 4:
+                depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                value = value.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+            found[f"{name(layer.name)}.{part}"] = value.T if value.ndim == 2 else value
+    return found
+
+
+def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return the distance of two gradients divided by the length of the second."""
+    apart = np.concatenate([(one[name] - other[name]).ravel() for name in other])
+    length = np.concatenate([each.ravel() for each in other.values()])
+    return float(np.linalg.norm(apart) / np.linalg.norm(length))
+
+
+def nudge(model: nn.Module) -> None:
+    """Change every weight by one rounding."""
+    draws = np.random.default_rng(0)
+    with torch.no_grad():
+        for each in model.parameters():
+            signs = torch.from_numpy(draws.choice(np.array([-1, 1], np.float32), each.shape))
+            each.mul_(1 + signs * float(np.finfo(np.float32).eps))
+
+
+def compare(name: str, write: bool) -> bool:
+    """Compare one network, print the differences, return whether it is equal."""
+    counterpart = COUNTERPARTS[name]
+    make, source = torch_makers.MAKERS[name]
+    theirs = make(CLASSES)
+    shapes = {n: list(v.shape) for n, v in theirs.state_dict().items() if not n.endswith(COUNTER)}
+    tensors = {n: draw(n, shape) for n, shape in shapes.items()}
+    theirs.load_state_dict({n: torch.from_numpy(v) for n, v in tensors.items()}, strict=False)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = counterpart.build(Path(folder), tensors)
+    images = photographs()
+    with torch.no_grad():
+        expected = theirs.eval()(seen(images)).permute(0, 2, 3, 1).numpy()
+        found = ours(images.astype("float32"), training=False).numpy()
+    apart = float(np.abs(found - expected).max() / np.abs(expected).max())
+    batch = photographs(4)
+    labels = np.random.default_rng(6).integers(0, CLASSES, (4, SIZE, SIZE))
+    own = keras_gradient(ours, counterpart.torch_name, batch, labels)
+    gradient = torch_gradient(theirs, batch, labels)
+    nudge(theirs)
+    nudge(ours)
+    rounding = max(
+        distance(torch_gradient(theirs, batch, labels), gradient),
+        distance(keras_gradient(ours, counterpart.torch_name, batch, labels), own),
+    )
+    gradient_apart = distance(own, gradient)
+    trainable = sum(each.numel() for each in make(19).parameters())
+    equal = apart < ROUNDING and gradient_apart < max(ROUNDINGS * rounding, ROUNDING)
+    print(
+        f"{name} ({source}): {trainable:,} trainable parameters at 19 classes; logits differ by"
+        f" {apart:.1e} of their size, the gradient by {gradient_apart:.1e} (one rounding:"
+        f" {rounding:.1e}): {'equal' if equal else 'NOT EQUAL'}",
+        flush=True,
+    )
+    if write:
+        golden = {
+            "source": source,
+            "trainable at 19 classes": trainable,
+            "largest logit": float(np.abs(expected).max()),
+            "logits": np.round(expected[0, ::STEP, ::STEP].astype(float), 6).tolist(),
+            "tensors": shapes,
+        }
+        (FOLDER / f"{name}.json").write_text(json.dumps(golden) + "\n")
+    return equal
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    """Compare the given networks, or all; return 1 if one is not equal."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--write", action="store_true", help="write the golden values")
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    equal = [compare(name, given.write) for name in given.names or COUNTERPARTS]
+    return int(not all(equal))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
