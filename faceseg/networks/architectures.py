@@ -9,6 +9,7 @@ import keras
 
 from faceseg.errors import check_choice
 from faceseg.networks.deeplabv3plus import build_deeplabv3plus
+from faceseg.networks.lraspp import build_lraspp
 from faceseg.networks.options import NetworkOptions
 from faceseg.networks.pspnet import build_pspnet, with_auxiliary_head
 from faceseg.networks.reference import (
@@ -24,6 +25,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "pspnet": build_pspnet,
     "segnet": build_segnet,
     "deeplabv3plus": build_deeplabv3plus,
+    "lraspp": build_lraspp,
     "reference-unet": build_reference_unet,
     "reference-pspnet": build_reference_pspnet,
     "reference-segnet": build_reference_segnet,

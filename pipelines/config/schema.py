@@ -45,6 +45,7 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "pspnet": (*COMMON_OPTIONS, "output_stride"),
     "segnet": (*COMMON_OPTIONS, "encoder"),
     "deeplabv3plus": (*COMMON_OPTIONS, "output_stride"),
+    "lraspp": COMMON_OPTIONS,
     "reference-unet": COMMON_OPTIONS,
     "reference-pspnet": COMMON_OPTIONS,
     "reference-segnet": COMMON_OPTIONS,

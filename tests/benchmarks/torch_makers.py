@@ -7,7 +7,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import segmentation_models_pytorch as smp
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models import segmentation
 
 Maker = Callable[[int], nn.Module]
 
@@ -29,7 +31,31 @@ def deeplabv3plus(classes: int) -> nn.Module:
     return model
 
 
+class Output(nn.Module):
+    """The logits of torchvision's LR-ASPP, its encoder's names those of the classifier."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.backbone = nn.ModuleDict({"features": model.backbone})
+        self.classifier = model.classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        scores = self.classifier(self.backbone["features"](images))
+        return functional.interpolate(scores, size=images.shape[-2:], mode="bilinear")
+
+
+def lraspp(classes: int) -> nn.Module:
+    """Return LR-ASPP, as it is."""
+    model = segmentation.lraspp_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=classes
+    )
+    return Output(model)
+
+
 SMP = f"segmentation_models_pytorch {version('segmentation-models-pytorch')}"
+TORCHVISION = f"torchvision {version('torchvision')}"
 MAKERS: dict[str, tuple[Maker, str]] = {
     "deeplabv3plus": (deeplabv3plus, SMP),
+    "lraspp": (lraspp, TORCHVISION),
 }

@@ -68,6 +68,23 @@ def test_the_real_weights_load() -> None:
     assert_same_encoder(model, source)
 
 
+def test_weights_of_mobilenetv3_are_those_of_keras(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(12)
+    source = keras.applications.MobileNetV3Large(
+        input_shape=(64, 64, 3), alpha=0.75, include_top=False, weights=None
+    )
+    path = tmp_path / "v3.weights.h5"
+    source.save_weights(path)
+    model = build("lraspp", **SMALL, alpha=0.75, encoder_weights=path)
+    filled = [layer for layer in encoder_layers(model) if layer.variables]
+    names = {layer.name.removeprefix("encoder_") for layer in filled}
+    assert names == {layer.name for layer in source.layers if layer.variables}
+    for layer in filled:
+        theirs = source.get_layer(layer.name.removeprefix("encoder_")).get_weights()
+        for mine, own in zip(layer.get_weights(), theirs, strict=True):
+            np.testing.assert_array_equal(mine, own)
+
+
 def test_imagenet_weights_are_those_of_keras(
     keras_encoder: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,34 @@ def test_the_decoder_joins_the_whole_maps_mean_and_a_skip_at_stride_4(small: Sma
     assert joined[1] is model.get_layer("decoder_skip_relu").output
 
 
+# --- LR-ASPP -------------------------------------------------------------------------------
+
+
+def test_the_gate_is_of_the_whole_map_and_scales_every_position(small: Small) -> None:
+    model = small("lraspp", 64, 128)
+    gate = model.get_layer("gate_sigmoid").output
+    assert gate.shape[1:3] == (1, 1)
+    high = model.get_layer("gate_pool").input
+    assert high.shape[1:3] == (4, 8)
+    gate_of = keras.Model(high, gate)
+    given = np.random.default_rng(4).normal(size=(1, *high.shape[1:])).astype(np.float32)
+    moved = np.roll(given, (1, 3), axis=(1, 2))  # the mean is the same wherever the values are
+    np.testing.assert_allclose(to_numpy(gate_of(moved)), to_numpy(gate_of(given)), rtol=1e-5)
+    for position in ((0, 0), (3, 7)):
+        changed = given.copy()
+        changed[0, *position] += 10
+        assert np.abs(to_numpy(gate_of(changed)) - to_numpy(gate_of(given))).max() > 1e-3
+
+
+def test_class_scores_of_stride_8_are_added(small: Small) -> None:
+    model = small("lraspp")
+    scores = [model.get_layer(name).output for name in ("classes", "low_classes")]
+    assert [each.shape[1:3] for each in scores] == [(8, 8), (8, 8)]
+    rest = from_tensors(model, scores)
+    ones = np.ones((1, 8, 8, 5), np.float32)
+    np.testing.assert_allclose(to_numpy(rest([ones, 2 * ones])), 3, rtol=1e-6)
+
+
 # --- SegNet --------------------------------------------------------------------------------
 
 

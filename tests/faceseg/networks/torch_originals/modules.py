@@ -11,6 +11,7 @@ import keras
 from faceseg.networks import build, is_encoder_variable
 from faceseg.networks.encoder import PretrainedEncoder
 from faceseg.networks.mobilenetv2 import MOBILENETV2
+from faceseg.networks.mobilenetv3 import MOBILENETV3
 from faceseg.networks.torch_weights import set_torch_weights
 from tests.faceseg.networks.torch_originals.tensors import (
     CLASSES,
@@ -85,6 +86,17 @@ COUNTERPARTS = {
             ("decoder_depthwise", "decoder.block2.0.0"),
             *unit("decoder", "decoder.block2", "0.1"),
             ("classes", "segmentation_head.0"),
+        ),
+    ),
+    "lraspp": Counterpart(
+        network="lraspp",
+        encoder=MOBILENETV3,
+        prefix="backbone.",
+        decoder=(
+            *unit("head", "classifier.cbr"),
+            ("gate_conv", "classifier.scale.1"),
+            ("classes", "classifier.high_classifier"),
+            ("low_classes", "classifier.low_classifier"),
         ),
     ),
 }
