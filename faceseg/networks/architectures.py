@@ -17,6 +17,7 @@ from faceseg.networks.reference import (
     build_reference_segnet,
     build_reference_unet,
 )
+from faceseg.networks.segformer import build_segformer
 from faceseg.networks.segnet import build_segnet
 from faceseg.networks.unet import build_unet
 
@@ -26,6 +27,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "segnet": build_segnet,
     "deeplabv3plus": build_deeplabv3plus,
     "lraspp": build_lraspp,
+    "segformer": build_segformer,
     "reference-unet": build_reference_unet,
     "reference-pspnet": build_reference_pspnet,
     "reference-segnet": build_reference_segnet,
@@ -48,7 +50,8 @@ def build(
         input_shape: (H, W, 3) in pixels; H and W multiples of 32.
         num_classes: C, background included; 2 or more.
         **options: The builder's keywords: those of `NetworkOptions`, `output_stride` of pspnet
-            and deeplabv3plus, `encoder` of segnet.
+            and deeplabv3plus, `encoder` of segnet
+            and segformer.
 
     Returns:
         The untrained network, named `name`.

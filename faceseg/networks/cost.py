@@ -1,9 +1,9 @@
 """The cost of a network, counted from its layers: parameters and multiply-accumulates.
 
 One multiply-accumulate (MAC) is one multiplication and one addition, about two floating-point
-operations. Convolutions, dense layers and the matrix products of adaptive pooling are counted, for
-one image. Biases, normalisation (it can be folded into the convolutions), activations, max-pooling
-and interpolation are not, as is usual.
+operations. Convolutions, dense layers and the matrix products of attention and of adaptive pooling
+are counted, for one image. Biases, normalisation (it can be folded into the convolutions),
+activations, max-pooling and interpolation are not, as is usual.
 """
 
 import math
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from faceseg.networks.attention import MapAttention
 from faceseg.networks.layers import AdaptiveAveragePooling
 
 
@@ -40,7 +41,7 @@ def count_layer_macs(layer: keras.Layer) -> int:
     count = MAC_COUNTERS.get(type(layer))
     if count is not None:
         return count(layer)
-    if layer.weights and not isinstance(layer, layers.BatchNormalization):
+    if layer.weights and not isinstance(layer, NORMALISATIONS):
         raise TypeError(f"layer {layer.name} ({type(layer).__name__}) has no MAC count")
     return 0
 
@@ -68,6 +69,12 @@ def pooling_macs(layer: keras.Layer) -> int:
     return int(layer.bins * (height + layer.bins) * width * channels)
 
 
+def attention_macs(layer: keras.Layer) -> int:
+    """Return the products of queries with keys, and of the weights with values."""
+    queries, keys, _ = layer.input
+    return 2 * count_positions(queries) * count_positions(keys) * int(queries.shape[-1])
+
+
 def count_positions(tensor: keras.KerasTensor) -> int:
     """Return the number of positions of one image's map: H W of (B, H, W, C), 1 of (B, C)."""
     return int(math.prod(tensor.shape[1:-1]))
@@ -78,6 +85,7 @@ def count_values(weights: keras.Variable) -> int:
     return int(math.prod(weights.shape))
 
 
+NORMALISATIONS = (layers.BatchNormalization, layers.LayerNormalization)
 MAC_COUNTERS: dict[type, Callable[[keras.Layer], int]] = {
     layers.Conv2D: convolution_macs,
     layers.DepthwiseConv2D: convolution_macs,
@@ -85,4 +93,5 @@ MAC_COUNTERS: dict[type, Callable[[keras.Layer], int]] = {
     layers.Conv2DTranspose: transposed_macs,
     layers.Dense: convolution_macs,
     AdaptiveAveragePooling: pooling_macs,
+    MapAttention: attention_macs,
 }

@@ -101,7 +101,7 @@ def inverted_residual(
     outputs = layers.Activation(block.activation, name=f"{name}_depthwise_act")(outputs)
     if block.squeezes:
         outputs = squeeze_excite(outputs, f"{name}_squeeze_excite")
-    filters = scaled_filters(block.filters * alpha, 1)
+    filters = scaled_filters(block.filters, alpha)
     outputs = rules.convolution(outputs, filters, 1, f"{name}_project")
     outputs = rules.norm(outputs, f"{name}_project_bn")
     if block.stride == 1 and channels == filters and number != LOSES_STRIDE:

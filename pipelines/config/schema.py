@@ -46,10 +46,13 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "segnet": (*COMMON_OPTIONS, "encoder"),
     "deeplabv3plus": (*COMMON_OPTIONS, "output_stride"),
     "lraspp": COMMON_OPTIONS,
+    "segformer": (*COMMON_OPTIONS, "encoder"),
     "reference-unet": COMMON_OPTIONS,
     "reference-pspnet": COMMON_OPTIONS,
     "reference-segnet": COMMON_OPTIONS,
 }
+# The encoders of the networks that have a choice.
+ENCODERS = {"segnet": ("vgg", "mobilenetv2"), "segformer": ("mit_b0", "mit_b1")}
 
 
 class Network(Section):
@@ -58,7 +61,7 @@ class Network(Section):
     Attributes:
         alpha: Factor on the filters of the encoder.
         width: Factor on the filters of all other layers.
-        encoder: Encoder of segnet.
+        encoder: Encoder of segnet (vgg, mobilenetv2) or segformer (mit_b0, mit_b1).
         encoder_weights: `imagenet`, `none`, or the path of the encoder's weights (.h5 of Keras,
             .safetensors of torch).
         output_stride: Output stride of pspnet and deeplabv3plus.
@@ -67,7 +70,7 @@ class Network(Section):
 
     alpha: float | None = Field(None, gt=0, le=MAX_FACTOR)
     width: float | None = Field(None, gt=0, le=MAX_FACTOR)
-    encoder: Literal["vgg", "mobilenetv2"] | None = None
+    encoder: Literal["vgg", "mobilenetv2", "mit_b0", "mit_b1"] | None = None
     encoder_weights: str | None = None
     output_stride: Literal[8, 16] | None = None
     batch_norm_momentum: float | None = Field(None, gt=0, lt=1)
@@ -132,6 +135,11 @@ def check_architecture(name: str, network: Network) -> None:
     if unknown := [option for option in network.options() if option not in known]:
         raise ValueError(
             f"architectures.{name} has no option {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    encoders = ENCODERS.get(name, ())
+    if network.encoder is not None and network.encoder not in encoders:
+        raise ValueError(
+            f"architectures.{name} has no encoder {network.encoder}; it has {', '.join(encoders)}"
         )
 
 

@@ -3,15 +3,17 @@
 Every function returns a module that maps normalised RGB (B, 3, H, W) to logits (B, C, H, W).
 """
 
+import re
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from typing import NamedTuple
 
 import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import segmentation
-
-Maker = Callable[[int], nn.Module]
+from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 
 def deeplabv3plus(classes: int) -> nn.Module:
@@ -53,9 +55,60 @@ def lraspp(classes: int) -> nn.Module:
     return Output(model)
 
 
+class Enlarged(SegformerForSemanticSegmentation):
+    """The network, its logits enlarged to the size of the image as in its own loss."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        scores = super().forward(images).logits
+        return functional.interpolate(scores, size=images.shape[-2:], mode="bilinear")
+
+
+def segformer(channels: int, classes: int) -> nn.Module:
+    """Return SegFormer with `channels` a head: 32 for B0, 64 for B1."""
+    sizes = [channels * heads for heads in (1, 2, 5, 8)]
+    return Enlarged(SegformerConfig(num_labels=classes, hidden_sizes=sizes))
+
+
+def of_file(name: str) -> str:
+    """Return the name in the published files of a tensor of Hugging Face's SegFormer."""
+    for pattern, replacement in (
+        (r"stages\.(\d)\.patch_embeddings", r"encoder.patch_embeddings.\1"),
+        (r"stages\.(\d)\.blocks", r"encoder.block.\1"),
+        (r"stages\.(\d)\.layer_norm", r"encoder.layer_norm.\1"),
+        (r"attention\.(q|k|v)_proj", lambda found: f"attention.self.{PROJECTIONS[found[1]]}"),
+        (r"attention\.o_proj", "attention.output.dense"),
+        (r"sequence_reduction\.sequence_reduction", "self.sr"),
+        (r"sequence_reduction\.layer_norm", "self.layer_norm"),
+        (r"mlp\.fc", "mlp.dense"),
+        ("layernorm_before", "layer_norm_1"),
+        ("layernorm_after", "layer_norm_2"),
+        ("linear_projections", "linear_c"),
+    ):
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def same(name: str) -> str:
+    """Return a name as it is."""
+    return name
+
+
+class Maker(NamedTuple):
+    """How an original is made: its function, its library, and its tensors' published names."""
+
+    make: Callable[[int], nn.Module]
+    source: str
+    published: Callable[[str], str] = same
+
+
+PROJECTIONS = {"q": "query", "k": "key", "v": "value"}
 SMP = f"segmentation_models_pytorch {version('segmentation-models-pytorch')}"
 TORCHVISION = f"torchvision {version('torchvision')}"
-MAKERS: dict[str, tuple[Maker, str]] = {
-    "deeplabv3plus": (deeplabv3plus, SMP),
-    "lraspp": (lraspp, TORCHVISION),
+HUGGING_FACE = f"transformers {version('transformers')}"
+MAKERS = {
+    "deeplabv3plus": Maker(deeplabv3plus, SMP),
+    "lraspp": Maker(lraspp, TORCHVISION),
+    "segformer": Maker(partial(segformer, 32), HUGGING_FACE, of_file),
+    "segformer-b1": Maker(partial(segformer, 64), HUGGING_FACE, of_file),
 }

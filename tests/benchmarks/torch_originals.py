@@ -44,15 +44,15 @@ def seen(images: Any) -> torch.Tensor:
     return ((torch.from_numpy(images) / 255 - MEAN) / DEVIATION).permute(0, 3, 1, 2)
 
 
-def torch_gradient(model: nn.Module, images: Any, labels: Any) -> dict[str, Any]:
+def torch_gradient(model: nn.Module, images: Any, labels: Any, name: Any) -> dict[str, Any]:
     """Return the gradient of each parameter in training, with dropout off."""
     model.train()
     for each in model.modules():
-        if isinstance(each, nn.Dropout | nn.Dropout2d) or "Drop" in type(each).__name__:
+        if "Drop" in type(each).__name__:
             each.eval()
     model.zero_grad()
     functional.cross_entropy(model(seen(images)), torch.from_numpy(labels)).backward()
-    return {n: each.grad.numpy().copy() for n, each in model.named_parameters()}
+    return {name(n): each.grad.numpy().copy() for n, each in model.named_parameters()}
 
 
 def keras_gradient(model: Any, name: Any, images: Any, labels: Any) -> dict[str, Any]:
@@ -90,11 +90,13 @@ def nudge(model: nn.Module) -> None:
 def compare(name: str, write: bool) -> bool:
     """Compare one network, print the differences, return whether it is equal."""
     counterpart = COUNTERPARTS[name]
-    make, source = torch_makers.MAKERS[name]
+    make, source, published = torch_makers.MAKERS[name]
     theirs = make(CLASSES)
-    shapes = {n: list(v.shape) for n, v in theirs.state_dict().items() if not n.endswith(COUNTER)}
-    tensors = {n: draw(n, shape) for n, shape in shapes.items()}
-    theirs.load_state_dict({n: torch.from_numpy(v) for n, v in tensors.items()}, strict=False)
+    tensors = {}
+    for each, value in theirs.state_dict().items():
+        if not each.endswith(COUNTER):
+            tensors[published(each)] = drawn = draw(published(each), value.shape)
+            value.copy_(torch.from_numpy(drawn))
     with tempfile.TemporaryDirectory() as folder:
         ours = counterpart.build(Path(folder), tensors)
     images = photographs()
@@ -105,11 +107,11 @@ def compare(name: str, write: bool) -> bool:
     batch = photographs(4)
     labels = np.random.default_rng(6).integers(0, CLASSES, (4, SIZE, SIZE))
     own = keras_gradient(ours, counterpart.torch_name, batch, labels)
-    gradient = torch_gradient(theirs, batch, labels)
+    gradient = torch_gradient(theirs, batch, labels, published)
     nudge(theirs)
     nudge(ours)
     rounding = max(
-        distance(torch_gradient(theirs, batch, labels), gradient),
+        distance(torch_gradient(theirs, batch, labels, published), gradient),
         distance(keras_gradient(ours, counterpart.torch_name, batch, labels), own),
     )
     gradient_apart = distance(own, gradient)
@@ -127,7 +129,7 @@ def compare(name: str, write: bool) -> bool:
             "trainable at 19 classes": trainable,
             "largest logit": float(np.abs(expected).max()),
             "logits": np.round(expected[0, ::STEP, ::STEP].astype(float), 6).tolist(),
-            "tensors": shapes,
+            "tensors": {each: value.shape for each, value in tensors.items()},
         }
         (FOLDER / f"{name}.json").write_text(json.dumps(golden) + "\n")
     return equal

@@ -40,6 +40,7 @@ def test_every_builder_takes_the_common_options_as_keywords() -> None:
         "pspnet": {"output_stride"},
         "deeplabv3plus": {"output_stride"},
         "segnet": {"encoder"},
+        "segformer": {"encoder"},
     }
 
 
@@ -63,6 +64,7 @@ def test_a_builder_rejects_an_unknown_option(name: str) -> None:
         ("pspnet", {"batch_norm_momentum": 1.0}, "batch_norm_momentum is 1.0"),
         ("pspnet", {"output_stride": 4}, "output_stride is 4; expected one of 8, 16 and 32"),
         ("deeplabv3plus", {"output_stride": 32}, "output_stride is 32; expected 8 or 16"),
+        ("segformer", {"encoder": "mit_b7"}, "encoder 'mit_b7'; expected one of mit_b0, mit_b1"),
         ("segnet", {"encoder": "mobilnet"}, "encoder 'mobilnet'.*mean 'mobilenetv2'"),
     ],
 )

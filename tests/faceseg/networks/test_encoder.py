@@ -132,6 +132,11 @@ def test_a_file_without_weights_is_rejected(name: str, tmp_path: Path) -> None:
         build("unet", **SMALL, alpha=0.35, encoder_weights=path)
 
 
+def test_imagenet_weights_of_an_encoder_that_keras_lacks() -> None:
+    with pytest.raises(UserError, match=r"Keras has no MiT-B0; expected none or a .safetensors"):
+        build("segformer", **SMALL, alpha=0.35, encoder_weights="imagenet")
+
+
 @pytest.mark.parametrize("name", ["segnet", "reference-segnet"])
 def test_a_network_without_mobilenet_rejects_weights(name: str) -> None:
     with pytest.raises(UserError, match="has no MobileNetV2 encoder"):

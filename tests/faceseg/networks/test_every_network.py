@@ -114,8 +114,9 @@ def test_momentum_and_pixels_are_those_of_the_options(variant: str) -> None:
     options |= {"alpha": 0.35, "width": 0.25}
     model = build(name, (64, 64, 3), CLASSES, **options)
     norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
-    assert len(norms) > 10
+    assert norms
     assert {each.momentum for each in norms} == {0.9}
-    first = next(each for each in model.layers if isinstance(each, keras.layers.Conv2D))
-    assert first.input is model.get_layer("bgr").output
+    reversed_channels = model.get_layer("bgr")
+    first = model.layers[model.layers.index(reversed_channels) + 1]
+    assert first.input is reversed_channels.output
     assert model.get_layer("normalisation").scale == 1 / 255

@@ -147,6 +147,35 @@ def test_class_scores_of_stride_8_are_added(small: Small) -> None:
     np.testing.assert_allclose(to_numpy(rest([ones, 2 * ones])), 3, rtol=1e-6)
 
 
+# --- SegFormer -----------------------------------------------------------------------------
+
+
+def test_keys_are_reduced_by_8_4_2_and_1_a_side_and_queries_are_not(small: Small) -> None:
+    model = small("segformer", 64, 96)
+    for stage, (stride, reduction) in enumerate(((4, 8), (8, 4), (16, 2), (32, 1)), start=1):
+        for block in (1, 2):
+            name = f"encoder_{stage}_{block}"
+            assert model.get_layer(f"{name}_query").output.shape[1:3] == (
+                64 // stride,
+                96 // stride,
+            )
+            side = stride * reduction
+            for part in ("key", "value"):
+                shape = model.get_layer(f"{name}_{part}").output.shape[1:3]
+                assert shape == (64 // side, 96 // side)
+
+
+def test_patches_overlap_and_positions_come_from_a_depthwise_convolution(small: Small) -> None:
+    model = small("segformer")
+    patches = [model.get_layer(f"encoder_{stage}_patch") for stage in (1, 2, 3, 4)]
+    assert [each.kernel_size[0] for each in patches] == [7, 3, 3, 3]
+    assert [each.strides[0] for each in patches] == [4, 2, 2, 2]
+    kernels = [model.get_layer(f"encoder_{stage}_1_depthwise").kernel_size for stage in range(1, 5)]
+    assert kernels == 4 * [(3, 3)]
+    joined = model.get_layer("decoder_concat").input
+    assert [each.shape[1:3] for each in joined] == 4 * [(16, 16)]
+
+
 # --- SegNet --------------------------------------------------------------------------------
 
 

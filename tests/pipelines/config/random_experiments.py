@@ -18,7 +18,7 @@ from faceseg.data.classes import LAPA
 from faceseg.data.training_occluders import KINDS as TRAINING_KINDS
 from faceseg.robustness.suites import SUITES
 from pipelines.config import Experiment
-from pipelines.config.schema import ARCHITECTURE_OPTIONS
+from pipelines.config.schema import ARCHITECTURE_OPTIONS, ENCODERS
 from tests.pipelines.config.hostile_values import (
     HOSTILE_NAMES,
     HOSTILE_VALUES,
@@ -140,7 +140,7 @@ SMALL = st.floats(0.05, 0.3)
 NETWORK_VALUES: dict[str, Values] = {
     "alpha": SMALL,
     "width": st.floats(0.02, 0.2),
-    "encoder": st.sampled_from(["vgg", "mobilenetv2"]),
+    "encoder": st.nothing(),  # those of the architecture
     "encoder_weights": st.just("none"),
     "batch_norm_momentum": st.floats(0.1, 0.99),
     "pixels": st.sampled_from(["signed_rgb", "imagenet_rgb", "unit_bgr"]),
@@ -150,6 +150,8 @@ NETWORK_VALUES: dict[str, Values] = {
 
 def _network(architecture: str) -> Values:
     options = {name: NETWORK_VALUES[name] for name in ARCHITECTURE_OPTIONS[architecture]}
+    if "encoder" in options:
+        options["encoder"] = st.sampled_from(ENCODERS[architecture])
     small = {name: options.pop(name) for name in ("alpha", "width")}  # the defaults are large
     return st.fixed_dictionaries(small, optional=options)
 

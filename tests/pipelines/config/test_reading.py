@@ -44,6 +44,10 @@ WRONG = [
         "architectures: {segnet: {output_stride: 8}}",
         ("architectures.segnet has no option output_stride", "encoder_weights"),
     ),
+    (
+        "architectures: {segnet: {encoder: mit_b0}}",
+        ("architectures.segnet has no encoder mit_b0", "vgg, mobilenetv2"),
+    ),
     ("architectures: {unet: null}", ("architectures: at least one is required",)),
     ("training: {epochs: many}", ("training.epochs: ", "integer", "got 'many'")),
     ("training: {batch_size: 0}", ("training.batch_size: ", "greater than", "got 0")),

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from faceseg.data.classes import LAPA
+from faceseg.networks import segnet
 from faceseg.networks.architectures import BUILDERS, builder_options
+from faceseg.networks.mix_transformer import MIX_TRANSFORMERS
 from pipelines.config import Experiment, Resources
-from pipelines.config.schema import ARCHITECTURE_OPTIONS, Network
+from pipelines.config.schema import ARCHITECTURE_OPTIONS, ENCODERS, Network
 
 PLAIN = Experiment(name="plain")
 # Changes that keep the study ...
@@ -97,6 +99,10 @@ def test_the_table_of_architectures_matches_the_builders():
     for name, builder in BUILDERS.items():
         settable = [option for option in builder_options(builder) if option in Network.model_fields]
         assert sorted(ARCHITECTURE_OPTIONS[name]) == sorted(settable), name
+
+
+def test_the_table_of_encoders_matches_the_builders():
+    assert {"segnet": segnet.ENCODERS, "segformer": tuple(MIX_TRANSFORMERS)} == ENCODERS
 
 
 @pytest.mark.parametrize("gpus", [0, 0.25, 1, 4])

@@ -1,7 +1,7 @@
 """The networks that have an original in torch, and the names of its modules outside the encoder."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import keras
 
 from faceseg.networks import build, is_encoder_variable
 from faceseg.networks.encoder import PretrainedEncoder
+from faceseg.networks.mix_transformer import MIX_TRANSFORMERS
 from faceseg.networks.mobilenetv2 import MOBILENETV2
 from faceseg.networks.mobilenetv3 import MOBILENETV3
 from faceseg.networks.torch_weights import set_torch_weights
@@ -19,6 +20,8 @@ from tests.faceseg.networks.torch_originals.tensors import (
     Array,
     write_safetensors,
 )
+
+Replacement = str | Callable[[re.Match[str]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class Counterpart:
     network: str
     encoder: PretrainedEncoder
     prefix: str
-    decoder: tuple[tuple[str, str], ...]
+    decoder: tuple[tuple[str, Replacement], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def torch_name(self, layer: str) -> str:
@@ -99,4 +102,19 @@ COUNTERPARTS = {
             ("low_classes", "classifier.low_classifier"),
         ),
     ),
+    **{
+        name: Counterpart(
+            network="segformer",
+            encoder=MIX_TRANSFORMERS[encoder],
+            prefix="segformer.",
+            decoder=(
+                ("decoder_fuse_conv", "decode_head.linear_fuse"),
+                ("decoder_fuse_bn", "decode_head.batch_norm"),
+                ("decoder_([1-4])", lambda found: f"decode_head.linear_c.{int(found[1]) - 1}.proj"),
+                ("classes", "decode_head.classifier"),
+            ),
+            options={"encoder": encoder},
+        )
+        for name, encoder in (("segformer", "mit_b0"), ("segformer-b1", "mit_b1"))
+    },
 }
