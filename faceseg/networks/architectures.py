@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from faceseg.errors import check_choice
+from faceseg.networks.bisenet import build_bisenet, with_auxiliary_heads
 from faceseg.networks.deeplabv3plus import build_deeplabv3plus
 from faceseg.networks.lraspp import build_lraspp
 from faceseg.networks.options import NetworkOptions
@@ -28,13 +29,17 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "deeplabv3plus": build_deeplabv3plus,
     "lraspp": build_lraspp,
     "segformer": build_segformer,
+    "bisenet": build_bisenet,
     "reference-unet": build_reference_unet,
     "reference-pspnet": build_reference_pspnet,
     "reference-segnet": build_reference_segnet,
 }
 ARCHITECTURES = tuple(BUILDERS)
 # The models that are trained in place of a network. A network without an entry is trained itself.
-TRAINING_MODELS: dict[str, Callable[[keras.Model], keras.Model]] = {"pspnet": with_auxiliary_head}
+TRAINING_MODELS: dict[str, Callable[[keras.Model], keras.Model]] = {
+    "pspnet": with_auxiliary_head,
+    "bisenet": with_auxiliary_heads,
+}
 
 
 def build(
@@ -88,8 +93,9 @@ def builder_options(builder: Callable[..., keras.Model]) -> list[str]:
 def training_model(model: keras.Model) -> keras.Model:
     """Return the model to train in place of `model`, whose layers it shares.
 
-    For pspnet it has the outputs [logits, auxiliary logits]; the loss of the second is weighted by
-    `faceseg.networks.pspnet.AUXILIARY_LOSS_WEIGHT`. For all other networks it is `model` itself.
+    For pspnet and bisenet it has the outputs [logits, auxiliary logits …]; `auxiliary_weight` of
+    the training's settings weights the loss of each further one. For all other networks it is
+    `model` itself.
     Save, evaluate and serve `model`, not the returned one.
     """
     make = TRAINING_MODELS.get(model.name)

@@ -122,10 +122,14 @@ def logits(inputs: keras.KerasTensor, num_classes: int, kernel: int = 1) -> kera
 
 
 def upsampled_logits(
-    inputs: keras.KerasTensor, num_classes: int, size: tuple[int, int], prefix: str = ""
+    inputs: keras.KerasTensor,
+    num_classes: int,
+    size: tuple[int, int],
+    prefix: str = "",
+    bias: bool = True,
 ) -> keras.KerasTensor:
     """Return float32 class scores at full `size` (H, W), interpolated after the classifier."""
-    scores = layers.Conv2D(num_classes, 1, name=f"{prefix}classes")(inputs)
+    scores = layers.Conv2D(num_classes, 1, use_bias=bias, name=f"{prefix}classes")(inputs)
     return BilinearResize(*size, dtype="float32", name=f"{prefix}logits")(scores)
 
 

@@ -4,7 +4,7 @@ torch stores kernels as (out, in, height, width), Keras as (height, width, in, o
 kernels are (channels, 1, height, width) and (height, width, channels, 1).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -38,7 +38,7 @@ def set_torch_weights(
         ValueError: A module's tensor is missing or has another shape.
     """
     targets = [each for each in targets if each.weights]
-    prefix = common_prefix(f"{torch_name(targets[0].name)}.weight", tensors) if targets else ""
+    prefix = common_prefix([f"{torch_name(each.name)}.weight" for each in targets], tensors)
     for layer in targets:
         names, order = next(value for kind, value in _LAYERS.items() if isinstance(layer, kind))
         values = []
@@ -58,7 +58,11 @@ def set_torch_weights(
         layer.set_weights(values)
 
 
-def common_prefix(first: str, tensors: Tensors) -> str:
-    """Return what precedes `first` in the tensors' names: the shortest prefix, or nothing."""
-    found = [key.removesuffix(first) for key in tensors if f".{key}".endswith(f".{first}")]
-    return min(found, key=len, default="")
+def common_prefix(names: Sequence[str], tensors: Tensors) -> str:
+    """Return what precedes the names in `tensors`: the prefix of most of them, or nothing."""
+    found = {key.removesuffix(names[0]) for key in tensors if f".{key}".endswith(f".{names[0]}")}
+    return max(
+        sorted(found, key=len),
+        key=lambda prefix: sum(f"{prefix}{name}" in tensors for name in names),
+        default="",
+    )

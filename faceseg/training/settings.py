@@ -55,7 +55,12 @@ class TrainingSettings(BaseModel):
     clip_norm: float | None = Field(1.0, gt=0, description="global norm of the gradient")
     cross_entropy_weight: float = Field(1.0, ge=0)
     dice_weight: float = Field(1.0, ge=0)
-    auxiliary_weight: float = Field(0.4, ge=0, description="PSPNet's second head, training only")
+    auxiliary_weight: float = Field(
+        0.4,
+        ge=0,
+        description="Of the auxiliary heads, training only: pspnet's (the paper's weight is 0.4), "
+        "bisenet's (1)",
+    )
     encoder_learning_rate_factor: float = Field(1.0, gt=0)
     frozen_encoder_epochs: int = Field(0, ge=0, le=MAX_EPOCHS)
     precision: Precision = "float32"

@@ -47,6 +47,7 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "deeplabv3plus": (*COMMON_OPTIONS, "output_stride"),
     "lraspp": COMMON_OPTIONS,
     "segformer": (*COMMON_OPTIONS, "encoder"),
+    "bisenet": COMMON_OPTIONS,
     "reference-unet": COMMON_OPTIONS,
     "reference-pspnet": COMMON_OPTIONS,
     "reference-segnet": COMMON_OPTIONS,

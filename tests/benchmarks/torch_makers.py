@@ -15,6 +15,8 @@ from torch.nn import functional
 from torchvision.models import segmentation
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
+from tests.benchmarks.torch_bisenet import BiSeNet
+
 
 def deeplabv3plus(classes: int) -> nn.Module:
     """Return DeepLabV3+ at output stride 16.
@@ -109,6 +111,7 @@ HUGGING_FACE = f"transformers {version('transformers')}"
 MAKERS = {
     "deeplabv3plus": Maker(deeplabv3plus, SMP),
     "lraspp": Maker(lraspp, TORCHVISION),
+    "bisenet": Maker(BiSeNet, f"written out, on {TORCHVISION}"),
     "segformer": Maker(partial(segformer, 32), HUGGING_FACE, of_file),
     "segformer-b1": Maker(partial(segformer, 64), HUGGING_FACE, of_file),
 }

@@ -176,6 +176,54 @@ def test_patches_overlap_and_positions_come_from_a_depthwise_convolution(small: 
     assert [each.shape[1:3] for each in joined] == 4 * [(16, 16)]
 
 
+# --- BiSeNet -------------------------------------------------------------------------------
+
+
+def test_the_spatial_path_reads_the_image_alone_and_ends_at_stride_8(small: Small) -> None:
+    model = small("bisenet", 64, 96)
+    detail = model.get_layer("spatial_out_relu").output
+    path = keras.Model(model.get_layer("normalisation").output, detail)
+    strides = [each.strides[0] for each in path.layers if isinstance(each, keras.layers.Conv2D)]
+    assert strides == [2, 2, 2, 1]
+    joined = model.get_layer("fusion_concat").input
+    assert joined[0] is detail
+    assert [each.shape[1:3] for each in joined] == [(8, 12), (8, 12)]
+
+
+def test_the_context_path_refines_strides_16_and_32_and_adds_the_mean(small: Small) -> None:
+    model = small("bisenet", 64, 96)
+    for stride in (16, 32):
+        gate = model.get_layer(f"context_{stride}_refine_gate_sigmoid").output
+        assert gate.shape[1:3] == (1, 1)
+        maps, weights = model.get_layer(f"context_{stride}_refine_gated").input
+        assert maps.shape[1:3] == (64 // stride, 96 // stride)
+        assert weights is gate
+    assert model.get_layer("context_32_add").input[1].shape[1:3] == (1, 1)
+
+
+def test_the_fusion_weights_channels_between_once_and_twice(small: Small) -> None:
+    model = small("bisenet")
+    tensors = [model.get_layer(name).output for name in ("fusion_relu", "fusion_add")]
+    image = np.random.default_rng(5).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    joined, fused = map(to_numpy, keras.Model(model.input, tensors)(image, training=False))
+    assert (fused >= joined).all()
+    assert (fused <= 2 * joined + 1e-6).all()
+
+
+def test_bisenets_two_auxiliary_heads_are_in_training_only() -> None:
+    model = build("bisenet", (64, 96, 3), 5, alpha=0.35, width=0.25)
+    training = training_model(model)
+    assert not any("auxiliary" in each.path for each in model.variables)
+    assert [(each.shape, each.dtype) for each in training.outputs] == 3 * [
+        ((None, 64, 96, 5), "float32")
+    ]
+    for name, stride in (("auxiliary_8", 8), ("auxiliary_16", 16)):
+        given = training.get_layer(f"{name}_conv").input
+        assert given.shape[1:3] == (64 // stride, 96 // stride)
+    shared = {id(each) for each in training.variables}
+    assert all(id(each) in shared for each in model.variables)
+
+
 # --- SegNet --------------------------------------------------------------------------------
 
 

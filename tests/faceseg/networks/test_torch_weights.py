@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from faceseg.errors import UserError
-from faceseg.networks import build
+from faceseg.networks import build, resnet
 from faceseg.networks.conventions import KERAS, TORCH
 from faceseg.networks.encoder import encoder_layers
 from faceseg.networks.mobilenetv2 import torch_name
-from faceseg.networks.torch_weights import set_torch_weights
+from faceseg.networks.torch_weights import common_prefix, set_torch_weights
 from tests.faceseg.networks.torch_originals.tensors import draw, write_safetensors
 
 SMALL: dict[str, Any] = {"input_shape": (32, 32, 3), "num_classes": 3, "alpha": 0.35, "width": 0.1}
@@ -53,6 +53,27 @@ def torch_tensors(model: keras.Model, prefix: str = "") -> dict[str, Any]:
 )
 def test_names_of_mobilenetv2_in_torchvision(layer: str, name: str) -> None:
     assert torch_name(layer) == name
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("encoder_conv1", "conv1"),
+        ("encoder_layer2_0_conv1", "layer2.0.conv1"),
+        ("encoder_layer4_1_bn2", "layer4.1.bn2"),
+        ("encoder_layer3_0_downsample_0", "layer3.0.downsample.0"),
+    ],
+)
+def test_names_of_resnet18_in_torchvision(layer: str, name: str) -> None:
+    assert resnet.torch_name(layer) == name
+
+
+def test_the_prefix_is_that_of_most_names() -> None:
+    names = ["conv1.weight", "bn1.weight", "layer1.0.conv1.weight"]
+    tensors = dict.fromkeys([*(f"cp.resnet.{each}" for each in names), "ffm.conv1.weight"], None)
+    assert common_prefix(names, tensors) == "cp.resnet."
+    assert common_prefix(names, {}) == ""
+    assert common_prefix(names, dict.fromkeys(names)) == ""
 
 
 @pytest.mark.parametrize("prefix", ["", "encoder."])

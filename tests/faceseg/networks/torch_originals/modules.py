@@ -13,6 +13,7 @@ from faceseg.networks.encoder import PretrainedEncoder
 from faceseg.networks.mix_transformer import MIX_TRANSFORMERS
 from faceseg.networks.mobilenetv2 import MOBILENETV2
 from faceseg.networks.mobilenetv3 import MOBILENETV3
+from faceseg.networks.resnet import RESNET18
 from faceseg.networks.torch_weights import set_torch_weights
 from tests.faceseg.networks.torch_originals.tensors import (
     CLASSES,
@@ -117,4 +118,23 @@ COUNTERPARTS = {
         )
         for name, encoder in (("segformer", "mit_b0"), ("segformer-b1", "mit_b1"))
     },
+    "bisenet": Counterpart(
+        network="bisenet",
+        encoder=RESNET18,
+        prefix="cp.resnet.",
+        decoder=(
+            *unit(r"spatial_(\d)", r"sp.conv\1", "conv", "bn"),
+            *unit("spatial_out", "sp.conv_out", "conv", "bn"),
+            *unit("context_mean", "cp.conv_avg", "conv", "bn"),
+            *unit(r"context_(\d+)_refine", r"cp.arm\1.conv", "conv", "bn"),
+            (r"context_(\d+)_refine_gate_conv", r"cp.arm\1.conv_atten"),
+            (r"context_(\d+)_refine_gate_bn", r"cp.arm\1.bn_atten"),
+            *unit("context_16", "cp.conv_head32", "conv", "bn"),
+            *unit("context_8", "cp.conv_head16", "conv", "bn"),
+            *unit("fusion", "ffm.convblk", "conv", "bn"),
+            (r"fusion_gate_(\d)", r"ffm.conv\1"),
+            *unit("head", "conv_out.conv", "conv", "bn"),
+            ("classes", "conv_out.conv_out"),
+        ),
+    ),
 }
