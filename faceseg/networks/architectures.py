@@ -10,6 +10,7 @@ import keras
 from faceseg.errors import check_choice
 from faceseg.networks.bisenet import build_bisenet, with_auxiliary_heads
 from faceseg.networks.deeplabv3plus import build_deeplabv3plus
+from faceseg.networks.hrnet import build_hrnet
 from faceseg.networks.lraspp import build_lraspp
 from faceseg.networks.options import NetworkOptions
 from faceseg.networks.pspnet import build_pspnet, with_auxiliary_head
@@ -30,6 +31,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "lraspp": build_lraspp,
     "segformer": build_segformer,
     "bisenet": build_bisenet,
+    "hrnet": build_hrnet,
     "reference-unet": build_reference_unet,
     "reference-pspnet": build_reference_pspnet,
     "reference-segnet": build_reference_segnet,

@@ -5,8 +5,6 @@ Layers have torchvision's names, which timm has too, after "encoder_" and with u
 Source: He et al. 2016, table 1; the 3x3 convolution of a block has its stride.
 """
 
-import re
-
 import keras
 from keras import layers
 
@@ -57,8 +55,7 @@ def basic_block(
 
 def torch_name(layer: str) -> str:
     """Return the name of a layer in torchvision's and timm's ResNet-18."""
-    name = layer.removeprefix(PREFIX)
-    return re.sub(r"(?<=\d)_(?=\d|conv|bn|downsample)|(?<=downsample)_", ".", name)
+    return layer.removeprefix(PREFIX).replace("_", ".")
 
 
 RESNET18 = PretrainedEncoder(name="ResNet-18", torch_name=torch_name)

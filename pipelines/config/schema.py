@@ -48,6 +48,7 @@ ARCHITECTURE_OPTIONS: dict[str, tuple[str, ...]] = {
     "lraspp": COMMON_OPTIONS,
     "segformer": (*COMMON_OPTIONS, "encoder"),
     "bisenet": COMMON_OPTIONS,
+    "hrnet": COMMON_OPTIONS,
     "reference-unet": COMMON_OPTIONS,
     "reference-pspnet": COMMON_OPTIONS,
     "reference-segnet": COMMON_OPTIONS,

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import segmentation_models_pytorch as smp
+import timm
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import segmentation
@@ -55,6 +57,41 @@ def lraspp(classes: int) -> nn.Module:
         weights=None, weights_backbone=None, num_classes=classes
     )
     return Output(model)
+
+
+class HRNet(nn.Module):
+    """timm's network without its classifier, and the head of HRNetV2 for segmentation.
+
+    Changed: timm's classifier repeats pixels where a module enlarges a map; the paper interpolates.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.backbone = timm.create_model("hrnet_w18_small_v2", pretrained=False)
+        for part in ("incre_modules", "downsamp_modules", "final_layer", "classifier"):
+            delattr(self.backbone, part)
+        for each in self.backbone.modules():
+            if isinstance(each, nn.Upsample):
+                each.mode = "bilinear"
+        channels = 18 * (1 + 2 + 4 + 8)
+        self.last_layer = nn.Sequential(
+            nn.Conv2d(channels, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, classes, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        net = self.backbone
+        maps = net.act1(net.bn1(net.conv1(images)))
+        branches = net.stages(net.act2(net.bn2(net.conv2(maps))))
+        size = branches[0].shape[-2:]
+        maps = torch.cat(
+            [functional.interpolate(each, size, mode="bilinear") for each in branches], 1
+        )
+        scores = self.last_layer(maps)
+        return functional.interpolate(scores, size=images.shape[-2:], mode="bilinear")
 
 
 class Enlarged(SegformerForSemanticSegmentation):
@@ -112,6 +149,7 @@ MAKERS = {
     "deeplabv3plus": Maker(deeplabv3plus, SMP),
     "lraspp": Maker(lraspp, TORCHVISION),
     "bisenet": Maker(BiSeNet, f"written out, on {TORCHVISION}"),
+    "hrnet": Maker(HRNet, f"timm {version('timm')}, and the head of HRNetV2"),
     "segformer": Maker(partial(segformer, 32), HUGGING_FACE, of_file),
     "segformer-b1": Maker(partial(segformer, 64), HUGGING_FACE, of_file),
 }

@@ -224,6 +224,29 @@ def test_bisenets_two_auxiliary_heads_are_in_training_only() -> None:
     assert all(id(each) in shared for each in model.variables)
 
 
+# --- HRNet ---------------------------------------------------------------------------------
+
+
+def test_the_first_branch_never_goes_below_stride_4(small: Small) -> None:
+    model = small("hrnet", 64, 96)
+    for number, stride in enumerate((4, 8, 16, 32)):
+        found = [each for each in model.layers if f"_branches_{number}_" in each.name]
+        assert len(found) > 20
+        assert {each.output.shape[1:3] for each in found} == {(64 // stride, 96 // stride)}
+    joined = model.get_layer("head_concat").input
+    assert [each.shape[1:3] for each in joined] == 4 * [(16, 24)]
+
+
+@pytest.mark.parametrize(("stage", "modules"), [(2, 1), (3, 3), (4, 2)])
+def test_every_module_gives_each_branch_the_sum_of_all(
+    stage: int, modules: int, small: Small
+) -> None:
+    model = small("hrnet", 64, 96)
+    for module, branch in itertools.product(range(modules), range(stage)):
+        add = model.get_layer(f"encoder_stage{stage}_{module}_fuse_layers_{branch}_add")
+        assert len(add.input) == stage
+
+
 # --- SegNet --------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceseg.errors import UserError
-from faceseg.networks import build, resnet
+from faceseg.networks import build, hrnet, resnet
 from faceseg.networks.conventions import KERAS, TORCH
 from faceseg.networks.encoder import encoder_layers
 from faceseg.networks.mobilenetv2 import torch_name
@@ -66,6 +66,19 @@ def test_names_of_mobilenetv2_in_torchvision(layer: str, name: str) -> None:
 )
 def test_names_of_resnet18_in_torchvision(layer: str, name: str) -> None:
     assert resnet.torch_name(layer) == name
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("encoder_layer1_0_downsample_1", "layer1.0.downsample.1"),
+        ("encoder_transition1_1_0_0", "transition1.1.0.0"),
+        ("encoder_stage3_2_branches_0_1_conv2", "stage3.2.branches.0.1.conv2"),
+        ("encoder_stage4_0_fuse_layers_3_0_1_0", "stage4.0.fuse_layers.3.0.1.0"),
+    ],
+)
+def test_names_of_hrnet_in_timm(layer: str, name: str) -> None:
+    assert hrnet.torch_name(layer) == name
 
 
 def test_the_prefix_is_that_of_most_names() -> None:

@@ -10,6 +10,7 @@ import keras
 
 from faceseg.networks import build, is_encoder_variable
 from faceseg.networks.encoder import PretrainedEncoder
+from faceseg.networks.hrnet import HRNET
 from faceseg.networks.mix_transformer import MIX_TRANSFORMERS
 from faceseg.networks.mobilenetv2 import MOBILENETV2
 from faceseg.networks.mobilenetv3 import MOBILENETV3
@@ -136,5 +137,11 @@ COUNTERPARTS = {
             *unit("head", "conv_out.conv", "conv", "bn"),
             ("classes", "conv_out.conv_out"),
         ),
+    ),
+    "hrnet": Counterpart(
+        network="hrnet",
+        encoder=HRNET,
+        prefix="backbone.",
+        decoder=(*unit("head", "last_layer"), ("classes", "last_layer.3")),
     ),
 }
