@@ -35,10 +35,9 @@ test-pipelines: $(VENV)/dev.stamp ## tests of the pipelines, the benchmarks and 
 	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py \
 		tests/test_documentation.py tests/hostile tests/pipelines tests/benchmarks
 
-test-jax: $(VENV)/dev.stamp ## every network, and training, on JAX (all of it: make test-backend)
+test-jax: $(VENV)/dev.stamp ## training and prediction on JAX (all of it: make test-backend)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\
-		networks/test_every_network.py networks/test_batch_norm.py training/test_loop.py \
-		inference/test_predictor.py)
+		networks/test_batch_norm.py training/test_loop.py inference/test_predictor.py)
 
 nightly: $(VENV)/dev.stamp ## the tests that make test leaves out, and all of tests/chaos (an hour)
 	$(BIN)/python -m pytest -m nightly tests

@@ -13,12 +13,22 @@ EXHAUSTED = ("too little free memory", "File too large", "no space left")
 
 
 def meetings(*kinds: str) -> list[object]:
-    """Return a parameter for each file of these kinds and each of its verbs."""
+    """Return a parameter for each file of these kinds and each of its verbs.
+
+    `make test` passes each file to one verb, and each verb files of every kind; `make nightly` does
+    the rest.
+    """
     return [
-        pytest.param(kind, name, verb, id=f"{kind}: {name}: {verb}")
+        pytest.param(
+            kind,
+            name,
+            verb,
+            id=f"{kind}: {name}: {verb}",
+            marks=[] if number % len(file.verbs) == turn else [pytest.mark.nightly],
+        )
         for kind in kinds
-        for name, file in FILES[kind].items()
-        for verb in file.verbs
+        for number, (name, file) in enumerate(FILES[kind].items())
+        for turn, verb in enumerate(file.verbs)
     ]
 
 

@@ -55,12 +55,15 @@ def _release_graphs() -> Iterator[None]:
     gc.collect()
 
 
-# All networks in float32; in 16 bits the U-Net, and the others nightly.
+# In float32 all networks but those of the reference study; in 16 bits the U-Net. The rest nightly.
 CASES = [
-    pytest.param(name, precision, marks=[pytest.mark.nightly] if nightly else [])
+    pytest.param(name, precision, marks=[] if often else [pytest.mark.nightly])
     for name in ARCHITECTURES
     for precision in PRECISIONS
-    for nightly in [name != "unet" and precision != "float32"]
+    for often in [
+        (name, precision) == ("unet", "mixed_bfloat16")
+        or (precision == "float32" and not name.startswith("reference"))
+    ]
 ]
 
 

@@ -61,6 +61,7 @@ def train_on(devices: int) -> tuple[int, list[float], list[list[float]]]:
     return shards, losses, kernel
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(
     not find_spec("jax"), reason="only JAX distributes a training; it is not installed"
 )
