@@ -261,23 +261,3 @@ def test_a_format_is_a_source_without_a_copy(source: Path):
 def test_the_terms_of_a_data_set_are_in_model_cards(source: Path):
     assert "non-commercial" in data_terms(data_section(source).data)
     assert data_terms(data_section(source, terms="mine").data) == "mine"
-
-
-def test_init_takes_over_the_terms_and_the_classes(source: Path, run_faceseg: RunFaceseg):
-    code, out = run_faceseg("convert", source, *FROM, "--to", "all", "--classes=celebamask19")
-    assert code == 0, out
-    code, out = run_faceseg("init", "all", "--no-gpu")
-    assert code == 0, out
-    data = load(Path("all.yaml")).data
-    assert data.terms == "CelebAMask-HQ: for non-commercial research and educational purposes only"
-    assert data.class_set == CELEBAMASK19
-    code, out = run_faceseg(
-        "init", "all", "--name=mine", "--no-gpu", "--classes", ",".join("abcdefghijklmnopqrs")
-    )
-    assert code == 0, out
-    assert load(Path("mine.yaml")).data.class_set.names == tuple("abcdefghijklmnopqrs")
-    Path("all/conversion.json").write_text('{"terms": 3}')
-    code, out = run_faceseg("init", "all", "--name=other", "--no-gpu")
-    assert code == 2
-    assert "all/conversion.json: terms: " in out
-    assert "remove it" in out
