@@ -210,22 +210,6 @@ def test_only_a_conversion_is_overwritten(source: Path, run_faceseg: RunFaceseg)
     assert "converted: " in out
 
 
-def test_a_conversion_with_files_of_the_user_is_not_overwritten(
-    source: Path, run_faceseg: RunFaceseg
-):
-    code, out = run_faceseg("convert", source, *FROM, "--to", "faces")
-    assert code == 0, out
-    Path("faces/.DS_Store").write_text("of the system")
-    for name in ("results", ".git"):  # a study that was run inside the folder, and a repository
-        Path("faces", name).mkdir()
-        code, out = run_faceseg("convert", source, *FROM, "--to", "faces", "--overwrite")
-        assert code == 2
-        assert f"faces contains files that no conversion has written ({name});" in out
-        Path("faces", name).rmdir()
-    code, out = run_faceseg("convert", source, *FROM, "--to", "faces", "--overwrite")
-    assert code == 0, out
-
-
 def test_two_names_that_are_one_file_on_some_systems_are_refused(
     source: Path, run_faceseg: RunFaceseg
 ):
