@@ -35,6 +35,7 @@ from pipelines.studies.environment import set_default_environment
 if TYPE_CHECKING:
     from pipelines.config import Experiment
 
+RESUMED_VERBS = ("study", "prepare", "train", "audit", "submit")  # others start over, or wait
 DEFECT = (
     "this is a defect of faceseg {version}. Please report it to its maintainers, with the command, "
     "the lines above and, if there is one, the study's log in STORAGE/logs. Finished work is kept"
@@ -210,7 +211,9 @@ def main() -> None:
         raise
     except SystemExit as ended:
         if ended.code == INTERRUPTED_EXIT_CODE:
-            typer.echo("stopped; re-run the same command to resume", err=True)
+            resumes = next(iter(sys.argv[1:]), "") in RESUMED_VERBS
+            how = "; re-run the same command to resume" if resumes else ""
+            typer.echo(f"stopped{how}", err=True)
         raise
     except Exception as error:
         _exit_with_error(error)

@@ -134,6 +134,17 @@ def test_ctrl_c_prints_how_to_resume(
     assert "re-run the same command to resume" in err
 
 
+def test_ctrl_c_of_a_verb_that_starts_over_does_not_mention_resuming(
+    command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.data.convert.convert_annotations", interrupted)
+    code, _, err = command("convert", str(tmp_path), "--from", "coco", "--to", str(tmp_path / "a"))
+    assert (code, err) == (130, "stopped\n")
+
+
 def test_a_printed_command_repeats_what_was_typed(
     command: RunCommand, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ):
