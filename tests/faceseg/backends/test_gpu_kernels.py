@@ -55,14 +55,16 @@ def _release_graphs() -> Iterator[None]:
     gc.collect()
 
 
-# In float32 all networks but those of the reference study; in 16 bits the U-Net. The rest nightly.
+# In 16 bits the U-Net; in float32 the others but the largest graphs and those of the reference
+# study. `make nightly` runs all.
+LARGE_GRAPHS = ("hrnet", "segformer")
 CASES = [
     pytest.param(name, precision, marks=[] if often else [pytest.mark.nightly])
     for name in ARCHITECTURES
     for precision in PRECISIONS
     for often in [
         (name, precision) == ("unet", "mixed_bfloat16")
-        or (precision == "float32" and not name.startswith("reference"))
+        or (precision == "float32" and not name.startswith(("reference", "unet", *LARGE_GRAPHS)))
     ]
 ]
 
