@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-library test-pipelines test-jax nightly test-backend export demo lint docs bare \
+.PHONY: help study test test-studies test-infra test-library test-ray test-pipelines test-jax nightly test-backend export demo lint docs bare \
 	benchmark peers lock release release-check clean
 
 help: ## list the targets
@@ -15,25 +15,33 @@ help: ## list the targets
 study: $(VENV)/run.stamp ## run the quickstart study and print its table
 	$(BIN)/faceseg study experiments/quickstart.yaml
 
-# Two parts run at a time: one waits for clusters and studies while the other computes. By default
-# Ray starts its workers at the lowest priority, which would leave the CPU to the other part.
+# Three parts run at a time, because tests of clusters and studies wait more than they compute. By
+# default Ray starts its workers at the lowest priority, which would leave the CPU to the other parts.
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
 	@rm -f $(VENV)/skipped.txt; touch $(VENV)/skipped.txt
-	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=2 \
-		test-studies test-library test-pipelines test-jax
+	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=3 \
+		test-studies test-ray test-library test-pipelines test-infra test-jax
 	@echo "Not run: the tests that are marked nightly (make nightly), and some for these reasons:"
 	@sort -u $(VENV)/skipped.txt
 
-test-studies: $(VENV)/dev.stamp ## tests that run studies, clusters and servers
-	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/chaos/test_audit.py \
-		tests/chaos/test_kills.py tests/infra tests/end_to_end
+test-studies: $(VENV)/dev.stamp ## tests that run whole studies, and kill their processes
+	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/chaos/test_kills.py tests/end_to_end
+
+test-infra: $(VENV)/dev.stamp ## tests of clusters, servers and databases
+	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/infra
 
 test-library: $(VENV)/dev.stamp ## tests of the library
 	$(BIN)/python -m pytest -m "not nightly" tests/faceseg
 
-test-pipelines: $(VENV)/dev.stamp ## tests of the pipelines, the benchmarks and the documentation
-	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py \
-		tests/test_documentation.py tests/hostile tests/pipelines tests/benchmarks
+# The rooms of which many tests start Ray.
+ON_RAY := $(addprefix tests/pipelines/,search cluster serve doctor tune_machine)
+
+test-ray: $(VENV)/dev.stamp ## tests of the rooms that use Ray
+	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" $(ON_RAY)
+
+test-pipelines: $(VENV)/dev.stamp ## tests of the other rooms, hostile files, benchmarks and documentation
+	$(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py tests/test_documentation.py \
+		tests/hostile tests/pipelines tests/benchmarks $(addprefix --ignore=,$(ON_RAY))
 
 test-jax: $(VENV)/dev.stamp ## training and prediction on JAX (all of it: make test-backend)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\

@@ -10,12 +10,12 @@ PHOTO = encoded(red_and_blue())
 
 def test_requests_prepared_before_a_change_use_the_model_of_then(registry: FakeSource):
     running = service_for(registry)
-    before = running._prepare(running.served_model.current, PHOTO, False)
+    before = running._prepare(running.served_model.current, PHOTO, flip=False, faces=False)
     registry.address = "models:/served/2"
     running.served_model.refresh()
-    after = running._prepare(running.served_model.current, PHOTO, False)
+    after = running._prepare(running.served_model.current, PHOTO, flip=False, faces=False)
     mixed = running._through_network([before, after, before])
-    assert [int(each[16, 4].argmax()) for each in mixed] == [1, 6, 1]
+    assert [int(each[0][16, 4].argmax()) for each in mixed] == [1, 6, 1]
     assert running.served_model.current.version == "2"
     loads = registry.loads
     running.served_model.refresh()
