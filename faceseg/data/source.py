@@ -65,7 +65,7 @@ class Source(Protocol):
         """
 
     def notes(self) -> Sequence[str]:
-        """Return what the user should know of the labels' translation, such as exchanged sides.
+        """Return remarks for the user on the labels' translation, such as exchanged sides.
 
         It is called after items were read. The manifest of a pack contains the notes.
         """

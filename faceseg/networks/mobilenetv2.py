@@ -109,7 +109,7 @@ def encode(
     """Return some of the encoder's tensors for an image.
 
     Args:
-        image: RGB, scaled as the conventions say, (B, H, W, 3).
+        image: RGB, scaled by the conventions, (B, H, W, 3).
         alpha: Factor on all filter counts.
         conventions: Those of the network whose weights will be loaded.
         output_stride: 8, 16 or 32. At 8 the last three levels have the size of the third.

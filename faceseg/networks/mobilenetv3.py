@@ -61,7 +61,7 @@ class Features(NamedTuple):
 
 
 def encode(image: keras.KerasTensor, alpha: float, conventions: Conventions) -> Features:
-    """Return the encoder's two tensors for an image (B, H, W, 3), scaled as the conventions say."""
+    """Return the encoder's two tensors for an image (B, H, W, 3), scaled by the conventions."""
     rules = replace(conventions, epsilon=EPSILON)
     outputs = rules.convolution(image, 16, 3, f"{PREFIX}conv", stride=2)
     outputs = rules.norm(outputs, f"{PREFIX}conv_bn")

@@ -76,7 +76,7 @@ def run_training(training: Training) -> None:
         training_run = trained_on_fold(training.name, training.fold, training.architecture, given)
     RESULTS.mkdir(parents=True, exist_ok=True)
     with training_run as (predictor, test):
-        for mirrored in (True, False):  # the second file says that the training is done
+        for mirrored in (True, False):  # the second file marks the training as done
             tested = predictor.mirrored() if mirrored else predictor
             clean, occluded = clean_counts(tested, test), occluded_counts(tested, test)
             file = training.file(mirrored=mirrored)

@@ -1,7 +1,7 @@
 """What a reader of an annotation format returns: the format's classes, and its images in splits.
 
 A reader lists files and parses the annotations' index; it decodes no image before `read` is called.
-It knows nothing of the classes that a study uses: `faceseg.data.formats.mapping` translates a
+It does not depend on the classes that a study uses: `faceseg.data.formats.mapping` translates a
 format's own classes into those.
 
 Shapes: H rows, W columns of the image after its EXIF rotation.

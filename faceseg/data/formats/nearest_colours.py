@@ -3,7 +3,7 @@
 A border that was drawn with anti-aliasing has pixels whose colours are mixtures of the colours on
 both sides. Such a pixel takes the class of the nearest colour (Euclidean in RGB; of equally near
 ones the lowest id) among those that occur exactly within two pixels of it. Other colours of the
-palette are no candidates: between red and blue lies purple, but no purple part.
+palette are no candidates: purple is between red and blue, but no purple part is.
 
 Shapes: H rows, W columns, K pixels of mixed colours.
 """

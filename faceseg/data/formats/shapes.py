@@ -43,7 +43,7 @@ class ShapeError(Exception):
 
 @contextmanager
 def named(file: str | Path, shape: str) -> Iterator[None]:
-    """Turn a ShapeError into the BadFile of `file`; `shape` says which shape it is."""
+    """Turn a ShapeError into the BadFile of `file`; `shape` identifies the shape."""
     try:
         yield
     except ShapeError as error:

@@ -1,7 +1,7 @@
 """Decide from label maps whether a data set's left is left in the image.
 
 Formats name the sides of a face differently: some mean the person's left, some the image's, and
-few documents say which. Faces are upright in almost all images, so the left part of a pair has the
+few documents define it. Faces are upright in almost all images, so the left part of a pair has the
 smaller mean x exactly where its name means left in the image.
 
 Shapes: H rows, W columns.

@@ -27,7 +27,7 @@ def test_a_mixture_takes_the_nearer_of_the_two_sides() -> None:
 
 
 def test_a_mixture_never_takes_a_colour_that_is_not_nearby() -> None:
-    # (130, 0, 120) is almost purple, but lies between red and blue.
+    # (130, 0, 120) is almost purple, but between red and blue.
     pixels = row(RED, (130, 0, 120), BLUE)
     assert TABLE.labels(pixels, FILE)[0][0, 39:44].tolist() == [1, 1, 1, 2, 2]
     pixels[0, 38] = PURPLE  # three columns from the mixture
