@@ -14,6 +14,8 @@ from pipelines.tracking import Outbox, Sender, Tracker
 
 from .sent_runs import DATASET, curve, run_of
 
+pytestmark = pytest.mark.timeout(60)
+
 
 @pytest.fixture
 def own_store(tracker: Tracker, tmp_path: Path) -> Iterator[Path]:
@@ -61,6 +63,7 @@ def test_a_run_in_a_database_that_is_replaced_is_sent_again(
     tracker: Tracker, box: Outbox, own_store: Path, tmp_path: Path
 ):
     """The file is deleted; another process creates a new one, in which the ids are others."""
+    name = f"{tmp_path.name}-lost"  # the copied store has the experiments of earlier tests
     own_store.parent.mkdir()
     empty = own_store.with_name("empty.db")
     with (
@@ -70,8 +73,8 @@ def test_a_run_in_a_database_that_is_replaced_is_sent_again(
         source.backup(target)
     shutil.copy(empty, own_store)
     store = Tracker(f"sqlite:///{own_store}")
-    store.experiment("another", tmp_path / "artifacts")
-    lost = replace(box, run=replace(box.run, experiment_id=store.experiment("e", tmp_path / "a")))
+    store.experiment(f"{tmp_path.name}-another", tmp_path / "artifacts")
+    lost = replace(box, run=replace(box.run, experiment_id=store.experiment(name, tmp_path / "a")))
     with Sender(lost.folder.parent, store) as sending:
         write_first_half(lost)
         assert sending.drain(30)
@@ -83,7 +86,7 @@ def test_a_run_in_a_database_that_is_replaced_is_sent_again(
             time.sleep(0.05)
     assert Tracker(store.uri).find_runs(lost.run.experiment_id) == []
 
-    present = store.experiment("e", tmp_path / "a")
+    present = store.experiment(name, tmp_path / "a")
     assert present != lost.run.experiment_id
     with Sender(lost.folder.parent, store, present) as sending:
         assert sending.drain(30), sending.status()
