@@ -1,6 +1,6 @@
 """The command line in a subprocess, and one tiny study that many tests read.
 
-The study has three architectures at 32 px with two trials and one final each, a variant, the
+The study has two architectures at 32 px with two trials and one final each, a variant, the
 ensemble, and one worker. Its scores do not matter; the runs and files that it writes do.
 """
 
@@ -28,7 +28,6 @@ data:
   drawn: {train: 24, val: 6, test: 6, size: 48, difficulty: 0.3}
 architectures:
   unet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
-  pspnet: {alpha: 0.35, width: 0.1, encoder_weights: none, batch_norm_momentum: 0.5}
   segnet: {width: 0.1, batch_norm_momentum: 0.5}
 variants:
   segnet-narrow: {of: segnet, width: 0.05}

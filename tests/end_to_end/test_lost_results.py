@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.nightly,
     pytest.mark.timeout(1500),
 ]
-NETWORKS = ("unet", "pspnet", "segnet", "segnet-narrow")
+NETWORKS = ("unet", "segnet", "segnet-narrow")
 SCORES = ["architecture", "iou", "dice"]
 
 
