@@ -7,7 +7,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
 from faceseg.evaluation.batched_logits import batched_logits
 from faceseg.inference.predictor import Labels, Predictor, labels_from_logits
-from faceseg.metrics.confusion_matrix import confusion, scores
+from faceseg.metrics.confusion_matrix import Fractions, class_iou, confusion, mean_of_defined
 
 # A network whose foreground IoU exceeds the mean label map's by less than this counts as untrained:
 # its rank, its share of IoU kept under occlusion and its promotion would mean nothing. It is a
@@ -43,9 +43,15 @@ def mean_label_map(labels: NDArray[np.uint8], classes: ClassSet) -> Predictor:
 
 
 def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
-    """Return the mean foreground IoU on the first `limit` unchanged images of a split.
+    """Return the mean foreground IoU in [0, 1] of `clean_class_iou`.
 
     For the mean label map this is the baseline of the robustness summaries.
+    """
+    return float(mean_of_defined(clean_class_iou(predictor, split, limit)[1:]))
+
+
+def clean_class_iou(predictor: Predictor, split: Split, limit: int) -> Fractions:
+    """Return the IoU of each class on the first `limit` unchanged images of a split.
 
     Args:
         predictor: The network.
@@ -53,11 +59,12 @@ def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
         limit: The number of images; all if the split has fewer.
 
     Returns:
-        The IoU in [0, 1], from one confusion matrix at the images' own size.
+        The IoU of each class, (C,), from one confusion matrix at the images' own size; NaN where a
+        class occurs nowhere.
     """
     classes = predictor.classes
     total = np.zeros((len(classes), len(classes)), np.int64)
     cases = (split.original(index) for index in range(min(limit, len(split))))
     for truth, logits in batched_logits(predictor, cases, batch_size=16):
         total += confusion(truth, labels_from_logits(logits, truth.shape), len(classes))
-    return scores(total, classes)["iou"]
+    return class_iou(total)

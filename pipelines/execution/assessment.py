@@ -3,7 +3,7 @@
 A trained network and an ensemble are assessed in the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,12 +12,14 @@ from matplotlib.patches import Patch
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
-from faceseg.evaluation.baselines import clean_iou, mean_label_map
+from faceseg.evaluation.baselines import clean_class_iou, mean_label_map
+from faceseg.evaluation.left_out import condition_without, evaluation_without, mean_iou_without
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.robustness import evaluate_suite
 from faceseg.evaluation.slices import image_facts
 from faceseg.evaluation.split_evaluation import evaluate_split
 from faceseg.inference.predictor import Predictor
+from faceseg.metrics.confusion_matrix import Fractions
 from faceseg.robustness.conditions import Condition
 from faceseg.robustness.occlusion.occluded_images import mask_digest
 from faceseg.robustness.suites import CLEAN, SUITES
@@ -40,6 +42,7 @@ def assess(
     at: float,
     threads: int,
     clock: Stopwatch | None = None,
+    left_out: Collection[int] = (),
 ) -> dict[str, float]:
     """Assess a trial on validation images or a final on test images.
 
@@ -54,6 +57,7 @@ def assess(
             the same time, its points are stored once.
         threads: Processor threads that draw the suites' images, and that count predictions.
         clock: Measures the phases.
+        left_out: Ids of the classes that the predictor does not have; no score contains them.
 
     Returns:
         The metrics to log at the end of the run.
@@ -63,15 +67,20 @@ def assess(
     split, limit = suite_images(context, kind)
     predictions_figure(predictor, split, folder / "figures" / "predictions.png")
     with clock.phase(results.ROBUSTNESS_PHASE):
-        conditions = run_suites(context, kind, predictor, threads, clock)
+        conditions = tuple(
+            condition_without(each, left_out)
+            for each in run_suites(context, kind, predictor, threads, clock)
+        )
         tables = results.suite_tables(conditions, classes)
         log_curves(tables, outbox, at)
         write_tables(tables, folder)
-        blind = baseline_iou(context, kind)
+        blind = mean_iou_without(baseline_class_iou(context, kind), left_out)
         values = results.suite_summaries(tables, blind)
     if kind == "final":
         with clock.phase(results.TESTING_PHASE):
-            tested = evaluate_split(predictor, split, threads=threads)
+            tested = evaluation_without(
+                evaluate_split(predictor, split, threads=threads), classes, left_out
+            )
             values |= results.test_scores(tested, classes)
             write_panel(folder / "panel.npz", predictor, split, tested)
         records = EvaluationRecords(
@@ -126,15 +135,15 @@ def suite_images(context: StudyContext, kind: JobKind) -> tuple[Split, int]:
     return context.validation, settings.trial_images
 
 
-def baseline_iou(context: StudyContext, kind: JobKind) -> float:
-    """Return the IoU of the training images' mean label map on the images of the suites."""
+def baseline_class_iou(context: StudyContext, kind: JobKind) -> Fractions:
+    """Return each class's IoU (C,) of the training images' mean label map on the suites' images."""
     split, limit = suite_images(context, kind)
-    return _baseline_iou(context.train, split, context.experiment.data.class_set, limit)
+    return _baseline_class_iou(context.train, split, context.experiment.data.class_set, limit)
 
 
 @lru_cache(maxsize=4)  # it is the same for all jobs of a study
-def _baseline_iou(train: Split, split: Split, classes: ClassSet, limit: int) -> float:
-    return clean_iou(mean_label_map(train.labels[:BASELINE_IMAGES], classes), split, limit)
+def _baseline_class_iou(train: Split, split: Split, classes: ClassSet, limit: int) -> Fractions:
+    return clean_class_iou(mean_label_map(train.labels[:BASELINE_IMAGES], classes), split, limit)
 
 
 def mask_checksum(context: StudyContext, threads: int) -> str:
