@@ -139,6 +139,6 @@ def _output_sizes(network: keras.Model) -> Iterator[int]:
 
 def _refusal(path: Path, reason: str) -> UserError:
     return UserError(
-        f"{path} cannot be loaded safely: {reason}; no model saved by faceseg is like this. "
-        "Give a best.keras of a run, or a registry address"
+        f"{path} cannot be loaded safely: {reason}; no model that Keras saves is like this. "
+        "Save the model again; of faceseg, give a best.keras of a run, or a registry address"
     )

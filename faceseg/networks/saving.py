@@ -84,10 +84,26 @@ def load_network(path: Path) -> tuple[keras.Model, ClassSet, dict[str, Any]]:
             the network in it is damaged or needs far more memory than the file stores.
     """
     classes, origin = read_metadata(path)
+    return load_foreign_network(path), classes, origin
+
+
+def load_foreign_network(path: Path) -> keras.Model:
+    """Load the network of any `.keras` file; the file need not be one of `save_network`.
+
+    Raises:
+        UserError: The file is damaged, contains code (Keras's safe mode) or a layer that neither
+            Keras nor faceseg has, or needs far more memory than it stores.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
+            check_members(path, archive)
             check_network(path, archive)
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:
         raise UserError(f"{path} cannot be loaded safely: {first_line(error)}") from error
-    return network, classes, origin
+
+
+def has_metadata(path: Path) -> bool:
+    """Return whether a `.keras` file is one of `save_network`."""
+    with zipfile.ZipFile(path) as archive:
+        return METADATA_FILE in archive.namelist()
