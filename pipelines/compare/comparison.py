@@ -25,6 +25,7 @@ from pipelines.compare.report.html_page import render_html
 from pipelines.compare.report.markdown_and_latex import render_latex, render_markdown
 from pipelines.compare.study_data.collection import read_study
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
+from pipelines.compare.study_data.judged_rows import add_judged
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config import Experiment
 from pipelines.job.context import outbox_folder
@@ -47,6 +48,7 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
     """
     try:
         study = read_study(tracker, experiment.name, experiment.study)
+        study = add_judged(tracker, study)
     except UserError as error:
         if refused := describe_refusals(outbox_folder(experiment, experiment.study)):
             raise UserError(f"{error}\n{refused}") from error
@@ -70,7 +72,7 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
             }
         )
     console.print(_terminal_table(study, table_texts(TERMINAL_COLUMNS, table)))
-    for sentence in study.missing_finals:
+    for sentence in [*study.missing_finals, *study.judged_sentences]:
         console.print(sentence, style="yellow", markup=False, highlight=False)
 
 

@@ -33,7 +33,7 @@ WINDOWS_DEVICES = frozenset(
 )
 # In claims and reports, these are not single networks.
 PRETRAINED, ENSEMBLE = "pretrained", "ensemble"
-_MIRRORED = ".mirrored"  # no network's own name contains a dot
+_MIRRORED, _JUDGED = ".mirrored", ".judged"  # no network's own name contains a dot
 _SHOWN = 40  # characters of a wrong name in a message
 
 
@@ -80,9 +80,19 @@ def is_mirrored(name: str) -> bool:
     return name.endswith(_MIRRORED)
 
 
+def judged_name(network: str) -> str:
+    """Return the name in tables and runs of a network of another program."""
+    return f"{network}{_JUDGED}"
+
+
+def is_judged(name: str) -> bool:
+    """Return whether a name in tables and runs is one of `judged_name`."""
+    return name.endswith(_JUDGED)
+
+
 def is_trained(name: str) -> bool:
-    """Return whether a name in tables and runs is that of a network with a training of its own."""
-    return name != ENSEMBLE and not is_mirrored(name)
+    """Return whether a name in tables and runs is that of a network that the study trained."""
+    return name != ENSEMBLE and not is_mirrored(name) and not is_judged(name)
 
 
 def check_claimed_network(name: str) -> str:

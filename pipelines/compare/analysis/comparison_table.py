@@ -204,6 +204,7 @@ def _cells(name: str, values: Sequence[float]) -> dict[str, object]:
 
 HISTORY_COLUMNS = ("epoch", "train/loss", "val/loss", "val/iou")
 TRAINING_METRICS = ("seconds/training", "epochs")
+NETWORK_METRICS = ("model/parameters", "model/macs")  # not known of a network in a judged file
 
 
 def require_complete(
@@ -238,10 +239,14 @@ def _missing_values(
 ) -> list[str]:
     """Return the metrics that have no value although the run's records do not make them NaN."""
     recomputed = recompute_scores(final, study.classes)
+    unknown = {
+        *(() if model.is_trained else TRAINING_METRICS),
+        *(NETWORK_METRICS if model.is_judged else ()),
+    }
     return [
         name
         for name in metrics
-        if (model.is_trained or name not in TRAINING_METRICS)
+        if name not in unknown
         and math.isnan(final.metric(name))
         and not math.isnan(recomputed.get(name, 0.0))
     ]

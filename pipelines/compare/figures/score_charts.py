@@ -41,13 +41,14 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
 
     Returns:
         The indices of the points that no other point beats, that is: none is at least as good in
-        both and better in one.
+        both and better in one. A point without a cost (NaN) is not among them.
     """
     points = list(zip(costs, scores, strict=True))
     return [
         index
         for index, (cost, score) in enumerate(points)
-        if not any(
+        if not math.isnan(cost)
+        and not any(
             other_cost <= cost and other >= score and (other_cost, other) != (cost, score)
             for other_cost, other in points
         )
@@ -94,6 +95,8 @@ def _draw_point(
     axis: Axes, row: dict[Any, Any], key: str, style: SeriesStyle, spread: float, *, full: bool
 ) -> None:
     cost, score = row[key], row["iou"]
+    if math.isnan(cost):
+        return
     below, above = (
         0.0 if math.isnan(each) else max(0.0, each)
         for each in (score - row["iou_low"], row["iou_high"] - score)

@@ -80,6 +80,7 @@ def build_report(
         advice=advise(measurements),
         summary=[
             *study.missing_finals,
+            *study.judged_sentences,
             *summary_sentences(study, table, measurements, pairs),
         ],
         pairs=pairs,

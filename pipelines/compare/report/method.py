@@ -29,7 +29,7 @@ def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements
     height, width = manifest.image_size
     space = join_words([name.replace("_", " ") for name in settings.search.space.tuned()])
     trials = sorted({sum(model.states.values()) for model in study.architectures})
-    seeds = sorted({len(model.finals) for model in study.models})
+    seeds = sorted({len(model.finals) for model in study.models if not model.is_judged})
     return [
         f"{join_words(names)} were trained on {counts.get('train', 0)} images of the source "
         f"'{settings.data.source}', resized to {width} x {height} pixels, with "
@@ -43,6 +43,7 @@ def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements
         "The epoch of a final run was chosen on the validation images, and the run was tested "
         f"once on {counts.get('test', 0)} test images at their original size.",
         *_variant_sentences(study),
+        *study.judged_sentences,
         *_robustness_sentences(study),
         f"Intervals are 95 % bootstrap intervals: {measurements.resamples:,} resamples of whole "
         "photographs, the same for every network (paired).",
@@ -73,7 +74,7 @@ def _sample_size_limits(report: ComparisonReport) -> list[str]:
     sentences = []
     images = len(report.measurements.photos)
     photos = len(set(report.measurements.photos))
-    if min(len(model.finals) for model in report.study.models) < 2:
+    if _fewest_seeds(report.study) < 2:
         sentences.append(
             "With one seed, intervals cover only the choice of photographs: the same training "
             "with another seed may give another result. Times and memory have no interval."
@@ -102,7 +103,7 @@ def _robustness_limit(study: ComparedStudy) -> list[str]:
 def notes(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
     """Return the notes: how to read the numbers, and what data and code they come from."""
     first = table.iloc[0]
-    seeds = int(table["finals"].min())
+    seeds = _fewest_seeds(study)
     spread_note = (
         f"Means and standard deviations (±) are over {seeds} seeds of each winner."
         if seeds > 1
@@ -202,6 +203,11 @@ def _training_noise_sentence(study: ComparedStudy) -> str:
     return "They include training noise between seeds where two networks are compared."
 
 
+def _fewest_seeds(study: ComparedStudy) -> int:
+    """Return the smallest number of final runs of a model of the study itself."""
+    return min(len(model.finals) for model in study.models if not model.is_judged)
+
+
 def _range(numbers: list[int]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
@@ -224,7 +230,7 @@ def network_options(study: ComparedStudy) -> dict[str, str]:
         variant = f"{model.variant_of} with " if model.variant_of else ""
         texts[model.name] = (
             variant + (", ".join(words) or "default options")
-            if model.is_trained
+            if model.is_trained or model.is_judged
             else "mean of the architectures' class probabilities"
         )
     return texts

@@ -48,7 +48,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
         UserError: The study, its winners, a final run or an artifact is missing, or a logged
             score differs from the one computed from the run's records.
     """
-    experiment_id = _experiment_id(tracker, experiment)
+    experiment_id = find_experiment(tracker, experiment)
     runs = tracker.find_runs(experiment_id, study=study, kind="study")
     if not runs:
         raise UserError(
@@ -101,7 +101,8 @@ def _winners(study: str, tags: Mapping[str, str]) -> dict[str, str]:
     return winners
 
 
-def _experiment_id(tracker: Tracker, name: str) -> str:
+def find_experiment(tracker: Tracker, name: str) -> str:
+    """Return the id of an MLflow experiment; raise UserError if there is none of this name."""
     experiment = tracker.client.get_experiment_by_name(name)
     if experiment is None:
         raise UserError(f"MLflow at {tracker.uri} has no experiment {name!r}")
@@ -130,7 +131,7 @@ def _read_model(
     return ComparedModel(
         name=name,
         finals=tuple(
-            _read_final(tracker, run, folder / run.info.run_id, classes) for run in complete
+            read_final(tracker, run, folder / run.info.run_id, classes) for run in complete
         ),
         trials=tuple(sorted(map(read_trial, trials), key=lambda trial: trial.number)),
         variant_of=complete[0].data.tags.get("faceseg.variant_of"),
@@ -156,7 +157,13 @@ def _read_settings(file: Path) -> Experiment:
         ) from error
 
 
-def _read_final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> FinalRun:
+def read_final(tracker: Tracker, run: Run, folder: Path, classes: ClassSet) -> FinalRun:
+    """Read a final run; its files are downloaded to `folder`.
+
+    Raises:
+        UserError: An artifact is missing or damaged, or a logged score differs from the one
+            computed from the run's records.
+    """
     folder.mkdir(exist_ok=True)
     run_id = run.info.run_id
     trained = is_trained(run.data.tags["faceseg.architecture"])

@@ -15,7 +15,7 @@ from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
-from pipelines.config.names import is_trained
+from pipelines.config.names import is_judged, is_trained
 from pipelines.config.search_space import SECTIONS
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
@@ -119,8 +119,13 @@ class ComparedModel:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it was trained; the ensemble and mirrored means use the networks of others."""
+        """Whether the study trained it; ensembles and mirrored means use the networks of others."""
         return is_trained(self.name)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether another program trained it, and `faceseg judge` tested it."""
+        return is_judged(self.name)
 
     @property
     def states(self) -> Counter[str]:
@@ -144,7 +149,8 @@ class ComparedStudy:
 
     `experiment` is the experiment's name, `name` the study's, `run_id` that of the study's own
     MLflow run, which is in the store `tracking_uri`. `settings` is the experiment as the study ran
-    it. `masks` is the checksum of the occluders that were drawn on its test images.
+    it. `masks` is the checksum of the occluders that were drawn on its test images. `left_out` are
+    the classes that a judged network does not have; no score of any model contains them.
     """
 
     experiment: str
@@ -158,6 +164,7 @@ class ComparedStudy:
     masks: str = ""
     tracking_uri: str = DEFAULT_STORE
     worker_time: WorkerTime = field(default_factory=WorkerTime)
+    left_out: tuple[str, ...] = ()
 
     @property
     def architectures(self) -> tuple[ComparedModel, ...]:
@@ -170,13 +177,29 @@ class ComparedStudy:
         seeds = self.settings.finals.seeds
         sentences = []
         for model in self.models:
-            if len(model.finals) < seeds:
+            if len(model.finals) < seeds and not model.is_judged:
                 failed = [f"final {n}: {why}" for n, why in sorted(model.failed_finals.items())]
                 reasons = f" Failed: {'; '.join(failed)}." if failed else ""
                 sentences.append(
                     f"{model.name} has {len(model.finals)} of {seeds} finals: its scores are "
                     f"those of fewer trainings.{reasons}"
                 )
+        return sentences
+
+    @property
+    def judged_sentences(self) -> list[str]:
+        """Sentences about the networks that another program trained; none without any."""
+        names = [model.name for model in self.models if model.is_judged]
+        if not names:
+            return []
+        sentences = [
+            f"{', '.join(names)}: trained by another program, and tested here by `faceseg judge`."
+        ]
+        if self.left_out:
+            sentences.append(
+                f"Left out of the mean of every network: {', '.join(self.left_out)}, because a "
+                "judged network does not have it."
+            )
         return sentences
 
     @property

@@ -61,6 +61,7 @@ def printed(study, report, html, root):
     tracker = FakeTracker(root / "mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "read_study", lambda *arguments: study)
+        patch.setattr(comparison, "add_judged", lambda tracker, study: study)
         patch.setattr(comparison, "build_report", lambda *arguments, **options: report)
         patch.setattr(comparison, "render_html", lambda report: html)
         patch.setattr(Chart, "png", lambda chart: b"drawn")  # saves seconds; test_figures saves one
@@ -125,6 +126,7 @@ def test_a_missing_final_is_in_the_summary_and_below_the_printed_table(
     assert built.summary[0] == MISSING  # the page's first section shows the same list
     console = Console(file=io.StringIO(), width=200)
     monkeypatch.setattr(comparison, "read_study", lambda *_: incomplete)
+    monkeypatch.setattr(comparison, "add_judged", lambda _, study: study)
     monkeypatch.setattr(comparison, "build_report", lambda *_, **__: built)
     monkeypatch.setattr(comparison, "render_html", lambda _: "")
     comparison.compare_study(FakeTracker(tmp_path), Experiment(name="made"), tmp_path, console)
