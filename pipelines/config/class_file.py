@@ -14,16 +14,14 @@ palette:                 # only for the format `colours`; by default that of the
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from faceseg.data.class_sets import BUILT_IN, BuiltIn
 from faceseg.data.classes import ClassSet
 from faceseg.data.formats.mapping import Target
 from faceseg.errors import UserError
 from pipelines.config import names
-from pipelines.config.plain_yaml import read_yaml
-from pipelines.config.reading import explain_errors
+from pipelines.config.typed_yaml import read_typed_yaml
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -71,25 +69,11 @@ def read_classes(text: str) -> ClassFile:
         UserError: It is neither, or the file is not valid.
     """
     if is_class_file(text):
-        return _read(Path(text))
+        return read_typed_yaml(
+            Path(text), ClassFile, option="--classes", keys="the key `classes`, and `map` if needed"
+        )
     if text in BUILT_IN:
         return ClassFile.model_validate({"classes": text})
     raise UserError(
         f"--classes {text}: expected {', '.join(BUILT_IN)}, or the YAML file of a class set"
     )
-
-
-def _read(path: Path) -> ClassFile:
-    try:
-        content = read_yaml(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--classes: {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"--classes: {path} is not plain YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"--classes: {path} must contain the key `classes`, and `map` if needed")
-    try:
-        return ClassFile.model_validate(content)
-    except ValidationError as error:
-        problems = explain_errors(error, ClassFile)
-        raise UserError(f"{path} is not a valid file of classes:\n{problems}") from error
