@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from faceseg.errors import UserError, without_secrets
-from pipelines.cli import cluster, experiments, inference, pages, registry, storage
+from pipelines.cli import cluster, experiments, inference, judging, pages, registry, storage
 from pipelines.cli.arguments import (
     INTERRUPTED_EXIT_CODE,
     ExperimentFile,
@@ -188,6 +188,7 @@ def compare(
     typer.echo(f"report: {folder / 'comparison.html'}")
 
 
+app.add_typer(judging.app)
 app.add_typer(pages.app)
 app.add_typer(experiments.app)
 app.add_typer(storage.app)

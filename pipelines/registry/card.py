@@ -61,7 +61,7 @@ def model_card(
         raise ValueError("a model card needs the records of a test")
     data, manifest = context.experiment.data, context.manifest
     height, width = data.image_size
-    scores, classes = _scores(records.tested, records, data.class_set)
+    scores, classes = score_rows(records.tested, records, data.class_set)
     return _template().render(
         model=context.experiment.tracking.registered_model,
         architecture=job.key.architecture,
@@ -72,7 +72,7 @@ def model_card(
         few=len(records.ids) < FEW_IMAGES,
         scores=scores,
         classes=classes,
-        kept=_retention_rows(values) if records.conditions else None,
+        kept=retention_rows(values) if records.conditions else None,
         suite_images=len(records.conditions[0].coverage) if records.conditions else 0,
         latency=values["latency/p50_ms"],
         parameters=values["model/parameters"],
@@ -132,7 +132,7 @@ def data_terms(data: Data) -> str:
     return SOURCE_TERMS.get(data.source, SOURCE_TERMS["directory"])
 
 
-def _scores(
+def score_rows(
     tested: SplitEvaluation, records: EvaluationRecords, classes: ClassSet
 ) -> tuple[Rows, Rows]:
     """Return the rows of the mean scores, and those of the classes."""
@@ -160,7 +160,7 @@ def _cells(found: Estimate) -> dict[str, str]:
     return {"value": f"{found.value:.3f}", "interval": interval}
 
 
-def _retention_rows(values: Mapping[str, float]) -> list[tuple[str, float]]:
+def retention_rows(values: Mapping[str, float]) -> list[tuple[str, float]]:
     """Return the retention under each kind of each suite, in ascending order."""
     found = [
         (name.removesuffix("/retention").replace("/", ": ").replace("_", " "), value)

@@ -63,7 +63,7 @@ def test_help_lists_every_verb(command: RunCommand):
 
 def test_help_lists_the_verbs_in_the_order_of_a_study(command: RunCommand):
     _, out, _ = command("--help")
-    verbs = ["study", "prepare", "train", "audit", "tune-machine", "compare", "ui"]
+    verbs = ["study", "prepare", "train", "audit", "tune-machine", "compare", "judge", "ui"]
     verbs += [
         "convert",
         "init",
