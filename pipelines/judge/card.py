@@ -68,7 +68,7 @@ def judged_card(
             "## Cost",
             "",
             f"{values['latency/p50_ms']:.1f} ms per image (median, one image per call, "
-            f"{values['latency/threads']:.0f} threads of the CPU); "
+            f"CPU threads: {values['latency/threads']:.0f}); "
             f"{values['memory/peak_mb']:.0f} MB of memory at most; "
             f"{values['model/size_mb']:.1f} MB on disk.",
             "",

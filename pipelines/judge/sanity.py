@@ -64,14 +64,15 @@ def check_settings(
     """
     images = [validation.original(index) for index in panel_indices(len(validation))]
     given = _Candidate(network.form, network.class_ids, _counts(network, images, len(classes)))
-    gains = [(each, _gain(each, given)) for each in _others(network, given, images, len(classes))]
+    own = _foreground(given.class_ids)
+    score = given.score(own)
+    others = _others(network, given, images, len(classes))
+    gains = [(each, each.score(own) - score) for each in others]
     best = max(gain for _, gain in gains)
     if best > MARGIN:
         near = [each for each, gain in gains if gain > best - TIE]
         simplest = min(near, key=lambda each: len(_changes(each, given, classes)))
         raise UserError(_advice(simplest, given, classes, len(images)))
-    own = _foreground(given.class_ids)
-    score = given.score(own)
     blind = _blind_score(images, classes, train, own)
     if not score >= blind + LEARNED_MARGIN:
         raise UserError(
@@ -142,11 +143,16 @@ def _largest(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.i
 
 
 def _best_map(tried: _Candidate) -> tuple[int, ...]:
-    """Return the class with which each id overlaps most; ids never predicted keep theirs."""
+    """Return the class with which each id overlaps most; ids never predicted keep theirs.
+
+    Only classes of the given map are considered: where the data shows a class that the network does
+    not have, it predicts another one.
+    """
     hits = tried.counts
     predicted, true = hits.sum(axis=1), hits.sum(axis=0)
     iou = np.nan_to_num(ratio(hits, predicted[:, None] + true[None] - hits))
-    best = iou.argmax(axis=1)
+    known = sorted(set(tried.class_ids))
+    best = np.array(known)[iou[:, known].argmax(axis=1)]
     return tuple(
         int(best[own]) if predicted[own] else target for own, target in enumerate(tried.class_ids)
     )
@@ -163,12 +169,6 @@ def _score(counts: Counts, class_ids: Sequence[int], averaged: Collection[int]) 
 
 def _foreground(class_ids: Collection[int]) -> set[int]:
     return set(class_ids) - {0}
-
-
-def _gain(other: _Candidate, given: _Candidate) -> float:
-    """Return how much better other settings score, on the classes of both maps."""
-    averaged = _foreground(other.class_ids) | _foreground(given.class_ids)
-    return other.score(averaged) - given.score(averaged)
 
 
 def _blind_score(
@@ -199,7 +199,7 @@ def _changes(best: _Candidate, given: _Candidate, classes: ClassSet) -> list[str
 
 def _advice(best: _Candidate, given: _Candidate, classes: ClassSet, images: int) -> str:
     """Return the message that names the wrong settings and the better ones."""
-    averaged = _foreground(best.class_ids) | _foreground(given.class_ids)
+    averaged = _foreground(given.class_ids)
     return (
         f"the map of the network is wrong: on {images} validation images it has an IoU of "
         f"{given.score(averaged):.3f}, and {best.score(averaged):.3f} with "

@@ -118,6 +118,28 @@ def test_the_scores_are_those_at_home(
     assert 0.5 < iou < 1
 
 
+def test_a_class_that_the_network_lacks_is_no_mistake(folder: Path, splits: dict[str, Split]):
+    """Without hair, its pixels become the class of the next colour, that of the inner mouth."""
+    ids = tuple(range(10))
+    file = write_onnx(folder / "bald.onnx", ids=ids)
+    form = {"classes": class_map(ids), "channels": "RGB", "scaling": "0 to 1"}
+    network = open_foreign_network(file, NetworkFile.model_validate(form), LAPA, 1)
+    check_settings(network, LAPA, splits["val"], splits["train"])
+    labels = Predictor(network, LAPA).predict(splits["test"].original(0)[0])
+    assert LAPA.hair not in labels
+    assert 8 in labels
+
+
+def test_a_network_that_ignores_the_image_is_not_scored(folder: Path, splits: dict[str, Split]):
+    network = keras_network()
+    network.set_weights([0 * each for each in network.get_weights()])
+    network.save(folder / "blind.keras")
+    form = {"classes": class_map(), "channels": "RGB", "scaling": "0 to 1"}
+    opened = open_foreign_network(folder / "blind.keras", NetworkFile.model_validate(form), LAPA, 1)
+    with pytest.raises(UserError, match="A prediction that ignores the image has"):
+        check_settings(opened, LAPA, splits["val"], splits["train"])
+
+
 def check(file: Path, network: ForeignNetwork, splits: dict[str, Split]) -> None:
     """Run what `faceseg judge` runs before the test; the first is in a process of its own there."""
     require_run(file, network)

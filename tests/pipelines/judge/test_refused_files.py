@@ -16,6 +16,7 @@ from pipelines.judge.foreign_network import ForeignNetwork, open_foreign_network
 from pipelines.judge.network_files import check_format, open_network_file
 from pipelines.judge.settings import NetworkFile, read_network_file
 from pipelines.judge.trial_process import require_run, try_file
+from tests.pipelines.conftest import RunFaceseg
 
 from .colour_networks import class_map, keras_network, write_onnx
 
@@ -125,6 +126,19 @@ def test_a_file_that_runs_is_measured(tmp_path: Path):
     assert found["latency/p50_ms"] > 0
     assert found["latency/threads"] == 1
     assert found["memory/peak_mb"] > 10
+
+
+def test_the_verb_refuses_before_it_prepares_the_data(
+    run_faceseg: RunFaceseg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.yaml").write_text("classes: {0: background, 1: skin}", encoding="utf-8")
+    (tmp_path / "bisenet.pth").write_bytes(b"")
+    words = ("judge", "bisenet.pth", "--classes", "map.yaml", "--data", "quickstart")
+    code, output = run_faceseg(*words)
+    assert code == 2
+    assert "error: bisenet.pth is refused" in output
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bisenet.pth", "map.yaml"]
 
 
 # --- The settings.
