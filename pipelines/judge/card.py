@@ -33,7 +33,7 @@ def judged_card(
     if records.tested is None:
         raise ValueError("a card needs the records of a test")
     names = context.experiment.data.class_set.names
-    left_out = [name for each, name in enumerate(names) if each and each not in network.class_ids]
+    left_out = [names[each] for each in network.left_out]
     data, manifest = context.experiment.data, context.manifest
     means, classes = score_rows(records.tested, records, data.class_set)
     classes = [each for each in classes if each["name"] not in _readable(left_out)]

@@ -55,6 +55,11 @@ class ForeignNetwork:
         """The shape of the batches that `predict_on_batch` takes."""
         return (None, *self.form.size, COLOURS)
 
+    @property
+    def left_out(self) -> list[int]:
+        """The ids of the data's foreground classes that the network does not have."""
+        return [each for each in range(1, self.num_classes) if each not in self.class_ids]
+
     def predict_on_batch(self, images: NDArray[np.uint8]) -> Logits:
         """Return logits (N, h, w, C) of the data's classes for uint8 RGB images (N, h, w, 3).
 

@@ -15,36 +15,14 @@ from numpy.typing import NDArray
 
 from faceseg.data.file_reading import read_at_most
 from faceseg.errors import UserError, first_line
+from pipelines.judge.file_formats import MAX_BYTES, check_format
 from pipelines.judge.settings import UNSCALED
 from pipelines.models.exported_models import read_export_manifest
 from pipelines.models.runtimes import import_extra, thread_count
 
 Array = NDArray[Any]
-MAX_BYTES = 2**31 - 1  # protobuf, in which ONNX files are written, and LiteRT allow no larger file
 INTEGERS = ("uint8", "int32", "int64")  # of pixels that are not scaled
 DTYPES = ("float16", "float32", "float64", *INTEGERS)
-
-_TORCH = (
-    "a file of torch may run code when it is read. Convert it where you trust it: "
-    "torch.onnx.export(network.eval(), torch.zeros(1, 3, 512, 512), 'network.onnx', "
-    "external_data=False)"
-)
-_TENSORFLOW = (
-    "a SavedModel may run code when it is read. Convert it where you trust it: "
-    "tf.lite.TFLiteConverter.from_saved_model(FOLDER).convert(), written to a .tflite file"
-)
-_PICKLE = "a pickle runs code when it is read. Load it where you trust it, and export it as ONNX"
-_HDF5 = (
-    "Keras's older format may contain code. Convert it where you trust it: "
-    "keras.saving.load_model(FILE, compile=False).save('network.keras')"
-)
-REFUSED = {
-    **dict.fromkeys((".pt", ".pth", ".pt2", ".ckpt", ".torchscript", ".mar", ".bin"), _TORCH),
-    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".npy", ".npz"), _PICKLE),
-    **dict.fromkeys((".h5", ".hdf5"), _HDF5),
-    ".pb": _TENSORFLOW,
-    ".safetensors": "it contains weights without a network: build the network, and export it",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,27 +74,12 @@ def open_network_file(path: Path, threads: int | None = None) -> OpenedNetwork:
             installed.
     """
     check_format(path)
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path} has {path.stat().st_size / 1e9:.1f} GB; at most 2 GB can be read")
     try:
         return OPENERS[path.suffix.lower()](path, threads or thread_count())
     except UserError:
         raise
     except Exception as error:  # the runtimes raise many kinds for a damaged file
         raise UserError(f"{path} cannot be opened: {first_line(error)}") from error
-
-
-def check_format(path: Path) -> None:
-    """Raise UserError unless `path` is a file of a format that runs no code."""
-    suffix = path.suffix.lower()
-    if suffix in REFUSED:
-        raise UserError(f"{path} is refused: {REFUSED[suffix]}")
-    if (path / "saved_model.pb").exists():
-        raise UserError(f"{path} is refused: {_TENSORFLOW}")
-    if suffix not in OPENERS:
-        raise UserError(f"{path}: expected a file whose name ends in .onnx, .tflite or .keras")
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
 
 
 @dataclass

@@ -149,7 +149,9 @@ def main() -> None:
 
     request = json.loads(sys.stdin.read())
     # On Linux, of the memory that is written to; other systems may not enforce it.
-    resource.setrlimit(resource.RLIMIT_DATA, (request["bytes"], request["bytes"]))
+    _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = request["bytes"] if highest < 0 else min(request["bytes"], highest)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, highest))
     try:
         result: dict[str, Any] = _run(request)
     except (UserError, MemoryError) as error:

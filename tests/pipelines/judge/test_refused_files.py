@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from faceseg.data.classes import LAPA
 from faceseg.errors import UserError
 from faceseg.inference.predictor import load
+from pipelines.judge.file_formats import MAX_BYTES, check_format
 from pipelines.judge.foreign_network import ForeignNetwork, open_foreign_network
-from pipelines.judge.network_files import check_format, open_network_file
+from pipelines.judge.network_files import open_network_file
 from pipelines.judge.settings import NetworkFile, read_network_file
 from pipelines.judge.trial_process import require_run, try_file
 from tests.pipelines.conftest import RunFaceseg
@@ -37,7 +38,7 @@ def opened(path: Path, **changes: Any) -> ForeignNetwork:
         ("saved_model.pb", "tf.lite.TFLiteConverter.from_saved_model"),
         ("old.h5", "keras.saving.load_model"),
         ("weights.safetensors", "build the network"),
-        ("network.zip", r"\.onnx, \.tflite or \.keras"),
+        ("network.zip", r"\.onnx, \.tflite, \.keras"),
         ("missing.onnx", "there is no file"),
     ],
 )
@@ -52,6 +53,13 @@ def test_a_saved_model_is_refused(tmp_path: Path):
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(UserError, match="from_saved_model"):
         check_format(tmp_path)
+
+
+def test_a_huge_file_is_refused(tmp_path: Path):
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # sparse
+    with pytest.raises(UserError, match=r"2\.1 GB; at most 2 GB"):
+        check_format(tmp_path / "huge.onnx")
 
 
 def external(tensor: Any) -> Any:
