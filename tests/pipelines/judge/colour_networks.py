@@ -109,13 +109,20 @@ def keras_network(**other: Any) -> Any:
     return network
 
 
-def write_litert(path: Path, **other: Any) -> Path:
+def write_litert(path: Path, *, int8: bool = False, **other: Any) -> Path:
+    """Write a network as LiteRT; `int8` for input, weights and output, for pixels in [-1, 1]."""
     import tensorflow as tf
 
     from pipelines.export.converters import suppressed_stderr
 
     with suppressed_stderr():
         converter = tf.lite.TFLiteConverter.from_keras_model(keras_network(**other))
+        if int8:
+            pixels = np.random.default_rng(0).uniform(-1, 1, (8, 1, SIZE, SIZE, 3))
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([each.astype("float32")] for each in pixels)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
         path.write_bytes(converter.convert())
     return path
 

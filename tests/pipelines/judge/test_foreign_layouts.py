@@ -130,6 +130,21 @@ def test_a_class_that_the_network_lacks_is_no_mistake(folder: Path, splits: dict
     assert 8 in labels
 
 
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning")
+def test_8_bit_values_stand_for_real_ones(folder: Path):
+    """A pixel of a class's own colour has this class, except for two yellows that are too near."""
+    file = write_litert(folder / "int8.tflite", int8=True, scaling="-1 to 1")
+    form = {"classes": class_map(), "channels": "RGB", "scaling": "-1 to 1"}
+    network = open_foreign_network(file, NetworkFile.model_validate(form), LAPA, 1)
+    assert network.opened.inputs[0].dtype == "int8"
+    assert network.output.scale > 0
+    ids = np.random.default_rng(0).integers(0, len(LAPA), (2, 64, 64))
+    colours = np.array(LAPA.palette, np.uint8)[ids]
+    agreeing = network.predict_on_batch(colours).argmax(axis=-1) == ids
+    far = ~np.isin(ids, LAPA.eyes)
+    assert agreeing[far].all()
+
+
 def test_a_network_that_ignores_the_image_is_not_scored(folder: Path, splits: dict[str, Split]):
     network = keras_network()
     network.set_weights([0 * each for each in network.get_weights()])
