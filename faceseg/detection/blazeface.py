@@ -64,7 +64,7 @@ class BlazeFace:
             if side <= max(longest, LEVELS[0])  # a small photograph has no details for more
             for face in self._detect_on_level(image, side / longest)
         ]
-        examined = (self._examine(image, face) for face in distinct_faces(found, *size))
+        examined = (self.follow(image, face) for face in distinct_faces(found, *size))
         return distinct_faces([face for face in examined if face is not None], *size)
 
     def _detect_on_level(self, image: Pixels, scale: float) -> list[Face]:
@@ -82,11 +82,11 @@ class BlazeFace:
             faces += [_face(*each) for each in zip(points, sizes / scale, scores, strict=True)]
         return distinct_faces(faces, *image.shape[:2])
 
-    def _examine(self, image: Pixels, face: Face) -> Face | None:
+    def follow(self, image: Pixels, face: Face) -> Face | None:
         """Return a face as it is detected in its upright crop, or None if there is none.
 
-        It is the mean of the anchors at the surest one, weighted by their scores (section 3.4 of
-        the paper).
+        The face may be that of the frame before. The result is the mean of the anchors at the
+        surest one, weighted by their scores (section 3.4 of the paper).
         """
         square = Square(face.centre, face.size / CLOSE_UP_SHARE, face.roll)
         crop = upright_crop(image, square, CLOSE_UP)

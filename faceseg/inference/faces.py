@@ -3,7 +3,7 @@
 Shapes: N crops; H, W the photograph's own size; h, w the network's grid; C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -71,13 +71,19 @@ def label_faces(
         return LabelledFaces(label_maps(predictor, [image], flip=flip, clean=clean)[0], ())
     framing = framing or Framing.of(predictor.origin)
     squares = [framing.square(face) for face in faces]
-    logits = [
-        each
-        for first in range(0, len(squares), batch)
-        for each in mean_logits(predictor, face_crops(image, squares[first : first + batch]), flip)
-    ]
+    crops = crops_with_logits(predictor, image, squares, flip=flip, batch=batch)
+    logits = [values for _, values in crops]
     labels = paste_faces(logits, squares, (image.shape[0], image.shape[1]), clean=clean)
     return LabelledFaces(labels, tuple(faces))
+
+
+def crops_with_logits(
+    predictor: Predictor, image: Image, squares: Sequence[Square], *, flip: bool, batch: int
+) -> Iterator[tuple[Image, NDArray[np.float32]]]:
+    """Yield the crop of each square with its logits (h, w, C); `batch` crops are kept at once."""
+    for first in range(0, len(squares), batch):
+        crops = face_crops(image, squares[first : first + batch])
+        yield from zip(crops, mean_logits(predictor, crops, flip), strict=True)
 
 
 def face_crops(image: Image, squares: Sequence[Square]) -> list[Image]:

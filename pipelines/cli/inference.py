@@ -114,8 +114,6 @@ def predict(
             raise UserError(
                 "--video cannot be combined with images; label the images in another call"
             )
-        if faces:
-            raise UserError("--faces cannot be combined with --video; leave one out")
         from pipelines.predict.video import label_video
 
         label_video(model, video, options, arguments.console(), frames=frames)

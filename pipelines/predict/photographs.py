@@ -70,6 +70,19 @@ class InputImage:
     pixels: NDArray[np.uint8]
 
 
+def chosen_detector(options: PredictOptions) -> FaceDetector | None:
+    """Return the detector of the options; None without `faces`.
+
+    Raises:
+        UserError: The file of the detector cannot be used, or is given without `faces`.
+    """
+    if options.faces:
+        return open_detector(options.detector)
+    if options.detector is not None:
+        raise UserError("--detector is for --faces, which is missing")
+    return None
+
+
 def label_photographs(
     model: str, patterns: Sequence[str], options: PredictOptions, console: Console
 ) -> bool:
@@ -89,14 +102,12 @@ def label_photographs(
         UserError: No image could be read, a result exists and may not be overwritten, or a result
             would replace an image; or the detector's file cannot be used.
     """
-    if options.detector is not None and not options.faces:
-        raise UserError("--detector is for --faces, which is missing")
+    detector = chosen_detector(options)
     files = find_images(patterns, options.out)
     names = result_names(files)
     refuse_overwriting_inputs(options.out, names, files)
     if not options.overwrite:
         refuse_overwriting(options.out, names)
-    detector = open_detector(options.detector) if options.faces else None
     predictor = open_model(model, options.tracking, gpu=options.gpu)
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}

@@ -129,12 +129,18 @@ class ResultsFolder:
 
 
 def describe_faces(faces: Sequence[Face]) -> dict[str, Any]:
-    """Return faces as JSON values, and a note if there are none.
+    """Return faces as JSON values, and a note if there are none."""
+    found = list_faces(faces)
+    return {"faces": found} if found else {"faces": [], "note": NO_FACE}
+
+
+def list_faces(faces: Sequence[Face]) -> list[dict[str, Any]]:
+    """Return faces as JSON values.
 
     A face has its box (x, y, width, height in pixels), its roll in degrees, clockwise, and its
     score in [0, 1].
     """
-    found = [
+    return [
         {
             "box": [round(side, 1) for side in face.box],
             "roll": round(face.roll, 1),
@@ -142,7 +148,6 @@ def describe_faces(faces: Sequence[Face]) -> dict[str, Any]:
         }
         for face in faces
     ]
-    return {"faces": found} if found else {"faces": [], "note": NO_FACE}
 
 
 def class_shares(labels: Pixels, classes: ClassSet) -> dict[str, float]:

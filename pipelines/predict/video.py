@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from faceseg.data.classes import ClassSet
 from faceseg.data.decoding import MAX_PIXELS
 from faceseg.data.image_files import is_utf8, printable
+from faceseg.detection.face import Face, FaceDetector
 from faceseg.errors import UserError
 from faceseg.inference.label_maps import mean_logits, remove_small_islands
+from faceseg.inference.moving_faces import MovingFaces
 from faceseg.inference.predictor import Predictor, labels_from_logits
 from faceseg.inference.steady import SteadyLogits
 from pipelines.models.loading import open_model
 from pipelines.predict.film import DiskNearlyFull, FilmWriter, film_file
-from pipelines.predict.photographs import PredictOptions, batches
-from pipelines.predict.results import class_shares, overlay, write_results
+from pipelines.predict.photographs import PredictOptions, batches, chosen_detector
+from pipelines.predict.results import class_shares, list_faces, overlay, write_results
 
 Frame = NDArray[np.uint8]
 
@@ -39,6 +42,8 @@ def label_video(
 ) -> None:
     """Write `<name>.mp4`, the overlay, and `<name>.json`, the class shares of each frame.
 
+    With `options.faces`, the JSON also lists the faces of each frame.
+
     Stops at the end of the video, after `frames` frames, or at Ctrl-C; the frames labelled
     until then are kept.
 
@@ -51,7 +56,8 @@ def label_video(
 
     Raises:
         UserError: The video cannot be read, a result exists and may not be overwritten or cannot
-            be written, or the disk is nearly full; the frames labelled until then are kept.
+            be written, the detector's file cannot be used, or the disk is nearly full; the frames
+            labelled until then are kept.
     """
     name = f"camera-{video}" if video.isdigit() else Path(video).stem
     for path in (video, options.out):
@@ -67,7 +73,8 @@ def label_video(
         )
     if os.path.realpath(film) == os.path.realpath(video):
         raise UserError(f"{film} is the video itself; give another folder with --out")
-    found: list[dict[str, float]] = []
+    detector = chosen_detector(options)
+    found: list[dict[str, Any]] = []
     with _open_capture(video) as capture:
         predictor = open_model(model, options.tracking, gpu=options.gpu)
         rate = capture.get(cv2.CAP_PROP_FPS)
@@ -76,50 +83,78 @@ def label_video(
         full = ""
         with film_file(film, rate) as writer:
             try:
-                _label_frames(
-                    predictor, batches(_frames(capture, frames), size), writer, options, found
-                )
+                read = batches(_frames(capture, frames), size)
+                labelled = _labelled(predictor, read, options, detector)
+                _write_frames(labelled, predictor.classes, writer, found)
             except KeyboardInterrupt:
                 console.print(f"stopped after {len(found)} frames")
             except DiskNearlyFull as error:
                 full = str(error)
     if not found:
         raise UserError(full or f"{video} contains no readable frame; nothing was written")
-    text = json.dumps(
-        {
-            "model": model,
-            "video": video,
-            "rate": rate,
-            "steady": options.steady,
-            "frames": found,
-        },
-        indent=1,
-    )
+    results = {"model": model, "video": video, "rate": rate, "steady": options.steady}
+    text = json.dumps({**results, **_by_frame(found)}, indent=1)
     write_results({shares: (text + "\n").encode()})
     if full:
         raise UserError(
             f"{full}. Stopped after {len(found)} frames, which are kept: {film} and {shares}"
         )
-    console.print(f"{len(found)} frames labelled: {film} and {shares}", highlight=False)
+    console.print(
+        f"{len(found)} frames labelled: {film} and {shares}{_without_face(found)}", highlight=False
+    )
 
 
-def _label_frames(
+def _labelled(
     predictor: Predictor,
     frames: Iterator[list[Frame]],
-    writer: FilmWriter,
     options: PredictOptions,
-    found: list[dict[str, float]],
-) -> None:
-    """Write the overlay of each frame, and append its class shares to `found`."""
+    detector: FaceDetector | None,
+) -> Iterator[tuple[Frame, Frame, Sequence[Face] | None]]:
+    """Yield each frame with its labels; with a detector, also with its faces."""
+    if detector is not None:
+        label = MovingFaces(
+            predictor,
+            detector,
+            steady=options.steady,
+            flip=options.flip,
+            clean=options.clean,
+            batch=options.batch,
+        )
+        for frame in (frame for batch in frames for frame in batch):
+            found = label(frame)
+            yield frame, found.labels, found.faces
+        return
     damp = SteadyLogits() if options.steady else None
     for batch in frames:
         for frame, logits in zip(batch, mean_logits(predictor, batch, options.flip), strict=True):
             values = logits if damp is None else damp(frame, logits)
             labels = labels_from_logits(values, frame.shape[:2])
-            if options.clean:
-                labels = remove_small_islands(labels)
-            writer.write(overlay(frame, labels, predictor.classes))
-            found.append(class_shares(labels, predictor.classes))
+            yield frame, remove_small_islands(labels) if options.clean else labels, None
+
+
+def _write_frames(
+    labelled: Iterable[tuple[Frame, Frame, Sequence[Face] | None]],
+    classes: ClassSet,
+    writer: FilmWriter,
+    found: list[dict[str, Any]],
+) -> None:
+    """Write the overlay of each frame; append its class shares, and its faces, to `found`."""
+    for frame, labels, faces in labelled:
+        writer.write(overlay(frame, labels, classes))
+        listed = {} if faces is None else {"faces": list_faces(faces)}
+        found.append({"shares": class_shares(labels, classes), **listed})
+
+
+def _by_frame(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the class shares of all frames, and their faces if these were looked for."""
+    names = {"shares": "frames", "faces": "faces"}
+    return {names[key]: [each[key] for each in found] for key in found[0]}
+
+
+def _without_face(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return in how many frames no face was found, if there are such frames."""
+    count = sum(not each.get("faces", True) for each in found)
+    return f"; no face in {count} of them, which were labelled as a whole" if count else ""
 
 
 @contextmanager

@@ -176,8 +176,3 @@ def test_the_frames_are_averaged_unless_that_is_switched_off(
 
     assert changes("--no-steady") == 7
     assert changes() == 0
-
-
-def test_faces_and_a_video_are_refused_together(run_faceseg: RunFaceseg, network_file: Path):
-    code, output = run_faceseg("predict", network_file, "--video", "film.avi", "--faces")
-    assert (code, "--faces cannot be combined with --video" in output) == (2, True)
