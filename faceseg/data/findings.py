@@ -46,6 +46,7 @@ class Findings:
         self._class_counts: dict[str, ClassCounts] = defaultdict(lambda: ClassCounts(classes))
         self._repeated: dict[str, int] = defaultdict(int)
         self._without_pose: dict[str, int] = defaultdict(int)
+        self.without_face: dict[str, int] = defaultdict(int)
         self._blended: dict[str, list[str]] = defaultdict(list)
         self._first_seen: dict[bytes, tuple[str, str]] = {}
 
@@ -77,6 +78,7 @@ class Findings:
             return None
         self._repeated[split] += first[1] != result.id
         self._without_pose[split] += "landmarks" in result.facts
+        self.without_face[split] += result.without_face
         if result.blended:
             ids = ", ".join(map(str, result.blended[:MAX_IDS_SHOWN]))
             self._blended[split].append(f"{result.id} with ids {ids}")

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.file_reading import FileTooLargeError, read_at_most
@@ -51,6 +51,15 @@ class SideFacts(BaseModel):
     kept: int
 
 
+class CropFacts(BaseModel):
+    """Images were cropped to their face with these settings; those `without_face` are whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, JsonValue]
+    without_face: dict[str, int]
+
+
 class Manifest(BaseModel):
     """Facts about a complete pack.
 
@@ -68,6 +77,7 @@ class Manifest(BaseModel):
     image_size: tuple[int, int]
     on_bad: OnBad
     label_resizing: LabelResizing = "nearest"
+    crop: CropFacts | None = Field(None, exclude_if=lambda value: value is None)
     source: dict[str, JsonValue]
     splits: dict[str, SplitFacts]
     shared_photos: dict[str, int]
@@ -113,6 +123,8 @@ def cache_key(
     image_size: tuple[int, int],
     on_bad: OnBad,
     label_resizing: LabelResizing,
+    *,
+    crop: Mapping[str, JsonValue] | None = None,
 ) -> str:
     """Return the folder name of the pack of this source with these settings."""
     settings = {
@@ -122,6 +134,7 @@ def cache_key(
         "image_size": list(image_size),
         "on_bad": on_bad,
         "label_resizing": label_resizing,
+        **({} if crop is None else {"crop": dict(crop)}),
     }
     return _digest(settings, size=10)
 

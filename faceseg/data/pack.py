@@ -19,9 +19,11 @@ from pydantic import JsonValue
 
 from faceseg.data.atomic_folder import build_once
 from faceseg.data.classes import ClassSet
+from faceseg.data.cropping import Cropper
 from faceseg.data.findings import HELD_OUT_FIRST, Findings
 from faceseg.data.manifest import (
     PACK_VERSION,
+    CropFacts,
     LabelResizing,
     Manifest,
     OnBad,
@@ -47,6 +49,7 @@ def build_pack(
     on_bad: OnBad = "stop",
     *,
     label_resizing: LabelResizing = "nearest",
+    cropper: Cropper | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, Manifest]:
@@ -67,6 +70,8 @@ def build_pack(
         label_resizing: "majority" takes the largest area in place of the nearest pixel;
             "bilinear" replicates a defect of the reference study: it corrupts the
             packed labels of 'train' and 'val', but not the originals or the split 'test'.
+        cropper: Crops the packed images to their face, but not the originals; None for whole
+            images. An image without a face is packed whole, and counted in the manifest.
         threads: Threads that read and resize; by default the number of available processors.
         progress: Called with (items done, items in total) after each item.
 
@@ -78,7 +83,8 @@ def build_pack(
             labels would mean nothing, or the disk is full or not writable.
     """
     identity = dict(source.identity())
-    key = cache_key(identity, classes, image_size, on_bad, label_resizing)
+    crop = None if cropper is None else dict(cropper.identity())
+    key = cache_key(identity, classes, image_size, on_bad, label_resizing, crop=crop)
     folder = Path(root) / key
     builder = _PackBuilder(
         source=source,
@@ -86,6 +92,7 @@ def build_pack(
         size=image_size,
         on_bad=on_bad,
         label_resizing=label_resizing,
+        cropper=cropper,
         threads=threads or available_processors(),
         progress=progress,
     )
@@ -122,6 +129,7 @@ class _PackBuilder:
     size: tuple[int, int]
     on_bad: OnBad
     label_resizing: LabelResizing
+    cropper: Cropper | None
     threads: int
     progress: Progress | None
     done: int = 0
@@ -148,6 +156,7 @@ class _PackBuilder:
             image_size=self.size,
             on_bad=self.on_bad,
             label_resizing=self.label_resizing,
+            crop=self._crop_facts(findings),
             source=identity,
             splits=findings.splits(digests, self.source.splits),
             shared_photos=findings.shared_photos(),
@@ -169,6 +178,7 @@ class _PackBuilder:
             size=self.size,
             originals=originals,
             label_resizing=resizing,
+            cropper=self.cropper,
         )
         with SplitWriter(folder / split, self.size, originals) as writer:
             for result in prefetch_map(preprocessor.process, items, self.threads):
@@ -182,6 +192,12 @@ class _PackBuilder:
                 if self.progress is not None:
                     self.progress(self.done, total)
             return writer.finish()
+
+    def _crop_facts(self, findings: Findings) -> CropFacts | None:
+        if self.cropper is None:
+            return None
+        without = {split: findings.without_face[split] for split in self.source.splits}
+        return CropFacts(settings=dict(self.cropper.identity()), without_face=without)
 
     def _check_space(self, folder: Path, total: int) -> None:
         needed = total * self.size[0] * self.size[1] * 4

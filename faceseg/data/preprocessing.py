@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faceseg.data.blended_ids import blended_ids
 from faceseg.data.class_counts import class_columns
 from faceseg.data.classes import ClassSet
+from faceseg.data.cropping import Cropper
 from faceseg.data.images import LABEL_RESIZERS, resize_image
 from faceseg.data.label_checks import Counts, count_ids
 from faceseg.data.manifest import LabelResizing
@@ -33,6 +34,7 @@ class PreparedPair:
         columns: Class pixels in each column of the resized labels, (C, W).
         original_ids: Pixels of each id in the labels before resizing, (256,).
         blended: The ids of `blended_ids`, if the labels look interpolated.
+        without_face: Whether it was to be cropped to its face, but none was found.
     """
 
     id: str
@@ -44,6 +46,7 @@ class PreparedPair:
     columns: NDArray[np.int64]
     original_ids: Counts
     blended: tuple[int, ...]
+    without_face: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,8 @@ class Preprocessor:
         size: The size (H, W) of the packed images.
         originals: Whether to keep the images at their own size and their facts too.
         label_resizing: The method that resizes the labels to `size`; originals are unchanged.
+        cropper: Crops the images to their face before they are resized; originals are not
+            cropped. None for whole images.
     """
 
     split: str
@@ -63,6 +68,7 @@ class Preprocessor:
     size: tuple[int, int]
     originals: bool
     label_resizing: LabelResizing = "nearest"
+    cropper: Cropper | None = None
 
     def process(self, item: Item) -> PreparedPair | PairProblem:
         """Read, check and resize one item; return the problem if the pair is unusable."""
@@ -77,10 +83,12 @@ class Preprocessor:
                 wrong=bad.wrong,
                 expected=bad.expected,
             )
-        packed = LABEL_RESIZERS[self.label_resizing](labels, self.size)
+        crop = None if self.cropper is None else self.cropper.crop(image, labels, self.classes)
+        kept_image, kept_labels = crop or (image, labels)
+        packed = LABEL_RESIZERS[self.label_resizing](kept_labels, self.size)
         return PreparedPair(
             id=item.id,
-            image=resize_image(image, self.size),
+            image=resize_image(kept_image, self.size),
             labels=packed,
             original=(image, labels) if self.originals else None,
             facts=item.facts(labels) if self.originals else {},
@@ -88,6 +96,7 @@ class Preprocessor:
             columns=class_columns(packed, len(self.classes)),
             original_ids=count_ids(labels),
             blended=blended_ids(labels),
+            without_face=self.cropper is not None and crop is None,
         )
 
 

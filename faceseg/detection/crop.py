@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.data.classes import IGNORE
 from faceseg.data.images import resize_image
 from faceseg.detection.face import Face, Pixels, Point
 
@@ -16,6 +17,8 @@ from faceseg.detection.face import Face, Pixels, Point
 # forehead to the chin: 0.82 for drawn faces, 0.88 for rendered ones, 1.06 with the neck as skin.
 FACE_PIXELS = 0.9
 MIN_SHARE, MAX_SHARE = 0.2, 0.8  # beyond these, labels are of something else than faces
+MAX_MARGIN = 4.0  # on each side, of the box: with a larger one a face has few pixels
+MAX_CROP = 1024  # pixels a side, from which the network's grid is made by area interpolation
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,23 @@ class Framing:
 
     @classmethod
     def of(cls, origin: Mapping[str, Any]) -> Self:
-        """Return the framing of a network's training, by the `face_share` of its origin.
+        """Return the framing of a network's training, by its origin.
 
-        `face_share` is the share of the training's pixels in classes of the face. A network
-        without it gets the default, between those of LaPa and of close portraits.
+        A training on face boxes has a `face_box` with their margin. For others it follows from
+        `face_share`, the share of the training's pixels in classes of the face. A network with
+        neither gets the default, between those of LaPa and of close portraits.
         """
+        if (margin := face_box_margin(origin)) is not None:
+            return cls.with_margin(margin)
         found = origin.get("face_share")
         if not isinstance(found, int | float) or not 0 < found < 1:
             return cls()
         return cls(min(max(math.sqrt(found / FACE_PIXELS), MIN_SHARE), MAX_SHARE))
+
+    @classmethod
+    def with_margin(cls, margin: float) -> Self:
+        """Return the framing with a margin on each side, as a share of the face's box."""
+        return cls(1 / (1 + 2 * margin))
 
     def square(self, face: Face) -> Square:
         """Return the square of the photograph that a face's crop shows."""
@@ -88,6 +99,36 @@ class Framing:
         x, y = face.centre
         up = self.down * side
         return Square((x + up * math.sin(angle), y - up * math.cos(angle)), side, face.roll)
+
+
+def face_box_margin(origin: Mapping[str, Any]) -> float | None:
+    """Return the margin of the face boxes that a network was trained on; None for whole images."""
+    found = origin.get("face_box")
+    margin = found.get("margin") if isinstance(found, Mapping) else None
+    if isinstance(margin, int | float) and 0 <= margin <= MAX_MARGIN:
+        return float(margin)
+    return None
+
+
+def natural_crop(image: Pixels, square: Square) -> Pixels:
+    """Return the upright crop of a square, at the image's own resolution or smaller."""
+    return upright_crop(image, square, min(max(round(square.side), 1), MAX_CROP))
+
+
+def upright_labels(labels: Pixels, square: Square, size: int) -> Pixels:
+    """Return the labels (size, size) of `upright_crop`, by the nearest pixel.
+
+    Beyond the border of the labels (H, W) they are `IGNORE`, as in the training's augmentation.
+    """
+    crop = cv2.warpAffine(
+        labels,
+        square.to_photograph((size, size)),
+        (size, size),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=IGNORE,
+    )
+    return np.asarray(crop, np.uint8)
 
 
 def upright_crop(image: Pixels, square: Square, size: int) -> Pixels:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.detection.crop import face_box_margin
+from faceseg.inference.face_box import predictor_of
 from faceseg.inference.predictor import Predictor, resize_logits, softmax
 
 
@@ -33,7 +35,7 @@ def ensemble_predictor(members: Sequence[Predictor]) -> Predictor:
     """Return a predictor of the members' mean probabilities.
 
     Raises:
-        ValueError: There are no members, or their classes differ.
+        ValueError: There are no members, or their classes or their face boxes differ.
 
     Example:
         >>> members = [load("a/best.keras"), load("b/best.keras")]
@@ -43,4 +45,8 @@ def ensemble_predictor(members: Sequence[Predictor]) -> Predictor:
         raise ValueError("an ensemble needs at least one member; none were given")
     if any(member.classes != members[0].classes for member in members):
         raise ValueError("the members of an ensemble must have the same classes")
-    return Predictor(_MeanProbabilities(members), members[0].classes)
+    if len({face_box_margin(member.origin) for member in members}) > 1:
+        raise ValueError("the members of an ensemble must have the same face boxes, or none")
+    origin = {key: members[0].origin[key] for key in ("face_box",) if key in members[0].origin}
+    of_crops = [member.of_crops for member in members]
+    return predictor_of(_MeanProbabilities(of_crops), members[0].classes, origin)

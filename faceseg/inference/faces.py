@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceseg.detection.crop import Framing, Square, upright_crop
+from faceseg.detection.crop import Framing, Square, natural_crop
 from faceseg.detection.face import Face, FaceDetector
 from faceseg.inference.channels import by_channels
 from faceseg.inference.label_maps import label_maps, mean_logits, remove_small_islands
@@ -23,7 +23,6 @@ from faceseg.inference.predictor import (
 
 VALUES_PER_BLOCK = 2**22  # logits that are warped at once, 16 MiB
 ROWS_PER_BLOCK = 32  # of distances, so that those of a large photograph fit a processor's cache
-MAX_CROP = 1024  # pixels a side, from which the network's grid is made by area interpolation
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def label_faces(
         >>> found = label_faces(faceseg.load("best.keras"), image, BlazeFace())
         >>> len(found.faces), found.labels.shape
     """
+    predictor = predictor.of_crops
     faces = detector.detect(image)
     if not faces:
         return LabelledFaces(label_maps(predictor, [image], flip=flip, clean=clean)[0], ())
@@ -88,9 +88,7 @@ def crops_with_logits(
 
 def face_crops(image: Image, squares: Sequence[Square]) -> list[Image]:
     """Return the upright crop of each square, at the photograph's own resolution or smaller."""
-    return [
-        upright_crop(image, square, min(max(round(square.side), 1), MAX_CROP)) for square in squares
-    ]
+    return [natural_crop(image, square) for square in squares]
 
 
 def paste_faces(

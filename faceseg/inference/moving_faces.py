@@ -53,7 +53,7 @@ class MovingFaces:
         clean: bool = False,
         batch: int = 8,
     ) -> None:
-        self._predictor = predictor
+        self._predictor = predictor.of_crops
         self._framing = framing or Framing.of(predictor.origin)
         self._steady, self._flip, self._clean, self._batch = steady, flip, clean, batch
         self._tracks = FaceTracks(detector)

@@ -92,11 +92,7 @@ class Predictor:
         return trace_function(lambda batch: network(batch, training=False), [shape]) or predict
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3).
-
-        Raises:
-            ValueError: As in `predict`.
-        """
+        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3), as `predict`."""
         return softmax(resize_logits(self._logits(image), image.shape[:2]))
 
     def predict(self, image: Image) -> Labels:
@@ -116,12 +112,20 @@ class Predictor:
 
         return MirroredPredictor(self)
 
-    def _logits(self, image: Image) -> NDArray[np.float32]:
+    @property
+    def of_crops(self) -> "Predictor":
+        """The predictor of images that are cropped to a face already."""
+        return self
+
+    def check_image(self, image: Image) -> None:
+        """Raise ValueError unless an image is one that `predict` takes."""
         colour = image.ndim == 3 and image.shape[2] == 3
         if not colour or image.dtype != np.uint8 or image.size == 0:
-            raise ValueError(
-                f"expected one uint8 RGB image (H, W, 3), got {image.dtype} {image.shape}"
-            )
+            given = f"{image.dtype} {image.shape}"
+            raise ValueError(f"expected one uint8 RGB image (H, W, 3), got {given}")
+
+    def _logits(self, image: Image) -> NDArray[np.float32]:
+        self.check_image(image)
         return np.asarray(self.logits([image])[0])
 
 
@@ -149,9 +153,8 @@ def resized_blocks(
     """Yield `resize_logits` a few rows at a time, each block with its place.
 
     The resized logits of a large photograph would take gigabytes; a block fits into a CPU cache.
-    On x86 the values are those of OpenCV to the bit: it too resizes the width first, and its
-    positions and its rounding are repeated. Only for 1, 3 and 4 channels it may call a library
-    of the processor's manufacturer, which rounds in another way.
+    On x86 the values are those of OpenCV to the bit: its order, positions and rounding are
+    repeated. Only for 1, 3 and 4 channels it may call a library that rounds in another way.
     """
     height, width = size
     if height * width * logits.shape[2] <= _VALUES_PER_BLOCK or logits.shape[:2] == tuple(size):
@@ -212,6 +215,7 @@ def load(path: str | Path) -> Predictor:
     Example:
         >>> labels = faceseg.load("models:/faceseg@champion").predict(image)
     """
+    from faceseg.inference.face_box import predictor_of
     from faceseg.networks import saving
 
     if str(path).startswith(("models:/", "runs:/", "mlflow-artifacts:/")):
@@ -219,7 +223,7 @@ def load(path: str | Path) -> Predictor:
     path = Path(path)
     if path.is_dir():
         path = _only_keras_file(path)
-    return Predictor(*saving.load_network(path))
+    return predictor_of(*saving.load_network(path))
 
 
 def _download(address: str) -> Path:

@@ -10,6 +10,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.formats.mapping import Target
 from faceseg.data.formats.names import FormatName
 from faceseg.data.formats.splitting import DEFAULT_SHARES, Shares, check_shares
+from faceseg.detection.crop import MAX_MARGIN
 from pipelines.config import names
 from pipelines.config.bounds import MAX_IMAGES, MAX_SEED, MAX_SIDE
 from pipelines.config.names import FolderName
@@ -33,6 +34,18 @@ class Drawn(Section):
     size: int = Field(128, ge=32, le=MAX_SIDE, description="side of the square images, in pixels")
     difficulty: float = Field(1.0, ge=0, le=1.5)
     seed: int = Field(0, ge=-MAX_SEED, le=MAX_SEED)
+
+
+class FaceBox(Section):
+    """Images are cropped to the upright box of their face, which the detector finds."""
+
+    margin: float = Field(
+        0.4,
+        ge=0,
+        le=MAX_MARGIN,
+        description="on each side, as a share of the face's box, which reaches from the forehead "
+        "to the chin",
+    )
 
 
 class Data(Section):
@@ -75,6 +88,12 @@ class Data(Section):
         description="resize: labels of another size than their image, but of its proportions, "
         "are resized to it by the nearest pixel; same: they are bad pairs",
         exclude_if=lambda value: value == "same",
+    )
+    face_box: FaceBox | None = Field(
+        None,
+        description="crop the images to their face, also before every prediction; not set: whole "
+        "images",
+        exclude_if=lambda value: value is None,
     )
     drawn: Drawn = Drawn()
     terms: str = Field(

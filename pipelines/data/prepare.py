@@ -11,6 +11,7 @@ from faceseg.data.lapa import LapaFolder
 from faceseg.data.manifest import Manifest
 from faceseg.data.pack import build_pack
 from faceseg.data.source import Source
+from faceseg.detection.face_box import FaceBox
 from faceseg.errors import UserError
 from pipelines.config import Data, Experiment
 from pipelines.data import lapa
@@ -41,6 +42,7 @@ def prepare(experiment: Experiment, console: Console) -> tuple[Path, Manifest]:
             data.image_size,
             data.on_bad,
             label_resizing=data.label_resizing,
+            cropper=None if data.face_box is None else FaceBox(data.face_box.margin),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for warning in manifest.warnings:
@@ -88,5 +90,14 @@ def summary(manifest: Manifest) -> str:
     skipped = f"; {len(manifest.problems)} pairs skipped" if manifest.problems else ""
     return (
         f"images: {counts} at {width}x{height}, {len(manifest.classes)} classes, "
-        f"fingerprint {manifest.fingerprint[:8]}{skipped}"
+        f"fingerprint {manifest.fingerprint[:8]}{skipped}{_without_face(manifest)}"
     )
+
+
+def _without_face(manifest: Manifest) -> str:
+    """Return how many images were not cropped to a face, if they were to be."""
+    if manifest.crop is None:
+        return ""
+    counts = manifest.crop.without_face
+    splits = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"; cropped to their face, except {splits or 'none'}"

@@ -7,10 +7,12 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from faceseg.data.classes import ClassSet
+from faceseg.data.images import resize_labels
 from faceseg.data.split import Split
 from faceseg.evaluation.baselines import clean_class_iou, mean_label_map
 from faceseg.evaluation.left_out import condition_without, evaluation_without, mean_iou_without
@@ -136,14 +138,29 @@ def suite_images(context: StudyContext, kind: JobKind) -> tuple[Split, int]:
 
 
 def baseline_class_iou(context: StudyContext, kind: JobKind) -> Fractions:
-    """Return each class's IoU (C,) of the training images' mean label map on the suites' images."""
+    """Return each class's IoU (C,) of the training images' mean label map on the suites' images.
+
+    After a training on face boxes it is the validation images' mean label map.
+    """
     split, limit = suite_images(context, kind)
-    return _baseline_class_iou(context.train, split, context.experiment.data.class_set, limit)
+    classes = context.experiment.data.class_set
+    if context.face_box:  # the training's labels are those of crops; the scores, of whole images
+        return _whole_baseline_class_iou(context.validation, split, classes, limit)
+    return _baseline_class_iou(context.train, split, classes, limit)
 
 
 @lru_cache(maxsize=4)  # it is the same for all jobs of a study
 def _baseline_class_iou(train: Split, split: Split, classes: ClassSet, limit: int) -> Fractions:
     return clean_class_iou(mean_label_map(train.labels[:BASELINE_IMAGES], classes), split, limit)
+
+
+@lru_cache(maxsize=4)
+def _whole_baseline_class_iou(
+    validation: Split, split: Split, classes: ClassSet, limit: int
+) -> Fractions:
+    count, size = min(len(validation), BASELINE_IMAGES), validation.labels.shape[1:]
+    whole = [resize_labels(validation.original(each)[1], size) for each in range(count)]
+    return clean_class_iou(mean_label_map(np.stack(whole), classes), split, limit)
 
 
 def mask_checksum(context: StudyContext, threads: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 import keras
 
 from faceseg.backends.device import resolve_precision
+from faceseg.inference.face_box import predictor_of
 from faceseg.inference.predictor import Predictor
 from faceseg.networks.saving import save_network
 from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
@@ -203,7 +204,8 @@ class JobRunner:
         pair = self._compiled.pop(key, None)
         if pair is None:
             compiled = CompiledNetwork(spec, job.settings)
-            pair = compiled, Predictor(compiled.network, data.class_set)
+            origin = self.context.face_box
+            pair = compiled, predictor_of(compiled.network, data.class_set, origin)
         while len(self._compiled) >= MAX_COMPILED_NETWORKS:
             del self._compiled[next(iter(self._compiled))]
         self._compiled[key] = pair

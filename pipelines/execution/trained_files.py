@@ -41,6 +41,7 @@ def network_origin(context: StudyContext, job: Job, val_iou: float) -> dict[str,
         "seed": job.seed,
         "val_iou": val_iou,
         "face_share": context.face_share,
+        **context.face_box,
         "commit": context.commit,
         "backend": keras.backend.backend(),
     }

@@ -63,6 +63,12 @@ class StudyContext:
         return sum(shares[classes.names[each]] for each in classes.face)
 
     @property
+    def face_box(self) -> dict[str, Any]:
+        """What a network's origin says about the face boxes of its training, if it has any."""
+        face_box = self.experiment.data.face_box
+        return {} if face_box is None else {"face_box": face_box.model_dump()}
+
+    @property
     def dataset(self) -> dict[str, Any]:
         """The data set as MLflow stores it: name, digest, counts, class shares, excluded files."""
         return {

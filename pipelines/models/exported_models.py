@@ -10,6 +10,7 @@ import faceseg
 from faceseg.data.classes import ClassSet
 from faceseg.data.file_reading import FileTooLargeError, read_at_most
 from faceseg.errors import UserError, first_line
+from faceseg.inference.face_box import predictor_of
 from faceseg.inference.predictor import Predictor
 from pipelines.config.bounds import MAX_SIDE
 from pipelines.models.formats import FORMATS
@@ -161,7 +162,7 @@ def open_exported(path: Path, threads: int | None = None) -> Predictor:
             f"{[*manifest.grid, 3]}, as {MANIFEST_FILE} beside it describes, and at most "
             f"{MAX_SIDE} pixels a side: export the model again"
         )
-    return Predictor(network, manifest.classes, manifest.origin)
+    return predictor_of(network, manifest.classes, manifest.origin)
 
 
 def open_network(format_name: str, file: Path, threads: int | None = None) -> ExportedNetwork:

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from faceseg.data.images import read_image
 from faceseg.data.problems import BadFile
+from faceseg.detection.crop import face_box_margin
 from faceseg.detection.face import Face, FaceDetector
 from faceseg.detection.opening import open_detector
 from faceseg.errors import UserError
@@ -83,6 +84,11 @@ def chosen_detector(options: PredictOptions) -> FaceDetector | None:
     return None
 
 
+def detector_of(predictor: Predictor) -> FaceDetector | None:
+    """Return a detector for a network that was trained on face boxes; None for another one."""
+    return None if face_box_margin(predictor.origin) is None else open_detector()
+
+
 def label_photographs(
     model: str, patterns: Sequence[str], options: PredictOptions, console: Console
 ) -> bool:
@@ -109,13 +115,14 @@ def label_photographs(
     if not options.overwrite:
         refuse_overwriting(options.out, names)
     predictor = open_model(model, options.tracking, gpu=options.gpu)
+    detector = detector or detector_of(predictor)
     results = ResultsFolder(options.out, predictor.classes)
     unreadable: dict[str, str] = {}
     facts = {
         "model": model,
         "flip": options.flip,
         "clean": options.clean,
-        **({"faces": True} if options.faces else {}),
+        **({} if detector is None else {"faces": True}),
     }
     with (
         Progress(console=console, disable=not console.is_terminal) as progress,
@@ -128,7 +135,7 @@ def label_photographs(
                 results.write(each.name, each.file, each.pixels, labels, faces)
     if not results.images:
         raise UserError(f"none of {len(files)} images could be read; nothing was written")
-    if options.faces:
+    if detector is not None:
         console.print(results.face_counts(), highlight=False)
     console.print(
         f"{len(results.images)} of {len(files)} images labelled; masks, overlays and shares.json "

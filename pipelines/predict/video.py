@@ -23,7 +23,7 @@ from faceseg.inference.predictor import Predictor, labels_from_logits
 from faceseg.inference.steady import SteadyLogits
 from pipelines.models.loading import open_model
 from pipelines.predict.film import DiskNearlyFull, FilmWriter, film_file
-from pipelines.predict.photographs import PredictOptions, batches, chosen_detector
+from pipelines.predict.photographs import PredictOptions, batches, chosen_detector, detector_of
 from pipelines.predict.results import class_shares, list_faces, overlay, write_results
 
 Frame = NDArray[np.uint8]
@@ -77,6 +77,7 @@ def label_video(
     found: list[dict[str, Any]] = []
     with _open_capture(video) as capture:
         predictor = open_model(model, options.tracking, gpu=options.gpu)
+        detector = detector or detector_of(predictor)
         rate = capture.get(cv2.CAP_PROP_FPS)
         rate = rate if 1 / MAX_FRAME_RATE <= rate <= MAX_FRAME_RATE else DEFAULT_FRAME_RATE
         size = 1 if video.isdigit() else options.batch

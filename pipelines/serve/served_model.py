@@ -93,7 +93,7 @@ def warm_up(predictor: Predictor) -> Predictor:
     """
     blank = np.zeros((*predictor.grid, 3), np.uint8)
     for count in (1, 2):
-        predictor.logits([blank] * count)
+        predictor.of_crops.logits([blank] * count)
     return predictor
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from faceseg.data.decoder_processes import DecoderProcesses
 from faceseg.data.problems import BadFile
-from faceseg.detection.crop import Framing
+from faceseg.detection.crop import Framing, face_box_margin
 from faceseg.detection.face import Face
 from faceseg.inference.faces import paste_faces
 from faceseg.inference.label_maps import remove_small_islands
@@ -152,7 +152,9 @@ class LabellingService:
         self, model: LoadedModel, content: bytes, flip: bool, faces: bool
     ) -> PreparedRequest:
         grid, limit = model.predictor.grid, self.settings.max_pixels
-        framing = Framing.of(model.predictor.origin) if faces else None
+        origin = model.predictor.origin
+        on_boxes = face_box_margin(origin) is not None
+        framing = Framing.of(origin) if faces or on_boxes else None
         try:
             views = self._decoders.run(
                 PHOTOGRAPH, decode_views, content, limit, grid, flip=flip, framing=framing
@@ -197,7 +199,7 @@ def _logits(batch: Sequence[PreparedRequest]) -> list[Logits]:
         members = [index for index, each in enumerate(batch) if each.model is model]
         images = [image for index in members for image in batch[index].views.images]
         calls = [images[first : first + MAX_IMAGES] for first in range(0, len(images), MAX_IMAGES)]
-        logits = (each for call in calls for each in model.predictor.logits(call))
+        logits = (each for call in calls for each in model.predictor.of_crops.logits(call))
         for index in members:
             step = 2 if batch[index].flip else 1
             count = len(batch[index].views.images) // step

@@ -30,6 +30,7 @@ OTHER_STUDY = [
     {"data": {"drawn": {"difficulty": 0.5}}},
     {"data": {"label_resizing": "bilinear"}},
     {"data": {"label_size": "resize"}},
+    {"data": {"face_box": {}}},
     {"architectures": {"unet": {}}},
     {"architectures": {"unet": {"alpha": 0.5}, "pspnet": {}, "segnet": {}}},
     {"architectures": {"unet": {"pixels": "unit_bgr"}, "pspnet": {}, "segnet": {}}},
@@ -64,7 +65,7 @@ def test_an_explicit_default_changes_nothing():
 
 def test_later_options_keep_the_names_of_earlier_studies():
     content = PLAIN.model_dump(mode="json")
-    assert not {"label_resizing", "label_size"} & content["data"].keys()
+    assert not {"label_resizing", "label_size", "face_box"} & content["data"].keys()
     assert "pixels" not in content["architectures"]["unet"]
     assert changed({"data": {"label_resizing": "nearest"}}).study == PLAIN.study
     assert changed({"data": {"label_size": "same"}}).study == PLAIN.study

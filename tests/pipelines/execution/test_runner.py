@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from faceseg.data.classes import LAPA
+from pipelines.config.data_section import FaceBox
 from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import network_origin, restore_training
@@ -151,3 +152,11 @@ def test_a_network_records_how_much_of_its_training_is_face(runner: JobRunner):
     labels = np.asarray(runner.context.train.labels)
     origin = network_origin(runner.context, job_of(runner, 9), 0.5)
     assert origin["face_share"] == pytest.approx(np.isin(labels, LAPA.face).mean())
+
+
+def test_a_network_records_the_face_boxes_of_its_training(runner: JobRunner):
+    assert "face_box" not in network_origin(runner.context, job_of(runner, 9), 0.5)
+    experiment = runner.context.experiment
+    data = experiment.data.model_copy(update={"face_box": FaceBox(margin=0.3)})
+    context = replace(runner.context, experiment=experiment.model_copy(update={"data": data}))
+    assert network_origin(context, job_of(runner, 9), 0.5)["face_box"] == {"margin": 0.3}

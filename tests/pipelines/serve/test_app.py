@@ -15,6 +15,7 @@ from faceseg.detection.blazeface import BlazeFace
 from faceseg.inference.faces import label_faces
 from faceseg.inference.label_maps import label_maps
 from faceseg.inference.predictor import load
+from faceseg.networks.saving import load_network, save_network
 from tests.faceseg.data.hostile_images import broken
 from tests.pipelines.serve.clients import PHOTO, open_client
 from tests.pipelines.serve.fake_source import FakeSource, service_for
@@ -215,6 +216,18 @@ def test_the_faces_of_a_photograph_are_labelled_as_by_the_library(client: TestCl
     (face,) = response.json()["faces"]
     assert face["roll"] == pytest.approx(-90, abs=10)
     assert "note" not in response.json()
+
+
+def test_a_network_of_face_boxes_is_given_crops_without_being_asked(folder: Path, tmp_path: Path):
+    image = np.full((240, 320, 3), (0, 0, 255), np.uint8)
+    image[40:, 100:300] = draw_face((1, "train", 1), 200, 0.5).image
+    network, classes, _ = load_network(folder / "1.keras")
+    save_network(network, tmp_path / "1.keras", classes, {"face_box": {"margin": 0.2}})
+    expected = load(tmp_path / "1.keras").predict(image)
+    with open_client(service_for(FakeSource("models:/served/1", tmp_path))) as client:
+        response = client.post("/v1/predict", content=encoded(image))
+    np.testing.assert_array_equal(decoded(response.content), expected)
+    assert response.headers["faceseg-faces"] == "1"
 
 
 def test_a_photograph_without_a_face_is_labelled_as_a_whole(client: TestClient):
