@@ -77,7 +77,6 @@ class FaceBoxPredictor(Predictor):
         Raises:
             ValueError: As in `Predictor.predict`.
         """
-        self.check_image(image)
         found = label_faces(self, image, self.detector)
         if not found.faces:
             logger.warning("no face was found; the whole image was labelled")

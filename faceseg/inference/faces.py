@@ -60,11 +60,15 @@ def label_faces(
     Returns:
         The labels and the faces; without a face, the labels of `label_maps`.
 
+    Raises:
+        ValueError: The image has another type or shape (see `Predictor.predict`).
+
     Example:
         >>> from faceseg.detection.blazeface import BlazeFace
         >>> found = label_faces(faceseg.load("best.keras"), image, BlazeFace())
         >>> len(found.faces), found.labels.shape
     """
+    predictor.check_image(image)
     predictor = predictor.of_crops
     faces = detector.detect(image)
     if not faces:

@@ -60,7 +60,12 @@ class MovingFaces:
         self._damping: dict[int, SteadyLogits] = {}  # by the number of the track
 
     def __call__(self, frame: Image) -> LabelledFaces:
-        """Return the labels of a frame, uint8 RGB (H, W, 3); without a face, of the whole frame."""
+        """Return the labels of a frame, uint8 RGB (H, W, 3); without a face, of the whole frame.
+
+        Raises:
+            ValueError: The frame has another type or shape (see `Predictor.predict`).
+        """
+        self._predictor.check_image(frame)
         tracks = self._tracks(frame)
         numbers = [track.number for track in tracks] or [WHOLE_FRAME]
         self._damping = {each: self._damping.get(each) or SteadyLogits() for each in numbers}

@@ -10,6 +10,7 @@ from faceseg.detection.blazeface import BlazeFace
 from faceseg.detection.crop import Framing, Square
 from faceseg.detection.face import Face
 from faceseg.inference.faces import label_faces, paste_faces
+from faceseg.inference.moving_faces import MovingFaces
 from faceseg.inference.predictor import argmax_labels
 from tests.faceseg.function_networks import decode_labels, encode_labels, predictor_of
 
@@ -157,3 +158,36 @@ def test_five_faces_of_a_photograph_are_found_and_labelled():
     for place in inside:
         both, either = found.labels[place] & truth[place], found.labels[place] | truth[place]
         assert both.sum() / either.sum() > 0.95
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((60, 60), np.uint8),
+        np.zeros((60, 60, 4), np.uint8),
+        np.zeros((60, 60, 3), np.float32),
+        np.zeros((0, 60, 3), np.uint8),
+        np.zeros((2, 60, 60, 3), np.uint8),
+    ],
+    ids=["grey", "alpha", "float", "empty", "batch"],
+)
+def test_an_image_of_another_type_is_refused(image: Pixels):
+    """Before the detector, whose library would raise errors of its own or end the process."""
+    predictor = predictor_of(decode_labels, 16)
+    for label in (label_faces, lambda *given: MovingFaces(given[0], given[2])(given[1])):
+        with pytest.raises(ValueError, match="expected one uint8 RGB image"):
+            label(predictor, image, BlazeFace())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (7, 3), (16, 16)])
+def test_images_too_small_for_a_face_are_labelled_as_a_whole(size: tuple[int, int]):
+    image = np.full((*size, 3), 90, np.uint8)
+    found = label_faces(predictor_of(decode_labels, 16), image, BlazeFace())
+    assert (found.labels.shape, found.faces) == (size, ())
+
+
+def test_a_face_in_a_small_image_is_found():
+    image = resize_image(draw_face((1, "train", 1), 256, 0.5).image, (32, 32))
+    found = label_faces(predictor_of(decode_labels, 16), image, BlazeFace())
+    assert len(found.faces) == 1
+    assert found.labels.shape == (32, 32)
