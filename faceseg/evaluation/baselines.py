@@ -7,7 +7,7 @@ from faceseg.data.classes import ClassSet
 from faceseg.data.split import Split
 from faceseg.evaluation.batched_logits import batched_logits
 from faceseg.inference.predictor import Labels, Predictor, labels_from_logits
-from faceseg.metrics.confusion_matrix import Fractions, class_iou, confusion, mean_of_defined
+from faceseg.metrics.confusion_matrix import Fractions, class_iou, confusion
 
 # A network whose foreground IoU exceeds the mean label map's by less than this counts as untrained:
 # its rank, its share of IoU kept under occlusion and its promotion would mean nothing. It is a
@@ -42,16 +42,10 @@ def mean_label_map(labels: NDArray[np.uint8], classes: ClassSet) -> Predictor:
     return Predictor(_ConstantNetwork(found.argmax(axis=0).astype(np.uint8), len(classes)), classes)
 
 
-def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
-    """Return the mean foreground IoU in [0, 1] of `clean_class_iou`.
-
-    For the mean label map this is the baseline of the robustness summaries.
-    """
-    return float(mean_of_defined(clean_class_iou(predictor, split, limit)[1:]))
-
-
 def clean_class_iou(predictor: Predictor, split: Split, limit: int) -> Fractions:
     """Return the IoU of each class on the first `limit` unchanged images of a split.
+
+    For the mean label map their mean is the baseline of the robustness summaries.
 
     Args:
         predictor: The network.

@@ -174,7 +174,7 @@ def remove_sent(folder: Path) -> None:
     """Remove the delivered records of an outbox and their files."""
     for path in folder.glob(f"[0-9]*{SENT}"):
         shutil.rmtree(path.with_suffix(FILES), ignore_errors=True)
-        path.unlink()
+        path.unlink(missing_ok=True)  # two processes may remove the records of an ended run
 
 
 def read_record(path: Path) -> OutboxRecord:

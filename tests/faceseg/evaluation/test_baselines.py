@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faceseg.data.classes import LAPA
 from faceseg.data.drawn.painting import draw_face
 from faceseg.data.split import Split
-from faceseg.evaluation.baselines import clean_iou, constant_background, mean_label_map
+from faceseg.evaluation.baselines import clean_class_iou, constant_background, mean_label_map
 from faceseg.evaluation.robustness import evaluate_suite
 from faceseg.inference.predictor import Predictor
 from faceseg.robustness.suites import AGREEMENT, CORRUPTION, GEOMETRY, SUITES, Suite
@@ -57,6 +57,10 @@ def memorising(known: Known) -> Predictor:
 
     thumbnails = np.stack([thumbnail(image) for image, _ in known])
     return predictor_of(lambda image: known[(thumbnails @ thumbnail(image)).argmax()][1], SIZE)
+
+
+def clean_iou(predictor: Predictor, split: Split, limit: int) -> float:
+    return float(np.nanmean(clean_class_iou(predictor, split, limit)[1:]))
 
 
 def figures(predictor: Predictor, split: Split, suite: Suite, blind: float) -> dict[str, float]:
