@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
-from zlib import crc32
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,33 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from pipelines.compare.figures.styles import SeriesStyle
 from pipelines.compare.formatting import readable_name
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
-from pipelines.config.sections import ENSEMBLE
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 WIDTH = 12.3  # inches; at 96 px an inch, the width of the page's column
 DPI = 130  # of PNG files
-
-# Okabe and Ito 2008, then two of Paul Tol's: distinguishable by colour-blind readers. Markers help
-# in greyscale prints.
-COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"),
-    *("#882255", "#999933"),
-)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-# A network has one colour in every study and figure.
-FIXED_STYLES = {
-    "unet": 0,
-    "pspnet": 1,
-    "segnet": 2,
-    "reference-unet": 4,
-    "reference-pspnet": 5,
-    "reference-segnet": 8,
-    ENSEMBLE: 6,
-}
 
 STYLE: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
@@ -105,31 +86,6 @@ def chart_style() -> Iterator[None]:
     """Apply the comparison's style to what is drawn or saved inside the `with` block."""
     with mpl.rc_context(STYLE):
         yield
-
-
-class SeriesStyle(NamedTuple):
-    """The colour and the marker of a model, the same in every chart."""
-
-    colour: str
-    marker: str
-
-
-def series_styles(table: pd.DataFrame) -> dict[str, SeriesStyle]:
-    """Return the style of each model by name, in the table's order.
-
-    A known network has its fixed style. Another has one that is derived from its name, or the next
-    that is free in this study; styles repeat after nine models.
-    """
-    names = [str(name) for name in table["architecture"]]
-    chosen = {name: FIXED_STYLES[name] for name in names if name in FIXED_STYLES}
-    for name in sorted(set(names) - set(chosen)):
-        first = crc32(name.encode()) % len(COLOURS)
-        order = [(first + step) % len(COLOURS) for step in range(len(COLOURS))]
-        reserved = {*chosen.values(), 0, 1, 2, 6}  # the usual networks look like no other
-        free = [index for index in order if index not in reserved]
-        free += [index for index in order if index not in chosen.values()]
-        chosen[name] = (free or order)[0]
-    return {name: SeriesStyle(COLOURS[chosen[name]], MARKERS[chosen[name]]) for name in names}
 
 
 # --- Several subplots with one scale and one legend.

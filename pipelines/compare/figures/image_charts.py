@@ -14,6 +14,7 @@ from pipelines.compare.formatting import format_score, readable_name
 from pipelines.compare.study_data.study_results import ComparedStudy, FinalRun
 
 MAX_IMAGE_WIDTH = 2.35  # inches
+MAX_MASKS_PER_LINE = 5  # of one image; more are shown below each other
 LEGEND_COLUMNS = 6  # classes per row
 
 
@@ -21,25 +22,32 @@ def prediction_images(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw one row per image: the image, the true mask, and the mask of each model's first run."""
     firsts = {model.name: model.finals[0] for model in ranked_models(study, table)}
     panel = next(iter(firsts.values())).panel
-    titles = ["image", "truth", *firsts]
-    shapes = [panel.images[name].shape for name in panel.ids]
-    ratios = [shape[0] / shape[1] for shape in shapes]
-    width = min(MAX_IMAGE_WIDTH, WIDTH / len(titles))
-    lines = -(-len(study.classes) // LEGEND_COLUMNS)
-    height = width * sum(ratios) + 0.25 * len(ratios) + 0.25 * lines + 0.5
-    figure = Figure(figsize=(width * len(titles) + 0.1, height), layout="constrained")
-    axes = figure.subplots(
-        len(panel.ids), len(titles), squeeze=False, gridspec_kw={"height_ratios": ratios}
-    )
+    columns = 2 + min(len(firsts), MAX_MASKS_PER_LINE)
+    lines = -(-len(firsts) // MAX_MASKS_PER_LINE)  # of masks below each other, for each image
+    ratios = [shape[0] / shape[1] for shape in (panel.images[each].shape for each in panel.ids)]
+    width = min(MAX_IMAGE_WIDTH, WIDTH / columns)
+    rows = lines * len(ratios)
+    legend_lines = -(-len(study.classes) // LEGEND_COLUMNS)
+    named = len(ratios) if lines > 1 else 1  # how often a line of names stands above masks
+    height = width * lines * sum(ratios) + 0.25 * (rows + legend_lines + named * lines) + 0.25
+    figure = Figure(figsize=(width * columns + 0.1, height), layout="constrained")
+    heights = [ratio for ratio in ratios for _ in range(lines)]
+    grid = figure.add_gridspec(rows, columns, height_ratios=heights)
     scores = {name: image_scores(final, study.classes) for name, final in firsts.items()}
-    for row, image in zip(axes, panel.ids, strict=True):
-        _show_captioned(row[0], panel.images[image], image)
-        _show_captioned(row[1], study.classes.colour(panel.truths[image]), "")
-        for axis, (name, final) in zip(row[2:], firsts.items(), strict=True):
+    for number, image in enumerate(panel.ids):
+        cells = [(number * lines, 0, "image", panel.images[image], image)]
+        truth = study.classes.colour(panel.truths[image])
+        cells.append((number * lines, 1, "truth", truth, ""))
+        for index, (name, final) in enumerate(firsts.items()):
+            line, column = divmod(index, MAX_MASKS_PER_LINE)
             mask = study.classes.colour(final.panel.predictions[image])
-            _show_captioned(axis, mask, f"IoU {scores[name][image]}")
-    for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(readable_name(title), loc="center")
+            score = f"IoU {scores[name][image]}"
+            cells.append((number * lines + line, 2 + column, name, mask, score))
+        for row, column, title, pixels, below in cells:
+            axis = figure.add_subplot(grid[row, column])
+            _show_captioned(axis, pixels, below)
+            if number == 0 or lines > 1:
+                axis.set_title(readable_name(title), loc="center")
     _legend(figure, study.classes)
     seeds = "" if len(study.models[0].finals) == 1 else " (from its first seed)"
     return Chart(

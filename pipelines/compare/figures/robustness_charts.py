@@ -16,14 +16,13 @@ from pipelines.compare.analysis.comparison_table import occlusion_kinds
 from pipelines.compare.figures.chart import (
     WIDTH,
     Chart,
-    SeriesStyle,
     add_legend,
     legend_handle,
     limits_from_zero,
     make_subplots,
     ranked_models,
-    series_styles,
 )
+from pipelines.compare.figures.styles import SeriesStyle, series_styles
 from pipelines.compare.formatting import DASH, readable_name
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 
@@ -43,6 +42,7 @@ LABELS = {
 }
 # By policy: the line's style and the marker's fill.
 POLICIES = (("visible", "-", "full"), ("unoccluded", "--", "none"))
+MAX_WIDE_MODELS = 5  # with more, lines are thinner and markers smaller
 MAX_LARGE_ROWS = 12  # classes; with more rows the font is smaller
 
 
@@ -164,11 +164,11 @@ def _draw_map(axis: Axes, values: Fractions, names: list[str]) -> None:
 def occlusion_curves(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw IoU over the share of the face covered: one subplot per kind, two lines per model."""
     styles, models = series_styles(table), ranked_models(study, table)
-    kinds = occlusion_kinds(study)
+    kinds, slim = occlusion_kinds(study), len(models) > MAX_WIDE_MODELS
     figure, axes = make_subplots(len(kinds))
     for axis, kind in zip(axes, kinds, strict=True):
         for model in models:
-            _occlusion_line(axis, occlusion_means(model), kind, styles[model.name])
+            _occlusion_line(axis, occlusion_means(model), kind, styles[model.name], slim)
         axis.set(title=readable_name(kind), xlabel="share of the face covered", xlim=(-0.01, None))
         axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     right = max(axis.get_xlim()[1] for axis in axes)
@@ -210,13 +210,14 @@ def occlusion_means(model: ComparedModel) -> pd.DataFrame:
     ).reset_index()
 
 
-def _occlusion_line(axis: Axes, rows: pd.DataFrame, kind: str, style: SeriesStyle) -> None:
+def _occlusion_line(
+    axis: Axes, rows: pd.DataFrame, kind: str, style: SeriesStyle, slim: bool
+) -> None:
     for policy, dashes, fill in POLICIES:
         line = rows[(rows.policy == policy) & rows.kind.isin([CLEAN, kind])].sort_values("share")
         options: dict[str, Any] = {"linestyle": dashes, "fillstyle": fill}
-        axis.plot(
-            line.share, line.iou, color=style.colour, marker=style.marker, markersize=5, **options
-        )
+        options |= {"linewidth": 1.0, "markersize": 3.5} if slim else {"markersize": 5}
+        axis.plot(line.share, line.iou, color=style.colour, marker=style.marker, **options)
         if policy == POLICIES[0][0]:
             axis.fill_between(
                 line.share, line.low, line.high, color=style.colour, alpha=0.15, linewidth=0

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from faceseg.data.classes import ClassSet
 from faceseg.metrics.confusion_matrix import Fractions
-from pipelines.compare.figures.chart import WIDTH, Chart, SeriesStyle, ranked_models, series_styles
+from pipelines.compare.figures.chart import WIDTH, Chart, ranked_models
+from pipelines.compare.figures.point_labels import label_points
+from pipelines.compare.figures.styles import SeriesStyle, series_styles
 from pipelines.compare.formatting import (
     DASH,
     format_count,
@@ -28,7 +30,7 @@ COSTS = (
     ("memory_peak_mb", "peak memory, MB", format_number),
     ("model_parameters", "parameters", format_count),
 )
-HEIGHT = 3.6  # inches
+HEIGHT = 3.6  # inches, for up to five models
 MAX_BAR_SHARE = 0.6  # of a cost: a longer bar would end near 0, which is far away on a log scale
 
 
@@ -57,7 +59,8 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
 
 def pareto_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart:
     """Draw IoU over latency, memory and parameters, with the Pareto front of each."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    height = HEIGHT + 0.2 * max(0, len(table) - 5)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(1, len(COSTS), sharey=True)
     styles, fronts = series_styles(table), []
     for axis, (key, label, text) in zip(axes, COSTS, strict=True):
@@ -73,6 +76,9 @@ def pareto_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart:
         fronts.append(f"{names} for {label.split(',')[0]}")
     axes[0].set_ylabel("test IoU")
     axes[0].margins(y=0.12)
+    figure.draw_without_rendering()
+    for axis, (key, *_) in zip(axes, COSTS, strict=True):
+        label_points(axis, table[[key, "iou"]].to_numpy(), styles)
     return Chart(
         name="pareto",
         title="Cost and accuracy",
@@ -108,8 +114,6 @@ def _draw_point(
         "markerfacecolor": style.colour if full else "white",
     }
     axis.errorbar(cost, score, color=style.colour, markersize=8, elinewidth=1.2, **options)
-    axis.annotate(str(row["architecture"]), (cost, score), xytext=(9, 5),
-                  textcoords="offset points", fontsize=9)  # fmt: skip
 
 
 def _spread(table: pd.DataFrame, key: str) -> "pd.Series[float]":

@@ -22,14 +22,13 @@ from pipelines.compare.analysis.search_importance import (
 from pipelines.compare.figures.chart import (
     WIDTH,
     Chart,
-    SeriesStyle,
     add_legend,
     legend_handle,
     limits_from_zero,
     make_subplots,
     ranked_models,
-    series_styles,
 )
+from pipelines.compare.figures.styles import SeriesStyle, series_styles
 from pipelines.compare.formatting import readable_name
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config.search_space import Choices, Range

@@ -4,6 +4,7 @@ The HTML page and the Markdown report contain the same cells.
 """
 
 import math
+from itertools import groupby
 
 from faceseg.statistics import Estimate
 from pipelines.compare.analysis.claims import JudgedClaim
@@ -31,6 +32,7 @@ CLAIM = ("claim", "measure", "verdict", "figures", "n")
 SEARCH = ("network", "trials", "pruned", "failed", "epochs", "training time",
           "best after half", "best after all")  # fmt: skip
 SETTING = ("network", "setting", "winner", "range", "importance", "note")
+MAX_PAIRS_LISTED = 6  # in the summary: those of four models
 
 
 def pair_table(pairs: list[PairComparison]) -> TextTable:
@@ -68,6 +70,10 @@ def ranking_sentence(pairs: list[PairComparison]) -> str:
     if not pairs:
         return ""
     comparisons = [pair.comparison for pair in pairs]
+    many = len(comparisons) > MAX_PAIRS_LISTED
+    if many:
+        # Pairs are in the order of the ranking: each model's first one is with the next model.
+        comparisons = [next(each) for _, each in groupby(comparisons, lambda pair: pair.first)]
     certain = [each for each in comparisons if each.verdict == "supported"]
     uncertain = [each for each in comparisons if each.verdict != "supported"]
     sentences = []
@@ -80,6 +86,8 @@ def ranking_sentence(pairs: list[PairComparison]) -> str:
         named = [f"{each.first} and {each.second}, {format_difference(each)}" for each in uncertain]
         sentences.append(f"The order is uncertain for {join_words(named, '; ')}.")
     noise = seed_noise_text(comparisons[0].estimate.seeds)
+    if many:
+        sentences.append("Only neighbours in the ranking are listed here.")
     sentences.append(f"Brackets contain 95 % intervals of paired differences; {noise}.")
     return " ".join(sentences)
 

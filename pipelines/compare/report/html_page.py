@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.compare.analysis.comparison_table import LEGACY, occlusion_kinds, other_suites
 from pipelines.compare.analysis.slices import worst_slice_sentences
-from pipelines.compare.figures.chart import series_styles
+from pipelines.compare.figures.styles import series_styles
 from pipelines.compare.formatting import (
     DASH,
     Row,

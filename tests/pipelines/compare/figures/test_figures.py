@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipelines.compare.analysis.comparison_table import build_table
-from pipelines.compare.figures.chart import chart_style, series_styles
+from pipelines.compare.figures.chart import chart_style
 from pipelines.compare.figures.image_charts import image_scores
 from pipelines.compare.figures.robustness_charts import occlusion_means
 from pipelines.compare.figures.score_charts import confusion_shares, pareto_chart
@@ -90,16 +89,3 @@ def test_one_epoch_and_losses_of_different_magnitude_can_be_drawn(study):
         chart = learning_curves(single, build_table(single, 50))
     assert chart.figure.axes[1].get_yscale() == "log"
     assert chart.png().startswith(b"\x89PNG")
-
-
-def test_a_network_has_one_colour_in_every_study():
-    def styles(*names):
-        return series_styles(pd.DataFrame({"architecture": names}))
-
-    three = styles("segnet", "unet", "pspnet")
-    assert list(three) == ["segnet", "unet", "pspnet"]
-    assert styles("pspnet", "own", "unet")["unet"] == three["unet"]
-    assert styles("own")["own"] == styles("unet", "own", "ensemble")["own"]
-    many = styles("unet", "pspnet", "segnet", "ensemble", *(f"own-{n}" for n in range(5)))
-    assert len(set(many.values())) == 9
-    assert styles(*(f"own-{n}" for n in range(12)))  # styles repeat

@@ -1,12 +1,14 @@
 """The sentences of the summary, for studies with known differences."""
 
 from dataclasses import replace
+from itertools import combinations, pairwise
 
 import pytest
 
 from pipelines.compare.analysis.comparison_table import build_table
 from pipelines.compare.analysis.comparisons import Measurements, compare_pairs
 from pipelines.compare.report.advice import advise
+from pipelines.compare.report.comparison_text import ranking_sentence
 from pipelines.compare.report.summary import summary_sentences
 
 
@@ -159,3 +161,24 @@ def test_a_busy_machine_decides_no_order_of_speed(study, load, certainty):
     assert ("while other programs used the machine" in fastest.words) == (certainty == "not sure")
     verdict = measurements.compare("unet", "segnet", "latency").verdict
     assert verdict == ("contradicted" if certainty == "sure" else "undecided")
+
+
+def test_the_ranking_of_many_networks_lists_neighbours_only(study):
+    # Four networks have six pairs, five have ten: only the four pairs of neighbours are listed.
+    models = tuple(
+        replace(each, name=name)
+        for name, each in zip("abcde", (*study.models, *study.models[:2]), strict=True)
+    )
+    table = build_table(replace(study, models=models), 50)
+    measurements = Measurements.from_study(replace(study, models=models), 50)
+    text = ranking_sentence(compare_pairs(measurements, table))
+    ranked = list(table["architecture"])
+    named = {pair for pair in combinations(ranked, 2) if all_named(pair, text)}
+    assert named == set(pairwise(ranked))
+    assert "Only neighbours in the ranking are listed" in text
+
+
+def all_named(pair, text):
+    """Return whether a sentence compares the two."""
+    first, second = pair
+    return f"{first} is above {second} by" in text or f"{first} and {second}, " in text
