@@ -12,8 +12,8 @@ import pytest
 from pipelines.config import load
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
-# Computed at commit ddc37ab5e353, `own` when it was added, with FACESEG_DATA=/data:
-# the experiment, the overlay for a small machine ("": none), and the digests in the names of its
+# Computed at commit ddc37ab5e353, or when an experiment was added later (`own`, `zoo`, `lapa-zoo`),
+# with FACESEG_DATA=/data: the experiment, the overlay for a small machine ("": none), and the digests in the names of its
 # study and of its single trainings. Do not update a line: a different digest means that existing
 # studies cannot resume.
 NAMES = [
@@ -22,6 +22,7 @@ NAMES = [
     ("fasseg", "", "0f709b09", "2302e414"),
     ("lapa-short", "", "4bf8de45", "d149bfbb"),
     ("lapa", "", "43034077", "89c0b44a"),
+    ("lapa-zoo", "", "3e82ce2e", "6c9d5b38"),
     ("own", "", "989c159d", "8418d10f"),
     ("quickstart", "", "ce1b1b92", "b545beb1"),
     ("reference-1-nearest", "", "474192f5", "41098d20"),
@@ -42,6 +43,7 @@ NAMES = [
     ("reference", "", "5ad4c615", "21b18051"),
     ("reference", "drawn", "f18a34dd", "d62dcc38"),
     ("reference", "facesynth", "79278421", "d4a053de"),
+    ("zoo", "", "68b62ad1", "a3b2d4e8"),
 ]
 # This commit's precision, where the experiment has another one today.
 PRECISION = {"lapa": "mixed_bfloat16", "lapa-short": "mixed_bfloat16"}
