@@ -5,8 +5,9 @@
 Both have the same random weights, BatchNorm's statistics included. The gradient is that of the mean
 cross-entropy of four images in training. As in docs/backends.md it is compared by its relative
 distance, beside the effect of rounding: the distance of torch's gradient from that in float64.
-With `--write` the
-golden values of `tests/faceseg/networks/torch_originals` are written.
+Multiply-accumulates are counted by torch's FlopCounterMode, of the original, and by
+`faceseg.networks.cost`, of ours. With `--write` the golden values of
+`tests/faceseg/networks/torch_originals` are written.
 """
 
 import argparse
@@ -21,7 +22,11 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
+from faceseg.networks import build
+from faceseg.networks.cost import count_macs
 from tests.benchmarks import torch_makers
 from tests.faceseg.networks import torch_originals
 from tests.faceseg.networks.torch_originals.modules import COUNTERPARTS
@@ -87,6 +92,17 @@ def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
     return float(np.linalg.norm(apart) / np.linalg.norm(length))
 
 
+def torch_macs(model: nn.Module, side: int) -> int:
+    """Return the multiply-accumulates of a square image, half of torch's FLOPs.
+
+    The counter knows attention as matrix products, not as the CPU's fused operation.
+    """
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        model.eval()(torch.zeros(1, 3, side, side))
+    return int(counter.get_total_flops()) // 2
+
+
 def compare(name: str, write: bool) -> bool:
     """Compare one network, print the differences, return whether it is equal."""
     counterpart = COUNTERPARTS[name]
@@ -110,16 +126,20 @@ def compare(name: str, write: bool) -> bool:
     gradient, rounding = distance(own, single), distance(single, double)
     trainable = sum(each.numel() for each in make(19).parameters())
     equal = apart < LOGITS and gradient < max(LOGITS, ROUNDINGS * rounding)
+    network, options = counterpart.network, counterpart.options
+    macs = torch_macs(make(11), 256), count_macs(build(network, (256, 256, 3), 11, **options))
     print(
         f"{name} ({source}): {trainable:,} trainable parameters at 19 classes; logits differ by"
         f" {apart:.1e} of their size, the gradient by {gradient:.1e} (torch's own by the rounding"
-        f" of float32: {rounding:.1e}): {'equal' if equal else 'NOT EQUAL'}",
+        f" of float32: {rounding:.1e}): {'equal' if equal else 'NOT EQUAL'}; multiply-accumulates"
+        f" at 256 px and 11 classes: {macs[0]:,} by torch, {macs[1]:,} by faceseg",
         flush=True,
     )
     if write:
         golden = {
             "source": source,
             "trainable at 19 classes": trainable,
+            "multiply-accumulates": torch_macs(make(CLASSES), SIZE),
             "largest logit": float(np.abs(expected).max()),
             "logits": np.round(expected[0, ::STEP, ::STEP].astype(float), 6).tolist(),
             "tensors": {each: value.shape for each, value in tensors.items()},

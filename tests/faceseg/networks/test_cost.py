@@ -5,7 +5,7 @@ import math
 import keras
 import pytest
 
-from faceseg.networks import build
+from faceseg.networks import build, training_model
 from faceseg.networks.cost import count_macs, count_parameters
 
 # MobileNetV2, table 2 of Sandler et al. 2018: expansion, channels, repeats, first stride.
@@ -102,6 +102,17 @@ def test_pspnet_has_the_counted_size(stride: int, giga: float) -> None:
 )
 def test_the_references_have_the_parameters_that_were_published(name: str, mega: float) -> None:
     assert count_parameters(build(name)) / 1e6 == pytest.approx(mega, abs=0.05)
+
+
+def test_bisenet_without_its_spatial_path_has_the_size_of_the_widely_used_variant() -> None:
+    """As in github.com/zllrunning/face-parsing.PyTorch: the encoder's map replaces the path."""
+    trained = training_model(build("bisenet", num_classes=19)).trainable_variables
+    others = [each for each in trained if not each.path.startswith("spatial_")]
+    # Kernels of 7x7, 3x3, 3x3 and 1x1, and the scale and offset of each filter.
+    path = 49 * 3 * 64 + 2 * 9 * 64 * 64 + 64 * 128 + 2 * (3 * 64 + 128)
+    count = [sum(math.prod(each.shape) for each in some) for some in (trained, others)]
+    assert count[0] - count[1] == path
+    assert count[1] / 1e6 == pytest.approx(13.30, abs=0.005)
 
 
 def test_the_reference_unet_has_the_macs_that_were_measured() -> None:

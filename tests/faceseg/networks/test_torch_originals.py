@@ -1,4 +1,4 @@
-"""Networks equal their originals in torch: golden logits, tensors by name, parameters."""
+"""Networks equal their originals in torch: golden logits, tensors by name, parameters, products."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+from faceseg.networks.cost import count_layer_macs, count_macs
+from faceseg.networks.layers import AdaptiveAveragePooling
 from faceseg.networks.torch_weights import set_torch_weights
 from tests.faceseg.networks.torch_originals.modules import COUNTERPARTS
 from tests.faceseg.networks.torch_originals.tensors import CLASSES, STEP, draw, photographs
@@ -43,3 +45,7 @@ def test_logits_and_parameters_are_those_of_the_original(name: str, tmp_path: Pa
     of_a_class = sum(size // CLASSES for last, size in sizes if last == CLASSES)
     at_19 = sum(size for _, size in sizes) + (19 - CLASSES) * of_a_class
     assert at_19 == golden["trainable at 19 classes"]
+    # Torch's counter leaves the means of pooling out, which are matrix products here.
+    pooling = [each for each in model.layers if isinstance(each, AdaptiveAveragePooling)]
+    products = count_macs(model) - sum(count_layer_macs(each) for each in pooling)
+    assert products == golden["multiply-accumulates"]

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from faceseg.errors import UserError
+from faceseg.networks import ARCHITECTURES
 from faceseg.training import loop
 from faceseg.training.checkpointing import LATEST, read_state
-from faceseg.training.compiled_network import CompiledNetwork
+from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.loop import Epoch
+from faceseg.training.settings import TrainingSettings
 
 from .write_interception import Killed, Write, around_write
 
@@ -51,6 +53,35 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     # All epochs are reported; those before the interruption keep their times.
     assert [epoch.number for epoch in reported] == [1, 2, 3, 4]
     assert reported[1].time < reported[2].time
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "name", [each for each in ARCHITECTURES if not each.startswith(("reference", "tiny"))]
+)
+def test_every_network_resumes_bit_for_bit(
+    name: str,
+    run: Run,
+    settings: TrainingSettings,
+    same_history: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    options = {"alpha": 0.35, "width": 0.1, "batch_norm_momentum": 0.5}
+    spec = NetworkSpec(architecture=name, image_size=(32, 32), num_classes=4, options=options)
+    compiled = CompiledNetwork(spec, settings)
+    whole = run(compiled, tmp_path / "whole", epochs=2)
+    weights = values(compiled.model.variables)
+
+    def die(epoch: Epoch) -> bool:
+        raise Killed
+
+    with pytest.raises(Killed):
+        run(compiled, tmp_path / "broken", on_epoch=die, epochs=2)
+    run(compiled, tmp_path / "other", seed=77, epochs=1)
+    again = run(compiled, tmp_path / "broken", epochs=2)
+    same_history(again.history, whole.history)
+    for one, other in zip(values(compiled.model.variables), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_finished_training_started_again_trains_nothing(
