@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.config.file_errors import NO_PATH
+from pipelines.export.onnx_operators import HANDLERS
 from pipelines.models.formats import FLOAT16, FLOAT32, INT8
 from pipelines.models.runtimes import INPUT_NAME, OUTPUT_NAME, SIGNATURE, import_extra
 
@@ -90,7 +91,7 @@ def onnx_graph(network: keras.Model) -> Any:
     served = tf.function(_serving_function(network), input_signature=signature)
     with suppressed_stderr():
         graph, _ = import_extra("tf2onnx").convert.from_function(
-            served, input_signature=signature, opset=OPSET
+            served, input_signature=signature, opset=OPSET, custom_op_handlers=HANDLERS
         )
     for tensor in (graph.graph.input[0], graph.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "images"

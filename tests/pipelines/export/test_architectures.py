@@ -30,6 +30,11 @@ FLOAT32_CASES = [
         "segnet",
         "saved-model",
     ),  # runs the same TensorFlow operations as Keras, so one network suffices
+    *(
+        pytest.param(name, format_name, marks=pytest.mark.nightly)
+        for name in ("deeplabv3plus", "lraspp", "segformer", "bisenet", "hrnet")
+        for format_name in ("onnx", "litert")
+    ),
 ]
 REDUCED_PRECISION_CASES = [("onnx", "int8"), ("litert", "float16"), ("litert", "int8")]
 
