@@ -33,7 +33,8 @@ WINDOWS_DEVICES = frozenset(
 )
 # In claims and reports, these are not single networks.
 PRETRAINED, ENSEMBLE = "pretrained", "ensemble"
-_MIRRORED, _JUDGED = ".mirrored", ".judged"  # no network's own name contains a dot
+# No network's own name contains a dot.
+_MIRRORED, _JUDGED, _ENSEMBLE_OF = ".mirrored", ".judged", f"{ENSEMBLE}."
 _SHOWN = 40  # characters of a wrong name in a message
 
 
@@ -77,7 +78,22 @@ def mirrored_name(network: str) -> str:
 
 def is_mirrored(name: str) -> bool:
     """Return whether a name in tables and runs is one of `mirrored_name`."""
-    return name.endswith(_MIRRORED)
+    return name.endswith(_MIRRORED) and not is_ensemble(name)
+
+
+def ensemble_name(members: Iterable[str]) -> str:
+    """Return the name in tables and runs of the ensemble of some of an experiment's networks.
+
+    Example:
+        >>> ensemble_name(["unet", "segformer"])
+        'ensemble.unet.segformer'
+    """
+    return _ENSEMBLE_OF + ".".join(members)
+
+
+def is_ensemble(name: str) -> bool:
+    """Return whether a name in tables and runs is that of an ensemble."""
+    return name == ENSEMBLE or name.startswith(_ENSEMBLE_OF)
 
 
 def judged_name(network: str) -> str:
@@ -92,12 +108,12 @@ def is_judged(name: str) -> bool:
 
 def is_trained(name: str) -> bool:
     """Return whether a name in tables and runs is that of a network that the study trained."""
-    return name != ENSEMBLE and not is_mirrored(name) and not is_judged(name)
+    return not (is_ensemble(name) or is_mirrored(name) or is_judged(name))
 
 
 def check_claimed_network(name: str) -> str:
     """Return what a claim is about; raise ValueError unless it can be a network's name."""
-    return name if name in (PRETRAINED, ENSEMBLE) else check_network_name(name)
+    return name if name == PRETRAINED or is_ensemble(name) else check_network_name(name)
 
 
 def check_class_names(names: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from pipelines.config import names
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
 from pipelines.config.data_section import Data
 from pipelines.config.databases import sqlite_url
+from pipelines.config.ensembles import Ensembles, ensemble_members
 from pipelines.config.registered_models import with_registered_model
 from pipelines.config.search_space import Search
 from pipelines.config.secrets import redact
@@ -168,9 +169,10 @@ class Experiment(Section):
         {"unet": Network(), "pspnet": Network(), "segnet": Network()}
     )
     variants: dict[str, Variant] = Field({}, exclude_if=lambda value: not value)
-    ensemble: bool = Field(
+    ensemble: Ensembles = Field(
         False,
-        description="also test the mean probabilities of all architectures",
+        description="also test the mean probabilities of all architectures (true), or of each of "
+        "these lists of networks, as a row of its own",
         exclude_if=lambda value: not value,
     )
     training: TrainingSettings = TrainingSettings()
@@ -216,6 +218,7 @@ class Experiment(Section):
             check_variant(name, variant, self.architectures)
         if len({name.lower() for name in self.variants}) < len(self.variants):
             raise ValueError("variants: two names differ only in capital letters; rename one")
+        _ = self.ensembles
         self.search.space.check_bounds(self.training)
         batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
         check_batch(max(batch_sizes), self.data.image_size)
@@ -239,6 +242,11 @@ class Experiment(Section):
         for name, variant in self.variants.items():
             found[name] = (variant.of, found[variant.of][1] | variant.options())
         return found
+
+    @property
+    def ensembles(self) -> dict[str, tuple[str, ...]]:
+        """The members of each ensemble, by its name in runs and tables."""
+        return ensemble_members(self.ensemble, tuple(self.architectures), tuple(self.networks))
 
     @property
     def study(self) -> str:

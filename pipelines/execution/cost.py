@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceseg.inference.ensemble import load_networks
 from pipelines.cluster.child_processes import module_command
 from pipelines.job.machine_load import LOAD_METRIC, cpu_times, load_between
 
@@ -32,7 +33,7 @@ def network_cost(
         predictors: The networks; several form an ensemble, whose costs are added.
         files: The saved networks, in the same order.
         threads: Processor threads to measure with.
-        views: As in `load_networks`.
+        views: 2 for the mean with the mirror image, otherwise 1.
 
     Raises:
         RuntimeError: The measuring process failed.
@@ -63,21 +64,6 @@ def run_measurement(module: str, *arguments: str) -> dict[str, Any]:
         raise RuntimeError(f"measuring {arguments[-1]} failed:\n{process.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return found
-
-
-def load_networks(files: Sequence[Path], views: int = 1) -> "Predictor":
-    """Load a saved network, or several that form an ensemble.
-
-    Args:
-        files: The networks.
-        views: 2 for the mean with the mirror image, otherwise 1.
-    """
-    from faceseg.inference.ensemble import ensemble_predictor
-    from faceseg.inference.predictor import load
-
-    predictors = [load(file) for file in files]
-    together = predictors[0] if len(predictors) == 1 else ensemble_predictor(predictors)
-    return together.mirrored() if views == 2 else together
 
 
 def measure_speed(predictor: "Predictor", threads: int) -> dict[str, float]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceseg.backends.memory import is_out_of_memory
-from pipelines.execution.cost import load_networks, run_measurement
+from faceseg.inference.ensemble import load_networks
+from pipelines.execution.cost import run_measurement
 from pipelines.job.gpu_metrics import GPU_IMAGES_PER_SECOND, GPU_LATENCY, GPU_P95, GPU_PEAK_MB
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def gpu_cost(files: Sequence[Path], threads: int, gpus: float, views: int = 1) -
         files: The saved networks; several form an ensemble.
         threads: Processor threads.
         gpus: The share of a GPU that the process keeps to, at most 1.
-        views: As in `pipelines.execution.cost.load_networks`.
+        views: As in `load_networks`.
 
     Raises:
         RuntimeError: The process failed, for example because it finds no GPU.

@@ -15,6 +15,7 @@ from rich.table import Table
 import faceseg.backends.device  # noqa: F401  # before Keras: suppresses TensorFlow's banner
 from faceseg.backends import preferred
 from faceseg.errors import UserError
+from faceseg.inference.ensemble import is_mean
 from faceseg.inference.predictor import Predictor
 from pipelines.config.file_errors import reason_and_advice
 from pipelines.export.sample_images import SampleImages, draw_sample_images, read_sample_images
@@ -94,6 +95,11 @@ def _open(model: str, tracking: str | None) -> Predictor:
             "KERAS_BACKEND=tensorflow, and install TensorFlow if it is missing"
         )
     predictor = open_model(model, tracking)
+    if is_mean(predictor):
+        raise UserError(
+            f"{model} is a mean of predictions, and an exported file contains one network: export "
+            "the runs of its members, which are its parameters `members` in MLflow"
+        )
     import keras
 
     if not isinstance(predictor.network, keras.Model):

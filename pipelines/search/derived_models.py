@@ -1,7 +1,7 @@
-"""The models that are not trained: the ensemble, and networks' means with mirror images.
+"""The models that are not trained: ensembles, and networks' means with mirror images.
 
-They are tested like finals. Final n of each consists of final n of its members: the ensemble of
-every architecture's, a mirrored mean of one network's. Each is a Ray task with a worker's share of
+They are tested like finals. Final n of each consists of final n of its members: an ensemble of
+several networks', a mirrored mean of one's. Each is a Ray task with a worker's share of
 a node. It reads its members from MLflow and runs once: a study that is resumed finds its run.
 """
 
@@ -20,16 +20,15 @@ from ray.exceptions import RayError
 from faceseg.backends import preferred
 from faceseg.errors import UserError, first_line
 from pipelines.config import Experiment
-from pipelines.config.names import ENSEMBLE, mirrored_name
+from pipelines.config.names import mirrored_name
 from pipelines.job.context import StudyContext, outbox_for_key, study_sender
 from pipelines.job.device_share import use_share
 from pipelines.job.job import JobKey
 from pipelines.job.log import log_run, open_log
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Outbox
+from pipelines.tracking.run_networks import fetch_networks
 
-BEST = "checkpoints/best.keras"
-MEMBER_PARAM = "members."  # and a network: the run of a member
 POLL_INTERVAL = 2.0  # seconds between two searches for members that have not reached MLflow
 FINAL_DRAIN_TIMEOUT = 60.0  # seconds for a task's records to reach MLflow
 MEMBER_TIMEOUT = 600.0  # seconds that a task waits for its members
@@ -82,7 +81,7 @@ class DerivedModel:
 def derived_names(experiment: Experiment) -> list[str]:
     """Return the names of the models that an experiment tests without training them."""
     mirrored = experiment.networks if experiment.finals.mirrored else ()
-    return [*([ENSEMBLE] if experiment.ensemble else []), *map(mirrored_name, mirrored)]
+    return [*experiment.ensembles, *map(mirrored_name, mirrored)]
 
 
 def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[DerivedModel]:
@@ -93,12 +92,15 @@ def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[Deri
         winners: The digest of each network's winner.
     """
     member = {name: EnsembleMember(name, winners[name]) for name in experiment.networks}
-    together = tuple(member[name] for name in experiment.architectures)
-    known = {ENSEMBLE: DerivedModel(ENSEMBLE, together)} | {
+    together = {
+        name: DerivedModel(name, tuple(member[each] for each in members))
+        for name, members in experiment.ensembles.items()
+    }
+    mirrored = {
         mirrored_name(name): DerivedModel(mirrored_name(name), (member[name],), mirrored=True)
         for name in member
     }
-    return [known[name] for name in derived_names(experiment)]
+    return [(together | mirrored)[name] for name in derived_names(experiment)]
 
 
 def run_derived_models(
@@ -179,10 +181,8 @@ def _evaluate(context: StudyContext, model: DerivedModel, number: int, threads: 
     outbox.open(context.dataset, seed=seed, commit=context.commit, data=data, backend=preferred())
     outbox.params({"members": {name: run.info.run_id for name, run in runs.items()}})
     with TemporaryDirectory(prefix="faceseg-") as downloads, outbox.files() as folder:
-        files = []
-        for name, run in runs.items():
-            (Path(downloads) / name).mkdir()
-            files.append(context.tracker.fetch(run.info.run_id, BEST, Path(downloads) / name))
+        networks = [run.info.run_id for run in runs.values()]
+        files = fetch_networks(context.tracker, networks, Path(downloads))
         predictors = [load(file) for file in files]
         together = predictors[0].mirrored() if model.mirrored else ensemble_predictor(predictors)
         values = assess(context, "final", together, outbox, folder, at=ended, threads=threads)

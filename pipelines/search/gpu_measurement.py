@@ -23,15 +23,10 @@ from pipelines.job.context import StudyContext
 from pipelines.job.gpu_metrics import GPU_LATENCY
 from pipelines.job.log import open_log
 from pipelines.registry.card import with_gpu_cost
-from pipelines.search.quiet_latency import (
-    DELIVERY_TIMEOUT,
-    complete_finals,
-    fetch_networks,
-    networks_of,
-    views_of,
-)
+from pipelines.search.quiet_latency import DELIVERY_TIMEOUT, complete_finals
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Sender
+from pipelines.tracking.run_networks import fetch_networks, networks_of, views_of
 
 if TYPE_CHECKING:
     from pipelines.execution.gpu_cost import GpuCost
@@ -99,9 +94,9 @@ def _measure_in_task(
     for run_id, networks in runs.items():
         try:
             with TemporaryDirectory(prefix="faceseg-") as folder:
-                files = fetch_networks(context, networks, Path(folder))
-                threads, views = context.experiment.resources.threads, views_of(context, run_id)
-                cost = gpu_cost(files, threads, gpus, views)
+                files = fetch_networks(context.tracker, networks, Path(folder))
+                views = views_of(context.tracker.client.get_run(run_id))
+                cost = gpu_cost(files, context.experiment.resources.threads, gpus, views)
         except RuntimeError as error:
             logger.warning("run %s is not measured on the GPU", run_id, exc_info=error)
             failures.append(f"run {run_id}: {str(error).strip().splitlines()[-1]}")

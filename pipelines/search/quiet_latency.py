@@ -19,13 +19,12 @@ from mlflow.exceptions import MlflowException
 from ray.exceptions import RayError
 
 from faceseg.errors import UserError, first_line
-from pipelines.config.names import is_mirrored
 from pipelines.job.context import StudyContext
 from pipelines.job.log import open_log
 from pipelines.job.machine_load import LOAD_METRIC, is_quiet
-from pipelines.search.derived_models import BEST, MEMBER_PARAM
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Sender
+from pipelines.tracking.run_networks import fetch_networks, networks_of, views_of
 
 DELIVERY_TIMEOUT = 60.0  # seconds for the records of the last finals to reach MLflow
 LATENCY = "latency/p50_ms"
@@ -95,28 +94,6 @@ def complete_finals(context: StudyContext, winners: Mapping[str, str]) -> list[R
     ]
 
 
-def networks_of(run: Run) -> list[str]:
-    """Return the ids of the runs that contain a final's networks: its own, or its members'."""
-    members = [value for key, value in run.data.params.items() if key.startswith(MEMBER_PARAM)]
-    return members or [run.info.run_id]
-
-
-def fetch_networks(context: StudyContext, networks: list[str], folder: Path) -> list[Path]:
-    """Download the networks of runs into a folder; return their files."""
-    files = []
-    for network in networks:
-        own = folder / network
-        own.mkdir()
-        files.append(context.tracker.fetch(network, BEST, own))
-    return files
-
-
-def views_of(context: StudyContext, run_id: str) -> int:
-    """Return on how many views of an image a final runs: 2 for a mean with the mirror image."""
-    tags = context.tracker.client.get_run(run_id).data.tags
-    return 2 if is_mirrored(tags["faceseg.architecture"]) else 1
-
-
 def _measure_in_task(context: StudyContext, runs: Mapping[str, list[str]]) -> dict[str, float]:
     """Measure each final and log it, in a worker's process; return the loads by run id."""
     from faceseg.backends.device import configure_device
@@ -142,12 +119,13 @@ def measure_run(context: StudyContext, run_id: str, networks: list[str], threads
     Returns:
         The load of the machine.
     """
-    from pipelines.execution.cost import load_networks, measure_speed
+    from faceseg.inference.ensemble import load_networks
+    from pipelines.execution.cost import measure_speed
 
     tracker = context.tracker
     with TemporaryDirectory(prefix="faceseg-") as folder:
-        files = fetch_networks(context, networks, Path(folder))
-        predictor = load_networks(files, views_of(context, run_id))
+        files = fetch_networks(tracker, networks, Path(folder))
+        predictor = load_networks(files, views_of(tracker.client.get_run(run_id)))
     values = measure_speed(predictor, threads)
     step = len(tracker.client.get_metric_history(run_id, LATENCY))  # the later step counts
     tracker.log_metrics(run_id, values, step, at=time.time())

@@ -74,15 +74,12 @@ class ModelSource:
             if is_exported(path):
                 return LoadedModel(address, warm_up(open_exported(path, self.threads)))
             return LoadedModel(address, warm_up(load(path)))
-        import mlflow
-
+        from pipelines.models.loading import load_from_mlflow
         from pipelines.tracking import Tracker
 
-        # Check the database, and make it MLflow's default store.
-        _ = Tracker(self.uri).client
         with TemporaryDirectory(prefix="faceseg-") as folder:
-            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
-            return LoadedModel(address, warm_up(load(Path(path))))
+            predictor = load_from_mlflow(Tracker(self.uri), address, Path(folder))
+            return LoadedModel(address, warm_up(predictor))
 
 
 def warm_up(predictor: Predictor) -> Predictor:

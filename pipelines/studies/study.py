@@ -223,18 +223,19 @@ def _log_settings(context: StudyContext) -> None:
 
 def budget(experiment: Experiment) -> str:
     """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
-    together = ", ensemble" if experiment.ensemble else ""
-    mirrored = ", mirrored" if experiment.finals.mirrored else ""
+    additions = [*experiment.ensembles, *(["mirrored"] if experiment.finals.mirrored else [])]
     trials, finals = experiment.search.trials, experiment.finals.seeds
-    return f"{trials} trials, {finals} finals{together}{mirrored}"
+    return ", ".join([f"{trials} trials", f"{finals} finals", *additions])
 
 
-def _budget_parts(text: str) -> tuple[int, ...]:
-    """Return the numbers of `budget`, and whether each addition is included; empty without any."""
-    found = re.fullmatch(r"(\d+) trials, (\d+) finals(, ensemble)?(, mirrored)?", text)
-    if found is None:
-        return ()
-    return int(found[1]), int(found[2]), int(bool(found[3])), int(bool(found[4]))
+def _has_spent(spent: str, wanted: str) -> bool:
+    """Return whether a budget is at least another one; both are texts of `budget`, or others."""
+    form = re.compile(r"(\d+) trials, (\d+) finals((?:, .+)?)")
+    had, needs = form.fullmatch(spent), form.fullmatch(wanted)
+    if had is None or needs is None:
+        return False
+    enough = all(int(had[part]) >= int(needs[part]) for part in (1, 2))
+    return enough and set(needs[3].split(", ")) <= {"", *had[3].split(", ")}
 
 
 def is_finished(context: StudyContext, run: Run) -> bool:
@@ -246,7 +247,5 @@ def is_finished(context: StudyContext, run: Run) -> bool:
         context: The study.
         run: Its run as MLflow has it.
     """
-    spent = _budget_parts(run.data.tags.get("faceseg.done", ""))
-    wanted = _budget_parts(budget(context.experiment))
-    done = bool(spent) and all(have >= want for have, want in zip(spent, wanted, strict=True))
+    done = _has_spent(run.data.tags.get("faceseg.done", ""), budget(context.experiment))
     return done and not failed_finals(context, run)

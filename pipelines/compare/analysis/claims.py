@@ -18,6 +18,7 @@ from faceseg.statistics.estimates import Verdict
 from pipelines.compare.analysis.comparisons import Comparison, Measurements
 from pipelines.compare.analysis.measures import measures
 from pipelines.compare.study_data.study_results import is_pretrained
+from pipelines.config.names import is_ensemble
 from pipelines.config.sections import ENSEMBLE, PRETRAINED, Claim
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided", "not answerable here"]
@@ -157,6 +158,8 @@ def _pretrained_pairs(measurements: Measurements) -> list[tuple[str, str]] | str
 def _missing_reason(missing: Sequence[str], names: Sequence[str]) -> str:
     if ENSEMBLE in missing:
         return "the study has no ensemble: set ensemble: true"
+    if ensembles := [name for name in missing if is_ensemble(name)]:
+        return f"the study has no {', '.join(ensembles)}: add its networks to the list ensemble"
     return (
         f"this study has no {', '.join(missing)} (it has {', '.join(names)}): add it under "
         "architectures"

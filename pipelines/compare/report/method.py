@@ -10,7 +10,7 @@ from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.study_data.study_results import ComparedStudy
-from pipelines.config.names import ENSEMBLE, is_mirrored, mirrored_name
+from pipelines.config.names import is_ensemble, is_mirrored, mirrored_name
 
 FEW_IMAGES = 200  # with fewer test images, intervals are wide
 SAMPLERS = {"tpe": "A tree-structured Parzen estimator", "random": "Random sampling"}
@@ -162,7 +162,7 @@ def _corruption_error_note(table: pd.DataFrame) -> list[str]:
 
 
 def _variant_sentences(study: ComparedStudy) -> list[str]:
-    """Return one sentence for each variant, one for the ensemble, and one for mirrored means."""
+    """Return one sentence for each variant and each ensemble, and one for mirrored means."""
     sentences = [
         f"{model.name} is {model.variant_of} with one option changed, trained with the best "
         f"setting of {model.variant_of}."
@@ -170,8 +170,11 @@ def _variant_sentences(study: ComparedStudy) -> list[str]:
         if model.variant_of
     ]
     names = [model.name for model in study.models]
-    if ENSEMBLE in names:
-        sentences.append("The ensemble averages the class probabilities of the architectures.")
+    sentences += [
+        f"{model.name} averages the class probabilities of {join_words(model.members)}."
+        for model in study.models
+        if is_ensemble(model.name)
+    ]
     if any(is_mirrored(name) for name in names):
         sentences.append(
             f"A name that ends with {mirrored_name('')} is the same network with the mean of the "
@@ -228,9 +231,10 @@ def network_options(study: ComparedStudy) -> dict[str, str]:
             options["encoder_weights"] = Path(options["encoder_weights"]).name
         words = [f"{readable_name(key)} {value}" for key, value in options.items()]
         variant = f"{model.variant_of} with " if model.variant_of else ""
-        texts[model.name] = (
-            variant + (", ".join(words) or "default options")
-            if model.is_trained or model.is_judged
-            else "mean of the architectures' class probabilities"
-        )
+        if is_ensemble(model.name):
+            texts[model.name] = f"mean of the class probabilities of {join_words(model.members)}"
+        elif model.is_trained or model.is_judged:
+            texts[model.name] = variant + (", ".join(words) or "default options")
+        else:
+            texts[model.name] = f"{join_words(model.members)}, averaged with its mirror image"
     return texts

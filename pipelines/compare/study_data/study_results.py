@@ -20,6 +20,7 @@ from pipelines.config.search_space import SECTIONS
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
+from pipelines.tracking.run_networks import MEMBER_PARAM
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
@@ -93,7 +94,7 @@ class FinalRun:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedModel:
-    """One row of the comparison: a network, its mean with its mirror image, or the ensemble.
+    """One row of the comparison: a network, its mean with its mirror image, or an ensemble.
 
     `trials` are those of its search, by number. `variant_of` is the architecture from which a
     variant differs in one option, such as the encoder's weights. Claims about the best of all
@@ -126,6 +127,12 @@ class ComparedModel:
     def is_judged(self) -> bool:
         """Whether another program trained it, and `faceseg judge` tested it."""
         return is_judged(self.name)
+
+    @property
+    def members(self) -> list[str]:
+        """The networks that it uses, if it is not trained itself."""
+        params = self.finals[0].params
+        return [name.removeprefix(MEMBER_PARAM) for name in params if name.startswith(MEMBER_PARAM)]
 
     @property
     def states(self) -> Counter[str]:

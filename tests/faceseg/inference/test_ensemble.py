@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from faceseg.data.classes import LAPA, ClassSet
-from faceseg.inference.ensemble import ensemble_predictor
+from faceseg.inference.ensemble import ensemble_predictor, is_mean
 from faceseg.inference.predictor import Predictor, softmax
 
 TWO = ClassSet(names=("background", "skin"), palette=((0, 0, 0), (1, 1, 1)), face=(1,))
@@ -70,3 +70,16 @@ def test_members_must_exist_and_have_the_same_classes() -> None:
     other: Any = ConstantNetwork(0.5, (4, 6))
     with pytest.raises(ValueError, match="the same classes"):
         ensemble_predictor([member(0.5), Predictor(other, LAPA)])
+
+
+def test_an_ensembles_origin_is_what_its_members_have_in_common() -> None:
+    origins = {"study": "a-1", "architecture": "unet"}, {"study": "a-1", "architecture": "segnet"}
+    members = [Predictor(member(0.5).network, TWO, origin) for origin in origins]
+    assert ensemble_predictor(members).origin == {"study": "a-1"}
+
+
+def test_a_mean_is_told_from_a_network() -> None:
+    alone = member(0.5)
+    together = ensemble_predictor([alone, alone])
+    means = [is_mean(each) for each in (alone, alone.mirrored(), together, together.mirrored())]
+    assert means == [False, True, True, True]

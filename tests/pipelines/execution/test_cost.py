@@ -40,6 +40,6 @@ def test_the_measured_predictor_has_its_views(
     views: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ):
     predictor = SimpleNamespace(name="network", mirrored=lambda: SimpleNamespace(name="mirrored"))
-    monkeypatch.setattr("faceseg.inference.predictor.load", lambda file: predictor)
+    monkeypatch.setattr("faceseg.inference.ensemble.load", lambda file: predictor)
     found: Any = cost.load_networks([Path("best.keras")], views)
     assert found.name == expected

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError
+from faceseg.inference.predictor import load
 from faceseg.networks.saving import save_network
 from pipelines.demo.networks import open_networks
 from pipelines.export import verification
@@ -196,3 +197,12 @@ def test_an_exported_file_is_not_exported_again(
     monkeypatch.setattr("pipelines.export.export_model.open_model", lambda *_: exported)
     with pytest.raises(UserError, match="exported already"):
         export_model("model.onnx", "onnx", ExportOptions(out=tmp_path / "again"), console)
+
+
+def test_a_mean_is_not_exported_as_one_of_its_networks(
+    model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    mean = load(model).mirrored()
+    monkeypatch.setattr("pipelines.export.export_model.open_model", lambda *_: mean)
+    with pytest.raises(UserError, match="export the runs of its members"):
+        export_model("a" * 32, "onnx", ExportOptions(out=tmp_path), console)

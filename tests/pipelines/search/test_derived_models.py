@@ -50,6 +50,13 @@ def test_the_ensemble_has_all_architectures_and_a_mirrored_mean_one_network():
     assert [model.name for model in models] == derived_names(with_both())
 
 
+def test_a_subset_has_its_own_members():
+    unet, narrow = EnsembleMember("unet", "aa11"), EnsembleMember("segnet-narrow", "bb22")
+    subset = EXPERIMENT.model_copy(update={"ensemble": (("segnet-narrow", "unet"),)})
+    (model,) = derived_models(subset, WINNERS)
+    assert model == DerivedModel("ensemble.unet.segnet-narrow", (unet, narrow))
+
+
 def test_another_winner_is_another_run():
     (_, unet, *_), (_, other, *_) = (
         derived_models(with_both(), {**WINNERS, "unet": winner}) for winner in ("aa11", "cc33")

@@ -52,7 +52,7 @@ def test_the_later_measurement_counts(
     checkpoints.mkdir()
     (checkpoints / "best.keras").touch()
     context.tracker.client.log_artifacts(run_id, str(tmp_path / "checkpoints"), "checkpoints")
-    monkeypatch.setattr("faceseg.inference.predictor.load", lambda file: file)
+    monkeypatch.setattr("faceseg.inference.ensemble.load", lambda file: file)
     measured = {"latency/p50_ms": 4.0, "latency/load": 0.0}
     monkeypatch.setattr(cost, "measure_speed", lambda *_: measured)
     assert measure_run(context, run_id, [run_id], 1) == 0.0

@@ -85,6 +85,22 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     assert is_finished(context)
 
 
+def test_a_finished_study_gains_a_subset_by_running_again(context: StudyContext):
+    """The tag is that of a study with `ensemble: true`, as earlier versions write it."""
+    done = f"{study.budget(context.experiment)}, ensemble, mirrored"
+    context.tracker.set_tags(context.study_run, done=done)
+    for ensemble, finished in (
+        (True, True),
+        ((("unet", "pspnet", "segnet"),), True),
+        ((("unet", "pspnet", "segnet"), ("unet", "pspnet")), False),
+        ((("unet", "pspnet"),), False),
+    ):
+        changed = context.experiment.model_copy(update={"ensemble": ensemble})
+        assert is_finished(replace(context, experiment=changed)) is finished
+    context.tracker.set_tags(context.study_run, done=study.budget(changed))
+    assert is_finished(replace(context, experiment=changed))
+
+
 @pytest.fixture
 def failed_final(context: StudyContext) -> str:
     """A final of the winner that failed for a reason outside of its settings: its run's id."""

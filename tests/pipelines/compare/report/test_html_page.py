@@ -212,3 +212,17 @@ def test_weights_are_shown_without_their_folder(study):
     model = replace(study.models[0], finals=(replace(final, params=params),))
     options = network_options(replace(study, models=(model,)))
     assert options == {"unet": "encoder weights weights.h5"}
+
+
+def test_an_ensemble_and_a_mirrored_mean_are_described_by_their_members(study):
+    final = study.models[0].finals[0]
+
+    def row(name: str, *members: str):
+        params = {f"members.{member}": "a" * 32 for member in members}
+        return replace(study.models[0], name=name, finals=(replace(final, params=params),))
+
+    models = row("ensemble.unet.segnet", "unet", "segnet"), row("unet.mirrored", "unet")
+    assert network_options(replace(study, models=models)) == {
+        "ensemble.unet.segnet": "mean of the class probabilities of unet and segnet",
+        "unet.mirrored": "unet, averaged with its mirror image",
+    }
