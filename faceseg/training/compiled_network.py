@@ -19,6 +19,7 @@ import numpy as np
 from faceseg.backends.device import after_step, build_scope, jit, set_precision
 from faceseg.networks import build, is_encoder_variable, training_model
 from faceseg.training.confusion_metric import ConfusionMatrix
+from faceseg.training.distillation import Distillation
 from faceseg.training.initial_weights import InitialWeights
 from faceseg.training.losses import CrossEntropyDice
 from faceseg.training.mean_loss import MeanLoss
@@ -80,6 +81,7 @@ class _TrainingModel(keras.Model):
     """A network with the loss on its logits and, in training, on its auxiliary heads."""
 
     weight_average: WeightAverage | None = None
+    distillation: Distillation | None = None
 
     def add_loss_and_metric(self, num_classes: int, settings: TrainingSettings) -> None:
         """Create the loss, the variables of its weights, and the confusion matrix."""
@@ -118,10 +120,15 @@ class _TrainingModel(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the main loss plus `auxiliary_weight` times each auxiliary head's."""
+        """Return the main loss plus `auxiliary_weight` times each auxiliary head's.
+
+        A teacher has a part in the main loss of training alone: validation is by labels.
+        """
         logits, *auxiliary = _as_list(y_pred)
         loss = self.segmentation_loss(y, logits)
         if training:
+            if self.distillation is not None:
+                loss = self.distillation.loss(loss, x, y, logits)
             for head in auxiliary:
                 loss = loss + self.auxiliary_weight * self.segmentation_loss(y, head)
         return loss
@@ -150,13 +157,21 @@ class CompiledNetwork:
     Args:
         spec: The network.
         settings: All settings but those in `SETTINGS_WITHOUT_RETRACE` are fixed by them.
+        distillation: The teacher of its trainings, or None. Its weights are constants of the
+            traced step on some backends, so another teacher needs another compiled network.
     """
 
-    def __init__(self, spec: NetworkSpec, settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        settings: TrainingSettings,
+        distillation: Distillation | None = None,
+    ) -> None:
         set_precision(settings.precision)
         self.spec = spec
         with build_scope():
             self._build(settings)
+        self.model.distillation = distillation
         self.steps = CompiledSteps(self.model, spec.image_size)
         # In float16 another optimizer, which scales the loss, wraps this one; these include its
         # variables.
