@@ -91,6 +91,11 @@ def ensemble_name(members: Iterable[str]) -> str:
     return _ENSEMBLE_OF + ".".join(members)
 
 
+def ensemble_members_of(name: str) -> list[str]:
+    """Return the members in a name of `ensemble_name`."""
+    return name.removeprefix(_ENSEMBLE_OF).split(".")
+
+
 def is_ensemble(name: str) -> bool:
     """Return whether a name in tables and runs is that of an ensemble."""
     return name == ENSEMBLE or name.startswith(_ENSEMBLE_OF)

@@ -16,6 +16,7 @@ from pipelines.config import names
 from pipelines.config.bounds import MAX_FACTOR, MAX_SEED, check_batch
 from pipelines.config.data_section import Data
 from pipelines.config.databases import sqlite_url
+from pipelines.config.distillation import Distil, teacher_members
 from pipelines.config.ensembles import Ensembles, ensemble_members
 from pipelines.config.registered_models import with_registered_model
 from pipelines.config.search_space import Search
@@ -34,7 +35,8 @@ from pipelines.config.sections import (
 # it runs and stores files, and how its results are reported.
 PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
 REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
-BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble")  # may grow
+# They may grow: what a study has trained remains valid.
+BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble", "distil")
 
 
 # --- The section of one architecture: the options of a network, and which builder has which.
@@ -175,6 +177,11 @@ class Experiment(Section):
         "these lists of networks, as a row of its own",
         exclude_if=lambda value: not value,
     )
+    distil: Distil | None = Field(
+        None,
+        description="train one network once more, taught by others",
+        exclude_if=lambda value: value is None,
+    )
     training: TrainingSettings = TrainingSettings()
     search: Search = Search()
     finals: Finals = Finals()
@@ -218,7 +225,7 @@ class Experiment(Section):
             check_variant(name, variant, self.architectures)
         if len({name.lower() for name in self.variants}) < len(self.variants):
             raise ValueError("variants: two names differ only in capital letters; rename one")
-        _ = self.ensembles
+        _ = self.ensembles, self.teachers
         self.search.space.check_bounds(self.training)
         batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
         check_batch(max(batch_sizes), self.data.image_size)
@@ -247,6 +254,21 @@ class Experiment(Section):
     def ensembles(self) -> dict[str, tuple[str, ...]]:
         """The members of each ensemble, by its name in runs and tables."""
         return ensemble_members(self.ensemble, tuple(self.architectures), tuple(self.networks))
+
+    @property
+    def teachers(self) -> dict[str, tuple[str, ...]]:
+        """The networks that teach, by the name of the network that they teach."""
+        if self.distil is None:
+            return {}
+        members = teacher_members(self.distil, tuple(self.architectures), tuple(self.networks))
+        return {self.distil.name: members}
+
+    @property
+    def trained_networks(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """`networks`, and the taught one."""
+        networks = self.networks
+        taught = {self.distil.name: networks[self.distil.student]} if self.distil else {}
+        return networks | taught
 
     @property
     def study(self) -> str:

@@ -22,6 +22,7 @@ from faceseg.training.loop import Epoch, NonFiniteLossError, TrainingData, Train
 from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
 from pipelines.execution import cost
 from pipelines.execution.assessment import assess
+from pipelines.execution.teacher import teacher_of
 from pipelines.execution.trained_files import history_table, network_origin, restore_training
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
@@ -133,7 +134,7 @@ class JobRunner:
         context = self.context
 
         with self.clock.phase(COMPILING):
-            compiled, predictor = self._compile(job)
+            compiled, predictor = self._compile(job, outbox)
         outbox.tags(xla=compiled.model.jit_compile)
         classes = context.experiment.data.class_set
         outcome = train(
@@ -191,15 +192,18 @@ class JobRunner:
         self._seconds = self.clock.lap()
         return {**results.phase_metrics(self._seconds), results.WORKER_JOB_METRIC: self._jobs}
 
-    def _compile(self, job: Job) -> tuple[CompiledNetwork, Predictor]:
+    def _compile(self, job: Job, outbox: Outbox) -> tuple[CompiledNetwork, Predictor]:
         data = self.context.experiment.data
-        architecture, options = self.context.experiment.networks[job.key.architecture]
+        architecture, options = self.context.experiment.trained_networks[job.key.architecture]
         spec = NetworkSpec(
             architecture=architecture,
             image_size=data.image_size,
             num_classes=len(data.class_set),
             options=options,
         )
+        if job.teachers:  # of this final alone, so the network is of no use to another job
+            taught = CompiledNetwork(spec, job.settings, teacher_of(self.context, job, outbox))
+            return taught, Predictor(taught.network, data.class_set)
         key = CompiledNetwork.cache_key(spec, job.settings)
         pair = self._compiled.pop(key, None)
         if pair is None:
@@ -216,7 +220,7 @@ class JobRunner:
         """Log that an attempt at the job starts, and the job's parameters."""
         context, outbox = self.context, job_outbox(self.context, job)
         settings = job.settings.model_dump()
-        architecture, options = context.experiment.networks[job.key.architecture]
+        architecture, options = context.experiment.trained_networks[job.key.architecture]
         outbox.open(
             context.dataset,
             attempt=job.attempt,
@@ -226,11 +230,18 @@ class JobRunner:
             precision=resolve_precision(job.settings.precision),
             data=context.manifest.fingerprint,
             host=socket.gethostname(),
-            **({"variant_of": architecture} if architecture != job.key.architecture else {}),
+            **self._origin_tags(job, architecture),
             **({"state": "unfinished", "reason": ""} if job.attempt > 1 else {}),
         )
         outbox.params({**settings, "network": {"name": architecture, **options}, "seed": job.seed})
         return outbox
+
+    def _origin_tags(self, job: Job, architecture: str) -> dict[str, str]:
+        """Return the tags that name what a variant differs from, and who teaches."""
+        distil = self.context.experiment.distil
+        if job.teachers and distil is not None:
+            return {"variant_of": distil.student, "taught_by": distil.teacher}
+        return {"variant_of": architecture} if architecture != job.key.architecture else {}
 
 
 def _best(outcome: TrainingOutcome) -> float:

@@ -30,7 +30,7 @@ def network_origin(context: StudyContext, job: Job, val_iou: float) -> dict[str,
     """Return what is stored in the file of a job's network about its training."""
     name, (architecture, _) = (
         job.key.architecture,
-        context.experiment.networks[job.key.architecture],
+        context.experiment.trained_networks[job.key.architecture],
     )
     return {
         "architecture": architecture,

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, cast
 
@@ -50,11 +51,32 @@ class JobKey:
         )
 
 
+@dataclass(frozen=True)
+class EnsembleMember:
+    """The final of an architecture, as its run is found in MLflow."""
+
+    architecture: str
+    winner: str
+
+
+def members_digest(members: Sequence[EnsembleMember]) -> str:
+    """Return a short hash of the members of an ensemble.
+
+    It is stored with runs, so the text that is hashed must not change: it names the class by an
+    earlier name.
+    """
+    texts = (
+        f"Member(architecture={each.architecture!r}, winner={each.winner!r})" for each in members
+    )
+    return hashlib.sha256(f"[{', '.join(texts)}]".encode()).hexdigest()[:8]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A key and everything else that a worker needs.
 
     Attributes:
+        teachers: The networks that teach this one, by their finals of the same number.
         attempt: Counts from 1.
         recorded: The best `val/iou` of a final that was complete once and whose results MLflow
             has lost; its network may be among the files in the storage. None for other jobs.
@@ -66,6 +88,7 @@ class Job:
     attempt: int
     settings: TrainingSettings
     recorded: float | None = None
+    teachers: tuple[EnsembleMember, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ After Mitchell et al. 2019 (model cards). Every figure describes this one final.
 are over resampled photographs, not over repeated trainings; the study's report has both.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -86,8 +88,15 @@ def model_card(
         number=job.key.number,
         seed=job.seed,
         commit=context.commit,
-        settings=job.settings.model_dump_json(),
+        settings=json.dumps(_settings(context, job), separators=(",", ":")),
     )
+
+
+def _settings(context: StudyContext, job: Job) -> dict[str, Any]:
+    """Return the settings of a final, with those of its teacher if it has one."""
+    distil = context.experiment.distil
+    taught = {"distil": distil.model_dump()} if job.teachers and distil is not None else {}
+    return {**job.settings.model_dump(mode="json"), **taught}
 
 
 def with_gpu_cost(card: str, gpu: str, values: Mapping[str, float]) -> str:

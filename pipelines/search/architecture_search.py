@@ -5,7 +5,7 @@ So the state survives any process. Finals are trials with fixed settings, one pe
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import optuna
 from optuna.pruners import NopPruner
@@ -17,12 +17,14 @@ from pipelines.search.failure_policy import POLICY, Decision, Ruling
 from pipelines.search.finals import (
     ask_final,
     finals_section,
+    next_number,
     note_failed_final,
     repeat_lost_finals,
     retry_failed_finals,
 )
 from pipelines.search.leases import Lease
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
+from pipelines.search.teaching import Teaching, teaching_of
 from pipelines.search.trial_jobs import TrialJobs
 from pipelines.search.trials import (
     ENDED,
@@ -32,7 +34,6 @@ from pipelines.search.trials import (
     TrialStore,
     epochs_reported,
     job_number,
-    settings_digest,
 )
 from pipelines.search.worker_death import WorkerDeath
 
@@ -44,11 +45,13 @@ class ArchitectureSearch:
 
     Args:
         experiment: The study's experiment.
-        architecture: One of its architectures or variants.
+        architecture: One of its architectures or variants, or the taught network.
         storage: Optuna's database.
         session: Prefix of the names of the workers that may hold jobs now.
         base: For a variant, the search of the architecture whose winning settings it is trained
-            with: the variant's own search is one trial at these settings.
+            with: the variant's own search is one trial at these settings. For the taught network,
+            the search of its student: it has no trial of its own.
+        teachers: The searches of the networks that teach it.
     """
 
     def __init__(
@@ -57,16 +60,21 @@ class ArchitectureSearch:
         architecture: str,
         storage: optuna.storages.BaseStorage,
         session: str,
+        *,
         base: "ArchitectureSearch | None" = None,
+        teachers: "Sequence[ArchitectureSearch]" = (),
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
         self.session, self._storage = session, storage
-        self._base = base
+        self._base, self._teachers = base, tuple(teachers)
         # A variant has one trial, which no other can be compared with.
         self.trials = self._open("search", NopPruner() if base else make_pruner(experiment))
         section = base.jobs.finals if base else finals_section(experiment, self.trials)
-        self.jobs: TrialJobs = TrialJobs(experiment, architecture, self.trials, section)
+        searched = base.trials if base and teachers else self.trials
+        self.jobs: TrialJobs = TrialJobs(
+            experiment, architecture, searched, section, [each.jobs for each in teachers]
+        )
         fixed_points = self._base_settings if base else None
         self.suggester = TrialSuggester(experiment, architecture, self.trials, fixed_points)
         self._finals: TrialStore | None = None
@@ -93,9 +101,19 @@ class ArchitectureSearch:
             return None
         if job := self._take_abandoned("final", worker):
             return job
-        if len(finals.started()) < self.experiment.finals.seeds:
-            return self._assign("final", ask_final(finals), worker)
+        while len(finals.started()) < self.experiment.finals.seeds:
+            teaching = self._teaching(next_number(finals))
+            if teaching.ready:
+                return self._assign("final", ask_final(finals), worker)
+            if not teaching.failure:
+                return None
+            self._fail_untaught(ask_final(finals), teaching)
         return None
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether it has teachers, and so no search of its own."""
+        return bool(self._teachers)
 
     def done(self) -> bool:
         """Return whether no job is left to assign or to wait for."""
@@ -136,7 +154,9 @@ class ArchitectureSearch:
         store, size = self._store(job.key.kind), job.settings.batch_size
         trial = store.find(job.key.number)
         lease = Lease.of(trial).after_death(epochs_reported(trial), is_fault=death.is_fault)
-        trained = size <= self.suggester.largest_trained_batch()
+        # A taught network has no trial; its batch size is that of its student's winner.
+        searched = self._base if self._base and self.is_taught else self
+        trained = size <= searched.suggester.largest_trained_batch()
         ruling = POLICY.lost_job(lease.deaths, death, batch_size=size, has_trained=trained)
         if ruling.out_of_memory:
             store.note_out_of_memory(trial, size)
@@ -167,7 +187,7 @@ class ArchitectureSearch:
 
     def finals(self) -> TrialStore | None:
         """Return the winner's finals; None during the search, while the winner may change."""
-        undecided = self._is_searching() or self.trials.best() is None
+        undecided = self._is_searching() or not self.jobs.winner()
         return None if undecided else self._open_finals()
 
     def repeat_finals(self, recorded: Collection[JobKey]) -> list[JobKey]:
@@ -181,11 +201,25 @@ class ArchitectureSearch:
         return sorted(found | {self.suggester.early_end_message()} - {""})
 
     def _base_settings(self) -> list[Parameters] | None:
-        """Return the parameters of the base's winner: [] if it has none, None if it may change."""
-        if self._base is None or self._base._is_searching():
+        """Return the parameters of the base's winner: [] if it has none, None if it may change.
+
+        A taught network has no trial, and waits for its teachers' searches too.
+        """
+        if self._base is None or any(
+            each._is_searching() for each in (self._base, *self._teachers)
+        ):
             return None
-        winner = self._base.trials.best()
+        winner = None if self._teachers else self._base.trials.best()
         return [dict(winner.params)] if winner else []
+
+    def _teaching(self, number: int) -> Teaching:
+        return teaching_of(number, {each.architecture: each.finals() for each in self._teachers})
+
+    def _fail_untaught(self, trial: FrozenTrial, teaching: Teaching) -> None:
+        """End a final whose teacher has failed; a later session tries both again."""
+        key = self.jobs.final_key(job_number(trial))
+        logger.warning("not trained: %s", teaching.failure, extra={"run": key.label})
+        self.end(key, JobOutcome(value=None, reason=teaching.failure))
 
     def _is_searching(self) -> bool:
         """Return whether a trial of the search is still to be started or to end."""
@@ -197,6 +231,12 @@ class ArchitectureSearch:
             lease = Lease.of(trial)
             if lease.is_held_in(self.session) or lease.doomed:
                 continue
+            if kind == "final":
+                teaching = self._teaching(job_number(trial))
+                if teaching.failure:
+                    self._fail_untaught(trial, teaching)
+                if not teaching.ready:
+                    continue
             runnable = self.suggester.complete(trial) if kind == "trial" else trial
             if runnable is not None:
                 return self._assign(kind, runnable, worker)
@@ -215,8 +255,7 @@ class ArchitectureSearch:
 
     def _open_finals(self) -> TrialStore:
         if self._finals is None:
-            digest = settings_digest(self.jobs.winning_settings())
-            self._finals = self._open(f"finals-{digest}", NopPruner())
+            self._finals = self._open(f"finals-{self.jobs.winner()}", NopPruner())
             retry_failed_finals(self._finals, self.session)
         return self._finals
 

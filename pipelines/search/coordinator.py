@@ -26,7 +26,6 @@ from pipelines.search.trials import (
     TrialDirective,
     epochs_reported,
     job_number,
-    settings_digest,
 )
 from pipelines.search.worker_death import WorkerDeath
 from pipelines.search.workload import epochs_done, study_remaining_seconds
@@ -89,7 +88,13 @@ class Coordinator:
         for name in (*experiment.architectures, *experiment.variants):
             variant = experiment.variants.get(name)
             base = searches[variant.of] if variant else None
-            searches[name] = ArchitectureSearch(experiment, name, storage, self.session, base)
+            searches[name] = ArchitectureSearch(experiment, name, storage, self.session, base=base)
+        for name, members in experiment.teachers.items():
+            student = searches[experiment.distil.student] if experiment.distil else None
+            teachers = [searches[member] for member in members]
+            searches[name] = ArchitectureSearch(
+                experiment, name, storage, self.session, base=student, teachers=teachers
+            )
         return searches
 
     @_retry_database
@@ -124,7 +129,11 @@ class Coordinator:
         comes before finals, which wait for nothing and so fill the end of a study.
         """
         searches = sorted(self.searches.values(), key=lambda each: each.suggester.started())
-        unfinished = [each.suggester.started() for each in searches if each.suggester.has_next()]
+        unfinished = [
+            each.suggester.started()
+            for each in searches
+            if each.suggester.budget() is not None and each.suggester.has_next()
+        ]
         limit = MAX_TRIALS_AHEAD + min(unfinished, default=0)
         near = [each for each in searches if each.suggester.started() < limit]
         compiled = [each for each in searches if each.architecture in warm]
@@ -190,7 +199,10 @@ class Coordinator:
                 self._running(job, trial) for each in every for job, trial in each.running_jobs()
             ],
             counts={name: dict(each.trials.count()) for name, each in searches.items()},
-            budgets={name: each.suggester.budget() or 1 for name, each in searches.items()},
+            budgets={
+                name: 0 if each.is_taught else each.suggester.budget() or 1
+                for name, each in searches.items()
+            },
             best={name: trial.value if trial else None for name, trial in best.items()},
             finals={name: len(each.complete()) if each else 0 for name, each in finals.items()},
             epochs_done=sum(epochs_done(each) for each in every),
@@ -213,10 +225,7 @@ class Coordinator:
     @_retry_database
     def winners(self) -> dict[str, str]:
         """Return the digest of each architecture's winner; '' without a complete trial."""
-        return {
-            name: settings_digest(each.jobs.winning_settings()) if each.trials.best() else ""
-            for name, each in self.searches.items()
-        }
+        return {name: each.jobs.winner() for name, each in self.searches.items()}
 
     @_retry_database
     def failure_reasons(self) -> dict[str, list[str]]:

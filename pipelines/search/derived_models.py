@@ -5,16 +5,12 @@ several networks', a mirrored mean of one's. Each is a Ray task with a worker's 
 a node. It reads its members from MLflow and runs once: a study that is resumed finds its run.
 """
 
-import hashlib
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import ray
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from ray.exceptions import RayError
 
 from faceseg.backends import preferred
@@ -23,36 +19,15 @@ from pipelines.config import Experiment
 from pipelines.config.names import mirrored_name
 from pipelines.job.context import StudyContext, outbox_for_key, study_sender
 from pipelines.job.device_share import use_share
-from pipelines.job.job import JobKey
+from pipelines.job.job import EnsembleMember, JobKey, members_digest
 from pipelines.job.log import log_run, open_log
+from pipelines.job.members import complete_run, wait_for_run
 from pipelines.search.worker import worker_environment
 from pipelines.tracking import Outbox
 from pipelines.tracking.run_networks import fetch_networks
 
-POLL_INTERVAL = 2.0  # seconds between two searches for members that have not reached MLflow
 FINAL_DRAIN_TIMEOUT = 60.0  # seconds for a task's records to reach MLflow
-MEMBER_TIMEOUT = 600.0  # seconds that a task waits for its members
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EnsembleMember:
-    """The final of an architecture, as its run is found in MLflow."""
-
-    architecture: str
-    winner: str
-
-
-def digest(members: list[EnsembleMember]) -> str:
-    """Return a short hash of the members.
-
-    It is stored with runs, so the text that is hashed must not change: it names the class by an
-    earlier name.
-    """
-    texts = (
-        f"Member(architecture={each.architecture!r}, winner={each.winner!r})" for each in members
-    )
-    return hashlib.sha256(f"[{', '.join(texts)}]".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -80,7 +55,7 @@ class DerivedModel:
 
 def derived_names(experiment: Experiment) -> list[str]:
     """Return the names of the models that an experiment tests without training them."""
-    mirrored = experiment.networks if experiment.finals.mirrored else ()
+    mirrored = experiment.trained_networks if experiment.finals.mirrored else ()
     return [*experiment.ensembles, *map(mirrored_name, mirrored)]
 
 
@@ -91,7 +66,7 @@ def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[Deri
         experiment: The experiment.
         winners: The digest of each network's winner.
     """
-    member = {name: EnsembleMember(name, winners[name]) for name in experiment.networks}
+    member = {name: EnsembleMember(name, winners[name]) for name in experiment.trained_networks}
     together = {
         name: DerivedModel(name, tuple(member[each] for each in members))
         for name, members in experiment.ensembles.items()
@@ -143,7 +118,7 @@ def run_derived_models(
                 f"{model.name} {number} failed: {reason}. Finished work is kept: fix the cause, "
                 "then re-run the same command to resume"
             ) from error
-    return {model.name: digest(list(model.members)) for model, _ in tasks}
+    return {model.name: members_digest(model.members) for model, _ in tasks}
 
 
 def complete_numbers(finals: dict[str, list[int]], members: list[str], seeds: int) -> list[int]:
@@ -170,10 +145,10 @@ def _evaluate(context: StudyContext, model: DerivedModel, number: int, threads: 
     from pipelines.execution import cost
     from pipelines.execution.assessment import assess
 
-    winner = digest(list(model.members))
-    if _complete(context, EnsembleMember(model.name, winner), number):
+    winner = members_digest(model.members)
+    if complete_run(context, EnsembleMember(model.name, winner), number):
         return
-    runs = {each.architecture: _wait_for_run(context, each, number) for each in model.members}
+    runs = {each.architecture: wait_for_run(context, each, number) for each in model.members}
     ended = max(run.info.end_time for run in runs.values()) / 1000  # the same at every attempt
     seed = next(iter(runs.values())).data.tags["faceseg.seed"]  # all members have the same
     outbox = _outbox(context, model, winner, number)
@@ -197,37 +172,3 @@ def _outbox(context: StudyContext, model: DerivedModel, winner: str, number: int
     key = JobKey(kind="final", architecture=model.name, number=number, winner=winner)
     description = model.description.format(number=number)
     return outbox_for_key(context, context.experiment.study, key, description)
-
-
-def _complete(context: StudyContext, member: EnsembleMember, number: int) -> Run | None:
-    """Return the run of a final that is complete in MLflow; None if there is none yet."""
-    found = context.tracker.find_runs(
-        context.experiment_id,
-        study=context.experiment.study,
-        kind="final",
-        architecture=member.architecture,
-        winner=member.winner,
-        trial=str(number),
-    )
-    finished = [run for run in found if run.info.status == "FINISHED"]
-    if not finished or finished[0].data.tags.get("faceseg.state") != "complete":
-        return None
-    return finished[0]
-
-
-def _wait_for_run(context: StudyContext, member: EnsembleMember, number: int) -> Run:
-    """Return a member's run once it is complete in MLflow."""
-    until = time.monotonic() + MEMBER_TIMEOUT
-    reason = "the run does not exist, or is incomplete"
-    while time.monotonic() < until:
-        try:
-            context.tracker.probe()
-            if run := _complete(context, member, number):
-                return run
-        except (MlflowException, OSError) as error:
-            reason = first_line(error)
-        time.sleep(POLL_INTERVAL)
-    raise UserError(
-        f"final {number} of {member.architecture} could not be read from MLflow for "
-        f"{MEMBER_TIMEOUT:g} s: {reason}"
-    )

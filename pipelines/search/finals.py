@@ -6,7 +6,7 @@ number of the final as an attribute, and `TrialStore` returns it in the ended on
 
 from collections.abc import Callable, Collection
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.config import Experiment
 from pipelines.config.sections import Finals
@@ -38,6 +38,14 @@ def finals_section(experiment: Experiment, search: TrialStore) -> Finals:
     if finals.early_stopping is None and FULL_LENGTH not in search.study.user_attrs:
         return finals.model_copy(update={"early_stopping": "training"})
     return finals
+
+
+def next_number(store: TrialStore) -> int:
+    """Return the number of the final that `ask_final` returns."""
+    waiting = [trial for trial in store.all() if trial.state == TrialState.WAITING]
+    if not waiting:
+        return len(store.all())
+    return job_number(min(waiting, key=lambda trial: trial.number))
 
 
 def ask_final(store: TrialStore) -> FrozenTrial:

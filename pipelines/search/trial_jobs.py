@@ -1,4 +1,7 @@
-"""The jobs of one architecture's trials: their keys, seeds and settings."""
+"""The jobs of one architecture's trials: their keys, seeds, settings and teachers."""
+
+import hashlib
+from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial
 
@@ -6,7 +9,14 @@ from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
 from pipelines.config.search_space import apply_parameters
 from pipelines.config.sections import Finals
-from pipelines.job.job import Job, JobKey, JobKind, derive_seed
+from pipelines.job.job import (
+    EnsembleMember,
+    Job,
+    JobKey,
+    JobKind,
+    derive_seed,
+    members_digest,
+)
 from pipelines.search.leases import Lease
 from pipelines.search.trials import RECORDED, TrialStore, job_number, settings_digest
 
@@ -16,18 +26,25 @@ class TrialJobs:
 
     Args:
         experiment: The study's experiment.
-        architecture: One of its architectures or variants.
-        trials: The trials of its search; the best one is the winner.
+        architecture: One of its architectures or variants, or the taught network.
+        trials: The trials of its search, or of its student's; the best one is the winner.
         finals: How the winner is retrained.
+        teachers: The jobs of the networks that teach it.
     """
 
     def __init__(
-        self, experiment: Experiment, architecture: str, trials: TrialStore, finals: Finals
+        self,
+        experiment: Experiment,
+        architecture: str,
+        trials: TrialStore,
+        finals: Finals,
+        teachers: "Sequence[TrialJobs]" = (),
     ) -> None:
         self._experiment = experiment
         self.finals = finals
         self._architecture = architecture
         self._trials = trials
+        self._teachers = teachers
 
     def job(self, kind: JobKind, trial: FrozenTrial) -> Job:
         """Return the job of a trial of the search, or of one of the winner's finals."""
@@ -42,12 +59,32 @@ class TrialJobs:
             attempt=Lease.of(trial).attempt,
             settings=self.settings(kind, trial),
             recorded=trial.user_attrs.get(RECORDED),
+            teachers=self._members(),
         )
 
     def final_key(self, number: int) -> JobKey:
         """Return the key of the winner's final of this number."""
-        winner = settings_digest(self.winning_settings())
-        return JobKey(kind="final", architecture=self._architecture, number=number, winner=winner)
+        architecture, winner = self._architecture, self.winner()
+        return JobKey(kind="final", architecture=architecture, number=number, winner=winner)
+
+    def winner(self) -> str:
+        """Return a digest of what the finals train; '' while no trial is complete.
+
+        That of a taught network includes its teachers' winners and its part of `distil`.
+        """
+        if self._trials.best() is None:
+            return ""
+        settings, members = settings_digest(self.winning_settings()), self._members()
+        distil = self._experiment.distil
+        if not members or distil is None:
+            return settings
+        if not all(member.winner for member in members):
+            return ""
+        parts = (settings, members_digest(members), distil.weight, distil.temperature)
+        return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:8]
+
+    def _members(self) -> tuple[EnsembleMember, ...]:
+        return tuple(EnsembleMember(each._architecture, each.winner()) for each in self._teachers)
 
     def settings(self, kind: JobKind, trial: FrozenTrial) -> TrainingSettings:
         """Return the training settings of a job."""

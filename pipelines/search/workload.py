@@ -149,7 +149,8 @@ def _held(key: JobKey, trial: FrozenTrial, mean: float, length: int, progress: P
 def _waiting(search: ArchitectureSearch, held: Counter[JobKind]) -> dict[JobKind, int]:
     """Return how many jobs of each kind wait for their first worker, or for another one."""
     budget = search.suggester.budget()
-    new = max(0, (1 if budget is None else budget) - search.suggester.started())
+    unknown = 0 if search.is_taught else 1  # while another search may still change its winner
+    new = max(0, (unknown if budget is None else budget) - search.suggester.started())
     trials = len(search.trials.running()) - held["trial"]
     trials += new if search.suggester.has_next() else 0
     finals, seeds = search.finals(), search.experiment.finals.seeds

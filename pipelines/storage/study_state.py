@@ -130,7 +130,7 @@ def _state(
 ) -> StudyState:
     driver = study_driver(storage, name)
     since = driver[1] if driver else None
-    networks = dict.fromkeys((*(budget.networks if budget else ()), *trials))
+    networks = dict.fromkeys((*(budget.trained_networks if budget else ()), *trials))
     states = {
         network: _network(network, trials.get(network, NetworkTrials()), budget, since)
         for network in networks
@@ -161,7 +161,8 @@ def _network(
 ) -> NetworkState:
     limits: tuple[int | None, int | None] = (None, None)
     if budget is not None:
-        limits = (1 if name in budget.variants else budget.search.trials, budget.finals.seeds)
+        own = 0 if name in budget.teachers else budget.search.trials
+        limits = (1 if name in budget.variants else own, budget.finals.seeds)
     values = [trial.value for trial in trials.search if trial.state == TrialState.COMPLETE]
     return NetworkState(
         trials=_counts(trials.search, limits[0], since),

@@ -82,7 +82,7 @@ def recover_finals(context: StudyContext, run: Run, *, finished: bool) -> tuple[
 def expected_finals(context: StudyContext, winners: dict[str, str]) -> set[JobKey]:
     """Return the finals of a finished study."""
     experiment = context.experiment
-    names = [*experiment.networks, *derived_names(experiment)]
+    names = [*experiment.trained_networks, *derived_names(experiment)]
     return {
         JobKey(kind="final", architecture=name, number=number, winner=winners.get(name, "?"))
         for name in names

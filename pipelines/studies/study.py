@@ -224,6 +224,9 @@ def _log_settings(context: StudyContext) -> None:
 def budget(experiment: Experiment) -> str:
     """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
     additions = [*experiment.ensembles, *(["mirrored"] if experiment.finals.mirrored else [])]
+    if (distil := experiment.distil) is not None:
+        part = f"{distil.weight!r} {distil.temperature!r}"
+        additions.append(f"{distil.name} {distil.teacher} {part}")
     trials, finals = experiment.search.trials, experiment.finals.seeds
     return ", ".join([f"{trials} trials", f"{finals} finals", *additions])
 

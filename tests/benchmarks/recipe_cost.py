@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "label_smoothing": {"label_smoothing": 0.1},
     "lovasz": {"lovasz_weight": 1.0},
     "hard pixels": {"hard_pixel_probability": 0.7},
+    "taught by unet": {"teacher": "unet"},  # an argument of the network, no setting
 }
 
 
@@ -35,18 +36,25 @@ def work(
     """Return `steps` steps of a network with options of the training."""
     from faceseg.backends.device import configure_device
     from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
+    from faceseg.training.distillation import Distillation
     from faceseg.training.settings import TrainingSettings
     from faceseg.training.stopwatch import Stopwatch
 
     configure_device(threads=len(os.sched_getaffinity(0)))
+
+    def spec(architecture: str) -> NetworkSpec:
+        return NetworkSpec(
+            architecture=architecture,
+            image_size=(size, size),
+            num_classes=CLASSES,
+            options={} if full else SMALL[architecture],
+        )
+
+    distillation = None
+    if teacher := options.pop("teacher", None):
+        distillation = Distillation([spec(teacher).build(0)], weight=1, temperature=2)
     settings = TrainingSettings.model_validate({"batch_size": batch, **options})
-    spec = NetworkSpec(
-        architecture=name,
-        image_size=(size, size),
-        num_classes=CLASSES,
-        options={} if full else SMALL[name],
-    )
-    compiled = CompiledNetwork(spec, settings)
+    compiled = CompiledNetwork(spec(name), settings, distillation)
     compiled.reset(settings, seed=0, total_steps=10_000)
     images, labels = material(size, batch)
 

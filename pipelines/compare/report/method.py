@@ -9,7 +9,7 @@ from pipelines.compare.analysis.comparison_table import other_suites
 from pipelines.compare.analysis.comparisons import Measurements
 from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
-from pipelines.compare.study_data.study_results import ComparedStudy
+from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
 from pipelines.config.names import is_ensemble, is_mirrored, mirrored_name
 
 FEW_IMAGES = 200  # with fewer test images, intervals are wide
@@ -42,7 +42,7 @@ def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements
         f"seed{'' if seeds == [1] else 's'}.",
         "The epoch of a final run was chosen on the validation images, and the run was tested "
         f"once on {counts.get('test', 0)} test images at their original size.",
-        *_variant_sentences(study),
+        *variant_sentences(study),
         *study.judged_sentences,
         *_robustness_sentences(study),
         f"Intervals are 95 % bootstrap intervals: {measurements.resamples:,} resamples of whole "
@@ -161,14 +161,15 @@ def _corruption_error_note(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _variant_sentences(study: ComparedStudy) -> list[str]:
-    """Return one sentence for each variant and each ensemble, and one for mirrored means."""
+def variant_sentences(study: ComparedStudy) -> list[str]:
+    """Return a sentence on each variant, taught network and ensemble, and on mirrored means."""
     sentences = [
         f"{model.name} is {model.variant_of} with one option changed, trained with the best "
         f"setting of {model.variant_of}."
         for model in study.models
-        if model.variant_of
+        if model.variant_of and not model.taught_by
     ]
+    sentences += [_taught_sentence(model) for model in study.models if model.taught_by]
     names = [model.name for model in study.models]
     sentences += [
         f"{model.name} averages the class probabilities of {join_words(model.members)}."
@@ -181,6 +182,15 @@ def _variant_sentences(study: ComparedStudy) -> list[str]:
             "logits of each image and of its mirror image, which takes twice the operations."
         )
     return sentences
+
+
+def _taught_sentence(model: ComparedModel) -> str:
+    params = model.finals[0].params
+    return (
+        f"{model.name} is {model.variant_of} trained with the same settings and seeds, and with "
+        f"the probabilities of {model.taught_by} as a further term of the loss (weight "
+        f"{params['distil.weight']}, temperature {params['distil.temperature']})."
+    )
 
 
 def _robustness_sentences(study: ComparedStudy) -> list[str]:
@@ -231,6 +241,8 @@ def network_options(study: ComparedStudy) -> dict[str, str]:
             options["encoder_weights"] = Path(options["encoder_weights"]).name
         words = [f"{readable_name(key)} {value}" for key, value in options.items()]
         variant = f"{model.variant_of} with " if model.variant_of else ""
+        if model.taught_by:
+            variant = f"{model.variant_of} taught by {model.taught_by}, with "
         if is_ensemble(model.name):
             texts[model.name] = f"mean of the class probabilities of {join_words(model.members)}"
         elif model.is_trained or model.is_judged:

@@ -135,6 +135,7 @@ def _read_model(
         ),
         trials=tuple(sorted(map(read_trial, trials), key=lambda trial: trial.number)),
         variant_of=complete[0].data.tags.get("faceseg.variant_of"),
+        taught_by=complete[0].data.tags.get("faceseg.taught_by"),
         failed_finals={
             int(run.data.tags["faceseg.trial"]): run.data.tags.get("faceseg.reason", "unknown")
             for run in finals

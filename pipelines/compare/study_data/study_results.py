@@ -98,14 +98,15 @@ class ComparedModel:
 
     `trials` are those of its search, by number. `variant_of` is the architecture from which a
     variant differs in one option, such as the encoder's weights. Claims about the best of all
-    networks compare architectures only. `failed_finals` are the reasons of those that failed, by
-    number.
+    networks compare architectures only. For a taught network, `variant_of` is its student and
+    `taught_by` its teacher. `failed_finals` are the reasons of those that failed, by number.
     """
 
     name: str
     finals: tuple[FinalRun, ...]
     trials: tuple[TrialRun, ...] = ()
     variant_of: str | None = None
+    taught_by: str | None = None
     failed_finals: Mapping[int, str] = field(default_factory=dict)
 
     @property

@@ -164,6 +164,9 @@ BY_PATH: dict[str, Values] = {
             lambda of: NETWORKS[of].map(lambda options: {"of": of, **options})
         ), max_size=2,
     ),
+    "ensemble": st.one_of(st.booleans(), st.just([["unet", "segnet"]])),
+    "distil.student": st.just("unet"),
+    "distil.teacher": st.sampled_from(["unet", "segnet", "ensemble", "ensemble.unet.segnet"]),
     "data.classes": st.one_of(
         st.just("lapa"),
         st.dictionaries(st.integers(0, 10), CLASS_NAMES, max_size=2).map(class_set),
@@ -212,7 +215,7 @@ BY_PATH: dict[str, Values] = {
 
 
 def _consistent(content: dict[str, Any]) -> dict[str, Any]:
-    """Return an experiment on small faces, whose variants are of its own architectures."""
+    """Return an experiment on small faces that uses the names of its own architectures."""
     data = {"image_size": [32, 32], **content.get("data", {})}
     data["drawn"] = {**{"train": 3, "val": 1, "test": 1, "size": 64}, **data.get("drawn", {})}
     architectures = content.get("architectures") or {"unet": {"alpha": 0.1, "width": 0.05}}
@@ -221,4 +224,7 @@ def _consistent(content: dict[str, Any]) -> dict[str, Any]:
         for name, each in content.get("variants", {}).items()
         if each["of"] in architectures
     }
-    return {**content, "data": data, "architectures": architectures, "variants": variants}
+    consistent = {**content, "data": data, "architectures": architectures, "variants": variants}
+    if not {"unet", "segnet"} <= architectures.keys():
+        consistent |= {"distil": None, "ensemble": False}
+    return consistent

@@ -112,7 +112,7 @@ def ask(experiment: Experiment, empty: Path) -> list[Job]:
         searches: dict[str, ArchitectureSearch] = {}
         for name, (architecture, _) in experiment.networks.items():
             base = searches.get(architecture) if name in experiment.variants else None
-            searches[name] = ArchitectureSearch(experiment, name, storage, "session", base)
+            searches[name] = ArchitectureSearch(experiment, name, storage, "session", base=base)
         jobs = [searches[name].next_trial("session/worker") for name in experiment.architectures]
         assert all(jobs)
         return [job for job in jobs if job is not None]

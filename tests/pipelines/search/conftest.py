@@ -82,7 +82,7 @@ def open_search() -> OpenSearch:
     ) -> ArchitectureSearch:
         storage = database.open_storage(experiment.search_database)
         session = session or f"session-{next(sessions)}"
-        return ArchitectureSearch(experiment, architecture, storage, session, base)
+        return ArchitectureSearch(experiment, architecture, storage, session, base=base)
 
     return opener
 

@@ -1,13 +1,8 @@
 """The models that are tested but not trained: their names, members and digests."""
 
 from pipelines.config import Experiment
-from pipelines.search.derived_models import (
-    DerivedModel,
-    EnsembleMember,
-    derived_models,
-    derived_names,
-    digest,
-)
+from pipelines.job.job import EnsembleMember, members_digest
+from pipelines.search.derived_models import DerivedModel, derived_models, derived_names
 
 EXPERIMENT = Experiment.model_validate(
     {
@@ -25,7 +20,7 @@ def test_the_digest_is_that_of_earlier_versions():
     [Member(architecture='unet', winner='aa11'), Member(architecture='segnet', winner='bb22')]
     """
     members = [EnsembleMember("unet", "aa11"), EnsembleMember("segnet", "bb22")]
-    assert digest(members) == "cbb1927a"
+    assert members_digest(members) == "cbb1927a"
 
 
 def with_both() -> Experiment:
@@ -61,7 +56,7 @@ def test_another_winner_is_another_run():
     (_, unet, *_), (_, other, *_) = (
         derived_models(with_both(), {**WINNERS, "unet": winner}) for winner in ("aa11", "cc33")
     )
-    assert digest(list(unet.members)) != digest(list(other.members))
+    assert members_digest(unet.members) != members_digest(other.members)
 
 
 def test_testing_more_models_continues_the_study():

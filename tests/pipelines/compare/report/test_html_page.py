@@ -12,7 +12,7 @@ from pipelines.compare.report.advice import use_command
 from pipelines.compare.report.comparison_report import build_report
 from pipelines.compare.report.html_page import render_html
 from pipelines.compare.report.markdown_and_latex import render_markdown
-from pipelines.compare.report.method import network_options
+from pipelines.compare.report.method import network_options, variant_sentences
 from pipelines.config.sections import ENSEMBLE, Claim
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -226,3 +226,22 @@ def test_an_ensemble_and_a_mirrored_mean_are_described_by_their_members(study):
         "ensemble.unet.segnet": "mean of the class probabilities of unet and segnet",
         "unet.mirrored": "unet, averaged with its mirror image",
     }
+
+
+def test_a_taught_network_is_described_by_its_student_and_its_teacher(study):
+    final = study.models[0].finals[0]
+    params = {**final.params, "distil.weight": "1.0", "distil.temperature": "2.0"}
+    taught = replace(
+        study.models[0],
+        name="unet-distilled",
+        variant_of="unet",
+        taught_by="ensemble",
+        finals=(replace(final, params=params),),
+    )
+    changed = replace(study, models=(taught,))
+    assert network_options(changed) == {
+        "unet-distilled": "unet taught by ensemble, with encoder weights none"
+    }
+    (sentence,) = variant_sentences(changed)
+    assert "unet-distilled is unet trained with the same settings and seeds" in sentence
+    assert "of ensemble as a further term of the loss (weight 1.0, temperature 2.0)" in sentence
