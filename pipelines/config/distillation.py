@@ -25,7 +25,7 @@ class Distil(Section):
     student: str
     teacher: str
     weight: float = Field(
-        1.0, gt=0, le=1000, description="of the teacher's term, beside those of the labels"
+        0.3, gt=0, le=1000, description="of the teacher's term, beside those of the labels"
     )
     temperature: float = Field(
         1.0,
