@@ -104,13 +104,15 @@ def check_choice(kind: str, given: str, known: Iterable[str]) -> None:
         known: All valid words.
 
     Raises:
-        UserError: The word is not valid. The message lists the valid words and suggests the most
-            similar one.
+        UserError: The word is not valid. The message lists the valid words, and suggests one that
+            is similar, if any.
     """
     words = tuple(known)
     if given in words:
         return
+    if not words:
+        raise UserError(f"there is no {kind} {given!r}; leave it out")
     folded = {word.casefold(): word for word in words}
-    near = difflib.get_close_matches(given.casefold(), folded, n=1, cutoff=0.0)
-    advice = f"Did you mean {folded[near[0]]!r}?" if near else "Leave it out."
-    raise UserError(f"there is no {kind} {given!r}; expected one of {', '.join(words)}. {advice}")
+    near = difflib.get_close_matches(given.casefold(), folded, n=1)
+    advice = f". Did you mean {folded[near[0]]!r}?" if near else ""
+    raise UserError(f"there is no {kind} {given!r}; expected one of {', '.join(words)}{advice}")

@@ -17,7 +17,7 @@ Pixels = NDArray[np.integer]
 
 MAX_COLOURS_SHOWN = 6
 MIN_SHARE = 0.9  # of the pixels; a smoothed or JPEG-compressed map has other colours at borders
-_ADVICE = "replace each colour by the index of its class in data.classes"
+_ADVICE = "replace each colour by the index of its class in the class set"
 
 
 def colour_problem(path: str | Path, pixels: Pixels, classes: ClassSet) -> BadFile:
@@ -38,7 +38,7 @@ def _matching_palette(
 ) -> str | None:
     """Return whose palette the colours are, or None if no known palette has most of them."""
     palettes = {
-        "the colours of data.classes": classes.palette,
+        "the colours of the class set": classes.palette,
         "the colours of LaPa's classes": LAPA.palette,
         "the colours of CelebAMask-HQ": CELEBAMASK19.palette,
     }

@@ -133,6 +133,11 @@ class Data(Section):
                 f"source '{self.source}' takes neither mapping nor shares, which are for formats "
                 "of annotations such as celebamask-hq"
             )
+        if self.has_format and (self.labels, self.label_size) != ("labels", "same"):
+            raise ValueError(
+                f"source '{self.source}' takes neither labels nor label_size, which are for "
+                "folders in LaPa's layout"
+            )
         if self.source == "drawn" and self.path is not None:
             raise ValueError("source 'drawn' takes no path; did you mean source 'directory'?")
         if any(side % 32 or side < 32 for side in self.image_size):

@@ -180,8 +180,9 @@ def _is_irrelevant(error: Any) -> bool:
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
-    # Pydantic's names of a union's branches contain a bracket.
-    loc = [part for part in error["loc"] if "[" not in str(part)]
+    # Pydantic's names of a union's branches contain a bracket, or begin with `constrained-`.
+    branches = ("[", "constrained-")
+    loc = [part for part in error["loc"] if not any(each in str(part) for each in branches)]
     place = ".".join(str(part) for part in loc)
     if error["type"] == "extra_forbidden":
         known = known_keys(loc[:-1], model)

@@ -23,6 +23,7 @@ from pipelines.doctor.check_report import CheckReport
 from pipelines.doctor.node_checks import mlflow_error_message
 from pipelines.search.database import open_storage
 from pipelines.studies import study
+from pipelines.studies.budget import work_of_each
 from pipelines.tracking import Tracker
 
 DOCTOR_EXPERIMENT = "faceseg-doctor"
@@ -54,10 +55,8 @@ def diagnose(experiment: Experiment, console: Console) -> bool:
 
 def _check_experiment(experiment: Experiment) -> str:
     study.check_experiment(experiment)
-    return (
-        f"{experiment.study}: {', '.join(experiment.architectures)}, {experiment.search.trials} "
-        f"trials and {experiment.finals.seeds} finals each"
-    )
+    architectures = ", ".join(experiment.architectures)
+    return f"{experiment.study}: {architectures}, {work_of_each(experiment)} each"
 
 
 def _connect(experiment: Experiment) -> str:

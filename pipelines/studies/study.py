@@ -1,10 +1,8 @@
 """A whole study: prepare, search, train and test the finals, compare. A re-run resumes it."""
 
 import logging
-import re
 from pathlib import Path
 
-from mlflow.entities import Run
 from rich.console import Console
 
 from faceseg import backends
@@ -24,9 +22,10 @@ from pipelines.job.winners import winner_tags
 from pipelines.registry import study_aliases
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
+from pipelines.studies.budget import budget, is_finished, work_of_each
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs, wait_for_delivery
 from pipelines.studies.experiment import write_experiment
-from pipelines.studies.failed_finals import failed_finals, require_finals
+from pipelines.studies.failed_finals import require_finals
 from pipelines.studies.resuming import (
     require_same_backend,
     require_same_images,
@@ -97,8 +96,8 @@ def search_and_finals(context: StudyContext, console: Console, sender: Sender) -
 
     experiment, tracker = context.experiment, context.tracker
     console.print(
-        f"study {experiment.study}: {len(experiment.architectures)} architectures x "
-        f"{experiment.search.trials} trials, then {experiment.finals.seeds} finals each",
+        f"study {experiment.study}: {len(experiment.architectures)} architectures, "
+        f"{work_of_each(experiment)} each",
         highlight=False,
     )
     with StudyDisplay(console, experiment.finals.seeds) as display:
@@ -219,36 +218,3 @@ def _log_settings(context: StudyContext) -> None:
     with tracker.files(run_id) as files:
         (files / "experiment.yaml").write_text(experiment.as_yaml(), encoding="utf-8")
         context.manifest.write(files)
-
-
-def budget(experiment: Experiment) -> str:
-    """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
-    additions = [*experiment.ensembles, *(["mirrored"] if experiment.finals.mirrored else [])]
-    if (distil := experiment.distil) is not None:
-        part = f"{distil.weight!r} {distil.temperature!r}"
-        additions.append(f"{distil.name} {distil.teacher} {part}")
-    trials, finals = experiment.search.trials, experiment.finals.seeds
-    return ", ".join([f"{trials} trials", f"{finals} finals", *additions])
-
-
-def _has_spent(spent: str, wanted: str) -> bool:
-    """Return whether a budget is at least another one; both are texts of `budget`, or others."""
-    form = re.compile(r"(\d+) trials, (\d+) finals((?:, .+)?)")
-    had, needs = form.fullmatch(spent), form.fullmatch(wanted)
-    if had is None or needs is None:
-        return False
-    enough = all(int(had[part]) >= int(needs[part]) for part in (1, 2))
-    return enough and set(needs[3].split(", ")) <= {"", *had[3].split(", ")}
-
-
-def is_finished(context: StudyContext, run: Run) -> bool:
-    """Return whether the study has used up the experiment's present budget and no final failed.
-
-    A study that has used a larger budget is finished too.
-
-    Args:
-        context: The study.
-        run: Its run as MLflow has it.
-    """
-    done = _has_spent(run.data.tags.get("faceseg.done", ""), budget(context.experiment))
-    return done and not failed_finals(context, run)

@@ -137,3 +137,11 @@ def test_a_word_in_other_letters_is_suggested_first():
         check_choice("format", "COCO", ["labelme", "coco"])
     with pytest.raises(UserError, match="Did you mean 'UNet'"):
         check_choice("network", "unet2", ["segnet", "UNet"])
+
+
+def test_a_word_without_any_likeness_gets_no_suggestion():
+    with pytest.raises(UserError) as raised:
+        check_choice("format", "xyz", ["facesynthetics", "coco"])
+    assert str(raised.value) == "there is no format 'xyz'; expected one of facesynthetics, coco"
+    with pytest.raises(UserError, match="there is no option of segnet 'alpha'; leave it out"):
+        check_choice("option of segnet", "alpha", [])

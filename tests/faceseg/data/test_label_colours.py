@@ -30,7 +30,7 @@ def test_the_most_frequent_colours_come_first_with_their_counts() -> None:
 @pytest.mark.parametrize(
     ("palette", "name"),
     [
-        (OWN.palette, "the colours of data.classes"),
+        (OWN.palette, "the colours of the class set"),
         (LAPA.palette[:5], "the colours of LaPa's classes"),
         (CELEBAMASK19.palette[:8], "the colours of CelebAMask-HQ"),
     ],

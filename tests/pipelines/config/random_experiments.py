@@ -18,7 +18,7 @@ from faceseg.data.classes import LAPA
 from faceseg.data.training_occluders import KINDS as TRAINING_KINDS
 from faceseg.robustness.suites import SUITES
 from pipelines.config import Experiment
-from pipelines.config.schema import ARCHITECTURE_OPTIONS, ENCODERS
+from pipelines.config.network_section import ARCHITECTURE_OPTIONS, ENCODERS
 from tests.pipelines.config.hostile_values import (
     HOSTILE_NAMES,
     HOSTILE_VALUES,

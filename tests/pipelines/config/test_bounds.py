@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment, load
-from pipelines.config.schema import Network, Variant
+from pipelines.config.network_section import Network, Variant
 
 HUGE = 10**21
 # Ends of ranges (checked against the setting that they tune), and limits that are off if large.

@@ -63,6 +63,17 @@ WRONG = [
     ),
     ("data: {source: celebamask-hq, path: a, mapping: {hat: 5}}", ("data.mapping.hat: ",)),
     ("data: {source: celebamask-hq}", ("data: source 'celebamask-hq' requires a path",)),
+    (
+        "data: {source: coco, path: a.json, labels: masks}",
+        ("data: source 'coco' takes neither labels nor label_size",),
+    ),
+    (
+        "finals: {early_stopping: soon}",
+        (
+            "finals.early_stopping: Input should be 'training'",
+            "finals.early_stopping: Input should be a",
+        ),
+    ),
     ("data: {mapping: {hat: hair}}", ("data: source 'drawn' takes neither mapping nor shares",)),
     (
         "data: {source: celebamask-hq, path: a, shares: [80, 10, 20]}",

@@ -10,7 +10,7 @@ from faceseg.networks import segnet
 from faceseg.networks.architectures import BUILDERS, builder_options
 from faceseg.networks.mix_transformer import MIX_TRANSFORMERS
 from pipelines.config import Experiment, Resources
-from pipelines.config.schema import ARCHITECTURE_OPTIONS, ENCODERS, Network
+from pipelines.config.network_section import ARCHITECTURE_OPTIONS, ENCODERS, Network
 
 PLAIN = Experiment(name="plain")
 # Changes that keep the study ...

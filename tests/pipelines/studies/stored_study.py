@@ -4,7 +4,7 @@ from mlflow.entities import Run
 
 from faceseg.data.manifest import Manifest
 from pipelines.job.context import StudyContext
-from pipelines.studies import study
+from pipelines.studies import budget
 
 NOTHING = Manifest.model_construct(fingerprint="abc", splits={}, image_size=(32, 32), problems=())
 
@@ -20,4 +20,4 @@ def study_run(context: StudyContext) -> Run:
 
 
 def is_finished(context: StudyContext) -> bool:
-    return study.is_finished(context, study_run(context))
+    return budget.is_finished(context, study_run(context))

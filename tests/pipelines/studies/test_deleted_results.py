@@ -1,7 +1,8 @@
 """A study whose runs or finals were deleted in MLflow."""
 
 from pipelines.job.context import StudyContext
-from pipelines.studies import recovery, study
+from pipelines.studies import recovery
+from pipelines.studies.budget import budget
 from tests.pipelines.mlflow_runs import open_run
 
 from .stored_study import is_finished, statuses, study_run
@@ -31,7 +32,7 @@ def test_deleted_runs_are_restored_unless_they_were_made_again(context: StudyCon
 
 
 def test_a_finished_study_that_lost_finals_is_not_finished(context: StudyContext):
-    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    context.tracker.set_tags(context.study_run, done=budget(context.experiment))
     winners = {f"winner.{name}": "w1nner" for name in context.experiment.networks}
     context.tracker.set_tags(context.study_run, **winners)
     identity = {"study": context.experiment.study, "kind": "final", "winner": "w1nner"}

@@ -12,6 +12,7 @@ from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery, resuming, study
+from pipelines.studies.budget import budget
 from pipelines.studies.cleanup import close_runs_on_error, fail_lost_runs
 from pipelines.studies.failed_finals import failed_finals
 from pipelines.tracking import Status, Tracker
@@ -66,11 +67,11 @@ def test_the_run_of_a_lost_trial_is_closed(context: StudyContext):
 
 def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: StudyContext):
     assert not is_finished(context)
-    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    context.tracker.set_tags(context.study_run, done=budget(context.experiment))
     assert is_finished(context)
     more = context.experiment.search.model_copy(update={"trials": 50})
     extended = context.experiment.model_copy(update={"search": more})
-    assert study.budget(extended) == "50 trials, 3 finals"
+    assert budget(extended) == "50 trials, 3 finals"
     assert not is_finished(replace(context, experiment=extended))
     fewer = context.experiment.search.model_copy(update={"trials": 1})
     smaller = context.experiment.model_copy(update={"search": fewer})
@@ -80,14 +81,14 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     finals = context.experiment.finals.model_copy(update={"mirrored": True})
     mirrored = context.experiment.model_copy(update={"finals": finals})
     assert not is_finished(replace(context, experiment=mirrored))
-    context.tracker.set_tags(context.study_run, done=study.budget(mirrored))
+    context.tracker.set_tags(context.study_run, done=budget(mirrored))
     assert is_finished(replace(context, experiment=mirrored))
     assert is_finished(context)
 
 
 def test_a_finished_study_gains_a_subset_by_running_again(context: StudyContext):
     """The tag is that of a study with `ensemble: true`, as earlier versions write it."""
-    done = f"{study.budget(context.experiment)}, ensemble, mirrored"
+    done = f"{budget(context.experiment)}, ensemble, mirrored"
     context.tracker.set_tags(context.study_run, done=done)
     for ensemble, finished in (
         (True, True),
@@ -97,7 +98,7 @@ def test_a_finished_study_gains_a_subset_by_running_again(context: StudyContext)
     ):
         changed = context.experiment.model_copy(update={"ensemble": ensemble})
         assert is_finished(replace(context, experiment=changed)) is finished
-    context.tracker.set_tags(context.study_run, done=study.budget(changed))
+    context.tracker.set_tags(context.study_run, done=budget(changed))
     assert is_finished(replace(context, experiment=changed))
 
 
@@ -124,7 +125,7 @@ def test_a_study_of_an_earlier_version_with_a_failed_final_is_not_finished(
     context: StudyContext, failed_final: str
 ):
     """It was recorded as done; the same command tries the final again."""
-    context.tracker.set_tags(context.study_run, done=study.budget(context.experiment))
+    context.tracker.set_tags(context.study_run, done=budget(context.experiment))
     assert not is_finished(context)
     finals = context.experiment.finals.model_copy(update={"seeds": 1})
     assert failed_finals(context, study_run(context)) == {
@@ -224,7 +225,7 @@ def test_a_refusal_leaves_a_finished_study_finished(
     context: StudyContext, opened: Experiment, words: str
 ):
     REFUSALS[words](context)
-    context.tracker.set_tags(context.study_run, done=study.budget(opened))
+    context.tracker.set_tags(context.study_run, done=budget(opened))
     context.tracker.end(context.study_run, "FINISHED", at=1000)
     before = study_run(context).to_dictionary()
     with pytest.raises(UserError, match=words):
@@ -237,7 +238,7 @@ def test_opening_a_finished_study_leaves_or_makes_it_finished(
     context: StudyContext, opened: Experiment, status: Status
 ):
     """Earlier versions marked a finished study as failed when its images had changed."""
-    context.tracker.set_tags(context.study_run, data="abc", done=study.budget(opened))
+    context.tracker.set_tags(context.study_run, data="abc", done=budget(opened))
     context.tracker.end(context.study_run, status, at=1000)
     _, finished = study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
     assert finished

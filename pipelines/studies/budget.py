@@ -1,0 +1,48 @@
+"""How much work an experiment asks a study for, and whether a study has done it."""
+
+import re
+
+from mlflow.entities import Run
+
+from pipelines.config import Experiment
+from pipelines.job.context import StudyContext
+from pipelines.studies.failed_finals import failed_finals
+
+
+def work_of_each(experiment: Experiment) -> str:
+    """Return the number of trials and finals of each architecture, as in '4 trials and 1 final'."""
+    trials, finals = experiment.search.trials, experiment.finals.seeds
+    return f"{trials} trial{'s' * (trials > 1)} and {finals} final{'s' * (finals > 1)}"
+
+
+def budget(experiment: Experiment) -> str:
+    """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
+    additions = [*experiment.ensembles, *(["mirrored"] if experiment.finals.mirrored else [])]
+    if (distil := experiment.distil) is not None:
+        part = f"{distil.weight!r} {distil.temperature!r}"
+        additions.append(f"{distil.name} {distil.teacher} {part}")
+    trials, finals = experiment.search.trials, experiment.finals.seeds
+    return ", ".join([f"{trials} trials", f"{finals} finals", *additions])
+
+
+def _has_spent(spent: str, wanted: str) -> bool:
+    """Return whether a budget is at least another one; both are texts of `budget`, or others."""
+    form = re.compile(r"(\d+) trials, (\d+) finals((?:, .+)?)")
+    had, needs = form.fullmatch(spent), form.fullmatch(wanted)
+    if had is None or needs is None:
+        return False
+    enough = all(int(had[part]) >= int(needs[part]) for part in (1, 2))
+    return enough and set(needs[3].split(", ")) <= {"", *had[3].split(", ")}
+
+
+def is_finished(context: StudyContext, run: Run) -> bool:
+    """Return whether the study has used up the experiment's present budget and no final failed.
+
+    A study that has used a larger budget is finished too.
+
+    Args:
+        context: The study.
+        run: Its run as MLflow has it.
+    """
+    done = _has_spent(run.data.tags.get("faceseg.done", ""), budget(context.experiment))
+    return done and not failed_finals(context, run)
