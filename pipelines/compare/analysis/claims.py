@@ -1,10 +1,11 @@
 """The claims of the reference study, judged by the measurements of this study.
 
 A claim names a measure, a model that is higher or lower in it, and the models it is compared
-with. To be the best is to be better than each of the others: the claim is supported only if
-every comparison supports it, and contradicted if any comparison contradicts it (an
-intersection-union test, which needs no correction). A difference within the margin, or one whose
-interval reaches into the margin, leaves the claim undecided.
+with. A claim of the reference study on one of its networks is about its other networks alone. To
+be the best is to be better than each of the others: the claim is supported only if every
+comparison supports it, and contradicted if any comparison contradicts it (an intersection-union
+test, which needs no correction). A difference within the margin, or one whose interval reaches
+into the margin, leaves the claim undecided.
 """
 
 import difflib
@@ -23,6 +24,7 @@ from pipelines.config.sections import ENSEMBLE, PRETRAINED, Claim
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided", "not answerable here"]
 
+REFERENCE_NETWORKS = ("unet", "pspnet", "segnet")
 REFERENCE_CLAIMS = (
     Claim(text="U-Net draws the best boundaries",
           measure="boundary_large", who="unet", direction="higher"),
@@ -128,15 +130,17 @@ def _pairs(claim: Claim, measurements: Measurements) -> list[tuple[str, str]] | 
     names = [model.name for model in measurements.models]
     if missing := [name for name in (claim.who, *claim.against) if name not in names]:
         return _missing_reason(missing, names)
+    is_of_reference = claim in REFERENCE_CLAIMS and claim.who in REFERENCE_NETWORKS
+    among = claim.against or (REFERENCE_NETWORKS if is_of_reference else ())
     rivals = [
         model.name
         for model in measurements.models
-        if model.name != claim.who
-        and (model.name in claim.against if claim.against else model.is_architecture)
+        if model.name != claim.who and (model.name in among if among else model.is_architecture)
     ]
     least = 2 if claim.direction == "between" else 1
     if len(rivals) < least:
-        return f"this study has {len(rivals)} other networks; the claim needs at least {least}"
+        others = "other networks of the reference study" if is_of_reference else "other networks"
+        return f"this study has {len(rivals)} {others}; the claim needs at least {least}"
     return [(claim.who, rival) for rival in rivals]
 
 

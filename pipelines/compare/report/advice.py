@@ -18,6 +18,7 @@ from pipelines.compare.report.comparison_text import (
 from pipelines.compare.study_data.study_results import DEFAULT_STORE, ComparedStudy
 from pipelines.config.secrets import redact
 
+MAX_DIFFERENCES = 3  # listed differences from other networks; of more, the nearest is named
 SPEED_TOLERANCE = 0.02  # IoU that the fastest network may lose against the best one
 
 Certainty = Literal["sure", "sure for these finals", "not sure", "nothing to compare"]
@@ -101,7 +102,7 @@ def _certainty(comparisons: Sequence[Comparison]) -> tuple[Certainty, str]:
         return "nothing to compare", NO_OTHER
     uncertain = [each for each in comparisons if each.verdict != "supported"]
     if not uncertain:
-        words = f"It is better than each of the others: {_differences(comparisons)}."
+        words = f"It is better than each of the others: {_nearest_differences(comparisons)}."
         return _sure(comparisons, words)
     better = [each.second for each in comparisons if each.verdict == "supported"]
     rivals = join_words([each.second for each in uncertain])
@@ -113,6 +114,14 @@ def _certainty(comparisons: Sequence[Comparison]) -> tuple[Certainty, str]:
 
 def _differences(comparisons: Sequence[Comparison]) -> str:
     return join_words([difference_from(each) for each in comparisons])
+
+
+def _nearest_differences(comparisons: Sequence[Comparison]) -> str:
+    """Return the differences of one network from all others, or from the nearest of many."""
+    if len(comparisons) <= MAX_DIFFERENCES:
+        return _differences(comparisons)
+    nearest = min(comparisons, key=lambda each: each.estimate.value)
+    return f"{difference_from(nearest)}, and more against the {len(comparisons) - 1} others"
 
 
 def _retention_sentence(measurements: Measurements, name: str) -> str:
@@ -176,7 +185,8 @@ def _certainty_alone(
     compared = [measurements.compare(best, name, "iou", margin=SPEED_TOLERANCE) for name in others]
     comparisons = [each for each in compared if isinstance(each, Comparison)]
     sure = all(each.verdict == "supported" for each in comparisons)
-    words = f"No other network is within {SPEED_TOLERANCE} IoU of it: {_differences(comparisons)}."
+    nearest = _nearest_differences(comparisons)
+    words = f"No other network is within {SPEED_TOLERANCE} IoU of it: {nearest}."
     return _sure(comparisons, words) if sure else ("not sure", words)
 
 

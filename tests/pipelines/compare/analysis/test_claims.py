@@ -112,6 +112,19 @@ def test_retention_is_undefined_for_a_network_that_learned_nothing(study):
     assert "pspnet scored less than 0.05 above the mean label map" in judged.reason
 
 
+def test_a_claim_of_the_reference_study_is_about_its_networks_alone(study):
+    models = (*study.models, replace(study.models[1], name="lraspp"))
+    measurements = Measurements.from_study(replace(study, models=models), 300)
+    (small,) = [
+        each for each in REFERENCE_CLAIMS if each.text == "U-Net is the best on small parts"
+    ]
+    rivals = [each.second for each in judge_claim(small, measurements).comparisons]
+    assert rivals == ["pspnet", "segnet"]
+    own = claim(measure=small.measure)
+    rivals = [each.second for each in judge_claim(own, measurements).comparisons]
+    assert rivals == ["pspnet", "segnet", "lraspp"]
+
+
 def test_variants_and_the_ensemble_are_not_rivals_of_architectures(study):
     unet, _, segnet = study.models
     weights = {"network.encoder_weights": "imagenet"}

@@ -178,6 +178,22 @@ def test_the_ranking_of_many_networks_lists_neighbours_only(study):
     assert "Only neighbours in the ranking are listed" in text
 
 
+def test_of_many_others_the_reason_names_the_nearest(study):
+    models = tuple(
+        replace(each, name=name)
+        for name, each in zip(
+            ("near", "far", "best", "farther", "farthest"),
+            (*study.models, study.models[1], study.models[1]),
+            strict=True,
+        )
+    )
+    measurements = Measurements.from_study(replace(study, models=models), 50)
+    overall = advise(measurements)[0]
+    assert (overall.name, overall.certainty) == ("best", "sure")
+    assert " against near, and more against the 3 others." in overall.words
+    assert "far" not in overall.words
+
+
 def all_named(pair, text):
     """Return whether a sentence compares the two."""
     first, second = pair

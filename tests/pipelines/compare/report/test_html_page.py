@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pandas as pd
 
-from pipelines.compare.formatting import DASH
+from pipelines.compare.formatting import DASH, TextTable
+from pipelines.compare.report import comparison_text
 from pipelines.compare.report.advice import use_command
 from pipelines.compare.report.comparison_report import build_report
 from pipelines.compare.report.html_page import render_html
@@ -245,3 +246,15 @@ def test_a_taught_network_is_described_by_its_student_and_its_teacher(study):
     (sentence,) = variant_sentences(changed)
     assert "unet-distilled is unet trained with the same settings and seeds" in sentence
     assert "of ensemble as a further term of the loss (weight 1.0, temperature 2.0)" in sentence
+
+
+def test_a_table_of_many_networks_has_intervals_below_the_scores(study, monkeypatch):
+    def wide(scores, names):
+        return TextTable(
+            ("slice", "images", *"abcdef"), [["all", "9", *["0.4 (0.3 to 0.5)"] * 6]] * 2
+        )
+
+    monkeypatch.setattr(comparison_text, "slice_table", wide)
+    html = render_html(build_report(study, resamples=20))
+    assert html.count("<small>0.3 to 0.5</small>") == 12
+    assert html.count('<table class="numbers dense">') == 1
