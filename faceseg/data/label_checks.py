@@ -61,7 +61,7 @@ def meaningless_labels(
         return (
             f"the labels contain only the ids {ids} of {len(classes)} classes, so most scores "
             f"would be empty: {', '.join(absent[:_MAX_NAMES_SHOWN])} occur in no split. Is "
-            "data.classes (--classes of convert) the class set of these labels?"
+            "the class set (data.classes, or --classes of convert) that of these labels?"
         )
     return None
 

@@ -17,7 +17,10 @@ Pixels = NDArray[np.integer]
 
 MAX_COLOURS_SHOWN = 6
 MIN_SHARE = 0.9  # of the pixels; a smoothed or JPEG-compressed map has other colours at borders
-_ADVICE = "replace each colour by the index of its class in the class set"
+_ADVICE = (
+    "replace each colour by the index of its class in the class set (data.classes, or --classes of "
+    "convert)"
+)
 
 
 def colour_problem(path: str | Path, pixels: Pixels, classes: ClassSet) -> BadFile:
