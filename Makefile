@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 RELEASE := .venv-release
 
-.PHONY: help study test test-studies test-infra test-library test-ray test-pipelines test-jax nightly test-backend export demo lint docs bare \
+.PHONY: help study test test-studies test-infra test-library test-ray test-pipelines test-hostile test-jax nightly test-backend export demo lint docs bare \
 	benchmark peers lock release release-check clean
 
 help: ## list the targets
@@ -20,7 +20,7 @@ study: $(VENV)/run.stamp ## run the quickstart study and print its table
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
 	@rm -f $(VENV)/skipped.txt; touch $(VENV)/skipped.txt
 	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=3 \
-		test-studies test-ray test-library test-pipelines test-infra test-jax
+		test-library test-ray test-studies test-pipelines test-hostile test-infra test-jax
 	@echo "Not run: the tests that are marked nightly (make nightly), and some for these reasons:"
 	@sort -u $(VENV)/skipped.txt
 
@@ -39,9 +39,12 @@ ON_RAY := $(addprefix tests/pipelines/,search cluster serve doctor tune_machine)
 test-ray: $(VENV)/dev.stamp ## tests of the rooms that use Ray
 	RAY_worker_niceness=0 $(BIN)/python -m pytest -m "not nightly" $(ON_RAY)
 
-test-pipelines: $(VENV)/dev.stamp ## tests of the other rooms, hostile files, benchmarks and documentation
+test-pipelines: $(VENV)/dev.stamp ## tests of the other rooms
+	$(BIN)/python -m pytest -m "not nightly" tests/pipelines $(addprefix --ignore=,$(ON_RAY))
+
+test-hostile: $(VENV)/dev.stamp ## tests of hostile files, benchmarks and documentation
 	$(BIN)/python -m pytest -m "not nightly" tests/test_import_order.py tests/test_documentation.py \
-		tests/hostile tests/pipelines tests/benchmarks $(addprefix --ignore=,$(ON_RAY))
+		tests/hostile tests/benchmarks
 
 test-jax: $(VENV)/dev.stamp ## training and prediction on JAX (all of it: make test-backend)
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not nightly" $(addprefix tests/faceseg/,\
