@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceseg.errors import UserError, first_line
 from faceseg.inference.predictor import Predictor
 from faceseg.metrics.confusion_matrix import (
     MIN_PRESENT_PIXELS,
@@ -30,7 +31,7 @@ from pipelines.models.exported_models import (
     size_in_bytes,
 )
 from pipelines.models.formats import AGREEMENT_BOUNDS, FORMATS, INT8, AgreementBound, ExportTarget
-from pipelines.models.runtimes import thread_count
+from pipelines.models.runtimes import ExportedNetwork, thread_count
 
 Logits = NDArray[np.float32]
 
@@ -149,12 +150,15 @@ def export_and_verify(
 
     Returns:
         The comparison with Keras.
+
+    Raises:
+        UserError: The file's runtime cannot run it.
     """
     file = folder / FORMATS[target.format].file
     convert(predictor, samples.calibration, target, file)
-    network = open_network(target.format, file)
+    network, found = _run_file(target, file, samples.test)
     expected = np.asarray(predictor.network.predict_on_batch(samples.test), np.float32)
-    agreement = measure_agreement(expected, network.predict_on_batch(samples.test))
+    agreement = measure_agreement(expected, found)
     keras_time, own_time = time_in_turns(predictor.network, network, samples.test[:1])
     result = ExportResult(
         target=target,
@@ -232,3 +236,20 @@ def _agreement_facts(result: ExportResult, samples: SampleImages) -> dict[str, f
         "keras_p50_ms": result.keras_milliseconds,
         "threads": thread_count(),
     }
+
+
+def _run_file(
+    target: ExportTarget, file: Path, images: NDArray[np.uint8]
+) -> tuple[ExportedNetwork, Logits]:
+    """Open an exported file; return the network and its logits of images (N, h, w, 3)."""
+    try:
+        network = open_network(target.format, file)
+        return network, network.predict_on_batch(images)
+    except UserError:
+        raise
+    except Exception as error:  # the runtimes raise many kinds
+        reason = first_line(error).rstrip(".")
+        raise UserError(
+            f"{target.name} was converted, but {FORMATS[target.format].runtime} cannot run it: "
+            f"{reason}. It was removed; export another precision or format of this network"
+        ) from error

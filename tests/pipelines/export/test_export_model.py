@@ -95,6 +95,20 @@ def test_a_file_with_other_weights_is_refused_and_removed(
     assert not (tmp_path / "exported").exists()
 
 
+def test_a_file_that_its_runtime_cannot_run_is_refused_and_removed(
+    model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As LiteRT and an 8-bit lraspp: converted without an error, and refused by the delegate."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("failed to create XNNPACK runtime\nNode number 136")
+
+    monkeypatch.setattr(verification, "open_network", broken)
+    with pytest.raises(UserError, match=r"onnx-float32 was .* ONNX Runtime cannot run it: failed"):
+        export_model(model, "onnx", ExportOptions(out=tmp_path / "exported"), console)
+    assert not (tmp_path / "exported").exists()
+
+
 def test_a_failed_conversion_leaves_no_files(
     model: str, console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
