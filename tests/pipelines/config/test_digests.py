@@ -12,11 +12,12 @@ import pytest
 from pipelines.config import load
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
-# Computed at commit ddc37ab5e353, or when an experiment was added later (`own`, `zoo`, `lapa-zoo`),
-# with FACESEG_DATA=/data: the experiment, the overlay for a small machine ("": none), and the
-# digests in the names of its study and of its single trainings. Do not update a line: a different
-# digest means that existing studies cannot resume.
+# Computed at commit ddc37ab5e353, or when an experiment was added later (`drawn-parser`, `own`,
+# `zoo`, `lapa-zoo`), with FACESEG_DATA=/data: the experiment, the overlay for a small machine ("":
+# none), and the digests in the names of its study and of its single trainings. Do not update a
+# line: a different digest means that existing studies cannot resume.
 NAMES = [
+    ("drawn-parser", "", "cee33e31", "546f40ca"),
     ("facesynth-scratch", "", "538ccdd2", "c86587c1"),
     ("facesynth", "", "bb515d50", "7afafdd5"),
     ("fasseg", "", "0f709b09", "2302e414"),
