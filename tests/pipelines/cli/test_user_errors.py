@@ -17,7 +17,7 @@ def files() -> list[Path]:
 
 USER_ERRORS = {
     "no such experiment": (["study", "nothing.yaml"], "there is no experiment file nothing.yaml"),
-    "no such name": (["study", "quikstart"], "given by name: facesynth, "),
+    "no such name": (["study", "quikstart"], "given by name: drawn-parser, facesynth, "),
     "unknown key": (["study", "TINY", "--set", "search.trails=3"], "did you mean 'trials'?"),
     "a Python tag": (
         ["study", "TINY", "--set", "seed=!!python/object/apply:os.getcwd []"],
