@@ -17,9 +17,7 @@ from faceseg.detection.face import (
     distinct_faces,
 )
 
-DETECT_EVERY = (
-    5  # frames: a face that appears is labelled after at most 0.2 s of 25 frames a second
-)
+DETECT_EVERY = 5  # frames: at 25 a second, a new face is labelled after at most 0.2 s
 MAX_MISSED = 5  # frames for which a lost face stays where it was
 
 

@@ -92,7 +92,7 @@ class Predictor:
         return trace_function(lambda batch: network(batch, training=False), [shape]) or predict
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Return class probabilities (H, W, C) of one uint8 RGB image (H, W, 3), as `predict`."""
+        """Return class probabilities (H, W, C) of an image; `predict` defines valid images."""
         return softmax(resize_logits(self._logits(image), image.shape[:2]))
 
     def predict(self, image: Image) -> Labels:

@@ -103,7 +103,7 @@ def assess(
 # --- The robustness evaluation of one job: run the suites, log their curves, write their tables.
 
 CHECKSUM_IMAGES = 50  # test images whose masks are in the checksum
-BASELINE_IMAGES = 2000  # training images for the mean label map
+BASELINE_IMAGES = 2000  # images for the mean label map
 
 
 def suite_kinds(settings: Robustness, *, final: bool) -> dict[str, tuple[str, ...]]:
@@ -138,29 +138,37 @@ def suite_images(context: StudyContext, kind: JobKind) -> tuple[Split, int]:
 
 
 def baseline_class_iou(context: StudyContext, kind: JobKind) -> Fractions:
-    """Return each class's IoU (C,) of the training images' mean label map on the suites' images.
+    """Return each class's IoU (C,) of the baseline on the suites' images."""
+    return _baseline_class_iou(baseline(context), *suite_images(context, kind))
 
-    After a training on face boxes it is the validation images' mean label map.
+
+def baseline(context: StudyContext) -> Predictor:
+    """Return the training images' mean label map, a prediction that ignores the image.
+
+    After a training on face boxes it is that of the validation images: the training's labels are
+    those of crops, and whole images are scored.
     """
-    split, limit = suite_images(context, kind)
     classes = context.experiment.data.class_set
-    if context.face_box:  # the training's labels are those of crops; the scores, of whole images
-        return _whole_baseline_class_iou(context.validation, split, classes, limit)
-    return _baseline_class_iou(context.train, split, classes, limit)
+    if context.face_box:
+        return _mean_of_whole_images(context.validation, classes)
+    return _mean_of_packed_images(context.train, classes)
 
 
-@lru_cache(maxsize=4)  # it is the same for all jobs of a study
-def _baseline_class_iou(train: Split, split: Split, classes: ClassSet, limit: int) -> Fractions:
-    return clean_class_iou(mean_label_map(train.labels[:BASELINE_IMAGES], classes), split, limit)
+@lru_cache(maxsize=4)  # these are the same for all jobs of a study
+def _baseline_class_iou(blind: Predictor, split: Split, limit: int) -> Fractions:
+    return clean_class_iou(blind, split, limit)
 
 
-@lru_cache(maxsize=4)
-def _whole_baseline_class_iou(
-    validation: Split, split: Split, classes: ClassSet, limit: int
-) -> Fractions:
+@lru_cache(maxsize=2)
+def _mean_of_packed_images(train: Split, classes: ClassSet) -> Predictor:
+    return mean_label_map(train.labels[:BASELINE_IMAGES], classes)
+
+
+@lru_cache(maxsize=2)
+def _mean_of_whole_images(validation: Split, classes: ClassSet) -> Predictor:
     count, size = min(len(validation), BASELINE_IMAGES), validation.labels.shape[1:]
     whole = [resize_labels(validation.original(each)[1], size) for each in range(count)]
-    return clean_class_iou(mean_label_map(np.stack(whole), classes), split, limit)
+    return mean_label_map(np.stack(whole), classes)
 
 
 def mask_checksum(context: StudyContext, threads: int) -> str:

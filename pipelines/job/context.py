@@ -64,7 +64,7 @@ class StudyContext:
 
     @property
     def face_box(self) -> dict[str, Any]:
-        """What a network's origin says about the face boxes of its training, if it has any."""
+        """What a network's origin records of the face boxes of its training, if it has any."""
         face_box = self.experiment.data.face_box
         return {} if face_box is None else {"face_box": face_box.model_dump()}
 

@@ -14,6 +14,7 @@ from pipelines.compare.study_data.judged_rows import JUDGED
 from pipelines.config import Experiment
 from pipelines.config.names import check_network_name, judged_name
 from pipelines.data.prepare import prepare
+from pipelines.execution.assessment import baseline
 from pipelines.job.context import StudyContext
 from pipelines.job.device_share import use_share
 from pipelines.job.winners import read_winners
@@ -120,7 +121,7 @@ def _open(context: StudyContext, judged: JudgedFile, console: Console) -> Foreig
     if judged.path.suffix.lower() == ".keras":
         use_share(experiment.resources)
     network = open_foreign_network(judged.path, judged.settings, classes, threads)
-    iou = check_settings(network, classes, context.validation, context.train)
+    iou = check_settings(network, classes, context.validation, baseline(context))
     words = "; ".join(f"{key}: {value}" for key, value in network.form.words().items())
     console.print(f"IoU {iou:.3f} on a few validation images with {words}", highlight=False)
     return network

@@ -18,7 +18,7 @@ from faceseg.data.classes import IGNORE, ClassSet
 from faceseg.data.images import resize_image
 from faceseg.data.split import Split
 from faceseg.errors import UserError
-from faceseg.evaluation.baselines import LEARNED_MARGIN, mean_label_map
+from faceseg.evaluation.baselines import LEARNED_MARGIN
 from faceseg.inference.predictor import Predictor, labels_from_logits
 from faceseg.metrics.confusion_matrix import class_iou, mean_of_defined, ratio
 from pipelines.job.results import panel_indices
@@ -27,7 +27,6 @@ from pipelines.judge.settings import CHANNELS, LAYOUTS, SCALINGS, InputFormat
 
 MARGIN = 0.05  # IoU by which other settings must score better: less can be chance on a few images
 TIE = 0.02  # IoU; of settings that differ by less, those with the fewest changes are named
-BASELINE_IMAGES = 2000  # training images for the mean label map
 Counts = NDArray[np.int64]
 
 
@@ -45,7 +44,7 @@ class _Candidate:
 
 
 def check_settings(
-    network: ForeignNetwork, classes: ClassSet, validation: Split, train: Split
+    network: ForeignNetwork, classes: ClassSet, validation: Split, blind: Predictor
 ) -> float:
     """Return the IoU on a few validation images, if no other settings score better.
 
@@ -53,7 +52,7 @@ def check_settings(
         network: The network with the settings that were given.
         classes: The data's classes.
         validation: The validation images.
-        train: The training images, for the baseline.
+        blind: The baseline, a prediction that ignores the image.
 
     Returns:
         The mean IoU of the foreground classes in the map.
@@ -73,13 +72,13 @@ def check_settings(
         near = [each for each, gain in gains if gain > best - TIE]
         simplest = min(near, key=lambda each: len(_changes(each, given, classes)))
         raise UserError(_advice(simplest, given, classes, len(images)))
-    blind = _blind_score(images, classes, train, own)
-    if not score >= blind + LEARNED_MARGIN:
+    baseline = _baseline_score(blind, images, classes, own)
+    if not score >= baseline + LEARNED_MARGIN:
         raise UserError(
             f"the network has an IoU of {score:.3f} on {len(images)} validation images, and no "
             f"other layout, channels, scaling or map of the classes is better by {MARGIN}. A "
-            f"prediction that ignores the image has {blind:.3f}. Check the size of the input and "
-            "the framing of the faces that the network was trained on"
+            f"prediction that ignores the image has {baseline:.3f}. Check the size of the input "
+            "and the framing of the faces that the network was trained on"
         )
     return score
 
@@ -171,14 +170,13 @@ def _foreground(class_ids: Collection[int]) -> set[int]:
     return set(class_ids) - {0}
 
 
-def _blind_score(
+def _baseline_score(
+    blind: Predictor,
     images: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
     classes: ClassSet,
-    train: Split,
     averaged: Collection[int],
 ) -> float:
-    """Return the IoU of the training images' mean label map on these images."""
-    blind: Predictor = mean_label_map(train.labels[:BASELINE_IMAGES], classes)
+    """Return the IoU of the baseline on these images."""
     total = np.zeros((len(classes), len(classes)), np.int64)
     for image, truth in images:
         total += _pair_counts(blind.predict(image), truth, total.shape)

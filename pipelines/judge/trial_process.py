@@ -1,6 +1,6 @@
 """Open and run an untrusted file in a child process, with bounded time and memory.
 
-A file of a few bytes can ask a runtime for all memory, never end, or crash it. The parent opens a
+A file of a few bytes can use all memory, run without end, or crash its runtime. The parent opens a
 file only after a child has run it. `python -m pipelines.judge.trial_process` reads a request as
 JSON from standard input, and prints the result as JSON.
 """

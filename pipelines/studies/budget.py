@@ -1,4 +1,4 @@
-"""How much work an experiment asks a study for, and whether a study has done it."""
+"""How much work an experiment requires of a study, and whether a study has done it."""
 
 import re
 

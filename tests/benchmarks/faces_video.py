@@ -31,6 +31,7 @@ from faceseg.inference.predictor import Predictor
 from faceseg.metrics.confusion_matrix import class_iou, confusion, mean_of_defined
 from tests.benchmarks.faces_anywhere import Portrait, read_portraits
 from tests.benchmarks.machine import described
+from tests.benchmarks.steady_video import flicker_counts, moved_back
 
 Pixels = NDArray[np.uint8]
 
@@ -95,7 +96,7 @@ def measure(
 ) -> tuple[float, float, float, int]:
     """Return IoU, flicker, seconds a frame, and the frames whose number of faces is not two."""
     counts = np.zeros((len(LAPA), len(LAPA)), np.int64)
-    changed = compared = wrong = 0
+    flicker, wrong = np.zeros(2, np.int64), 0
     seconds = 0.0
     for frames in clips:
         label = MovingFaces(predictor, BlazeFace() if follow else DetectorOnly(), steady=steady)
@@ -107,24 +108,13 @@ def measure(
             wrong += len(found.faces) != len(PLACES)
             for each in truth:
                 counts += confusion(each, found.labels, len(LAPA))
-            back = [
-                cv2.warpAffine(
-                    found.labels,
-                    matrix,
-                    (256, 256),
-                    flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                    borderValue=IGNORE,
-                )
-                for matrix in matrices
-            ]
+            back = [moved_back(found.labels, matrix, (256, 256)) for matrix in matrices]
             for now, then in zip(back, before, strict=False):
-                seen = (now != IGNORE) & (then != IGNORE) & ((now > 0) | (then > 0))
-                changed += np.count_nonzero(seen & (now != then))
-                compared += np.count_nonzero(seen)
+                flicker += flicker_counts(now, then)
             before = back
     number = sum(map(len, clips))
     iou = float(mean_of_defined(class_iou(counts)[1:]))
-    return iou, changed / compared, seconds / number, wrong
+    return iou, float(flicker[0] / flicker[1]), seconds / number, wrong
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

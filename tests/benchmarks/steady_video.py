@@ -72,30 +72,38 @@ def clip(
         yield Frame(pixels, np.asarray(truth, np.uint8), matrix, predictor.logits([pixels])[0])
 
 
+def moved_back(labels: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+    """Return labels of a frame at the places (width, height) before the motion."""
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    back = cv2.warpAffine(labels, matrix, size, flags=flags, borderValue=IGNORE)
+    return np.asarray(back, np.uint8)
+
+
+def flicker_counts(now: Pixels, before: Pixels) -> NDArray[np.int64]:
+    """Return how many labels of the foreground changed between two frames, and how many are there.
+
+    Both are moved back (`moved_back`), so that only flicker is left.
+    """
+    seen = (now != IGNORE) & (before != IGNORE) & ((now > 0) | (before > 0))
+    return np.array([np.count_nonzero(seen & (now != before)), np.count_nonzero(seen)])
+
+
 def measure(
     clips: Iterable[list[Frame]], damping: Callable[[], Callable[[Pixels, Logits], Logits]]
 ) -> tuple[float, float]:
     """Return the IoU over all frames, and the flicker, both in [0, 1]."""
     counts = np.zeros((len(LAPA), len(LAPA)), np.int64)
-    changed = compared = 0
+    flicker = np.zeros(2, np.int64)
     for frames in clips:
         damp, before = damping(), None
         for pixels, truth, matrix, logits in frames:
             labels = labels_from_logits(damp(pixels, logits), truth.shape)
             counts += confusion(truth, labels, len(LAPA))
-            back = cv2.warpAffine(
-                labels,
-                matrix,
-                truth.shape[::-1],
-                flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-                borderValue=IGNORE,
-            )
+            back = moved_back(labels, matrix, (truth.shape[1], truth.shape[0]))
             if before is not None:
-                seen = (back != IGNORE) & (before != IGNORE) & ((back > 0) | (before > 0))
-                changed += np.count_nonzero(seen & (back != before))
-                compared += np.count_nonzero(seen)
+                flicker += flicker_counts(back, before)
             before = back
-    return float(mean_of_defined(class_iou(counts)[1:])), changed / compared
+    return float(mean_of_defined(class_iou(counts)[1:])), float(flicker[0] / flicker[1])
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

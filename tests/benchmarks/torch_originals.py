@@ -95,7 +95,7 @@ def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
 def torch_macs(model: nn.Module, side: int) -> int:
     """Return the multiply-accumulates of a square image, half of torch's FLOPs.
 
-    The counter knows attention as matrix products, not as the CPU's fused operation.
+    The counter counts attention as matrix products, not as the CPU's fused operation.
     """
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:

@@ -79,7 +79,8 @@ def test_labels_of_another_class_set_are_refused(lapa_folder: Path, root: Path) 
         relabel(lapa_folder, split, lambda labels: labels == 1)
     message = refusal(lapa_folder, root, LAPA)
     assert "contain only the ids 0, 1 of 11 classes" in message
-    assert "Is the class set (data.classes, or --classes of convert) that of these" in message
+    question = "Is the class set (data.classes, or --classes of convert) that of these labels?"
+    assert question in message
 
 
 def test_foreground_that_vanishes_in_the_packed_size_is_refused(

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from faceseg.detection.crop import Framing, Square, upright_crop
-from faceseg.detection.face import Face
+from tests.faceseg.given_faces import face
 
 NUMBERED = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-
-
-def face(x: float, y: float, size: float, roll: float) -> Face:
-    points = ((x, y),) * 4
-    return Face(box=(x - size / 2, y - size / 2, size, size), roll=roll, score=1, keypoints=points)
 
 
 def test_the_crop_of_the_whole_image_is_the_image():

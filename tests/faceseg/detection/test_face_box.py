@@ -9,25 +9,10 @@ from numpy.typing import NDArray
 from faceseg.data.classes import IGNORE, LAPA
 from faceseg.detection import face_box
 from faceseg.detection.crop import Framing, Square, face_box_margin, upright_labels
-from faceseg.detection.face import Face
 from faceseg.detection.face_box import FaceBox, labelled_face
+from tests.faceseg.given_faces import GivenFaces, face
 
 Pixels = NDArray[np.uint8]
-
-
-class Given:
-    """A detector that returns these faces."""
-
-    def __init__(self, *faces: Face) -> None:
-        self.faces = list(faces)
-
-    def detect(self, image: Pixels) -> list[Face]:
-        return self.faces
-
-
-def face(x: float, y: float, size: float, roll: float = 0.0) -> Face:
-    box = (x - size / 2, y - size / 2, size, size)
-    return Face(box=box, roll=roll, score=0.9, keypoints=((x, y),) * 4)
 
 
 def numbered(rows: int, columns: int) -> tuple[Pixels, Pixels]:
@@ -41,7 +26,7 @@ def test_the_crop_is_the_box_with_its_margin():
     # A box of 20 pixels with a margin of 0.5 on each side: a crop of 40. Its centre is 0.08 of 40
     # above that of the box, at (50, 40 - 3.2): rows 16.8 to 56.8, columns 30 to 70.
     image, labels = numbered(100, 100)
-    found = FaceBox(0.5, Given(face(50, 40, 20))).crop(image, labels, LAPA)
+    found = FaceBox(0.5, GivenFaces(face(50, 40, 20))).crop(image, labels, LAPA)
     assert found is not None
     crop, crop_labels = found
     assert crop.shape == (40, 40, 3)
@@ -53,10 +38,10 @@ def test_the_crop_is_the_box_with_its_margin():
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_turned_face_is_cropped_upright(turns: int):
     image, labels = numbered(64, 64)
-    upright = FaceBox(0.25, Given(face(32, 32, 24))).crop(image, labels, LAPA)
+    upright = FaceBox(0.25, GivenFaces(face(32, 32, 24))).crop(image, labels, LAPA)
     image, labels = (np.ascontiguousarray(np.rot90(each, -turns)) for each in (image, labels))
     roll = (90.0 * turns + 180) % 360 - 180
-    turned = FaceBox(0.25, Given(face(32, 32, 24, roll))).crop(image, labels, LAPA)
+    turned = FaceBox(0.25, GivenFaces(face(32, 32, 24, roll))).crop(image, labels, LAPA)
     assert upright is not None
     assert turned is not None
     np.testing.assert_array_equal(turned[1], upright[1])
@@ -67,7 +52,7 @@ def test_labels_beyond_the_border_are_ignored_and_pixels_are_reflected():
     image, labels = numbered(30, 30)
     # No margin: a crop of 20, with its centre 0.08 * 20 above (10, 10): rows -1.6 to 18.4. The
     # centre of its first row is at -1.1 and of its second at -0.1, outside the image.
-    found = FaceBox(0, Given(face(10, 10, 20))).crop(image, labels, LAPA)
+    found = FaceBox(0, GivenFaces(face(10, 10, 20))).crop(image, labels, LAPA)
     assert found is not None
     assert (found[1][0] == IGNORE).all()
     assert IGNORE not in found[1][2:]
@@ -98,12 +83,12 @@ def test_of_several_faces_the_labelled_one_is_taken():
 
 def test_without_a_face_there_is_no_crop():
     image, labels = numbered(32, 32)
-    assert FaceBox(0.5, Given()).crop(image, labels, LAPA) is None
+    assert FaceBox(0.5, GivenFaces()).crop(image, labels, LAPA) is None
 
 
 def test_each_thread_has_a_detector_of_its_own(monkeypatch: pytest.MonkeyPatch):
-    made: list[Given] = []
-    monkeypatch.setattr(face_box, "BlazeFace", lambda: made.append(Given()) or made[-1])
+    made: list[GivenFaces] = []
+    monkeypatch.setattr(face_box, "BlazeFace", lambda: made.append(GivenFaces()) or made[-1])
     box = FaceBox(0.5)
     image, labels = numbered(32, 32)
     for _ in range(2):

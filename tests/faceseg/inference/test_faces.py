@@ -8,11 +8,11 @@ from faceseg.data.drawn import draw_face
 from faceseg.data.images import resize_image, resize_labels
 from faceseg.detection.blazeface import BlazeFace
 from faceseg.detection.crop import Framing, Square
-from faceseg.detection.face import Face
 from faceseg.inference.faces import label_faces, paste_faces
 from faceseg.inference.moving_faces import MovingFaces
 from faceseg.inference.predictor import argmax_labels
 from tests.faceseg.function_networks import decode_labels, encode_labels, predictor_of
+from tests.faceseg.given_faces import GivenFaces, face
 
 Pixels = NDArray[np.uint8]
 
@@ -22,21 +22,6 @@ LABELS = np.zeros((16, 16), np.uint8)
 LABELS[2:14, 3:12] = 1
 LABELS[4:6, 4:7] = 4
 LABELS[11:13, 6:11] = 9
-
-
-class Given:
-    """A detector that returns these faces."""
-
-    def __init__(self, *faces: Face) -> None:
-        self.faces = list(faces)
-
-    def detect(self, image: Pixels) -> list[Face]:
-        return self.faces
-
-
-def face(x: float, y: float, size: float, roll: float = 0.0) -> Face:
-    box = (x - size / 2, y - size / 2, size, size)
-    return Face(box=box, roll=roll, score=0.9, keypoints=((x, y),) * 4)
 
 
 @pytest.mark.parametrize("batch", [1, 8])
@@ -57,7 +42,7 @@ def test_each_face_is_labelled_upright_and_pasted_back(batch: int, *, flip: bool
 
     predictor = predictor_of(upright_only, 16)
     found = label_faces(
-        predictor, encode_labels(truth), Given(*faces), framing=WHOLE, flip=flip, batch=batch
+        predictor, encode_labels(truth), GivenFaces(*faces), framing=WHOLE, flip=flip, batch=batch
     )
     np.testing.assert_array_equal(found.labels, truth)
     assert list(found.faces) == faces
@@ -65,7 +50,7 @@ def test_each_face_is_labelled_upright_and_pasted_back(batch: int, *, flip: bool
 
 def test_without_a_face_the_whole_image_is_labelled():
     image = encode_labels(LABELS)
-    found = label_faces(predictor_of(decode_labels, 16), image, Given())
+    found = label_faces(predictor_of(decode_labels, 16), image, GivenFaces())
     np.testing.assert_array_equal(found.labels, LABELS)
     assert found.faces == ()
 
@@ -151,7 +136,7 @@ def test_five_faces_of_a_photograph_are_found_and_labelled():
     found = label_faces(
         predictor_of(lambda crop: (crop[..., 0] > 127).astype(np.uint8), 256),
         outlines,
-        Given(*detector.detect(photo)),
+        GivenFaces(*detector.detect(photo)),
         framing=Framing(share=0.4),
     )
     assert len(found.faces) == 5

@@ -32,7 +32,7 @@ def places(number: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class Moving:
-    """A detector that knows the motion: each call is the next frame."""
+    """A detector of a known motion: each call is the next frame."""
 
     def __init__(self) -> None:
         self.number = -1

@@ -18,6 +18,7 @@ from pipelines.demo import rendering
 from pipelines.demo.inspection import Inspection, OccluderChoice, inspect_photograph, severity_range
 from pipelines.demo.networks import MAX_CACHED_MAPS, DemoNetwork, LabelCache
 from pipelines.demo.photograph import UploadedPhotograph, read_upload
+from tests.faceseg.given_faces import GivenFaces
 
 Inspect = Callable[..., Inspection]
 
@@ -154,17 +155,6 @@ def test_a_downscaled_photograph_gives_a_notice(inspect: Inspect, picture: Uploa
     shown = rendering.render(inspect(), replace(picture, file_size=(4000, 3000)))
     assert re.search(r"of 3000 . 4000 pixels is displayed, labelled and downloaded at", shown)
     assert "labelled and downloaded at" not in rendering.render(inspect(), picture)
-
-
-class GivenFaces:
-    """A detector that finds the same faces in every image, and counts its calls."""
-
-    def __init__(self, *faces: Face) -> None:
-        self.faces, self.calls = list(faces), 0
-
-    def detect(self, image: Image) -> list[Face]:
-        self.calls += 1
-        return self.faces
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ RED = np.full((32, 32, 3), (200, 0, 0), np.uint8)
 
 
 def store(network_file: Path, run: str, architecture: str, *members: str) -> Any:
-    """Return a tracker that knows one run and the networks of its members."""
+    """Return a tracker of one run and the networks of its members."""
 
     def fetch(run_id: str, artifact: str, folder: Path) -> Path:
         assert (run_id in members, artifact) == (True, "checkpoints/best.keras")
