@@ -10,7 +10,7 @@ Shapes: N images, K kinds of occluders, C classes.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -138,11 +138,17 @@ def occluded_counts(predictor: Any, test: Any) -> Matrices:
     The labels are those of the headline policy.
     """
     from faceseg.evaluation.robustness import evaluate_suite
-    from faceseg.robustness.suites import OCCLUSION
+    from faceseg.robustness.suites import CLEAN, OCCLUSION
 
+    def views_at_share(
+        image: Any, labels: Any, image_id: str, kind: str, classes: Any
+    ) -> list[Any]:
+        views = OCCLUSION.views(image, labels, image_id, kind, classes)
+        return views if kind == CLEAN else [views[OCCLUSION.severities(kind).index(SHARE)]]
+
+    suite = replace(OCCLUSION, severities=lambda _: (SHARE,), views=views_at_share)
     kinds = [
         kind for kind in OCCLUSION.kinds(predictor.classes) if SHARE in OCCLUSION.severities(kind)
     ]
-    conditions = evaluate_suite(predictor, test, OCCLUSION, kinds, len(test))
-    found = [each.counts[OCCLUSION.policies[0]] for each in conditions if each.severity == SHARE]
-    return np.stack(found, axis=1).astype(np.int64)
+    conditions = evaluate_suite(predictor, test, suite, kinds, len(test))[1:]  # without clean
+    return np.stack([each.counts[suite.policies[0]] for each in conditions], 1).astype(np.int64)

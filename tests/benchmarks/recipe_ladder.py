@@ -50,13 +50,23 @@ RESULTS = Path("results/recipe-ladder")
 
 @dataclass(frozen=True)
 class Training:
-    """One training of the ladder; `settings` are values of `--set`."""
+    """One training of the ladder.
+
+    Attributes:
+        name: Its data set.
+        fold: The fold that it is tested on.
+        seed: Its seed.
+        architecture: Its network.
+        settings: Values of `--set`.
+        mirrored: Whether the mean with the mirror image is tested too.
+    """
 
     name: str
     fold: int
     seed: int
     architecture: str
     settings: tuple[str, ...]
+    mirrored: bool = False
 
     def file(self, *, mirrored: bool = False) -> Path:
         """Return where the counts are kept, by the settings; remove them when the data change."""
@@ -68,7 +78,7 @@ class Training:
 
 
 def run_training(training: Training) -> None:
-    """Train; store the counts of the network, and of its mean with its mirror image."""
+    """Train; store the counts of the network, and of its mean with its mirror image if wanted."""
     given = (*training.settings, f"seed={training.seed}")
     if training.name == DRAWN:
         training_run = trained("quickstart", training.architecture, given)
@@ -76,7 +86,8 @@ def run_training(training: Training) -> None:
         training_run = trained_on_fold(training.name, training.fold, training.architecture, given)
     RESULTS.mkdir(parents=True, exist_ok=True)
     with training_run as (predictor, test):
-        for mirrored in (True, False):  # the second file marks the training as done
+        views = (True, False) if training.mirrored else (False,)
+        for mirrored in views:  # the last file marks the training as done
             tested = predictor.mirrored() if mirrored else predictor
             clean, occluded = clean_counts(tested, test), occluded_counts(tested, test)
             file = training.file(mirrored=mirrored)
@@ -95,7 +106,17 @@ def trainings(name: str, rung: str, given: argparse.Namespace) -> list[list[Trai
         settings = [*given.drawn, *settings]
     folds = range(FOLDS) if name in SETS else range(1)
     return [
-        [Training(name, fold, seed, given.architecture, tuple(settings)) for fold in folds]
+        [
+            Training(
+                name,
+                fold,
+                seed,
+                given.architecture,
+                tuple(settings),
+                mirrored=rung in {BASE, MIRRORED, ALL},
+            )
+            for fold in folds
+        ]
         for seed in range(1, given.seeds + 1)
     ]
 
