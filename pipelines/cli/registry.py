@@ -1,5 +1,6 @@
 """The verbs of the registry: promote, rollback, models."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ AliasOption = Annotated[
 @app.command()
 def promote(
     experiment: ExperimentFile,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the decision; change nothing.")
     ] = False,
@@ -28,6 +30,14 @@ def promote(
     registry: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Copy the version to this MLflow server."),
+    ] = None,
+    challenger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare this network, which `faceseg judge` tested, with the champion in place "
+            "of the study's best final; move no alias.",
+        ),
     ] = None,
     override: Overrides = None,
 ) -> None:
@@ -37,10 +47,11 @@ def promote(
     """
     settings = arguments.load_study(experiment, override)
     arguments.require_runs(settings, experiment, override)
-    from pipelines.promote import promotion
+    from pipelines.promote import challenge, promotion
 
     console = arguments.console()
-    if not promotion.promote(settings, console, to=to, registry_uri=registry, dry_run=dry_run):
+    decide = partial(challenge.challenge, name=challenger) if challenger else promotion.promote
+    if not decide(settings, console, to=to, registry_uri=registry, dry_run=dry_run):
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ closed and counted by the study.
 
 import hashlib
 import json
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 from mlflow.entities import Run
 from rich.console import Console
 
+from faceseg.data.manifest import MANIFEST
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.inference.predictor import Predictor
 from pipelines.compare.study_data.judged_rows import BASELINE_METRIC, JUDGED, LEFT_OUT_TAG
@@ -72,6 +74,7 @@ class JudgedRun:
             seed=0,
             commit=self.context.commit,
             data=self.context.manifest.fingerprint,
+            host=socket.gethostname(),
             **{LEFT_OUT_TAG: json.dumps([classes.names[each] for each in network.left_out])},
         )
         outbox.params({"file": self.file.path.name, "sha256": self.file.sha256, **form})
@@ -118,6 +121,8 @@ class JudgedRun:
         (files / CARD_FILE).write_text(card, encoding="utf-8")
         settings = file.settings.model_dump_json(exclude_none=True, indent=1)  # JSON is YAML
         (files / "map.yaml").write_text(f"{settings}\n", encoding="utf-8")
+        if not context.study_run:  # the study's run has it
+            (files / MANIFEST).write_text(context.manifest.model_dump_json(), encoding="utf-8")
         return values
 
     @property

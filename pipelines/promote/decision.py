@@ -25,7 +25,7 @@ class GateDecision:
     Attributes:
         promoted: Whether the candidate may replace the champion.
         reason: Why, in one sentence.
-        candidate: The version of the candidate.
+        candidate: The version of the candidate, or the name of a judged network.
         champion: The version of the champion; None if there is none.
         checks: All checks.
         notes: What could not be compared.

@@ -2,17 +2,23 @@
 
 import json
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from pipelines.compare.escaping import escape_markdown
 from pipelines.compare.formatting import DASH
+from pipelines.config.names import is_judged
 from pipelines.promote.decision import GateDecision
 from pipelines.promote.gate_checks import GateCheck
+from pipelines.registry.aliases import RegistryAlias
+from pipelines.tracking import Tracker
 
+MAX_TAG_LENGTH = 1000  # characters of a reason that is stored as a tag
 COLUMNS = ("check", "champion", "candidate", "change", "interval", "must be", "")
 
 
@@ -20,7 +26,9 @@ def headline(decision: GateDecision) -> str:
     """Return the decision and its reason in one line."""
     effect = f"replace version {decision.champion}" if decision.champion else "become the first"
     may = "may" if decision.promoted else "may not"
-    return f"version {decision.candidate} {may} {effect}: {decision.reason}"
+    candidate = decision.candidate
+    name = candidate if is_judged(candidate) else f"version {candidate}"
+    return f"{name} {may} {effect}: {decision.reason}"
 
 
 def decision_table(decision: GateDecision) -> Table:
@@ -51,6 +59,35 @@ def decision_markdown(decision: GateDecision) -> str:
         *(f"- {escape_markdown(note)}" for note in decision.notes),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def print_decision(decision: GateDecision, console: Console) -> None:
+    """Print the checks, the notes and the headline."""
+    if decision.checks:
+        console.print(decision_table(decision))
+    for note in decision.notes:
+        console.print(f"note: {note}", highlight=False)
+    console.print(headline(decision), highlight=False, soft_wrap=True)
+
+
+def decision_tags(decision: GateDecision, outcome: str) -> dict[str, str]:
+    """Return the tags that tell what the gate decided, against whom, why and when."""
+    return {
+        "gate": outcome,
+        "gate.against": decision.champion or "nobody",
+        "gate.reason": decision.reason[:MAX_TAG_LENGTH],
+        "gate.at": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def store_decision(
+    decision: GateDecision, tracker: Tracker, run_id: str, alias: RegistryAlias
+) -> None:
+    """Store the decision among the files of a run."""
+    with tracker.files(run_id) as folder:
+        (folder / "gate").mkdir()
+        name = f"{alias.model}-{alias.name}-against-{decision.champion or 'nobody'}"
+        write_decision(decision, folder / "gate", name)
 
 
 def write_decision(decision: GateDecision, folder: Path, name: str) -> None:

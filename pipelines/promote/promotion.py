@@ -1,6 +1,5 @@
 """`faceseg promote`: decide by the gate, record the decision and move the alias."""
 
-import time
 from dataclasses import dataclass
 from functools import reduce
 
@@ -11,16 +10,19 @@ from rich.console import Console
 from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.job.winners import read_winners
-from pipelines.promote import decision_report, transfer
+from pipelines.promote import transfer
 from pipelines.promote.decision import GateDecision, decide
-from pipelines.promote.scored_version import ScoredVersion, read_scored_version, replaces_drawn
+from pipelines.promote.decision_report import decision_tags, print_decision, store_decision
+from pipelines.promote.scored_version import (
+    ScoredVersion,
+    read_champion,
+    read_scored_version,
+)
 from pipelines.registry import aliases, publish
 from pipelines.registry.aliases import RegistryAlias, parse_alias
 from pipelines.tracking import Tracker
 from pipelines.tracking.errors import user_errors
 from pipelines.tracking.model_versions import ensure_model
-
-MAX_TAG_LENGTH = 1000  # characters of a reason that is stored as a tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class Promotion:
         decision = self._decide(self._state())
         if decision is None:
             return True
-        self._print_decision(decision)
+        print_decision(decision, self.console)
         self.console.print("dry run: nothing was changed")
         return decision.promoted
 
@@ -67,7 +69,7 @@ class Promotion:
             if decision is None:
                 return True
             if not decision.promoted:
-                self._print_decision(decision)
+                print_decision(decision, self.console)
                 self._store_decision(decision, self.candidate_version, "refused")
                 return False
             target = self._copy_to_target_model()
@@ -77,7 +79,7 @@ class Promotion:
             self._store_decision(decision, target, "let through")
             if aliases.move_alias(self.client, self.alias, state, str(target.version)):
                 self.client.set_model_version_tag(target.name, target.version, "gate", "promoted")
-                self._print_decision(decision)
+                print_decision(decision, self.console)
                 self._print_aliases(target, state.current)
                 return True
             self.console.print(
@@ -101,14 +103,7 @@ class Promotion:
                     highlight=False,
                 )
                 return None
-            champion = read_scored_version(self.tracker, current)
-            if replaces_drawn(self.candidate, champion):
-                self.console.print(
-                    f"{champion.name} was trained on drawn faces: it is replaced by a network that "
-                    "was trained on photographs, without a comparison",
-                    highlight=False,
-                )
-                champion = None
+            champion = read_champion(self.tracker, current, self.candidate, self.console)
         return decide(self.candidate, champion, self.experiment.gate)
 
     def _copy_to_target_model(self) -> ModelVersion:
@@ -131,30 +126,14 @@ class Promotion:
 
     def _store_decision(self, decision: GateDecision, target: ModelVersion, outcome: str) -> None:
         """Store the decision on a version and its run; a refusal on the candidate's server."""
-        against = decision.champion or "nobody"
-        tags = {
-            "gate": outcome,
-            "gate.against": against,
-            "gate.reason": decision.reason[:MAX_TAG_LENGTH],
-            "gate.at": time.strftime("%Y-%m-%d %H:%M:%S"),
-        }
+        tags = decision_tags(decision, outcome)
         if decision.interval is not None:
             low, high = decision.interval
             tags |= {"test_iou_low": f"{low:.4f}", "test_iou_high": f"{high:.4f}"}
         where = self.tracker if decision.promoted else self.source
         for key, value in tags.items():
             where.client.set_model_version_tag(target.name, target.version, key, value)
-        with where.files(target.run_id) as folder:
-            (folder / "gate").mkdir()
-            name = f"{self.alias.model}-{self.alias.name}-against-{against}"
-            decision_report.write_decision(decision, folder / "gate", name)
-
-    def _print_decision(self, decision: GateDecision) -> None:
-        if decision.checks:
-            self.console.print(decision_report.decision_table(decision))
-        for note in decision.notes:
-            self.console.print(f"note: {note}", highlight=False)
-        self.console.print(decision_report.headline(decision), highlight=False, soft_wrap=True)
+        store_decision(decision, where, target.run_id, self.alias)
 
     def _print_aliases(self, target: ModelVersion, before: str | None) -> None:
         text = f"{self.alias.name} of {self.alias.model} is version {target.version} now"

@@ -1,4 +1,4 @@
-"""A registered version with all its scores: its run, its evaluation records and its classes."""
+"""A candidate or champion with all its scores: its run, its evaluation records and its classes."""
 
 import math
 from collections.abc import Mapping
@@ -6,24 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from rich.console import Console
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.manifest import MANIFEST, Manifest
 from faceseg.errors import UserError
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
+from pipelines.config.names import is_judged
 from pipelines.tracking import Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredVersion:
-    """A registered version and its scores.
+    """A registered version, or a judged network, and its scores.
 
     Attributes:
         model: The name of the registered model.
-        version: The number of the version.
+        version: The number of the version; for a judged network its name, since it has no version.
         run_id: Its MLflow run.
         architecture: Its architecture.
         study: The study that trained it.
@@ -50,6 +53,8 @@ class ScoredVersion:
     @property
     def name(self) -> str:
         """The version as messages name it."""
+        if is_judged(self.version):
+            return self.version
         return f"version {self.version} of {self.model} ({self.architecture})"
 
     @property
@@ -81,6 +86,24 @@ def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersio
         run = tracker.client.get_run(version.run_id)
     except MlflowException as error:
         raise UserError(f"{name}: its run {version.run_id or '(none)'} does not exist") from error
+    return read_scored_run(tracker, run, name, model=version.name, version=str(version.version))
+
+
+def read_scored_run(
+    tracker: Tracker, run: Run, name: str, *, model: str, version: str
+) -> ScoredVersion:
+    """Read the scores of a tested network from its run and from the run of its study.
+
+    Args:
+        tracker: The MLflow server.
+        run: The run.
+        name: What it is, for messages.
+        model: The name of the registered model.
+        version: The number of the version, or the name of a judged network.
+
+    Raises:
+        UserError: A file of the run is missing or cannot be read.
+    """
     tags = run.data.tags
     with TemporaryDirectory(prefix="faceseg-") as folder:
         try:
@@ -95,8 +118,8 @@ def read_scored_version(tracker: Tracker, version: ModelVersion) -> ScoredVersio
                 " created it, set the alias by hand to a version that was tested"
             ) from error
     return ScoredVersion(
-        model=version.name,
-        version=str(version.version),
+        model=model,
+        version=version,
         run_id=run.info.run_id,
         architecture=tags.get("faceseg.architecture", "unknown"),
         study=tags.get("faceseg.study", "unknown"),
@@ -117,6 +140,31 @@ def replaces_drawn(candidate: ScoredVersion, champion: ScoredVersion) -> bool:
     """
     same_classes = candidate.classes.names == champion.classes.names
     return champion.drawn and not candidate.drawn and same_classes
+
+
+def read_champion(
+    tracker: Tracker, version: ModelVersion, candidate: ScoredVersion, console: Console
+) -> ScoredVersion | None:
+    """Return the champion; None, after a line on the console, if it is replaced unseen.
+
+    Args:
+        tracker: The MLflow server of the champion.
+        version: Its version.
+        candidate: The candidate.
+        console: Receives the line.
+
+    Raises:
+        UserError: The champion's run or one of its files is missing or cannot be read.
+    """
+    champion = read_scored_version(tracker, version)
+    if not replaces_drawn(candidate, champion):
+        return champion
+    console.print(
+        f"{champion.name} was trained on drawn faces: it is replaced by a network that "
+        "was trained on photographs, without a comparison",
+        highlight=False,
+    )
+    return None
 
 
 def check_comparable(candidate: ScoredVersion, champion: ScoredVersion) -> None:

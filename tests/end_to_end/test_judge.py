@@ -97,3 +97,8 @@ def test_a_judged_network_stands_beside_the_study_s_own(flat: Path, faceseg: Cal
     again = faceseg(flat, *words)
     assert again.returncode == 0
     assert "judged already" in again.stdout
+
+    challenge = faceseg(flat, "promote", "flat.yaml", "--challenger", "colours")
+    assert challenge.returncode == 0, challenge.stdout + challenge.stderr
+    assert "colours.judged may " in challenge.stdout
+    assert "class hair" not in challenge.stdout

@@ -5,6 +5,7 @@ about 20 of them background, up to 3 more or less from image to image. The IoU o
 therefore 1 - error, apart from the mean of this jitter.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from faceseg.data.classes import ClassSet
 from faceseg.data.manifest import Manifest
+from faceseg.evaluation.left_out import records_without
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
 from faceseg.robustness.conditions import Condition
@@ -129,6 +131,34 @@ def write_study(tracker: Tracker, experiment: Experiment, *finals: SyntheticFina
     return [
         _final(tracker, experiment, study, number, final) for number, final in enumerate(finals)
     ]
+
+
+def write_judged(
+    tracker: Tracker,
+    experiment: Experiment,
+    name: str,
+    final: SyntheticFinal,
+    left_out: tuple[str, ...] = (),
+) -> str:
+    """Write the run of a network that was judged without a study; return its id."""
+    experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    identity = {"judged_in": experiment.study, "kind": "judged", "architecture": name}
+    run = open_run(tracker, experiment_id, name, {**identity, "winner": "d1gest"}, "Judged.")
+    tracker.set_tags(
+        run,
+        state="complete",
+        host=final.host,
+        data="fingerprint",
+        left_out=json.dumps(left_out),
+    )
+    tracker.log_metrics(run, {"latency/p50_ms": final.latency, "latency/threads": 1})
+    ids = [CLASSES.names.index(each) for each in left_out]
+    with tracker.files(run) as folder:
+        records = records_without(final.records(), CLASSES, ids, final.baseline)
+        records.write(folder / "confusion.npz")
+        (folder / "manifest.json").write_text(_manifest(final), encoding="utf-8")
+    tracker.end(run, "FINISHED")
+    return run
 
 
 def _final(
