@@ -36,11 +36,18 @@ class StoredFinals:
 
         A complete final without a version of the registered model is left out.
         """
-        return self.waiting | {
+        complete = {
             key
             for key, run in self.runs.items()
-            if run.data.tags.get("faceseg.state") == "failed"
-            or (_is_complete(run) and not self.needs_version(key))
+            if _is_complete(run) and not self.needs_version(key)
+        }
+        return self.waiting | self.failed | complete
+
+    @property
+    def failed(self) -> set[JobKey]:
+        """The finals that ended without a network."""
+        return {
+            key for key, run in self.runs.items() if run.data.tags.get("faceseg.state") == "failed"
         }
 
     def needs_version(self, key: JobKey) -> bool:

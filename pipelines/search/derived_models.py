@@ -53,14 +53,14 @@ class DerivedModel:
         return f"The mean of the class probabilities of final {{number}} of {names}, tested once."
 
 
-def derived_names(experiment: Experiment) -> list[str]:
-    """Return the names of the models that an experiment tests without training them."""
+def derived_members(experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """Return the members of each model that an experiment tests without training it."""
     mirrored = experiment.trained_networks if experiment.finals.mirrored else ()
-    return [*experiment.ensembles, *map(mirrored_name, mirrored)]
+    return {**experiment.ensembles, **{mirrored_name(name): (name,) for name in mirrored}}
 
 
 def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[DerivedModel]:
-    """Return the models that an experiment tests without training them, in the order of the names.
+    """Return the models that an experiment tests without training them.
 
     Args:
         experiment: The experiment.
@@ -75,7 +75,7 @@ def derived_models(experiment: Experiment, winners: dict[str, str]) -> list[Deri
         mirrored_name(name): DerivedModel(mirrored_name(name), (member[name],), mirrored=True)
         for name in member
     }
-    return [(together | mirrored)[name] for name in derived_names(experiment)]
+    return [(together | mirrored)[name] for name in derived_members(experiment)]
 
 
 def run_derived_models(

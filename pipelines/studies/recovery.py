@@ -8,8 +8,8 @@ from pipelines.job.context import StudyContext
 from pipelines.job.job import JobKey
 from pipelines.job.winners import read_winners
 from pipelines.registry import study_aliases
-from pipelines.registry.recorded_finals import read_finals, register_again
-from pipelines.search.derived_models import derived_names
+from pipelines.registry.recorded_finals import StoredFinals, read_finals, register_again
+from pipelines.search.derived_models import derived_members
 from pipelines.tracking import Tracker
 from pipelines.tracking.paging import all_pages
 
@@ -71,7 +71,7 @@ def recover_finals(context: StudyContext, run: Run, *, finished: bool) -> tuple[
     winners = read_winners(run.data.tags)
     if registered:
         messages += study_aliases.set_aliases(context, winners)
-    lost = expected_finals(context, winners) - finals.recorded
+    lost = expected_finals(context, winners, finals) - finals.recorded
     if lost:
         context.tracker.client.delete_tag(context.study_run, DONE)
         labels = ", ".join(sorted(key.label for key in lost))
@@ -79,12 +79,35 @@ def recover_finals(context: StudyContext, run: Run, *, finished: bool) -> tuple[
     return messages, not lost
 
 
-def expected_finals(context: StudyContext, winners: dict[str, str]) -> set[JobKey]:
-    """Return the finals of a finished study."""
+def expected_finals(
+    context: StudyContext, winners: dict[str, str], finals: StoredFinals
+) -> set[JobKey]:
+    """Return the finals of a finished study.
+
+    A final that consists of others, or is taught by them, does not exist if one of these failed.
+
+    Args:
+        context: The study.
+        winners: The digest of each model's winner, or of its members.
+        finals: The finals that MLflow has.
+    """
     experiment = context.experiment
-    names = [*experiment.trained_networks, *derived_names(experiment)]
+    sources = {**experiment.teachers, **derived_members(experiment)}
+    failed = finals.failed
+
+    def key(name: str, number: int) -> JobKey:
+        winner = winners.get(name, "?")
+        return JobKey(kind="final", architecture=name, number=number, winner=winner)
+
+    def exists(name: str, number: int) -> bool:
+        return all(
+            key(each, number) not in failed and exists(each, number)
+            for each in sources.get(name, ())
+        )
+
     return {
-        JobKey(kind="final", architecture=name, number=number, winner=winners.get(name, "?"))
-        for name in names
+        key(name, number)
+        for name in (*experiment.trained_networks, *derived_members(experiment))
         for number in range(experiment.finals.seeds)
+        if exists(name, number)
     }

@@ -2,7 +2,7 @@
 
 from pipelines.config import Experiment
 from pipelines.job.job import EnsembleMember, members_digest
-from pipelines.search.derived_models import DerivedModel, derived_models, derived_names
+from pipelines.search.derived_models import DerivedModel, derived_members, derived_models
 
 EXPERIMENT = Experiment.model_validate(
     {
@@ -29,7 +29,7 @@ def with_both() -> Experiment:
 
 
 def test_nothing_is_derived_by_default():
-    assert derived_models(EXPERIMENT, WINNERS) == derived_names(EXPERIMENT) == []
+    assert derived_models(EXPERIMENT, WINNERS) == list(derived_members(EXPERIMENT)) == []
 
 
 def test_the_ensemble_has_all_architectures_and_a_mirrored_mean_one_network():
@@ -42,7 +42,7 @@ def test_the_ensemble_has_all_architectures_and_a_mirrored_mean_one_network():
         DerivedModel("segnet.mirrored", (segnet,), mirrored=True),
         DerivedModel("segnet-narrow.mirrored", (narrow,), mirrored=True),
     ]
-    assert [model.name for model in models] == derived_names(with_both())
+    assert [model.name for model in models] == list(derived_members(with_both()))
 
 
 def test_a_subset_has_its_own_members():

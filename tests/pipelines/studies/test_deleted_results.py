@@ -1,5 +1,8 @@
 """A study whose runs or finals were deleted in MLflow."""
 
+from dataclasses import replace
+
+from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.studies import recovery
 from pipelines.studies.budget import budget
@@ -52,3 +55,29 @@ def test_a_finished_study_that_lost_finals_is_not_finished(context: StudyContext
     assert not finished
     assert not is_finished(context)
     assert recovery.recover_finals(context, run, finished=False) == ([], False)
+
+
+def test_no_final_is_lost_that_a_failed_final_prevents(context: StudyContext):
+    changes = {"ensemble": True, "distil": {"student": "segnet", "teacher": "ensemble"}}
+    content = context.experiment.model_dump(mode="json") | changes
+    content["finals"]["mirrored"] = True
+    context = replace(context, experiment=Experiment.model_validate(content))
+    networks = context.experiment.networks
+    context.tracker.set_tags(context.study_run, done=budget(context.experiment))
+    winners = {f"winner.{name}": "w1nner" for name in networks}
+    context.tracker.set_tags(context.study_run, **winners)
+    for architecture in networks:
+        for number in range(3):
+            identity = {
+                "study": context.experiment.study,
+                "kind": "final",
+                "winner": "w1nner",
+                "architecture": architecture,
+                "trial": str(number),
+            }
+            run = open_run(context.tracker, context.experiment_id, "final", identity)
+            context.tracker.set_tags(run, state="failed")
+
+    found = recovery.recover_finals(context, study_run(context), finished=True)
+
+    assert found == ([], True)
