@@ -69,6 +69,7 @@ def model_card(
         architecture=job.key.architecture,
         width=width,
         height=height,
+        face_box=data.face_box,
         images=len(records.ids),
         photos=len(set(records.photos)),
         few=len(records.ids) < FEW_IMAGES,

@@ -4,6 +4,7 @@ The HTML page and the Markdown report contain the same cells.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 
 from faceseg.statistics import Estimate
@@ -56,9 +57,10 @@ def pair_notes(pairs: list[PairComparison]) -> list[str]:
     if not pairs:
         return []
     estimate = pairs[0].comparison.estimate
+    noise = seed_noise_text([pair.comparison for pair in pairs])
     return [
         f"Intervals are computed from {estimate.photos} photographs, resampled alike for all "
-        f"networks; {seed_noise_text(estimate.seeds)}. Only the interval decides the verdict. "
+        f"networks; {noise}. Only the interval decides the verdict. "
         "Wilcoxon's signed-rank test compares the networks on the typical photograph and ignores "
         "training noise. Its effect size (rank-biserial correlation) is 1 if the first network is "
         f"better on every photograph and {MINUS}1 if it is worse on every photograph."
@@ -85,7 +87,7 @@ def ranking_sentence(pairs: list[PairComparison]) -> str:
     if uncertain:
         named = [f"{each.first} and {each.second}, {format_difference(each)}" for each in uncertain]
         sentences.append(f"The order is uncertain for {join_words(named, '; ')}.")
-    noise = seed_noise_text(comparisons[0].estimate.seeds)
+    noise = seed_noise_text(comparisons)
     if many:
         sentences.append("Only neighbours in the ranking are listed here.")
     sentences.append(f"Brackets contain 95 % intervals of paired differences; {noise}.")
@@ -214,11 +216,14 @@ def format_sample_size(comparison: Comparison) -> str:
     return seeds
 
 
-def seed_noise_text(seeds: tuple[int, ...]) -> str:
+def seed_noise_text(comparisons: Sequence[Comparison]) -> str:
     """Return a clause on whether the intervals include training noise."""
-    if min(seeds) < 2:
-        return "they exclude training noise, because a network has only one seed"
-    return "they include training noise"
+    repeated = [min(each.estimate.seeds) > 1 for each in comparisons]
+    if all(repeated):
+        return "they include training noise"
+    if any(repeated):
+        return "they include training noise where both networks have several seeds"
+    return "they exclude training noise, because a network has only one seed"
 
 
 def difference_from(comparison: Comparison) -> str:

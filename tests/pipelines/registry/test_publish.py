@@ -1,9 +1,11 @@
 """Registration in a real MLflow store, with a network whose predictions are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 
+from pipelines.config.data_section import FaceBox
 from pipelines.execution.gpu_cost import GpuCost
 from pipelines.job.context import StudyContext
 from pipelines.search.gpu_measurement import log_gpu_cost
@@ -57,6 +59,7 @@ def test_the_card_is_stored_in_the_version_and_in_the_model(
     assert "Terms: drawn by faceseg itself; free to use." in card
     assert "2 test images are few" in card
     assert "The data contains no skin tones" in card
+    assert "detector" not in card
 
 
 def test_the_cost_on_a_gpu_is_added_to_the_card_once(context: StudyContext, final_folder: Path):
@@ -72,3 +75,15 @@ def test_the_cost_on_a_gpu_is_added_to_the_card_once(context: StudyContext, fina
         "second (32 per call).\n\n"
     )
     assert card == before.replace("## Data\n", f"{line}## Data\n")
+
+
+def test_the_card_of_a_network_on_face_boxes_names_the_detector(
+    context: StudyContext, final_folder: Path
+):
+    experiment = context.experiment
+    data = experiment.data.model_copy(update={"face_box": FaceBox(margin=0.25)})
+    boxed = replace(context, experiment=experiment.model_copy(update={"data": data}))
+    final(boxed, final_folder, "unet", 0, 0.5)
+    name = experiment.tracking.registered_model
+    card = context.tracker.client.get_model_version(name, "1").description
+    assert "A detector finds the faces of the photograph. Each is cropped with 25% of its" in card

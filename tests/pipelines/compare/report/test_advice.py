@@ -69,6 +69,12 @@ def test_one_seed_is_reported(study):
     assert "they exclude training noise, because a network has only one seed" in text
 
 
+def test_one_network_of_one_seed_is_reported(study):
+    first, *others = study.models
+    text = summary(replace(study, models=(replace(first, finals=first.finals[:1]), *others)))
+    assert "they include training noise where both networks have several seeds" in text
+
+
 def test_one_seed_limits_certainty_to_these_finals(study):
     best = advise(Measurements.from_study(study, 200))[0]
     assert (best.name, best.certainty) == ("segnet", "sure")
