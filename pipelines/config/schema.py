@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import names
 from pipelines.config.bounds import MAX_SEED, check_batch
+from pipelines.config.costs import check_budget
 from pipelines.config.data_section import Data
 from pipelines.config.databases import sqlite_url
 from pipelines.config.distillation import Distil, teacher_members
@@ -40,7 +41,10 @@ from pipelines.config.sections import (
 PLACEMENT_KEYS = ("resources", "tracking", "storage", "checkpoints")
 REPORTING_KEYS = ("description", "claims", "gate", "corruption_reference")
 # They may grow: what a study has trained remains valid.
-BUDGET_KEYS = ("search.trials", "finals.seeds", "finals.mirrored", "ensemble", "distil")
+BUDGET_KEYS = (
+    *("search.trials", "search.budget", "finals.seeds", "finals.mirrored"),
+    *("ensemble", "distil"),
+)
 
 
 class Experiment(Section):
@@ -122,6 +126,7 @@ class Experiment(Section):
             raise ValueError("variants: two names differ only in capital letters; rename one")
         _ = self.ensembles, self.teachers
         self.search.space.check_bounds(self.training)
+        check_budget(self.search, self.resources)
         batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
         check_batch(max(batch_sizes), self.data.image_size)
         for point in self.search.first:

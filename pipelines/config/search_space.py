@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
 from pipelines.config.bounds import MAX_TRIALS
+from pipelines.config.costs import Budget
 from pipelines.config.section import Section
 
 if TYPE_CHECKING:
@@ -184,3 +185,8 @@ class Search(Section):
         3, ge=1, le=MAX_EPOCHS, description="no trial is pruned before this epoch"
     )
     reduction_factor: int = Field(3, ge=2, le=1000)
+    budget: Budget | None = Field(
+        None,
+        description="what the study may cost; divided equally among the architectures",
+        exclude_if=_is_none,
+    )

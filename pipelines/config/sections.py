@@ -16,6 +16,7 @@ from pipelines.config.bounds import (
     MAX_THREADS,
     MAX_WORKERS,
 )
+from pipelines.config.costs import Power, Prices
 from pipelines.config.names import ClaimedNetwork, RegisteredModel
 from pipelines.config.section import Section
 
@@ -95,6 +96,8 @@ class Resources(Section):
     trials_per_worker: int = Field(
         50, ge=1, le=1_000_000, description="after which a worker's process is replaced"
     )
+    prices: Prices | None = Field(None, exclude_if=lambda value: value is None)
+    power: Power | None = Field(None, exclude_if=lambda value: value is None)
 
     @field_validator("gpus")
     @classmethod

@@ -27,6 +27,8 @@ from pipelines.execution.trained_files import history_table, network_origin, res
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
+from pipelines.job.cost_log import log_job_cost
+from pipelines.job.cost_meter import CostMeter
 from pipelines.job.job import Job, JobResult, Reporter
 from pipelines.registry import publish
 from pipelines.tracking import Outbox
@@ -43,12 +45,20 @@ class JobRunner:
         context: The study's context.
         threads: Processor threads of this process.
         clock: Measures the phases of this process; each run logs the seconds since the run before.
+        meter: Measures what each attempt uses, which the caller begins; None: no cost is logged.
     """
 
-    def __init__(self, context: StudyContext, threads: int, clock: Stopwatch | None = None) -> None:
+    def __init__(
+        self,
+        context: StudyContext,
+        threads: int,
+        clock: Stopwatch | None = None,
+        meter: CostMeter | None = None,
+    ) -> None:
         self.context = context
         self.threads = threads
         self.clock = clock or Stopwatch()
+        self.meter = meter
         self._compiled: dict[str, tuple[CompiledNetwork, Predictor]] = {}
         self._architectures: dict[str, str] = {}  # of the compiled networks
         self._jobs = 0
@@ -82,6 +92,7 @@ class JobRunner:
         except NonFiniteLossError as failure:
             logger.warning("failed: %s", failure)
             outbox.once(self._phase_metrics(), time.time())
+            self._log_cost(job, outbox)
             outbox.tags(state="failed", reason=failure, own_fault=True)
             outbox.end("FAILED")
             return JobResult(None, reason=str(failure))
@@ -89,6 +100,7 @@ class JobRunner:
         self._evaluate_and_store(job, outbox, trained, predictor)
         result = JobResult(_best(trained), trained.stop_reason == "pruned", seconds=self._seconds)
         with self.clock.phase(results.LOGGING_PHASE):
+            self._log_cost(job, outbox)
             outbox.tags(state="pruned" if result.pruned else "complete", end=trained.stop_reason)
             outbox.end("FINISHED")
             checkpoints.write_outcome(asdict(result))
@@ -107,6 +119,7 @@ class JobRunner:
         """Close the run of a job that raised an error; `details` is stored as failure.txt."""
         outbox = job_outbox(self.context, job)
         outbox.once(self._phase_metrics(), time.time())
+        self._log_cost(job, outbox)
         outbox.tags(state="failed", reason=reason)
         with outbox.files() as folder:
             (folder / "failure.txt").write_text(details, encoding="utf-8")
@@ -186,6 +199,11 @@ class JobRunner:
                 publish.register_final(context, job, outbox, folder, values)
             values["seconds/evaluation"] = time.perf_counter() - started
             outbox.once(values | self._phase_metrics(), ended)
+
+    def _log_cost(self, job: Job, outbox: Outbox) -> None:
+        """End the measurement of this attempt, and log what all attempts at the job have used."""
+        if self.meter:
+            log_job_cost(outbox, job, job.spent + self.meter.stop(), self.context.experiment)
 
     def _phase_metrics(self) -> dict[str, float]:
         """Return the seconds of each phase since the last run, and the number of the job here."""

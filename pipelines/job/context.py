@@ -91,6 +91,11 @@ class StudyContext:
         return self.experiment.storage / "checkpoints"
 
     @property
+    def energy_accounts(self) -> Path:
+        """The folder of the files that split the energy of devices among processes."""
+        return self.experiment.storage / "locks"
+
+    @property
     def outboxes(self) -> Path:
         """The folder of the records that wait for MLflow; it contains a folder for each run."""
         return outbox_folder(self.experiment, self.name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, cast
 
 from faceseg.training.settings import TrainingSettings
+from pipelines.job.spent import Spent
 
 JobKind = Literal["trial", "final"]
 # The name of an architecture may itself contain `-final-1`: the last kind is the job's.
@@ -80,6 +81,7 @@ class Job:
         attempt: Counts from 1.
         recorded: The best `val/iou` of a final that was complete once and whose results MLflow
             has lost; its network may be among the files in the storage. None for other jobs.
+        spent: What its earlier attempts have used.
     """
 
     key: JobKey
@@ -89,6 +91,7 @@ class Job:
     settings: TrainingSettings
     recorded: float | None = None
     teachers: tuple[EnsembleMember, ...] = ()
+    spent: Spent = field(default=Spent(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
 from pipelines.job.job import Job, JobKey, JobKind
-from pipelines.search.failure_policy import POLICY, Decision, Ruling
+from pipelines.job.spent import Spent
+from pipelines.search.failure_policy import Ruling
 from pipelines.search.finals import (
     ask_final,
     finals_section,
@@ -23,7 +24,9 @@ from pipelines.search.finals import (
     retry_failed_finals,
 )
 from pipelines.search.leases import Lease
+from pipelines.search.lost_jobs import free_job
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
+from pipelines.search.spending import end_attempt, end_lost_attempts, use_of_attempt
 from pipelines.search.teaching import Teaching, teaching_of
 from pipelines.search.trial_jobs import TrialJobs
 from pipelines.search.trials import (
@@ -142,29 +145,30 @@ class ArchitectureSearch:
             store.note_out_of_memory(trial, self.jobs.settings(key.kind, trial).batch_size)
         if outcome.value is None and key.kind == "final":
             note_failed_final(store, trial, outcome, self.session)
+        if Lease.of(trial).worker:  # a job that was given up has none, and its attempts have ended
+            now = use_of_attempt(trial, self.experiment.resources, None)
+            end_attempt(store, trial, outcome.spent or now)
         if outcome.seconds:
             store.set_attribute(trial, SECONDS, dict(outcome.seconds))
         store.tell(key.number, outcome.value, outcome.state, outcome.reason)
 
-    def release(self, worker: str, death: WorkerDeath) -> tuple[JobKey, Ruling] | None:
-        """Free the job of a worker that died or gave it up; return its key and what follows."""
+    def release(
+        self, worker: str, death: WorkerDeath, reading: Spent | None = None
+    ) -> tuple[JobKey, Ruling] | None:
+        """Free the job of a worker that died or gave it up; return its key and what follows.
+
+        `reading` is what the worker has last measured of its attempt.
+        """
         job = self.job_of(worker)
         if job is None:
             return None
-        store, size = self._store(job.key.kind), job.settings.batch_size
+        store = self._store(job.key.kind)
         trial = store.find(job.key.number)
-        lease = Lease.of(trial).after_death(epochs_reported(trial), is_fault=death.is_fault)
         # A taught network has no trial; its batch size is that of its student's winner.
         searched = self._base if self._base and self.is_taught else self
-        trained = size <= searched.suggester.largest_trained_batch()
-        ruling = POLICY.lost_job(lease.deaths, death, batch_size=size, has_trained=trained)
-        if ruling.out_of_memory:
-            store.note_out_of_memory(trial, size)
-        if ruling.decision is Decision.FAIL:
-            lease = lease.abandoned(ruling.reason)
-        store.set_lease(trial, lease)
-        words, run = (worker, ruling.decision.value, ruling.reason), {"run": job.key.label}
-        logger.warning("%s died: %s: %s", *words, extra=run)
+        trained = job.settings.batch_size <= searched.suggester.largest_trained_batch()
+        spent = use_of_attempt(trial, self.experiment.resources, reading)
+        ruling = free_job(job, store, trial, death, has_trained=trained, spent=spent)
         return job.key, ruling
 
     def jobs_to_fail(self) -> list[tuple[Job, str]]:
@@ -249,9 +253,15 @@ class ArchitectureSearch:
         logger.info("assigned to %s, attempt %d", worker, job.attempt, extra={"run": job.key.label})
         return job
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of the names of its Optuna studies."""
+        return f"{self.experiment.study}/{self.architecture}/"
+
     def _open(self, kind: str, pruner: optuna.pruners.BasePruner) -> TrialStore:
-        study = self.experiment.study
-        return TrialStore(f"{study}/{self.architecture}/{kind}", self._storage, pruner)
+        store = TrialStore(f"{self.prefix}{kind}", self._storage, pruner)
+        end_lost_attempts(store, self.session, self.experiment.resources)
+        return store
 
     def _open_finals(self) -> TrialStore:
         if self._finals is None:
@@ -266,3 +276,8 @@ class ArchitectureSearch:
         """Return the search's trials, and the finals once the search is over."""
         finals = self.finals()
         return {"trial": self.trials} if finals is None else {"trial": self.trials, "final": finals}
+
+    def open_stores(self) -> dict[JobKind, TrialStore]:
+        """Return `stores`, but the finals only if they are open already."""
+        opened: dict[JobKind, TrialStore] = {"trial": self.trials}
+        return opened if self._finals is None else opened | {"final": self._finals}

@@ -16,10 +16,13 @@ from optuna.trial import FrozenTrial
 from pipelines.config import Experiment
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import open_log
+from pipelines.job.spent import Spent
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.database import open_storage, retry_while_unavailable
 from pipelines.search.failure_policy import Decision
 from pipelines.search.leases import Lease
+from pipelines.search.ledger import Ledger
+from pipelines.search.purse import attach_purses
 from pipelines.search.snapshot import RunningJob, StudySnapshot
 from pipelines.search.trials import (
     JobOutcome,
@@ -77,6 +80,7 @@ class Coordinator:
         self.splits = splits or {}
         self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
+        self._readings: dict[str, Spent] = {}  # of the workers' jobs, by worker
         self._outage = ""
         logger.info("serving session %s", session)
 
@@ -95,6 +99,8 @@ class Coordinator:
             searches[name] = ArchitectureSearch(
                 experiment, name, storage, self.session, base=student, teachers=teachers
             )
+        self.ledger = Ledger(experiment, searches, self._readings)
+        attach_purses(experiment, searches, self.ledger, self.splits)
         return searches
 
     @_retry_database
@@ -145,9 +151,13 @@ class Coordinator:
             *(each.next_final for each in searches),
         ]
 
-    def progress(self, key: JobKey, epoch: int, percent: int) -> None:
-        """Note the progress of a job, for the terminal."""
+    def progress(
+        self, key: JobKey, epoch: int, percent: int, worker: str = "", spent: Spent | None = None
+    ) -> None:
+        """Note the progress of a job, for the terminal, and what its worker has measured."""
         self._progress[key] = (epoch, percent)
+        if spent is not None:
+            self._readings[worker] = spent
 
     @_retry_database
     def report(
@@ -164,6 +174,7 @@ class Coordinator:
         """End a job if `worker` holds it; return whether it does."""
         self._progress.pop(key, None)
         self._speed.pop(key, None)
+        self._readings.pop(worker, None)
         finished = self.searches[key.architecture].finish_by(worker, key, outcome)
         state, run = outcome.state.name if finished else "lease lost", {"run": key.label}
         logger.info("reported by %s: %s %s", worker, state, outcome.reason, extra=run)
@@ -182,7 +193,7 @@ class Coordinator:
             What follows for the job, as a clause; '' if the worker held none.
         """
         for search in self.searches.values():
-            if released := search.release(worker, death):
+            if released := search.release(worker, death, self._readings.get(worker)):
                 key, ruling = released
                 follows = "is retried" if ruling.decision is Decision.RETRY else "has failed"
                 return f"{key.label} {follows}"
@@ -192,6 +203,7 @@ class Coordinator:
     def snapshot(self) -> StudySnapshot:
         """Return the state of the study."""
         searches, every = self.searches, list(self.searches.values())
+        self.ledger.heartbeat()
         best = {name: each.trials.best() for name, each in searches.items()}
         finals = {name: each.finals() for name, each in searches.items()}
         return StudySnapshot(
@@ -226,6 +238,11 @@ class Coordinator:
     def winners(self) -> dict[str, str]:
         """Return the digest of each architecture's winner; '' without a complete trial."""
         return {name: each.jobs.winner() for name, each in self.searches.items()}
+
+    @_retry_database
+    def spent(self) -> dict[str, Spent]:
+        """Return what the jobs of each network have used, in all sessions."""
+        return {name: self.ledger.spent(name) for name in self.searches}
 
     @_retry_database
     def failure_reasons(self) -> dict[str, list[str]]:

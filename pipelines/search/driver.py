@@ -26,7 +26,9 @@ from pipelines.cluster.connection import (
 )
 from pipelines.config.secrets import redact
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
+from pipelines.job.cost_log import log_job_cost, log_study_cost
 from pipelines.job.log import log_run
+from pipelines.job.spent import Spent, describe, total
 from pipelines.search.coordinator import STATUS_GROUP, Coordinator
 from pipelines.search.derived_models import derived_models, run_derived_models
 from pipelines.search.failure_policy import POLICY
@@ -72,6 +74,7 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
         pool.start_workers()
         _watch_workers(pool, show, OutageNotice(context=context, sender=sender), messages)
         winners = _require_winners(pool.coordinator)
+        _show_cost(context, pool.coordinator, show)
         if models := derived_models(experiment, winners):
             names = ", ".join(model.name for model in models)
             message = f"all finals are done; testing {names}"
@@ -87,6 +90,15 @@ def run_jobs(context: StudyContext, show: ShowSnapshot, sender: Sender) -> dict[
             ray.shutdown()
         elif pool is not None:
             pool.close()
+
+
+def _show_cost(context: StudyContext, coordinator: Any, show: ShowSnapshot) -> None:
+    """Log and show what the study has spent, and which searches ended before their last trial."""
+    spent: dict[str, Spent] = call_actor(coordinator.spent)
+    log_study_cost(context, spent)
+    words = describe(total(spent.values()), context.experiment.resources.prices)
+    snapshot = call_actor(coordinator.snapshot)
+    show(snapshot, _logged([f"spent: {words}", *snapshot.messages]))
 
 
 def _start_coordinator(context: StudyContext, session: str) -> Any:
@@ -196,6 +208,7 @@ def _fail_jobs(pool: WorkerPool, snapshot: StudySnapshot) -> list[str]:
         with log_run(job.key.label):
             try:
                 outbox = job_outbox(pool.context, job)
+                log_job_cost(outbox, job, job.spent, pool.context.experiment)
                 outbox.tags(state="failed", reason=reason)
                 outbox.end("FAILED")
             except OSError as error:

@@ -5,6 +5,7 @@ number of the final as an attribute, and `TrialStore` returns it in the ended on
 """
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -13,7 +14,7 @@ from pipelines.config.sections import Finals
 from pipelines.job.job import JobKey
 from pipelines.search.failure_policy import POLICY, Decision
 from pipelines.search.leases import Lease
-from pipelines.search.trials import RECORDED, JobOutcome, TrialStore, job_number
+from pipelines.search.trials import RECORDED, SPENT, JobOutcome, TrialStore, job_number
 
 # The attribute of a failed final: the session in which it failed, and whether its settings are the
 # cause. Its fields are stored in Optuna's database: do not rename them.
@@ -88,8 +89,12 @@ def repeat_lost_finals(
 
 
 def _repeat(store: TrialStore, trial: FrozenTrial, recorded: float | None) -> None:
-    """Add a waiting trial in the place of `trial`; `recorded` is the value that it had, if any."""
-    known = {} if recorded is None else {RECORDED: recorded}
+    """Add a waiting trial in the place of `trial`; `recorded` is the value that it had, if any.
+
+    It takes over what the attempts have used, because `TrialStore` returns it alone.
+    """
+    known: dict[str, Any] = {} if recorded is None else {RECORDED: recorded}
+    known |= {SPENT: trial.user_attrs[SPENT]} if SPENT in trial.user_attrs else {}
     store.enqueue(job_number(trial), Lease(attempt=Lease.of(trial).attempt), **known)
 
 

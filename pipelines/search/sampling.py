@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -18,6 +18,16 @@ from pipelines.search.trials import OUT_OF_MEMORY, TrialStore, epochs_reported
 
 logger = logging.getLogger(__name__)
 Parameters = dict[str, Any]  # a value for each parameter of the search space
+
+
+class Purse(Protocol):
+    """What a search may cost."""
+
+    def trials_left(self) -> float:
+        """Return how many more trials can be paid for."""
+
+    def end_words(self) -> str:
+        """Return why the cost has ended the search, in a clause; '' if it has not."""
 
 
 class TrialSuggester:
@@ -42,6 +52,7 @@ class TrialSuggester:
         self.architecture = architecture
         self.trials = trials
         self.space = experiment.search.space
+        self.purse: Purse | None = None  # ends the search before its number of trials
         self._fixed_points = fixed_points
         if fixed_points is None:
             self._enqueue(experiment.search.first)
@@ -51,9 +62,16 @@ class TrialSuggester:
         return len(self.trials.started())
 
     def has_next(self) -> bool:
-        """Return whether a trial is left to suggest."""
+        """Return whether a trial is left to suggest, or may be."""
+        return self.left() != 0
+
+    def left(self) -> int | None:
+        """Return how many trials are left to suggest; None while it is not known."""
         budget = self.budget()
-        return budget is None or (self.started() < budget and bool(self.batch_sizes()))
+        if budget is None:
+            return None
+        left = max(0, budget - self.started()) if self.batch_sizes() else 0
+        return int(min(left, self.purse.trials_left())) if left and self.purse else left
 
     def budget(self) -> int | None:
         """Return the number of trials of the search; None while it is not known."""
@@ -107,8 +125,12 @@ class TrialSuggester:
     def early_end_message(self) -> str:
         """Return why the search ends before its budget is used up; '' if it does not."""
         started, budget = self.started(), self.budget()
-        if self.batch_sizes() or budget is None or started >= budget:
+        if budget is None or started >= budget:
             return ""
+        if self.batch_sizes():
+            words = self.purse.end_words() if self.purse else ""
+            end = f"{self.architecture}: search.budget ends its search after {started} of {budget}"
+            return f"{end} trials: {words}" if words else ""
         return (
             f"{self.architecture}: even the smallest batch size of search.space ran out of "
             f"memory; its search ends after {started} of {budget} trials. Add smaller batch sizes"

@@ -18,6 +18,7 @@ from pipelines.job.job import (
     members_digest,
 )
 from pipelines.search.leases import Lease
+from pipelines.search.spending import ended_attempts
 from pipelines.search.trials import RECORDED, TrialStore, job_number, settings_digest
 
 
@@ -60,6 +61,7 @@ class TrialJobs:
             settings=self.settings(kind, trial),
             recorded=trial.user_attrs.get(RECORDED),
             teachers=self._members(),
+            spent=ended_attempts(trial, self._experiment.resources),
         )
 
     def final_key(self, number: int) -> JobKey:

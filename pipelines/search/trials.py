@@ -16,12 +16,14 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from faceseg.training.settings import TrainingSettings
+from pipelines.job.spent import Spent
 from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # Attributes of trials. They are stored in Optuna's database: do not rename them.
 OUT_OF_MEMORY = "out_of_memory"  # the batch size that was too large
 SECONDS = "seconds"  # of the job, by phase
+SPENT = "spent"  # what each attempt has used, by its number
 JOB_NUMBER = "number"  # the number of the trial's job, if it is not the trial's own
 RECORDED = "recorded"  # the value of a final that is repeated
 PRUNED_AFTER = "pruned_after"  # the epoch at whose report the trial was pruned
@@ -245,6 +247,7 @@ class JobOutcome:
     out_of_memory: bool = False
     own_fault: bool = False  # its settings are the cause: the same job would fail again
     seconds: Mapping[str, float] = field(default_factory=dict)  # by phase, if they were measured
+    spent: Spent | None = None  # by this attempt, if its worker has measured it
 
     @property
     def state(self) -> TrialState:

@@ -25,6 +25,7 @@ from pipelines.cluster.connection import RETRY_PAUSE, call_actor
 from pipelines.data.prepare import prepare
 from pipelines.job import results
 from pipelines.job.context import StudyContext, describe_job, study_outbox, study_sender
+from pipelines.job.cost_meter import CostMeter
 from pipelines.job.device_share import use_share
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_environment, log_run, open_log
@@ -64,6 +65,7 @@ class Worker:
         self.name = name
         self.context = context
         self.runner: Any = None
+        self.meter = CostMeter(context.experiment.resources, context.energy_accounts)
         self.clock = Stopwatch()
         self.clock.add(
             {results.START_PHASE: max(0.0, time.time() - psutil.Process().create_time())}
@@ -107,7 +109,7 @@ class Worker:
 
         if not self.context.packs.exists():  # this node has its own disk: pack once here
             prepare(experiment, Console(quiet=True))
-        return JobRunner(self.context, experiment.resources.threads, self.clock)
+        return JobRunner(self.context, experiment.resources.threads, self.clock, self.meter)
 
     def _work(self, coordinator: Any) -> WorkerExit:
         with self.clock.phase(results.IMPORTS_PHASE):
@@ -121,7 +123,7 @@ class Worker:
                     continue
             if job is None:
                 return WorkerExit("done")
-            with log_run(job.key.label), job_lock(self._lock(job)):
+            with log_run(job.key.label), self.meter.attempt(), job_lock(self._lock(job)):
                 result = self._run(job, coordinator)
             if result is not None:
                 return result
@@ -133,13 +135,14 @@ class Worker:
         logger.info("attempt %d started: %s", job.attempt, describe_job(job))
         worker_exit = None
         try:
-            result = self.runner.run(job, CoordinatorReporter(coordinator, self.name))
+            result = self.runner.run(job, CoordinatorReporter(coordinator, self.name, self.meter))
             outcome = JobOutcome(
                 value=result.value,
                 pruned=result.pruned,
                 reason=result.reason,
                 own_fault=result.value is None,
                 seconds=result.seconds,
+                spent=self.meter.stop(),
             )
         except Exception as error:
             if POLICY.external_error(error, self.context.experiment.storage):
@@ -149,7 +152,10 @@ class Worker:
                 return WorkerExit("failed", ruling.reason)
             worker_exit = WorkerExit("failed", f"{job.key.label}: {ruling.reason}")
             outcome = JobOutcome(
-                value=None, reason=ruling.reason, out_of_memory=ruling.out_of_memory
+                value=None,
+                reason=ruling.reason,
+                out_of_memory=ruling.out_of_memory,
+                spent=self.meter.stop(),
             )
         with self.clock.phase(results.LOGGING_PHASE):
             ended = call_actor(coordinator.finish, self.name, job.key, outcome)
@@ -185,18 +191,21 @@ class CoordinatorReporter:
     Args:
         coordinator: The coordinator's actor.
         worker: The name of the worker that runs the job.
+        meter: Measures what it uses.
     """
 
-    def __init__(self, coordinator: Any, worker: str) -> None:
+    def __init__(self, coordinator: Any, worker: str, meter: CostMeter) -> None:
         self._coordinator = coordinator
         self._worker = worker
+        self._meter = meter
         self._last = 0.0
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         """Send the progress at most once per `RETRY_PAUSE`, without waiting for a response."""
         if time.monotonic() - self._last > RETRY_PAUSE:
             self._last = time.monotonic()
-            self._coordinator.progress.remote(key, epoch, percent)
+            spent = self._meter.last()
+            self._coordinator.progress.remote(key, epoch, percent, self._worker, spent)
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Send the `val/iou` of an epoch; return whether to continue (False: pruned).

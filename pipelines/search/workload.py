@@ -13,7 +13,7 @@ from pipelines.job.job import JobKey, JobKind
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.leases import Lease
 from pipelines.search.time_left import EndedJob, OpenJob, remaining_seconds
-from pipelines.search.trials import SECONDS, epochs_reported
+from pipelines.search.trials import SECONDS, TrialStore, epochs_reported
 
 Progress = Mapping[JobKey, tuple[int, int]]  # the epoch of a running job, and its percent
 PRIOR_TRIALS = 2  # the weight of the pruner's own share, in trials, beside those that have ended
@@ -33,7 +33,7 @@ def study_remaining_seconds(
         progress: The progress of the running jobs, as far as it is known.
         splits: The number of images of each split.
     """
-    ended = [job for search in searches for job in _ended(search)]
+    ended = [job for search in searches for job in ended_jobs(search, search.stores())]
     left = [job for search in searches for job in _open(search, progress)]
     running = sum(job.elapsed is not None for job in left)
     return remaining_seconds(
@@ -46,7 +46,7 @@ def study_remaining_seconds(
 
 def epochs_done(search: ArchitectureSearch) -> int:
     """Return how many epochs are finished; a job that has ended counts with all of its."""
-    lengths = _lengths(search.experiment)
+    lengths = job_lengths(search.experiment)
     return sum(store.epochs_done(lengths[kind]) for kind, store in search.stores().items())
 
 
@@ -80,6 +80,14 @@ def expected_epochs(search: Search, epochs: int, ended: Iterable[int]) -> float:
     return (PRIOR_TRIALS * prior + sum(trained)) / (PRIOR_TRIALS + len(trained))
 
 
+def expected_trial_epochs(search: ArchitectureSearch) -> float:
+    """Return the mean number of epochs of the trials to come of a search."""
+    ended = (trial for trial in search.trials.ended() if trial.state != TrialState.FAIL)
+    trained = [epochs for epochs in map(epochs_reported, ended) if epochs]
+    length = job_lengths(search.experiment)["trial"]
+    return expected_epochs(search.experiment.search, length, trained)
+
+
 def _conditions(kinds: Mapping[str, Sequence[str]]) -> int:
     """Return the number of conditions, with the unchanged images of each suite."""
     return sum(
@@ -89,13 +97,14 @@ def _conditions(kinds: Mapping[str, Sequence[str]]) -> int:
     )
 
 
-def _lengths(experiment: Experiment) -> dict[JobKind, int]:
+def job_lengths(experiment: Experiment) -> dict[JobKind, int]:
+    """Return the number of epochs of a job of each kind that is trained to its end."""
     epochs = experiment.training.epochs
     return {"trial": epochs, "final": experiment.finals.epochs or epochs}
 
 
-def _ended(search: ArchitectureSearch) -> list[EndedJob]:
-    """Return the jobs that were trained to their end, and whose time was measured."""
+def ended_jobs(search: ArchitectureSearch, stores: Mapping[JobKind, TrialStore]) -> list[EndedJob]:
+    """Return the jobs in some of a search's stores that were trained to their end and timed."""
     return [
         EndedJob(
             architecture=search.architecture,
@@ -103,7 +112,7 @@ def _ended(search: ArchitectureSearch) -> list[EndedJob]:
             epochs=epochs_reported(trial),
             seconds=trial.user_attrs[SECONDS],
         )
-        for kind, store in search.stores().items()
+        for kind, store in stores.items()
         for trial in store.ended()
         if trial.state != TrialState.FAIL and SECONDS in trial.user_attrs and epochs_reported(trial)
     ]
@@ -111,11 +120,9 @@ def _ended(search: ArchitectureSearch) -> list[EndedJob]:
 
 def _open(search: ArchitectureSearch, progress: Progress) -> list[OpenJob]:
     """Return the jobs that have not ended: those of workers first, then those that wait."""
-    experiment, lengths = search.experiment, _lengths(search.experiment)
-    ended = (trial for trial in search.trials.ended() if trial.state != TrialState.FAIL)
-    trained = [epochs for epochs in map(epochs_reported, ended) if epochs]
+    lengths = job_lengths(search.experiment)
     means: dict[JobKind, float] = {
-        "trial": expected_epochs(experiment.search, lengths["trial"], trained),
+        "trial": expected_trial_epochs(search),
         "final": lengths["final"],
     }
     held = [
@@ -148,11 +155,9 @@ def _held(key: JobKey, trial: FrozenTrial, mean: float, length: int, progress: P
 
 def _waiting(search: ArchitectureSearch, held: Counter[JobKind]) -> dict[JobKind, int]:
     """Return how many jobs of each kind wait for their first worker, or for another one."""
-    budget = search.suggester.budget()
+    left = search.suggester.left()
     unknown = 0 if search.is_taught else 1  # while another search may still change its winner
-    new = max(0, (unknown if budget is None else budget) - search.suggester.started())
-    trials = len(search.trials.running()) - held["trial"]
-    trials += new if search.suggester.has_next() else 0
+    trials = len(search.trials.running()) - held["trial"] + (unknown if left is None else left)
     finals, seeds = search.finals(), search.experiment.finals.seeds
     if finals is not None:
         seeds -= len(finals.ended()) + held["final"]

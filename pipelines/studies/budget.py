@@ -8,11 +8,14 @@ from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.studies.failed_finals import failed_finals
 
+_COST = "cost "  # begins the part that `search.budget` adds
+
 
 def work_of_each(experiment: Experiment) -> str:
     """Return the number of trials and finals of each architecture, as in '4 trials and 1 final'."""
     trials, finals = experiment.search.trials, experiment.finals.seeds
-    return f"{trials} trial{'s' * (trials > 1)} and {finals} final{'s' * (finals > 1)}"
+    most = "up to " if experiment.search.budget else ""
+    return f"{most}{trials} trial{'s' * (trials > 1)} and {finals} final{'s' * (finals > 1)}"
 
 
 def budget(experiment: Experiment) -> str:
@@ -21,6 +24,10 @@ def budget(experiment: Experiment) -> str:
     if (distil := experiment.distil) is not None:
         part = f"{distil.weight!r} {distil.temperature!r}"
         additions.append(f"{distil.name} {distil.teacher} {part}")
+    if (limits := experiment.search.budget) is not None:
+        prices = experiment.resources.prices
+        terms = {**limits.limits, **(prices.model_dump() if prices else {})}
+        additions.append(_COST + " ".join(f"{key} {value!r}" for key, value in terms.items()))
     trials, finals = experiment.search.trials, experiment.finals.seeds
     return ", ".join([f"{trials} trials", f"{finals} finals", *additions])
 
@@ -32,7 +39,10 @@ def _has_spent(spent: str, wanted: str) -> bool:
     if had is None or needs is None:
         return False
     enough = all(int(had[part]) >= int(needs[part]) for part in (1, 2))
-    return enough and set(needs[3].split(", ")) <= {"", *had[3].split(", ")}
+    found, wanted_too = ({"", *each[3].split(", ")} for each in (had, needs))
+    limits = {each for each in found if each.startswith(_COST)}  # may have ended a search early
+    needed = {each for each in wanted_too if not each.startswith(_COST)}
+    return enough and needed <= found and limits <= wanted_too
 
 
 def is_finished(context: StudyContext, run: Run) -> bool:

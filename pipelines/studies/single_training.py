@@ -16,6 +16,7 @@ from pipelines.config import Experiment
 from pipelines.config.secrets import redact
 from pipelines.data.prepare import prepare
 from pipelines.job.context import StudyContext, study_sender
+from pipelines.job.cost_meter import CostMeter
 from pipelines.job.device_share import use_share
 from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_run, study_log
@@ -135,12 +136,14 @@ def _train(context: StudyContext, architecture: str, console: Console) -> Traini
         TextColumn("{task.fields[loss]} {task.fields[iou]}"),
         TimeElapsedColumn(),
     )
-    runner = JobRunner(context, experiment.resources.threads)
+    meter = CostMeter(experiment.resources, context.energy_accounts)
+    runner = JobRunner(context, experiment.resources.threads, meter=meter)
     with (
         log_run(job.key.label),
         close_runs_on_error(context),
         study_sender(context) as sender,
         Progress(*columns, console=console, transient=True) as progress,
+        meter.attempt(),
     ):
         result = runner.run(job, TerminalReporter(progress, job.settings.epochs))
         wait_for_delivery(context, sender, console)

@@ -21,6 +21,7 @@ from faceseg.statistics import (
     overlap_counts,
     resample_score,
 )
+from pipelines.compare.analysis.spending import spent_cells
 from pipelines.compare.study_data.collection import recompute_scores
 from pipelines.compare.study_data.corruption_reference import CorruptionReference
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy, FinalRun
@@ -152,6 +153,7 @@ def _row(study: ComparedStudy, model: ComparedModel, resamples: int) -> dict[str
     row["trials_failed"] = model.states["failed"]
     row["search_seconds"] = model.trial_seconds
     row["search_epochs"] = model.trial_epochs
+    row |= spent_cells(study, model.name)
     row |= {name: _mean(finals, f"test/{name}") for name in LEGACY}
     row["test_images"] = len(finals[0].tested.ids)
     row["data"] = study.manifest.fingerprint

@@ -76,6 +76,12 @@ def _whole(value: float) -> str:
     return DASH if math.isnan(value) else f"{value:.0f}"
 
 
+def _energy(row: Row) -> str:
+    """Return the energy, and whether it was measured."""
+    kwh = row["spent_kwh"]
+    return DASH if math.isnan(kwh) else f"{kwh:.3g} ({row['spent_energy']})"
+
+
 NAME = Column(heading="architecture", text=lambda row: str(row["architecture"]))
 INTERVAL = Column(
     heading="95 % interval",
@@ -151,6 +157,17 @@ COST = (
     _number("search epochs", "search_epochs", format_number, meaning="all trials"),
     _number("test images", "test_images", format_number),
 )
+SPENT = (  # by all attempts at all trials and finals; a study of an earlier version has none
+    _number("worker time", "spent_seconds", format_duration, "low", "all trials and finals"),
+    _number("CPU time", "spent_cpu_seconds", format_duration, "low", "times CPUs per worker"),
+    Column(
+        heading="GPU time",
+        text=lambda row: format_duration(row["spent_gpu_seconds"] or math.nan),
+        meaning="times GPUs per worker",
+    ),
+    Column(heading="energy, kWh", text=_energy, meaning="of CPUs and GPUs"),
+    _number("money", "spent_money", format_number, "low", "by resources.prices"),
+)
 # A terminal of 80 columns has no room for longer headings or for their explanations.
 TERMINAL_COLUMNS = (
     NAME,
@@ -169,13 +186,18 @@ def markdown_tables(table: pd.DataFrame) -> tuple[tuple[str, tuple[Column, ...]]
         ("Scores", score_columns(table)),
         ("Speed and size", speed_columns(table)),
         ("Chosen settings", SETTINGS),
-        ("Training cost", COST),
+        ("Training cost", cost_columns(table)),
     )
 
 
 def score_columns(table: pd.DataFrame) -> tuple[Column, ...]:
     """Return the columns of scores; that of the jawline only where it was measured."""
     return (*SCORES, JAWLINE) if JAWLINE.key in table else SCORES
+
+
+def cost_columns(table: pd.DataFrame) -> tuple[Column, ...]:
+    """Return the columns of the training's cost; what was spent only where it was measured."""
+    return (*COST, *SPENT) if SPENT[0].key in table else COST
 
 
 def speed_columns(table: pd.DataFrame) -> tuple[Column, ...]:

@@ -82,7 +82,7 @@ def _table_context(report: ComparisonReport) -> dict[str, Any]:
             "scores": _table_part("Scores on the test split", columns.score_columns(table), table),
             "speed": _table_part("Speed and size", columns.speed_columns(table), table),
             "settings": _table_part("Chosen settings", columns.SETTINGS, table),
-            "cost": _table_part("Training cost", columns.COST, table),
+            "cost": _table_part("Training cost", columns.cost_columns(table), table),
             "kinds": _table_part(
                 "Retention by kind of occlusion (share of the IoU kept)",
                 columns.kind_columns(occlusion_kinds(study)),

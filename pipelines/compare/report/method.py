@@ -7,6 +7,7 @@ import pandas as pd
 from faceseg.robustness.suites import SUITES
 from pipelines.compare.analysis.comparison_table import other_suites
 from pipelines.compare.analysis.comparisons import Measurements
+from pipelines.compare.analysis.spending import budget_sentences, spent_notes
 from pipelines.compare.formatting import join_words, readable_name
 from pipelines.compare.report.comparison_report import ComparisonReport
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
@@ -38,6 +39,7 @@ def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements
         f"{counts.get('val', 0)} validation images.",
         f"{SAMPLERS[settings.search.sampler]} proposed the settings; "
         f"{PRUNERS[settings.search.pruner]}.",
+        *budget_sentences(study),
         f"The best setting of each was trained again with {_range(seeds)} "
         f"seed{'' if seeds == [1] else 's'}.",
         "The epoch of a final run was chosen on the validation images, and the run was tested "
@@ -133,6 +135,7 @@ def notes(study: ComparedStudy, table: pd.DataFrame) -> list[str]:
         "machine are not compared. Memory is the peak of a process that loads the network and "
         "predicts, including its framework.",
         *_gpu_note(table),
+        *spent_notes(study),
         f"The networks' input has {width} x {height} pixels; learning curves are computed at this "
         "size.",
         f"Identifiers: data {study.manifest.fingerprint[:12]}, occluders "

@@ -26,6 +26,7 @@ from pipelines.config import Experiment
 from pipelines.config.names import is_trained
 from pipelines.config.plain_yaml import read_yaml
 from pipelines.job import results
+from pipelines.job.cost_log import read_study_cost
 from pipelines.job.results import read_panel
 from pipelines.job.winners import read_winners
 from pipelines.tracking import Tracker
@@ -86,6 +87,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
         masks=tags.get("faceseg.occlusion_masks", ""),
         tracking_uri=tracker.uri,
         worker_time=read_worker_time(tracker, experiment_id, study, run),
+        spent=read_study_cost(tags),
     )
 
 

@@ -20,6 +20,7 @@ from pipelines.config.search_space import SECTIONS
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
+from pipelines.job.spent import Spent
 from pipelines.tracking.run_networks import MEMBER_PARAM
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
@@ -158,7 +159,8 @@ class ComparedStudy:
     `experiment` is the experiment's name, `name` the study's, `run_id` that of the study's own
     MLflow run, which is in the store `tracking_uri`. `settings` is the experiment as the study ran
     it. `masks` is the checksum of the occluders that were drawn on its test images. `left_out` are
-    the classes that a judged network does not have; no score of any model contains them.
+    the classes that a judged network does not have; no score of any model contains them. `spent` is
+    what the trials and finals of each network have used; studies of earlier versions lack it.
     """
 
     experiment: str
@@ -173,6 +175,7 @@ class ComparedStudy:
     tracking_uri: str = DEFAULT_STORE
     worker_time: WorkerTime = field(default_factory=WorkerTime)
     left_out: tuple[str, ...] = ()
+    spent: Mapping[str, Spent] = field(default_factory=dict)
 
     @property
     def architectures(self) -> tuple[ComparedModel, ...]:

@@ -196,9 +196,12 @@ BY_PATH: dict[str, Values] = {
         st.sampled_from(TRAINING_KINDS), min_size=1, max_size=3, unique=True
     ),
     "search.first": st.just([]),
+    "search.budget": st.sampled_from([None, {"cpu_hours": 1.0}]),
     "robustness.kinds": _kinds("occlusion"),
     "robustness.corruption": _kinds("corruption"),
     "robustness.geometry": _kinds("geometry"),
+    "resources.prices": st.sampled_from([None, {"cpu_hour": 0.1, "gpu_hour": 2, "kwh": 0.3}]),
+    "resources.power": st.sampled_from([None, {"cpu": 8, "gpu": 300}]),
     "resources.gpus": st.sampled_from([0, 0.25, 1, 2]),
     "claims": st.lists(
         st.fixed_dictionaries(

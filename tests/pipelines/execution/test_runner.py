@@ -14,7 +14,9 @@ from pipelines.execution import cost
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import network_origin, restore_training
 from pipelines.job import results
+from pipelines.job.cost_meter import CostMeter
 from pipelines.job.job import Job, JobKey
+from pipelines.job.spent import Spent
 from pipelines.registry import publish
 
 from .jobs import Points, RecordingReporter, job_of, run_of
@@ -53,9 +55,24 @@ def test_the_outcome_of_a_job_that_ended_before_its_worker_died_is_returned(runn
     assert run_of(runner, 1).data.tags["faceseg.attempt"] == "1"  # no attempt was started
 
 
-def test_a_pruned_job_is_evaluated(runner: JobRunner, points: Callable[[str], Points]):
-    result = runner.run(job_of(runner, 2), RecordingReporter(prune_after=2))
-    run = run_of(runner, 2)
+def test_a_pruned_job_is_evaluated_and_has_the_cost_of_all_its_attempts(
+    runner: JobRunner,
+    points: Callable[[str], Points],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Its earlier attempts took 40 s of a worker on one CPU; this one takes some seconds."""
+    meter = CostMeter(runner.context.experiment.resources, tmp_path)
+    monkeypatch.setattr(runner, "meter", meter)
+    job = replace(job_of(runner, 2, attempt=3), spent=Spent(seconds=40, cpu_seconds=40))
+    with meter.attempt():
+        result = runner.run(job, RecordingReporter(prune_after=2))
+    run, own = run_of(runner, 2), meter.stop()
+    assert own.seconds > 0
+    assert run.data.metrics["cost/seconds"] == 40 + own.seconds
+    assert run.data.metrics["cost/cpu_seconds"] == 40 + own.cpu_seconds
+    assert [step for step, _ in points(run.info.run_id)["cost/seconds"]] == [3]
+    assert "cost/money" not in run.data.metrics  # no prices
     assert result.pruned
     assert result.value == run.data.metrics["best/val_iou"]
     assert run.data.tags["faceseg.state"] == "pruned"

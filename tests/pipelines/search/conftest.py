@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -16,12 +17,21 @@ from pipelines.cluster.local_ray import start_local_ray
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
 from pipelines.job.log import close_log, study_log
-from pipelines.search import coordinator, database, driver, worker_pool
+from pipelines.search import (
+    coordinator,
+    database,
+    driver,
+    leases,
+    ledger,
+    spending,
+    worker_pool,
+)
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.snapshot import StudySnapshot
 from pipelines.tracking import Sender, Tracker
 
 from . import fake_runner
+from .spending_steps import Clock
 
 OpenSearch = Callable[..., ArchitectureSearch]
 
@@ -192,3 +202,19 @@ def run(
 def plain_coordinator(experiment: Experiment) -> coordinator.Coordinator:
     """Return a coordinator that is no actor."""
     return coordinator.Coordinator(experiment, "s")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of leases and of what is spent."""
+    found = Clock()
+    for module in (leases, spending, ledger):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=found, monotonic=found))
+    return found
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All coordinators use one database in memory."""
+    storage = optuna.storages.InMemoryStorage()
+    monkeypatch.setattr(coordinator, "open_storage", lambda _: storage)

@@ -71,9 +71,13 @@ def test_a_job_that_kills_its_workers_is_failed_and_its_run_closed(run: Any, tmp
         each for each in folders if not each.name.startswith("study-")
     ]  # written by its workers
     records = [outbox.read_record(path) for path in outbox.record_paths(folder)]
-    assert [each.kind for each in records] == ["tags", "end"]
-    assert records[0].content["tags"] == {"state": "failed", "reason": reason}
-    assert records[1].content["status"] == "FAILED"
+    assert [each.kind for each in records] == ["metrics", "tags", "end"]
+    cost = records[0].content["values"]["cost/seconds"]
+    attempts_of_it = trials(tmp_path)[1].user_attrs["spent"]
+    assert list(attempts_of_it) == ["1", "2", "3", "4"]
+    assert cost == pytest.approx(sum(each["seconds"] for each in attempts_of_it.values()))
+    assert records[1].content["tags"] == {"state": "failed", "reason": reason}
+    assert records[2].content["status"] == "FAILED"
     assert records[0].run.name == "unet-trial-001"
     assert list(finished.context.checkpoints.rglob("latest.npz")) == []
 
@@ -146,3 +150,21 @@ def test_a_missing_database_is_reported_without_a_traceback(run: Any, tmp_path: 
     assert "Traceback" not in str(raised.value)
     assert "restore it" in str(raised.value)
     assert states(tmp_path) == ["RUNNING"]
+
+
+@pytest.mark.nightly
+def test_a_budget_ends_a_study_whose_workers_and_coordinator_die(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A trial takes some seconds, of which 0.001 h leave room for one or two."""
+    killer = Killer(monkeypatch, kills=2)
+    finished = run("0:creeps all:strolls", watch=killer, trials=9, budget={"cpu_hours": 0.001})
+    assert killer.left == 0
+    assert 1 <= len(trials(tmp_path)) < 9
+    assert any("search.budget ends its search after" in line for line in finished.messages)
+    (spent,) = [line for line in finished.messages if line.startswith("spent: ")]
+    assert "h of workers" in spent
+    for trial in trials(tmp_path):  # each attempt once
+        numbers = range(1, trial.user_attrs["lease"]["attempt"] + 1)
+        assert list(trial.user_attrs["spent"]) == [str(number) for number in numbers]
+        assert all(each["seconds"] > 0 for each in trial.user_attrs["spent"].values())

@@ -11,10 +11,14 @@ from faceseg.backends.autotuning import FOLDER_FLAG
 from faceseg.training.settings import TrainingSettings
 from faceseg.training.stopwatch import Stopwatch
 from pipelines.job.job import Job, JobKey, JobKind
+from pipelines.job.spent import Spent
 from pipelines.search import worker
 from pipelines.search.leases import LeaseLostError
 from pipelines.search.trials import JobOutcome
 from pipelines.search.worker import CoordinatorReporter, Worker, WorkerExit, worker_environment
+
+SPENT = Spent(seconds=2, kwh=0.1)
+METER: Any = SimpleNamespace(stop=lambda: SPENT, last=lambda: SPENT)
 
 
 def test_gpus_are_hidden_from_a_worker_that_requests_none():
@@ -70,17 +74,27 @@ def test_a_report_returns_whether_to_continue(
     directive: str, continues: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worker, "call_actor", lambda *arguments: directive)
-    reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1")
+    reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1", METER)
     assert (
         reporter.report(JobKey(kind="trial", architecture="unet", number=3), 1, 0.5, 10.0)
         is continues
     )
 
 
+def test_progress_contains_what_the_worker_has_measured():
+    """A worker that is killed then has used that."""
+    calls: list[Any] = []
+    progress = SimpleNamespace(remote=lambda *arguments: calls.append(arguments))
+    key = JobKey(kind="trial", architecture="unet", number=3)
+    reporter = CoordinatorReporter(SimpleNamespace(progress=progress), "s/worker-1", METER)
+    reporter.progress(key, 2, 40, 0.1)
+    assert calls == [(key, 2, 40, "s/worker-1", SPENT)]
+
+
 def test_a_worker_that_lost_its_lease_leaves_its_job(monkeypatch: pytest.MonkeyPatch):
     """The job is neither pruned nor failed: another worker runs it."""
     monkeypatch.setattr(worker, "call_actor", lambda *arguments: "lease lost")
-    reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1")
+    reporter = CoordinatorReporter(SimpleNamespace(report=None), "s/worker-1", METER)
     with pytest.raises(LeaseLostError, match="unet-trial-003 was assigned to another worker"):
         reporter.report(JobKey(kind="trial", architecture="unet", number=3), 1, 0.5, 10.0)
 
@@ -111,6 +125,7 @@ def test_a_final_that_raises_an_error_keeps_its_lease_and_its_checkpoints(
     failing: Any = object.__new__(Worker)
     failing.name, failing.runner, failing.clock = "s/worker-1", FailingRunner(), Stopwatch()
     failing.context = SimpleNamespace(experiment=SimpleNamespace(storage=tmp_path))
+    failing.meter = METER
     key = JobKey(kind=kind, architecture="unet", number=1)
     job = Job(key=key, study="s", seed=1, attempt=1, settings=TrainingSettings(epochs=1))
     reason = "RuntimeError: measuring failed"
@@ -123,4 +138,4 @@ def test_a_final_that_raises_an_error_keeps_its_lease_and_its_checkpoints(
     else:
         assert ended == WorkerExit("failed", f"unet-trial-001: {reason}")
         assert failing.runner.calls == [recorded, "removed checkpoints"]
-        assert outcomes == [JobOutcome(value=None, reason=reason)]
+        assert outcomes == [JobOutcome(value=None, reason=reason, spent=SPENT)]

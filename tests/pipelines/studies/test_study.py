@@ -9,6 +9,7 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
+from pipelines.config.costs import Budget
 from pipelines.job.context import StudyContext
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery, resuming, study
@@ -84,6 +85,24 @@ def test_a_study_is_finished_when_it_has_spent_the_present_budget(context: Study
     context.tracker.set_tags(context.study_run, done=budget(mirrored))
     assert is_finished(replace(context, experiment=mirrored))
     assert is_finished(context)
+
+
+def with_cost(context: StudyContext, **budget: float) -> StudyContext:
+    """Return the study with this `search.budget`; without any, with none."""
+    limits = Budget(**budget) if budget else None
+    search = context.experiment.search.model_copy(update={"budget": limits})
+    return replace(context, experiment=context.experiment.model_copy(update={"search": search}))
+
+
+def test_a_study_that_its_cost_may_have_ended_goes_on_with_another_budget(context: StudyContext):
+    limited = with_cost(context, cpu_hours=8)
+    context.tracker.set_tags(context.study_run, done=budget(limited.experiment))
+    assert is_finished(limited)
+    assert not is_finished(with_cost(context, cpu_hours=9))
+    assert not is_finished(with_cost(context, cpu_hours=8, money=5))
+    assert not is_finished(context)  # without a limit, the other trials are run
+    context.tracker.set_tags(context.study_run, done=budget(context.experiment))
+    assert is_finished(limited)  # all trials have ended
 
 
 def test_a_finished_study_gains_a_subset_by_running_again(context: StudyContext):
