@@ -158,7 +158,7 @@ def test_a_budget_ends_a_study_whose_workers_and_coordinator_die(
 ):
     """A trial takes some seconds, of which 0.001 h leave room for one or two."""
     killer = Killer(monkeypatch, kills=2)
-    finished = run("0:creeps all:strolls", watch=killer, trials=9, budget={"cpu_hours": 0.001})
+    finished = run("0:dies all:strolls", watch=killer, trials=9, budget={"cpu_hours": 0.001})
     assert killer.left == 0
     assert 1 <= len(trials(tmp_path)) < 9
     assert any("search.budget ends its search after" in line for line in finished.messages)
