@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from faceseg.evaluation.records import EvaluationRecords
 from pipelines.compare.escaping import escape_markdown
+from pipelines.foreign.foreign_network import ForeignNetwork
 from pipelines.job.context import StudyContext
-from pipelines.judge.foreign_network import ForeignNetwork
 from pipelines.registry.card import Rows, data_terms, retention_rows, score_rows
 
 CARD_FILE = "card.md"

@@ -15,15 +15,15 @@ from pipelines.config import Experiment
 from pipelines.config.names import check_network_name, judged_name
 from pipelines.data.prepare import prepare
 from pipelines.execution.assessment import baseline
+from pipelines.foreign.file_formats import check_format
+from pipelines.foreign.foreign_network import ForeignNetwork, open_foreign_network
+from pipelines.foreign.settings import read_network_file
 from pipelines.job.context import StudyContext
 from pipelines.job.device_share import use_share
 from pipelines.job.winners import read_winners
 from pipelines.judge.card import CARD_FILE
-from pipelines.judge.file_formats import check_format
-from pipelines.judge.foreign_network import ForeignNetwork, open_foreign_network
 from pipelines.judge.judged_run import JudgedFile, JudgedRun
 from pipelines.judge.sanity import check_settings
-from pipelines.judge.settings import read_network_file
 from pipelines.judge.trial_process import try_file
 from pipelines.models.exported_models import checksum
 from pipelines.search.leases import study_lock

@@ -20,10 +20,10 @@ from faceseg.evaluation.records import EvaluationRecords
 from faceseg.inference.predictor import Predictor
 from pipelines.compare.study_data.judged_rows import BASELINE_METRIC, JUDGED, LEFT_OUT_TAG
 from pipelines.execution.assessment import assess, baseline_class_iou
+from pipelines.foreign.foreign_network import ForeignNetwork
+from pipelines.foreign.settings import NetworkFile
 from pipelines.job.context import StudyContext, study_sender
 from pipelines.judge.card import CARD_FILE, judged_card
-from pipelines.judge.foreign_network import ForeignNetwork
-from pipelines.judge.settings import NetworkFile
 from pipelines.judge.trial_process import try_file
 from pipelines.studies.cleanup import FINAL_DRAIN_TIMEOUT, wait_for_delivery
 from pipelines.tracking import Outbox, RunIdentity

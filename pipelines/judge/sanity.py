@@ -21,9 +21,9 @@ from faceseg.errors import UserError
 from faceseg.evaluation.baselines import LEARNED_MARGIN
 from faceseg.inference.predictor import Predictor, labels_from_logits
 from faceseg.metrics.confusion_matrix import class_iou, mean_of_defined, ratio
+from pipelines.foreign.foreign_network import ForeignNetwork
+from pipelines.foreign.settings import CHANNELS, LAYOUTS, SCALINGS, InputFormat
 from pipelines.job.results import panel_indices
-from pipelines.judge.foreign_network import ForeignNetwork
-from pipelines.judge.settings import CHANNELS, LAYOUTS, SCALINGS, InputFormat
 
 MARGIN = 0.05  # IoU by which other settings must score better: less can be chance on a few images
 TIE = 0.02  # IoU; of settings that differ by less, those with the fewest changes are named

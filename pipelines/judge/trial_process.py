@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faceseg.data.classes import ClassSet
-    from pipelines.judge.foreign_network import ForeignNetwork
-    from pipelines.judge.settings import NetworkFile
+    from pipelines.foreign.foreign_network import ForeignNetwork
+    from pipelines.foreign.settings import NetworkFile
 
 SECONDS = 300  # for opening a file and a few calls; the largest parsers take a second a call
 
@@ -93,8 +93,8 @@ def _run(request: dict[str, Any]) -> dict[str, float]:
     from faceseg.data.classes import ClassSet
     from faceseg.inference.latency import peak_memory_mb
     from faceseg.inference.predictor import Predictor
-    from pipelines.judge.foreign_network import open_foreign_network
-    from pipelines.judge.settings import NetworkFile
+    from pipelines.foreign.foreign_network import open_foreign_network
+    from pipelines.foreign.settings import NetworkFile
 
     path, threads = Path(request["path"]), int(request["threads"])
     if path.suffix.lower() == ".keras":

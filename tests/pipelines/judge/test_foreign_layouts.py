@@ -15,9 +15,9 @@ from faceseg.errors import UserError
 from faceseg.evaluation.baselines import mean_label_map
 from faceseg.evaluation.split_evaluation import SplitEvaluation, evaluate_split
 from faceseg.inference.predictor import Predictor
-from pipelines.judge.foreign_network import ForeignNetwork, open_foreign_network
+from pipelines.foreign.foreign_network import ForeignNetwork, open_foreign_network
+from pipelines.foreign.settings import NetworkFile
 from pipelines.judge.sanity import check_settings
-from pipelines.judge.settings import NetworkFile
 from pipelines.judge.trial_process import require_run
 
 from .colour_networks import (

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 from faceseg.data.classes import LAPA
 from faceseg.errors import UserError
 from faceseg.inference.predictor import load
-from pipelines.judge.file_formats import MAX_BYTES, check_format
-from pipelines.judge.foreign_network import ForeignNetwork, open_foreign_network
-from pipelines.judge.network_files import open_network_file
-from pipelines.judge.settings import NetworkFile, read_network_file
+from pipelines.foreign.file_formats import MAX_BYTES, check_format
+from pipelines.foreign.foreign_network import ForeignNetwork, open_foreign_network
+from pipelines.foreign.network_files import open_network_file
+from pipelines.foreign.settings import NetworkFile, read_network_file
 from pipelines.judge.trial_process import require_run, try_file
 from tests.pipelines.conftest import RunFaceseg
 

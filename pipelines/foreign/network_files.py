@@ -2,7 +2,7 @@
 
 A file is not trusted. ONNX files that keep weights in other files are refused, since such a file
 may name any path; Keras's safe mode refuses code. Everything else that a file can do, it does in a
-child process first (`trial_process`).
+child process first (`pipelines.judge.trial_process`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from faceseg.data.file_reading import read_at_most
 from faceseg.errors import UserError, first_line
-from pipelines.judge.file_formats import MAX_BYTES, check_format
-from pipelines.judge.settings import UNSCALED
+from pipelines.foreign.file_formats import MAX_BYTES, check_format
+from pipelines.foreign.settings import UNSCALED
 from pipelines.models.exported_models import read_export_manifest
 from pipelines.models.runtimes import import_extra, thread_count
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from faceseg.data.classes import ClassSet
 from faceseg.errors import UserError, check_choice
 from pipelines.config.bounds import MAX_SIDE
-from pipelines.judge.network_files import (
+from pipelines.foreign.network_files import (
     DTYPES,
     INTEGERS,
     OpenedNetwork,
     Tensor,
     open_network_file,
 )
-from pipelines.judge.settings import UNSCALED, InputFormat, NetworkFile
+from pipelines.foreign.settings import UNSCALED, InputFormat, NetworkFile
 
 Logits = NDArray[np.float32]
 COLOURS = 3
