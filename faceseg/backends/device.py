@@ -129,20 +129,27 @@ def jit() -> Any:
 
 
 def trace_function(
-    function: Callable[..., Any], shapes: Sequence[Shape], *, jit: bool = False
+    function: Callable[..., Any],
+    shapes: Sequence[Shape],
+    *,
+    jit: bool = False,
+    types: Sequence[str] = (),
 ) -> Callable[..., Any] | None:
-    """Trace `function` once for uint8 arrays; a size that is None in `shapes` may vary.
+    """Trace `function` once for arrays; a size that is None in `shapes` may vary.
 
     Args:
-        function: A function of uint8 arrays, one for each shape.
+        function: A function of arrays, one for each shape.
         shapes: The shape of each argument; None for a size that varies.
         jit: Whether XLA compiles the function.
+        types: The type of each argument; by default, uint8 for all.
 
     Returns:
         The traced function; None if the backend traces again for every size, so that Keras's own
         loops have to be used.
     """
-    traced: Callable[..., Any] | None = _backend().trace_function(function, shapes, jit=jit)
+    traced: Callable[..., Any] | None = _backend().trace_function(
+        function, shapes, jit=jit, types=types or ["uint8"] * len(shapes)
+    )
     return traced
 
 

@@ -65,10 +65,14 @@ def jit() -> Literal["auto", False]:
 
 
 def trace_function(
-    function: Callable[..., Any], shapes: Sequence[tuple[int | None, ...]], *, jit: bool
+    function: Callable[..., Any],
+    shapes: Sequence[tuple[int | None, ...]],
+    *,
+    jit: bool,
+    types: Sequence[str],
 ) -> Callable[..., Any]:
     """Return `function` traced once; see `faceseg.backends.device.trace_function`."""
-    signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
+    signature = [tf.TensorSpec(*each) for each in zip(shapes, types, strict=True)]
     traced: Callable[..., Any] = tf.function(
         function, input_signature=signature, jit_compile=jit, autograph=False
     )

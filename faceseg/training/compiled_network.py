@@ -122,15 +122,17 @@ class _TrainingModel(keras.Model):
     ) -> Any:
         """Return the main loss plus `auxiliary_weight` times each auxiliary head's.
 
-        A teacher has a part in the main loss of training alone: validation is by labels.
+        A teacher has a part in the main loss of training alone: validation is by labels. The logits
+        of a teacher outside of the step follow the labels in `y`.
         """
         logits, *auxiliary = _as_list(y_pred)
-        loss = self.segmentation_loss(y, logits)
+        labels, *given = _as_list(y)
+        loss = self.segmentation_loss(labels, logits)
         if training:
             if self.distillation is not None:
-                loss = self.distillation.loss(loss, x, y, logits)
+                loss = self.distillation.loss(loss, x, labels, logits, *given)
             for head in auxiliary:
-                loss = loss + self.auxiliary_weight * self.segmentation_loss(y, head)
+                loss = loss + self.auxiliary_weight * self.segmentation_loss(labels, head)
         return loss
 
     def compute_metrics(
@@ -140,9 +142,10 @@ class _TrainingModel(keras.Model):
 
         A step returns the loss alone, because the scores are computed once an epoch.
         """
+        labels = _as_list(y)[0]
         if self.jit_compile:
-            self._loss_tracker.add(y)
-        self.confusion.update_state(y, _as_list(y_pred)[0])
+            self._loss_tracker.add(labels)
+        self.confusion.update_state(labels, _as_list(y_pred)[0])
         return {"loss": self._loss_tracker.result()}
 
     @property
@@ -172,7 +175,8 @@ class CompiledNetwork:
         with build_scope():
             self._build(settings)
         self.model.distillation = distillation
-        self.steps = CompiledSteps(self.model, spec.image_size)
+        outside = distillation.outside if distillation else None
+        self.steps = CompiledSteps(self.model, spec.image_size, outside)
         # In float16 another optimizer, which scales the loss, wraps this one; these include its
         # variables.
         self._new_optimizer = [np.array(each) for each in self.optimizer_variables]

@@ -21,7 +21,8 @@ from keras import ops
 from faceseg.backends.device import batch_shards, trace_function
 from faceseg.data.batches import Batch
 from faceseg.data.padding import pad_batch
-from faceseg.training.stopwatch import COMPILING, INPUT, STEPS, VALIDATION, Stopwatch
+from faceseg.training.distillation import OutsideTeacher
+from faceseg.training.stopwatch import COMPILING, INPUT, STEPS, TEACHER, VALIDATION, Stopwatch
 
 OnBatch = Callable[[int, Any], None]  # the step's number from 0, the epoch's mean loss so far
 OnStep = Callable[[int, int, float], None]  # the epoch, its progress in percent, its mean loss
@@ -33,14 +34,28 @@ class CompiledSteps:
     Args:
         model: A compiled Keras model.
         image_size: Height and width of its input in pixels.
+        teacher: Predicts each training batch outside of the step; its logits follow the labels.
     """
 
-    def __init__(self, model: keras.Model, image_size: tuple[int, int]) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: keras.Model,
+        image_size: tuple[int, int],
+        teacher: OutsideTeacher | None = None,
+    ) -> None:
+        self.model, self._teacher = model, teacher
         shapes = (None, *image_size, 3), (None, *image_size)
         jit = model.jit_compile
-        self._train = trace_function(lambda *batch: model.train_step(batch), shapes, jit=jit)
         self._test = trace_function(lambda *batch: model.test_step(batch), shapes, jit=jit)
+        if teacher is None:
+            self._train = trace_function(lambda *batch: model.train_step(batch), shapes, jit=jit)
+        else:
+            self._train = trace_function(
+                lambda images, *targets: model.train_step((images, targets)),
+                (*shapes, (None, *image_size, teacher.num_classes)),
+                jit=jit,
+                types=["uint8", "uint8", "float32"],
+            )
         self._used: set[str] = set()
 
     def train(
@@ -59,6 +74,8 @@ class CompiledSteps:
         """
         self.model.reset_metrics()
         timed = _timed_input(self._one_shape(batches, largest), stopwatch)
+        if self._teacher is not None:
+            timed = _taught(timed, self._teacher, stopwatch)
         with stopwatch.phase(STEPS):
             if self._train is None:
                 callback = _PhaseCallback(lambda: self._phase(STEPS, stopwatch), on_batch)
@@ -67,7 +84,7 @@ class CompiledSteps:
             else:
                 for number, batch in enumerate(timed):
                     with self._phase(STEPS, stopwatch):
-                        logs = self._train(*batch)
+                        logs = self._train(*keras.tree.flatten(batch))
                     on_batch(number, logs["loss"])
             return self._means()
 
@@ -108,6 +125,16 @@ class CompiledSteps:
         return {
             each.name: float(ops.convert_to_numpy(each.result())) for each in self.model.metrics
         }
+
+
+def _taught(
+    batches: Iterable[Batch], teacher: OutsideTeacher, stopwatch: Stopwatch
+) -> Iterator[Any]:
+    """Yield images and, as their targets, the labels and the teacher's logits."""
+    for images, labels in batches:
+        with stopwatch.phase(TEACHER):
+            logits = teacher.logits(images)
+        yield images, (labels, logits)
 
 
 def _timed_input(batches: Iterable[Batch], stopwatch: Stopwatch) -> Iterator[Batch]:

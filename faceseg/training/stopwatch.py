@@ -14,6 +14,7 @@ OTHER = "other"  # time outside all phases
 # The phases of a training. Callers may add phases of their own.
 STEPS = "steps"  # optimizer steps
 INPUT = "input"  # waiting for the next batch
+TEACHER = "teacher"  # predictions of a teacher that runs outside of the training step
 COMPILING = "compiling"  # building a network, tracing and compiling its functions
 VALIDATION = "validation"
 CHECKPOINTS = "checkpoints"

@@ -26,7 +26,15 @@ from faceseg.robustness.conditions import Condition
 from faceseg.robustness.suites import AGREEMENT, SUITES
 from faceseg.robustness.summary import consistency, summarise
 from faceseg.robustness.tables import curves, score_table
-from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, INPUT, OTHER, STEPS, VALIDATION
+from faceseg.training.stopwatch import (
+    CHECKPOINTS,
+    COMPILING,
+    INPUT,
+    OTHER,
+    STEPS,
+    TEACHER,
+    VALIDATION,
+)
 
 Tables = dict[str, pd.DataFrame]  # by the suite's name
 
@@ -201,6 +209,7 @@ WORKER_JOB_METRIC = "worker/job"  # the number of the run among its worker's job
 PHASE_LABELS = {
     STEPS: "optimiser steps",
     INPUT: "waiting for input",
+    TEACHER: "predictions of a judged teacher",
     COMPILING: "tracing and compiling",
     VALIDATION: "validation",
     CHECKPOINTS: "checkpoints",

@@ -15,7 +15,8 @@ from pipelines.job import results
 from pipelines.job.job import JobKind
 
 TRAINING_PHASES = (
-    *(stopwatch.STEPS, stopwatch.INPUT, stopwatch.VALIDATION, stopwatch.CHECKPOINTS),
+    *(stopwatch.STEPS, stopwatch.INPUT, stopwatch.TEACHER),
+    *(stopwatch.VALIDATION, stopwatch.CHECKPOINTS),
     *(results.LOGGING_PHASE, stopwatch.OTHER),
 )
 # In units of the time that a worker takes to import its framework, which measures the machine: the

@@ -1,5 +1,8 @@
 """The gradient of a loss in its logits, on every backend."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -19,7 +22,7 @@ class LogitsLayer(keras.layers.Layer):
 
 
 def gradient(
-    loss: keras.losses.Loss, labels: NDArray[np.uint8], logits: NDArray[np.float32]
+    loss: Callable[[Any, Any], Any], labels: NDArray[np.uint8], logits: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return the loss's gradient in each logit: a step of size 1 subtracts it."""
     layer = LogitsLayer(logits)

@@ -14,11 +14,13 @@ from scipy.special import rel_entr, softmax
 from faceseg.inference.ensemble import ensemble_predictor
 from faceseg.inference.predictor import Predictor
 from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
-from faceseg.training.distillation import Distillation, soft_divergence
+from faceseg.training.distillation import Distillation, OutsideTeacher, soft_divergence
 from faceseg.training.loop import Epoch, TrainingData
 from faceseg.training.settings import TrainingSettings
+from faceseg.training.stopwatch import TEACHER, Stopwatch
 
 from .conftest import SIZE, add_tiny
+from .loss_gradient import gradient
 from .write_interception import Killed
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
@@ -68,6 +70,30 @@ def test_the_gradient_hardly_depends_on_the_temperature():
     np.testing.assert_allclose(found, limit, rtol=1e-2)
 
 
+def test_a_class_that_the_teacher_lacks_takes_no_part():
+    """By hand: p = (3/4, 1/4) and q = (1/2, 1/2) of the two known classes in the first pixel.
+
+    KL = 3/4 ln(3/2) + 1/4 ln(1/2) = 0.130812. The second pixel's q is p. The label of the third
+    is the class that the teacher lacks, and the fourth is ignored: 0.130812 / 2.
+    """
+    lacks = float(np.finfo(np.float32).min) / 4
+    teacher = np.array([[[[np.log(3), 0, lacks]] * 4]], np.float32)
+    student = np.array([[[[0, 0, 5], [np.log(3), 0, -5], [7, 1, 2], [1, 9, 3]]]], np.float32)
+    labels = np.array([[[0, 1, 2, 255]]], np.uint8)
+    found = soft_divergence(teacher, student, labels, 1.0, (0, 1))
+    assert float(ops.convert_to_numpy(found)) == pytest.approx(0.065406, abs=1e-6)
+    # The gradient of KL is q - p, here over two pixels: (1/2 - 3/4) / 2.
+    slopes = gradient(
+        lambda truth, logits: soft_divergence(teacher, logits, truth, 1.0, (0, 1)), labels, student
+    )
+    expected = [[-0.125, 0.125, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(slopes[0, 0], expected, atol=1e-6)
+    assert np.all(slopes[..., 2] == 0)
+    for temperature in (0.01, 100.0):
+        extreme = soft_divergence(teacher, student, labels, temperature, (0, 1))
+        assert np.isfinite(ops.convert_to_numpy(extreme))
+
+
 @pytest.fixture(scope="module")
 def teachers(spec: NetworkSpec) -> list[keras.Model]:
     with pytest.MonkeyPatch.context() as patch:
@@ -96,8 +122,10 @@ def test_the_teachers_logits_are_those_of_the_ensemble(
     np.testing.assert_allclose(softmax(np.asarray(found), axis=-1), expected, atol=1e-5)
     plain = Predictor(teachers[0], material.classes).logits(list(IMAGES))
     np.testing.assert_allclose(np.asarray(alone), plain, atol=1e-5)
-    with pytest.raises(ValueError, match="at least one teacher"):
-        Distillation([], weight=1, temperature=1)
+    outside = OutsideTeacher(Predictor(teachers[0], material.classes), (0, 1, 2, 3))
+    for several, other in (([], None), (teachers, outside)):
+        with pytest.raises(ValueError, match="at least one teacher, all of one kind"):
+            Distillation(several, weight=1, temperature=1, outside=other)
 
 
 def test_training_mixes_the_labels_and_the_teacher_and_validation_has_labels_alone(
@@ -112,6 +140,51 @@ def test_training_mixes_the_labels_and_the_teacher_and_validation_has_labels_alo
     numbers = [float(ops.convert_to_numpy(each)) for each in (labels_loss, soft, mixed, tested)]
     assert numbers[2] == pytest.approx(numbers[0] + 0.75 * numbers[1], rel=1e-5)
     assert numbers[3] == pytest.approx(numbers[0], rel=1e-6)
+
+
+def test_a_teacher_outside_of_the_step_teaches_as_one_in_it(
+    spec: NetworkSpec,
+    settings: TrainingSettings,
+    material: TrainingData,
+    *,
+    teachers: list[keras.Model],
+    taught: CompiledNetwork,
+    run: Callable[..., Any],
+    tmp_path: Path,
+):
+    """The same ensemble, once in the step and once behind a predictor."""
+    mean = ensemble_predictor([Predictor(each, material.classes) for each in teachers])
+    outside = OutsideTeacher(mean, (0, 1, 2, 3))
+    student = CompiledNetwork(
+        spec, settings, Distillation(weight=0.75, temperature=2, outside=outside)
+    )
+    stopwatch = Stopwatch()
+    inside = run(taught, folder=tmp_path / "inside", epochs=2)
+    found = run(student, folder=tmp_path / "outside", epochs=2, stopwatch=stopwatch)
+    for one, other in zip(found.history, inside.history, strict=True):
+        for name in ("train/loss", "val/loss"):
+            assert one.metrics[name] == pytest.approx(other.metrics[name], rel=1e-3), name
+    assert stopwatch.seconds()[TEACHER] > 0
+
+
+def test_a_teacher_outside_of_the_step_has_a_grid_of_its_own(material: TrainingData):
+    """Its network takes 16 px: images of 32 px are resized to it, and its logits back."""
+    asked: list[NDArray[np.uint8]] = []
+
+    class Halves:
+        input_shape = (None, 16, 16, 3)
+
+        def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            asked.append(images)
+            return np.repeat(images[..., :1].astype(np.float32), 4, axis=-1)
+
+    teacher = OutsideTeacher(Predictor(Halves(), material.classes), (0, 1, 2, 3))
+    red = np.zeros((2, *SIZE, 3), np.uint8)
+    red[:, :, 16:, 0] = 200
+    found = teacher.logits(red)
+    assert asked[0].shape == (2, 16, 16, 3)
+    assert (found.shape, found.dtype) == ((2, *SIZE, 4), np.float32)
+    np.testing.assert_allclose(found[:, :, [0, 31]], [[[[0] * 4, [200] * 4]] * 32] * 2, atol=1e-3)
 
 
 def test_a_student_follows_a_teacher_whose_term_outweighs_the_labels(
