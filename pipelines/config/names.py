@@ -111,6 +111,11 @@ def is_judged(name: str) -> bool:
     return name.endswith(_JUDGED)
 
 
+def check_judged_name(name: str) -> str:
+    """Return the network's own name in a name of `judged_name`; raise ValueError if it has none."""
+    return check_network_name(name.removesuffix(_JUDGED))
+
+
 def is_trained(name: str) -> bool:
     """Return whether a name in tables and runs is that of a network that the study trained."""
     return not (is_ensemble(name) or is_mirrored(name) or is_judged(name))

@@ -9,7 +9,7 @@ from faceseg.data.manifest import Manifest
 from faceseg.data.split import Split, open_split
 from pipelines.config import Experiment
 from pipelines.job.checkpoints import JobCheckpoints
-from pipelines.job.job import Job, JobKey
+from pipelines.job.job import EnsembleMember, Job, JobKey
 from pipelines.tracking import Outbox, RunIdentity, Sender, Tracker
 from pipelines.tracking.outbox import record_paths
 
@@ -26,6 +26,7 @@ class StudyContext:
         experiment_id: The MLflow experiment's id.
         study_run: The id of the study's run; '' for a single training.
         commit: The commit of the program.
+        judged_teacher: The judged network that teaches in this study, if there is one.
     """
 
     experiment: Experiment
@@ -35,6 +36,7 @@ class StudyContext:
     experiment_id: str
     study_run: str
     commit: str
+    judged_teacher: EnsembleMember | None = None
 
     @cached_property
     def train(self) -> Split:

@@ -54,7 +54,10 @@ class JobKey:
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """The final of an architecture, as its run is found in MLflow."""
+    """The final of an architecture, as its run is found in MLflow; or a judged network.
+
+    A judged network's `winner` is the digest of its file and of its settings.
+    """
 
     architecture: str
     winner: str
@@ -77,7 +80,7 @@ class Job:
     """A key and everything else that a worker needs.
 
     Attributes:
-        teachers: The networks that teach this one, by their finals of the same number.
+        teachers: The networks that teach this one: by their finals of the same number, or judged.
         attempt: Counts from 1.
         recorded: The best `val/iou` of a final that was complete once and whose results MLflow
             has lost; its network may be among the files in the storage. None for other jobs.

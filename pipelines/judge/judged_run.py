@@ -6,6 +6,7 @@ closed and counted by the study.
 
 import hashlib
 import json
+import shutil
 import socket
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from faceseg.evaluation.records import EvaluationRecords
 from faceseg.inference.predictor import Predictor
 from pipelines.compare.study_data.judged_rows import BASELINE_METRIC, JUDGED, LEFT_OUT_TAG
 from pipelines.execution.assessment import assess, baseline_class_iou
+from pipelines.execution.judged_teacher import MAP_FILE, STORED_TAG, stored_file
 from pipelines.foreign.foreign_network import ForeignNetwork
 from pipelines.foreign.settings import NetworkFile
 from pipelines.job.context import StudyContext, study_sender
@@ -28,7 +30,7 @@ from pipelines.judge.trial_process import try_file
 from pipelines.studies.cleanup import FINAL_DRAIN_TIMEOUT, wait_for_delivery
 from pipelines.tracking import Outbox, RunIdentity
 
-TEST_VERSION = 1  # of what is logged: a file is judged again after it changes
+TEST_VERSION = 2  # of what is logged: a file is judged again after it changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ class JudgedRun:
             data=self.context.manifest.fingerprint,
             host=socket.gethostname(),
             **{LEFT_OUT_TAG: json.dumps([classes.names[each] for each in network.left_out])},
+            **{STORED_TAG: stored_file(self.file.path.name)},
         )
         outbox.params({"file": self.file.path.name, "sha256": self.file.sha256, **form})
         with study_sender(self.context) as sender:
@@ -120,7 +123,8 @@ class JudgedRun:
         card = judged_card(context, file.path.name, network, records, values)
         (files / CARD_FILE).write_text(card, encoding="utf-8")
         settings = file.settings.model_dump_json(exclude_none=True, indent=1)  # JSON is YAML
-        (files / "map.yaml").write_text(f"{settings}\n", encoding="utf-8")
+        (files / MAP_FILE).write_text(f"{settings}\n", encoding="utf-8")
+        shutil.copyfile(file.path, files / stored_file(file.path.name))
         if not context.study_run:  # the study's run has it
             (files / MANIFEST).write_text(context.manifest.model_dump_json(), encoding="utf-8")
         return values

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from faceseg.errors import UserError, check_choice
 from faceseg.evaluation.left_out import records_without
-from pipelines.compare.study_data.judged_rows import JUDGED, LEFT_OUT_TAG
+from pipelines.compare.study_data.judged_rows import LEFT_OUT_TAG, newest_judged
 from pipelines.config import Experiment
 from pipelines.config.names import is_judged, judged_name
 from pipelines.promote.decision import decide
@@ -75,14 +75,7 @@ def challenge(
 def _find_run(tracker: Tracker, experiment: Experiment, name: str) -> Run:
     """Return the newest complete run of a judged network."""
     found = tracker.client.get_experiment_by_name(experiment.name)
-    runs = (
-        tracker.find_runs(
-            found.experiment_id, judged_in=experiment.study, kind=JUDGED, state="complete"
-        )
-        if found
-        else []
-    )
-    latest = {each.data.tags["faceseg.architecture"]: each for each in runs}
+    latest = newest_judged(tracker, found.experiment_id, experiment.study) if found else {}
     if not latest:
         raise UserError(
             f"no network was judged on the data of {experiment.name}; "

@@ -12,7 +12,7 @@ from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
-from pipelines.job.job import Job, JobKey, JobKind
+from pipelines.job.job import EnsembleMember, Job, JobKey, JobKind
 from pipelines.job.spent import Spent
 from pipelines.search.failure_policy import Ruling
 from pipelines.search.finals import (
@@ -55,6 +55,7 @@ class ArchitectureSearch:
             with: the variant's own search is one trial at these settings. For the taught network,
             the search of its student: it has no trial of its own.
         teachers: The searches of the networks that teach it.
+        judged: The judged network that teaches it; it has no search.
     """
 
     def __init__(
@@ -66,17 +67,20 @@ class ArchitectureSearch:
         *,
         base: "ArchitectureSearch | None" = None,
         teachers: "Sequence[ArchitectureSearch]" = (),
+        judged: EnsembleMember | None = None,
     ) -> None:
         self.experiment = experiment
         self.architecture = architecture
         self.session, self._storage = session, storage
         self._base, self._teachers = base, tuple(teachers)
+        self.is_taught = bool(teachers) or judged is not None  # it has no search of its own
         # A variant has one trial, which no other can be compared with.
         self.trials = self._open("search", NopPruner() if base else make_pruner(experiment))
         section = base.jobs.finals if base else finals_section(experiment, self.trials)
-        searched = base.trials if base and teachers else self.trials
+        searched = base.trials if base and self.is_taught else self.trials
+        jobs = [each.jobs for each in teachers]
         self.jobs: TrialJobs = TrialJobs(
-            experiment, architecture, searched, section, [each.jobs for each in teachers]
+            experiment, architecture, searched, section, teachers=jobs, judged=judged
         )
         fixed_points = self._base_settings if base else None
         self.suggester = TrialSuggester(experiment, architecture, self.trials, fixed_points)
@@ -112,11 +116,6 @@ class ArchitectureSearch:
                 return None
             self._fail_untaught(ask_final(finals), teaching)
         return None
-
-    @property
-    def is_taught(self) -> bool:
-        """Whether it has teachers, and so no search of its own."""
-        return bool(self._teachers)
 
     def done(self) -> bool:
         """Return whether no job is left to assign or to wait for."""
@@ -213,7 +212,7 @@ class ArchitectureSearch:
             each._is_searching() for each in (self._base, *self._teachers)
         ):
             return None
-        winner = None if self._teachers else self._base.trials.best()
+        winner = None if self.is_taught else self._base.trials.best()
         return [dict(winner.params)] if winner else []
 
     def _teaching(self, number: int) -> Teaching:

@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from pipelines.config import Experiment
-from pipelines.job.job import Job, JobKey
+from pipelines.job.job import EnsembleMember, Job, JobKey
 from pipelines.job.log import open_log
 from pipelines.job.spent import Spent
 from pipelines.search.architecture_search import ArchitectureSearch
@@ -23,6 +23,7 @@ from pipelines.search.failure_policy import Decision
 from pipelines.search.leases import Lease
 from pipelines.search.ledger import Ledger
 from pipelines.search.purse import attach_purses
+from pipelines.search.searches import open_searches
 from pipelines.search.snapshot import RunningJob, StudySnapshot
 from pipelines.search.trials import (
     JobOutcome,
@@ -69,15 +70,20 @@ class Coordinator:
         experiment: The study's experiment.
         session: Prefix of the names of the workers that may hold jobs now.
         splits: The number of images of each split, to estimate the time left.
+        judged: The judged network that teaches, if the experiment names one.
     """
 
     def __init__(
-        self, experiment: Experiment, session: str, splits: Mapping[str, int] | None = None
+        self,
+        experiment: Experiment,
+        session: str,
+        splits: Mapping[str, int] | None = None,
+        judged: EnsembleMember | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         open_log(experiment.storage, experiment.study, "coordinator")
         self.experiment, self.session = experiment, session
-        self.splits = splits or {}
+        self.splits, self._judged = splits or {}, judged
         self._progress: dict[JobKey, tuple[int, int]] = {}  # epoch and percent, for the terminal
         self._speed: dict[JobKey, float] = {}
         self._readings: dict[str, Spent] = {}  # of the workers' jobs, by worker
@@ -87,20 +93,10 @@ class Coordinator:
     @cached_property
     def searches(self) -> dict[str, ArchitectureSearch]:
         """The search of each architecture, opened at the first call: its caller gets the error."""
-        experiment, storage = self.experiment, open_storage(self.experiment.search_database)
-        searches: dict[str, ArchitectureSearch] = {}
-        for name in (*experiment.architectures, *experiment.variants):
-            variant = experiment.variants.get(name)
-            base = searches[variant.of] if variant else None
-            searches[name] = ArchitectureSearch(experiment, name, storage, self.session, base=base)
-        for name, members in experiment.teachers.items():
-            student = searches[experiment.distil.student] if experiment.distil else None
-            teachers = [searches[member] for member in members]
-            searches[name] = ArchitectureSearch(
-                experiment, name, storage, self.session, base=student, teachers=teachers
-            )
-        self.ledger = Ledger(experiment, searches, self._readings)
-        attach_purses(experiment, searches, self.ledger, self.splits)
+        storage = open_storage(self.experiment.search_database)
+        searches = open_searches(self.experiment, storage, self.session, self._judged)
+        self.ledger = Ledger(self.experiment, searches, self._readings)
+        attach_purses(self.experiment, searches, self.ledger, self.splits)
         return searches
 
     @_retry_database

@@ -113,7 +113,7 @@ def _start_coordinator(context: StudyContext, session: str) -> Any:
             scheduling_strategy=NodeAffinitySchedulingStrategy(own_node, soft=False),
             runtime_env={"env_vars": worker_environment(0)},
         )
-        .remote(context.experiment, session, context.split_counts)
+        .remote(context.experiment, session, context.split_counts, context.judged_teacher)
     )
 
 

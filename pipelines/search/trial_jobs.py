@@ -31,6 +31,7 @@ class TrialJobs:
         trials: The trials of its search, or of its student's; the best one is the winner.
         finals: How the winner is retrained.
         teachers: The jobs of the networks that teach it.
+        judged: The judged network that teaches it.
     """
 
     def __init__(
@@ -39,13 +40,15 @@ class TrialJobs:
         architecture: str,
         trials: TrialStore,
         finals: Finals,
+        *,
         teachers: "Sequence[TrialJobs]" = (),
+        judged: EnsembleMember | None = None,
     ) -> None:
         self._experiment = experiment
         self.finals = finals
         self._architecture = architecture
         self._trials = trials
-        self._teachers = teachers
+        self._teachers, self._judged = teachers, judged
 
     def job(self, kind: JobKind, trial: FrozenTrial) -> Job:
         """Return the job of a trial of the search, or of one of the winner's finals."""
@@ -86,6 +89,8 @@ class TrialJobs:
         return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:8]
 
     def _members(self) -> tuple[EnsembleMember, ...]:
+        if self._judged is not None:
+            return (self._judged,)
         return tuple(EnsembleMember(each._architecture, each.winner()) for each in self._teachers)
 
     def settings(self, kind: JobKind, trial: FrozenTrial) -> TrainingSettings:

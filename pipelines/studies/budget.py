@@ -6,6 +6,7 @@ from mlflow.entities import Run
 
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext
+from pipelines.job.job import EnsembleMember
 from pipelines.studies.failed_finals import failed_finals
 
 _COST = "cost "  # begins the part that `search.budget` adds
@@ -18,12 +19,18 @@ def work_of_each(experiment: Experiment) -> str:
     return f"{most}{trials} trial{'s' * (trials > 1)} and {finals} final{'s' * (finals > 1)}"
 
 
-def budget(experiment: Experiment) -> str:
-    """Return the study's budget as stored in the tag `faceseg.done` of a finished study."""
+def budget(experiment: Experiment, judged: EnsembleMember | None = None) -> str:
+    """Return the study's budget as stored in the tag `faceseg.done` of a finished study.
+
+    Args:
+        experiment: The experiment.
+        judged: The judged network that teaches, if there is one.
+    """
     additions = [*experiment.ensembles, *(["mirrored"] if experiment.finals.mirrored else [])]
     if (distil := experiment.distil) is not None:
         part = f"{distil.weight!r} {distil.temperature!r}"
-        additions.append(f"{distil.name} {distil.teacher} {part}")
+        teacher = f"{distil.teacher} {judged.winner}" if judged else distil.teacher
+        additions.append(f"{distil.name} {teacher} {part}")
     if (limits := experiment.search.budget) is not None:
         prices = experiment.resources.prices
         terms = {**limits.limits, **(prices.model_dump() if prices else {})}
@@ -54,5 +61,6 @@ def is_finished(context: StudyContext, run: Run) -> bool:
         context: The study.
         run: Its run as MLflow has it.
     """
-    done = _has_spent(run.data.tags.get("faceseg.done", ""), budget(context.experiment))
+    wanted = budget(context.experiment, context.judged_teacher)
+    done = _has_spent(run.data.tags.get("faceseg.done", ""), wanted)
     return done and not failed_finals(context, run)

@@ -16,6 +16,7 @@ from pipelines.compare.study_data.corruption_reference import read_corruption_re
 from pipelines.config import Experiment
 from pipelines.config.databases import same_database
 from pipelines.data.prepare import prepare
+from pipelines.execution.judged_teacher import pinned_teacher
 from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
 from pipelines.job.winners import winner_tags
@@ -85,7 +86,8 @@ def _run(experiment: Experiment, console: Console) -> Path:
         search_and_finals(context, console, sender)
         comparison.compare_study(context.tracker, experiment, results, console)
         require_finals(context, results)
-        context.tracker.set_tags(context.study_run, state="complete", done=budget(experiment))
+        done = budget(experiment, context.judged_teacher)
+        context.tracker.set_tags(context.study_run, state="complete", done=done)
         context.tracker.end(context.study_run, "FINISHED")
     return results
 
@@ -168,10 +170,12 @@ def open_study(
         The context that all processes of the study share, and whether the study is finished.
 
     Raises:
-        UserError: The study was begun on other images, another backend or other occluders.
+        UserError: The study was begun on other images, another backend or other occluders, or the
+            network that teaches was not judged.
     """
     tracker = Tracker(experiment.tracking_uri)
     experiment_id = tracker.experiment(experiment.name, experiment.storage / "artifacts")
+    judged = pinned_teacher(tracker, experiment_id, experiment, manifest.fingerprint)
     restored = recovery.restore_runs(tracker, experiment_id, experiment.study)
     architectures = ", ".join(experiment.architectures)
     run = RunIdentity(
@@ -189,6 +193,7 @@ def open_study(
         experiment_id=experiment_id,
         study_run=tracker.find_or_make_run(run),
         commit=versions.commit(),
+        judged_teacher=judged,
     )
     begun = tracker.client.get_run(context.study_run)
     conditions = require_same_images(context, begun) | require_same_backend(context, begun)

@@ -14,7 +14,11 @@ import pytest
 
 from faceseg.data.classes import LAPA
 from faceseg.data.drawn import draw_face
+from pipelines.config import load
+from pipelines.tracking import Tracker
 from tests.pipelines.judge.colour_networks import class_map, write_onnx
+
+from .conftest import ComparedStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.nightly, pytest.mark.timeout(900)]
 
@@ -60,12 +64,17 @@ def flat(folder: Path, faceseg: Callable[..., Any]) -> Path:
     return folder
 
 
+def write_network(folder: Path) -> str:
+    """Write colours.onnx; return its map."""
+    write_onnx(folder / "colours.onnx", scaling="imagenet", ids=NO_HAIR)
+    classes = "\n".join(f"  {own}: {name}" for own, name in class_map(NO_HAIR).items())
+    return f"classes:\n{classes}\nchannels: RGB\nscaling: imagenet\n"
+
+
 def test_a_judged_network_stands_beside_the_study_s_own(flat: Path, faceseg: Callable[..., Any]):
     results = flat / "results" / "flat"
     before = pd.read_csv(results / "comparison.csv").set_index("architecture").loc["unet"]
-    write_onnx(flat / "colours.onnx", scaling="imagenet", ids=NO_HAIR)
-    classes = "\n".join(f"  {own}: {name}" for own, name in class_map(NO_HAIR).items())
-    right = f"classes:\n{classes}\nchannels: RGB\nscaling: imagenet\n"
+    right = write_network(flat)
     (flat / "map.yaml").write_text(right.replace("RGB", "BGR"), encoding="utf-8")
     words = ("judge", "colours.onnx", "--classes", "map.yaml", "--data", "flat.yaml")
 
@@ -102,3 +111,36 @@ def test_a_judged_network_stands_beside_the_study_s_own(flat: Path, faceseg: Cal
     assert challenge.returncode == 0, challenge.stdout + challenge.stderr
     assert "colours.judged may " in challenge.stdout
     assert "class hair" not in challenge.stdout
+
+
+def test_a_judged_network_teaches(flat: Path, faceseg: Callable[..., Any]):
+    """It is asked for before the study starts; another one of the name teaches a new final."""
+    taught = "distil={student: unet, teacher: tutor.judged}"
+    study = ("study", "flat.yaml", "--set", taught)
+    refused = faceseg(flat, *study)
+    assert refused.returncode == 2
+    assert "no network tutor.judged was judged" in refused.stderr
+
+    store = ComparedStudy(
+        load(flat / "flat.yaml", (taught,)), Tracker(f"sqlite:///{flat / 'results' / 'mlflow.db'}")
+    )
+    words = ("judge", "colours.onnx", "--classes", "tutor.yaml", "--data", "flat.yaml")
+    teachers = []
+    for more in ("", "size: [64, 64]\n"):  # the same network with another digest
+        (flat / "tutor.yaml").write_text(write_network(flat) + more, encoding="utf-8")
+        for command in ((*words, "--name", "tutor"), study):
+            done = faceseg(flat, *command)
+            assert done.returncode == 0, done.stdout + done.stderr
+        runs = store.runs(kind="final", architecture="unet-distilled")
+        assert len(runs) == len(teachers) + 1
+        teachers = [run.data.params["teachers.tutor.judged"] for run in runs]
+        assert {run.data.tags["faceseg.taught_by"] for run in runs} == {"tutor.judged"}
+    assert len(set(teachers)) == 2
+    newest = store.tracker.client.get_run(teachers[-1])
+    assert newest.data.tags["faceseg.architecture"] == "tutor.judged"
+    (alone,) = store.runs(kind="final", architecture="unet")
+    assert runs[-1].data.params["seed"] == alone.data.params["seed"]
+    assert runs[-1].data.metrics["seconds/teacher"] > 0
+    assert runs[-1].data.metrics["train/loss"] != alone.data.metrics["train/loss"]
+    report = (flat / "results" / "flat" / "comparison.md").read_text(encoding="utf-8")
+    assert "with the probabilities of tutor.judged as a further term of the loss" in report

@@ -38,14 +38,8 @@ def add_judged(tracker: Tracker, study: ComparedStudy) -> ComparedStudy:
     Raises:
         UserError: The results of a judged network are missing or damaged.
     """
-    runs = tracker.find_runs(
-        find_experiment(tracker, study.experiment),
-        judged_in=study.name,
-        kind=JUDGED,
-        data=study.manifest.fingerprint,
-        state="complete",
-    )
-    latest = {run.data.tags["faceseg.architecture"]: run for run in runs}
+    experiment_id, data = find_experiment(tracker, study.experiment), study.manifest.fingerprint
+    latest = newest_judged(tracker, experiment_id, study.name, data=data)
     if not latest:
         return study
     with TemporaryDirectory(prefix="faceseg-") as folder:
@@ -59,6 +53,20 @@ def add_judged(tracker: Tracker, study: ComparedStudy) -> ComparedStudy:
     study = replace(study, models=(*study.models, *judged))
     left_out = _classes_left_out(latest)
     return leave_out(study, left_out, _baselines(latest, study.classes)) if left_out else study
+
+
+def newest_judged(tracker: Tracker, experiment_id: str, study: str, **tags: str) -> dict[str, Run]:
+    """Return the newest complete run of each judged network, by its name.
+
+    Args:
+        tracker: The connection to MLflow.
+        experiment_id: The MLflow experiment's id.
+        study: The name of the study on whose data the networks were judged.
+        **tags: Further tags `faceseg.<name>` of the runs.
+    """
+    complete = {"judged_in": study, "kind": JUDGED, "state": "complete", **tags}
+    runs = tracker.find_runs(experiment_id, **complete)
+    return {run.data.tags["faceseg.architecture"]: run for run in runs}
 
 
 def leave_out(

@@ -27,6 +27,7 @@ def given(**distil: Any) -> Experiment:
         ("lraspp", ("lraspp",)),  # a network can be taught by itself
         ("ensemble", ("unet", "pspnet", "lraspp")),
         ("ensemble.unet-narrow.unet", ("unet", "unet-narrow")),
+        ("bisenet.judged", ()),  # none of the experiment's: `faceseg judge` tested it
     ],
 )
 def test_the_teacher_is_a_network_or_an_ensemble(teacher: str, members: tuple[str, ...]):
@@ -52,6 +53,9 @@ def test_a_study_without_distillation_keeps_its_name_and_one_with_it_continues()
         ({"student": "hrnet", "teacher": "unet"}, "distil.student: unknown network 'hrnet'"),
         ({"student": "lraspp", "teacher": "hrnet"}, "distil.teacher: unknown network 'hrnet'"),
         ({"student": "lraspp", "teacher": "ensemble.unet.x"}, "unknown network 'x'"),
+        ({"student": "lraspp", "teacher": "ensemble.unet.judged"}, "unknown network 'judged'"),
+        ({"student": "lraspp", "teacher": "my net.judged"}, "a network's name consists of letters"),
+        ({"student": "hrnet", "teacher": "bisenet.judged"}, "distil.student: unknown network"),
         ({"student": "lraspp"}, "distil.teacher: Field required"),
         ({"student": "lraspp", "teacher": "unet", "weight": 0}, "greater than 0"),
         ({"student": "lraspp", "teacher": "unet", "temperature": 0}, "greater than 0"),

@@ -93,6 +93,55 @@ def test_a_final_whose_teacher_failed_is_tried_again_with_it(distilled: Experime
     assert again == ["pspnet-final-000", f"{NAME}-final-000"]
 
 
+def test_a_judged_teacher_has_no_finals_to_wait_for(distilled: Experiment, changed: Any):
+    """Its student's finals follow the student's search; another digest trains other finals."""
+    judged = changed(distilled, distil={"teacher": "bisenet.judged"})
+    member = EnsembleMember("bisenet.judged", "aaaa1111")
+    coordinator = Coordinator(judged, "s", judged=member)
+    is_taught = lambda job: job.key.architecture == NAME  # noqa: E731
+    before = run_all(coordinator, until=is_taught)
+    assert not [
+        job for job in before if job.key == JobKey(kind="trial", architecture=NAME, number=0)
+    ]
+    taught = before[-1]
+    assert taught.teachers == (member,)
+    end(coordinator, "s/worker-1", taught.key)
+    jobs = [*before, *run_all(coordinator)]
+    alone = next(job for job in jobs if job.key.label == "segnet-final-000")
+    assert (taught.seed, taught.settings) == (alone.seed, alone.settings)
+    assert coordinator.complete_finals()[NAME] == [0, 1]
+    snapshot = coordinator.snapshot()
+    assert (snapshot.budgets[NAME], snapshot.finals[NAME]) == (0, 2)
+
+    assert run_all(Coordinator(judged, "t", judged=member), "t/worker-1") == []
+    other = Coordinator(judged, "u", judged=EnsembleMember("bisenet.judged", "bbbb2222"))
+    labels = [job.key.label for job in run_all(other, "u/worker-1")]
+    assert labels == [f"{NAME}-final-000", f"{NAME}-final-001"]
+    with pytest.raises(ValueError, match="a judged network, which was not given"):
+        Coordinator(judged, "v").winners()
+
+
+def test_a_judged_teachers_student_waits_for_its_own_search_alone(
+    distilled: Experiment, changed: Any
+):
+    judged = changed(distilled, distil={"teacher": "bisenet.judged"})
+    coordinator = Coordinator(judged, "s", judged=EnsembleMember("bisenet.judged", "aaaa1111"))
+    first = [coordinator.next_job(f"s/worker-{number}") for number in range(3)]
+    by_name = {
+        job.key.architecture: (place, job)
+        for place, job in enumerate(first)
+        if isinstance(job, Job)
+    }
+    assert by_name.keys() == {"unet", "pspnet", "segnet"}
+    place, trial = by_name["segnet"]
+    end(coordinator, f"s/worker-{place}", trial.key)
+    labels = []
+    while isinstance(job := coordinator.next_job(f"s/worker-{place}"), Job):
+        labels.append(job.key.label)
+        end(coordinator, f"s/worker-{place}", job.key)
+    assert {f"{NAME}-final-000", f"{NAME}-final-001"} <= set(labels)
+
+
 def test_another_share_of_the_teacher_is_another_winner(distilled: Experiment, changed: Any):
     coordinator = Coordinator(distilled, "s")
     run_all(coordinator)

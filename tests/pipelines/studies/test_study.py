@@ -10,7 +10,9 @@ from rich.console import Console
 from faceseg.errors import UserError
 from pipelines.config import Experiment
 from pipelines.config.costs import Budget
+from pipelines.config.distillation import Distil
 from pipelines.job.context import StudyContext
+from pipelines.job.job import EnsembleMember
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery, resuming, study
 from pipelines.studies.budget import budget
@@ -237,6 +239,30 @@ def test_a_refusal_changes_nothing_of_the_study(
     with pytest.raises(UserError, match=words):
         study.open_study(opened, context.packs, NOTHING, Console(quiet=True))
     assert study_run(context).to_dictionary() == before
+
+
+def test_a_teacher_that_was_not_judged_is_asked_for_before_anything_changes(
+    context: StudyContext, opened: Experiment
+):
+    before = study_run(context).to_dictionary()
+    taught = opened.model_copy(update={"distil": Distil(student="unet", teacher="mine.judged")})
+    command = "faceseg judge FILE --classes MAP.yaml --data EXPERIMENT --name mine"
+    with pytest.raises(UserError, match=f"no network mine.judged was judged.*{command}"):
+        study.open_study(taught, context.packs, NOTHING, Console(quiet=True))
+    assert study_run(context).to_dictionary() == before
+
+
+def test_a_finished_study_is_unfinished_when_another_file_is_judged_under_its_teachers_name(
+    context: StudyContext,
+):
+    distil = Distil(student="unet", teacher="mine.judged")
+    experiment = context.experiment.model_copy(update={"distil": distil})
+    first, second = (EnsembleMember("mine.judged", each) for each in ("aaaa1111", "bbbb2222"))
+    context.tracker.set_tags(context.study_run, done=budget(experiment, first))
+    for judged, finished in ((first, True), (second, False)):
+        assert (
+            is_finished(replace(context, experiment=experiment, judged_teacher=judged)) == finished
+        )
 
 
 @pytest.mark.parametrize("words", list(REFUSALS)[:2])
