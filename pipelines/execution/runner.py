@@ -221,7 +221,7 @@ class JobRunner:
         )
         if job.teachers:  # of this final alone, so the network is of no use to another job
             taught = CompiledNetwork(spec, job.settings, teacher_of(self.context, job, outbox))
-            return taught, Predictor(taught.network, data.class_set)
+            return taught, predictor_of(taught.network, data.class_set, self.context.face_box)
         key = CompiledNetwork.cache_key(spec, job.settings)
         pair = self._compiled.pop(key, None)
         if pair is None:

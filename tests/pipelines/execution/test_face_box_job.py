@@ -1,19 +1,25 @@
 """A job of an experiment on face boxes: its network crops, and is scored on whole images."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from faceseg.data.manifest import Manifest
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.inference.face_box import FaceBoxPredictor
-from faceseg.inference.predictor import load
+from faceseg.inference.predictor import Predictor, load
+from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
 from pipelines.data.prepare import prepare
+from pipelines.execution import runner
 from pipelines.execution.runner import JobRunner
 from pipelines.execution.trained_files import NETWORK, RECORDS
 from pipelines.job.context import StudyContext
+from pipelines.job.job import EnsembleMember, Job, JobKey
 from pipelines.tracking import Tracker
 from tests.pipelines.execution.jobs import RecordingReporter, job_of, run_of
 
@@ -60,3 +66,36 @@ def test_a_trained_network_crops_and_is_scored_on_whole_images(boxed_runner: Job
     (counts, *_) = clean.counts.values()
     pixels = [boxed_runner.context.validation.original(each)[1].size for each in range(2)]
     assert np.asarray(counts).sum(axis=(1, 2)).tolist() == pixels == [96 * 96] * 2
+
+
+def test_a_taught_network_crops_too(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is assessed as its student is; nothing is compiled here."""
+    network = SimpleNamespace(input_shape=(None, 32, 32, 3))
+    monkeypatch.setattr(runner, "CompiledNetwork", lambda *_: SimpleNamespace(network=network))
+    monkeypatch.setattr(runner, "teacher_of", lambda *_: None)
+    distil = {"student": "segnet", "teacher": "mine.judged"}
+    for face_box, kind in ({"margin": 0.3}, FaceBoxPredictor), (None, Predictor):
+        data = {"image_size": [32, 32], **({"face_box": face_box} if face_box else {})}
+        content = {"name": "boxes", "architectures": {"segnet": {}}, "data": data, "distil": distil}
+        context = StudyContext(
+            experiment=Experiment.model_validate(content),
+            packs=tmp_path,
+            manifest=Manifest.model_construct(),
+            tracker=tracker,
+            experiment_id="1",
+            study_run="study",
+            commit="commit1",
+        )
+        job = Job(
+            key=JobKey(kind="final", architecture="segnet-distilled", number=0, winner="a"),
+            study="boxes-1",
+            seed=1,
+            attempt=1,
+            settings=TrainingSettings(),
+            teachers=(EnsembleMember("mine.judged", "b"),),
+        )
+        outbox: Any = None
+        _, predictor = JobRunner(context, 1)._compile(job, outbox)
+        assert type(predictor) is kind
