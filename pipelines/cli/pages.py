@@ -1,4 +1,4 @@
-"""The verb `ui`: MLflow's pages with an experiment's runs, on this machine only.
+"""The verb `ui`: the pages of MLflow or of Optuna's dashboard, on this machine only.
 
 `python -m pipelines.cli.pages ADDRESS` opens a page in the web browser once its server responds.
 """
@@ -32,6 +32,9 @@ app = typer.Typer()
 def ui(
     experiment: ExperimentFile,
     port: Annotated[int, typer.Option(min=1, max=65535, help=f"Port on {LOOPBACK}.")] = 5000,
+    search: Annotated[
+        bool, typer.Option("--search", help="Serve Optuna's dashboard of the search instead.")
+    ] = False,
     override: Overrides = None,
 ) -> None:
     """Serve MLflow's web pages with the experiment's runs, on this machine only.
@@ -39,6 +42,11 @@ def ui(
     Prints the address of the table of runs, and opens it in the web browser of a desktop.
     """
     settings = load_experiment(experiment, override)
+    if search:
+        from pipelines.cli.search_pages import serve_search
+
+        serve_search(settings, port)
+        return
     if settings.tracking_uri.startswith("http"):
         raise UserError(
             f"this experiment's runs are on an MLflow server with its own web pages: "
