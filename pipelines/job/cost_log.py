@@ -1,17 +1,17 @@
 """Log what was spent: by the attempts at a job in its run, and by all jobs in the study's run.
 
-Both runs have metrics `cost/…`. The study's run also has a tag for each network, which the
-comparison reads: what its trials and finals have used in all attempts, as JSON.
+A job's run has metrics `cost/…`. The study's run has tags, because MLflow would draw metrics as
+curves: one for each network, which the comparison reads, with what its trials and finals have used
+in all attempts, as JSON; and the sum in words.
 """
 
 import json
-import time
 from collections.abc import Mapping
 
 from pipelines.config import Experiment
 from pipelines.job.context import StudyContext, study_outbox
 from pipelines.job.job import Job
-from pipelines.job.spent import Spent, cost_metrics, energy_source, total
+from pipelines.job.spent import Spent, cost_metrics, describe, energy_source, total
 from pipelines.tracking import Outbox
 
 SPENT_TAG = "spent."  # and the network's name
@@ -38,12 +38,9 @@ def log_study_cost(context: StudyContext, spent: Mapping[str, Spent]) -> None:
         context: The study.
         spent: What they have used, by network.
     """
-    outbox, whole = study_outbox(context, "driver"), total(spent.values())
+    whole, prices = total(spent.values()), context.experiment.resources.prices
     stored = {f"{SPENT_TAG}{name}": json.dumps(spent[name].as_dict()) for name in spent}
-    outbox.tags(**stored, energy=energy_source(whole))
-    # A study that goes on logs it again: a step is stored once.
-    values = cost_metrics(whole, context.experiment.resources.prices)
-    outbox.metrics(values, step=None, at=time.time())
+    study_outbox(context, "driver").tags(**stored, cost=describe(whole, prices))
 
 
 def read_study_cost(tags: Mapping[str, str]) -> dict[str, Spent]:

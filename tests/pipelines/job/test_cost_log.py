@@ -47,9 +47,12 @@ def test_what_each_network_has_used_is_read_from_the_studys_tags(tmp_path: Path)
     context: Any = SimpleNamespace(experiment=PRICED, experiment_id="0", outboxes=tmp_path)
     spent = {"unet": SPENT, "pspnet-scratch": Spent(seconds=1)}
     log_study_cost(context, spent)
-    found = dict(records(tmp_path / "study-driver"))
-    stored = found["tags"]["tags"]
+    ((kind, content),) = records(tmp_path / "study-driver")
+    assert kind == "tags"
+    stored = content["tags"]
     tags = {f"faceseg.{name}": stored[name] for name in stored}
     assert read_study_cost(tags | {"faceseg.study": "s"}) == spent
     assert json.loads(stored["spent.unet"])["kwh"] == 0.5
-    assert found["metrics"]["values"]["cost/seconds"] == 3601
+    assert stored["cost"] == (
+        "1 h of workers, 1 CPU hours, 0.5 kWh (measured, without GPU), 0.7 in money"
+    )
