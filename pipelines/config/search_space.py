@@ -55,6 +55,7 @@ class Choices(BaseModel):
         return self.choices
 
 
+AUTO = "auto"  # of `warm_start`
 # Sections of the training's settings: the search space names their keys `SECTION_KEY`.
 SECTIONS = ("augmentation", "occluders")
 
@@ -169,6 +170,10 @@ class Search(Section):
         sampler: Optuna's TPE or random sampler.
         pruner: `hyperband`, `halving` (successive halving) or `none`.
         reduction_factor: The share 1 / N of the trials continues at each rung of the pruner.
+        warm_start: The search tries the best settings of earlier studies of the same MLflow store
+            and Optuna database, as long as their trials are ordered as its own. A study's name, an
+            experiment's (all of its studies) or `auto` (all studies). Used are those with the same
+            options of the architecture and the same tuned settings.
     """
 
     trials: int = Field(20, ge=1, le=MAX_TRIALS)
@@ -190,3 +195,4 @@ class Search(Section):
         description="what the study may cost; divided equally among the architectures",
         exclude_if=_is_none,
     )
+    warm_start: str | None = Field(None, min_length=1, max_length=200, exclude_if=_is_none)

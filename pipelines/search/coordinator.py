@@ -218,7 +218,7 @@ class Coordinator:
                 every, self.experiment, self._progress, self.splits
             ),
             jobs_to_fail=[pair for each in every for pair in each.jobs_to_fail()],
-            messages=list(filter(None, (each.suggester.early_end_message() for each in every))),
+            messages=[message for each in every for message in each.suggester.messages()],
         )
 
     @_retry_database

@@ -15,6 +15,7 @@ from pipelines.job.job import derive_seed
 from pipelines.search.failure_policy import POLICY
 from pipelines.search.leases import Lease
 from pipelines.search.trials import OUT_OF_MEMORY, TrialStore, epochs_reported
+from pipelines.search.warm_start import WarmStart, proposed
 
 logger = logging.getLogger(__name__)
 Parameters = dict[str, Any]  # a value for each parameter of the search space
@@ -54,8 +55,11 @@ class TrialSuggester:
         self.space = experiment.search.space
         self.purse: Purse | None = None  # ends the search before its number of trials
         self._fixed_points = fixed_points
+        self.warm_start = WarmStart(experiment, trials)
         if fixed_points is None:
             self._enqueue(experiment.search.first)
+            if experiment.search.pruner != "none":
+                trials.refuted = self.warm_start.refutes
 
     def started(self) -> int:
         """Return how many trials were ever started."""
@@ -104,7 +108,8 @@ class TrialSuggester:
                 return None
             self._enqueue(points)
         while self.has_next():
-            self._seed(self.started())
+            self._seed(self.trials.started())
+            self.warm_start.enqueue_next(self.batch_sizes())
             trial = self.trials.ask(self.space.distributions())
             if self._accept(trial):
                 return trial
@@ -118,7 +123,7 @@ class TrialSuggester:
         Returns:
             None if its batch is too large: the trial was ended.
         """
-        self._seed(trial.number)
+        self._seed(self.trials.all()[: trial.number])
         trial = self.trials.complete_suggestion(trial, self.space.distributions())
         return trial if self._accept(trial) else None
 
@@ -136,15 +141,22 @@ class TrialSuggester:
             f"memory; its search ends after {started} of {budget} trials. Add smaller batch sizes"
         )
 
+    def messages(self) -> list[str]:
+        """Return what the terminal is to show about the search now."""
+        refuted = self.warm_start.message()
+        named = f"{self.architecture}: {refuted}" if refuted else ""
+        return [message for message in (self.early_end_message(), named) if message]
+
     def _enqueue(self, points: Iterable[Parameters]) -> None:
         for point in points:
             self.trials.study.enqueue_trial(point, skip_if_exists=True)
 
-    def _seed(self, suggested: int) -> None:
-        """Set the sampler to its state after `suggested` trials."""
+    def _seed(self, before: Sequence[FrozenTrial]) -> None:
+        """Set the sampler to its state after the trials `before`."""
         batch_sizes = self.batch_sizes() or self.space.batch_size.choices
+        earlier = proposed(before)
         self.trials.study.sampler = make_sampler(
-            self.experiment, self.architecture, suggested, batch_sizes
+            self.experiment, self.architecture, len(before) - earlier, batch_sizes, earlier=earlier
         )
 
     def _accept(self, trial: FrozenTrial) -> bool:
@@ -224,7 +236,12 @@ class BatchSizeLimitedSampler(BaseSampler):
 
 
 def make_sampler(
-    experiment: Experiment, architecture: str, suggested: int, batch_sizes: Sequence[int]
+    experiment: Experiment,
+    architecture: str,
+    suggested: int,
+    batch_sizes: Sequence[int],
+    *,
+    earlier: int = 0,
 ) -> BaseSampler:
     """Return the sampler for the next trial.
 
@@ -236,15 +253,16 @@ def make_sampler(
         architecture: The architecture's name.
         suggested: How many trials were suggested before.
         batch_sizes: The allowed batch sizes.
+        earlier: How many more trials had the settings of earlier studies. The sampler draws as many
+            random trials as without them.
     """
     seed = derive_seed(experiment.seed, "sampler", architecture, suggested)
     inner: BaseSampler
     if experiment.search.sampler == "random":
         inner = RandomSampler(seed=seed)
     else:
-        inner = TPESampler(
-            seed=seed, n_startup_trials=experiment.search.random_trials, constant_liar=True
-        )
+        random_trials = experiment.search.random_trials + earlier
+        inner = TPESampler(seed=seed, n_startup_trials=random_trials, constant_liar=True)
     return BatchSizeLimitedSampler(inner, batch_sizes, seed)
 
 

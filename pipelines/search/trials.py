@@ -6,7 +6,7 @@ All state is in the database. Every method may be called again after it failed h
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -52,6 +52,7 @@ class TrialStore:
             pruner=pruner,
             load_if_exists=True,
         )
+        self.refuted: Callable[[FrozenTrial], bool] = lambda trial: False  # pruned as well
         self._cached: list[FrozenTrial] | None = None
 
     def all(self) -> list[FrozenTrial]:
@@ -104,6 +105,11 @@ class TrialStore:
         with self._change():
             number = self.study.ask(space).number
         return next(each for each in self.all() if each.number == number)
+
+    def enqueue_point(self, parameters: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+        """Add a waiting trial with these parameters and attributes."""
+        with self._change():
+            self.study.enqueue_trial(dict(parameters), dict(attributes))
 
     def enqueue(self, number: int, lease: Lease, **attributes: Any) -> None:
         """Add a waiting trial without parameters for the job of this number."""
@@ -173,7 +179,7 @@ class TrialStore:
             known = self.find(number)
         pruned_after = known.user_attrs.get(PRUNED_AFTER)
         if pruned_after is None:
-            if epoch != known.last_step or not self.study.pruner.prune(self.study, known):
+            if epoch != known.last_step or not self._is_pruned(known):
                 return "continue"
             self.set_attribute(known, PRUNED_AFTER, pruned_after := epoch)
         return "prune" if epoch >= pruned_after else "continue"
@@ -196,6 +202,9 @@ class TrialStore:
         with self._change():
             self.study.tell(trial.number, stored, state=state, skip_if_finished=True)
 
+    def _is_pruned(self, trial: FrozenTrial) -> bool:
+        return self.study.pruner.prune(self.study, trial) or self.refuted(trial)
+
     def failure_reasons(self) -> set[str]:
         """Return why trials failed."""
         return {str(each.user_attrs.get("reason", "unknown")) for each in self.failed()}
@@ -207,6 +216,11 @@ class TrialStore:
             yield
         finally:
             self._cached = None
+
+
+def search_name(study: str, architecture: str) -> str:
+    """Return the name in Optuna's database of an architecture's search."""
+    return f"{study}/{architecture}/search"
 
 
 def job_number(trial: FrozenTrial) -> int:

@@ -1,5 +1,6 @@
 """A whole study: prepare, search, train and test the finals, compare. A re-run resumes it."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipelines.cluster import versions
 from pipelines.compare import comparison
 from pipelines.compare.analysis.claims import require_known_measures
 from pipelines.compare.study_data.corruption_reference import read_corruption_reference
+from pipelines.compare.study_data.study_results import WARM_START_TAG
 from pipelines.config import Experiment
 from pipelines.config.databases import same_database
 from pipelines.data.prepare import prepare
@@ -21,6 +23,7 @@ from pipelines.job.context import StudyContext, study_sender
 from pipelines.job.log import study_log
 from pipelines.job.winners import winner_tags
 from pipelines.registry import study_aliases
+from pipelines.search.earlier_studies import Sources, sentences, store_memory
 from pipelines.search.leases import study_lock
 from pipelines.studies import recovery
 from pipelines.studies.budget import budget, is_finished, work_of_each
@@ -69,9 +72,12 @@ def run(experiment: Experiment, console: Console) -> Path:
 def _run(experiment: Experiment, console: Console) -> Path:
     if experiment.corruption_reference is not None:  # reported now, not after the finals
         read_corruption_reference(Tracker(experiment.tracking_uri), experiment)
+    sources = _sources(experiment, console)
     folder, manifest = prepare(experiment, console)
     context, finished = open_study(experiment, folder, manifest, console)
     write_experiment(experiment)
+    if sources:
+        context.tracker.set_tags(context.study_run, **{WARM_START_TAG: json.dumps(sources)})
     results = experiment.storage / experiment.name
     logger.info("study's run: %s, commit %s", context.study_run, context.commit)
     if finished:
@@ -90,6 +96,21 @@ def _run(experiment: Experiment, console: Console) -> Path:
         context.tracker.set_tags(context.study_run, state="complete", done=done)
         context.tracker.end(context.study_run, "FINISHED")
     return results
+
+
+def _sources(experiment: Experiment, console: Console) -> Sources:
+    """Store what the searches learn from earlier studies; print and return what that is.
+
+    Raises:
+        UserError: `search.warm_start` names a study that does not exist or is of no use.
+    """
+    if experiment.search.warm_start is None:
+        return {}
+    sources = store_memory(experiment, Tracker(experiment.tracking_uri))
+    for sentence in sentences(sources):
+        logger.info("%s", sentence)
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    return sources
 
 
 def search_and_finals(context: StudyContext, console: Console, sender: Sender) -> None:

@@ -40,6 +40,7 @@ def method(study: ComparedStudy, table: pd.DataFrame, measurements: Measurements
         f"{SAMPLERS[settings.search.sampler]} proposed the settings; "
         f"{PRUNERS[settings.search.pruner]}.",
         *budget_sentences(study),
+        *study.warm_start_sentences,
         f"The best setting of each was trained again with {_range(seeds)} "
         f"seed{'' if seeds == [1] else 's'}.",
         "The epoch of a final run was chosen on the validation images, and the run was tested "

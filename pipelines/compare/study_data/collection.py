@@ -1,5 +1,6 @@
 """Read a study back from MLflow: its settings, models, trials and final runs."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.evaluation.records import EvaluationRecords
 from pipelines.compare.study_data.study_results import (
+    WARM_START_TAG,
     ComparedModel,
     ComparedStudy,
     FinalRun,
@@ -62,7 +64,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
     with TemporaryDirectory(prefix="faceseg-") as folder:
         manifest_file = tracker.fetch(run.info.run_id, "manifest.json", Path(folder))
         manifest = Manifest.model_validate_json(manifest_file.read_bytes())
-        settings = _read_settings(tracker.fetch(run.info.run_id, "experiment.yaml", Path(folder)))
+        settings = read_settings(tracker.fetch(run.info.run_id, "experiment.yaml", Path(folder)))
         models = tuple(
             _read_model(
                 tracker,
@@ -88,6 +90,7 @@ def read_study(tracker: Tracker, experiment: str, study: str) -> ComparedStudy:
         tracking_uri=tracker.uri,
         worker_time=read_worker_time(tracker, experiment_id, study, run),
         spent=read_study_cost(tags),
+        warm_start=json.loads(tags.get(f"faceseg.{WARM_START_TAG}", "{}")),
     )
 
 
@@ -146,7 +149,7 @@ def _read_model(
     )
 
 
-def _read_settings(file: Path) -> Experiment:
+def read_settings(file: Path) -> Experiment:
     """Read the experiment that the study ran.
 
     Raises:

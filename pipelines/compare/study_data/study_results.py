@@ -13,6 +13,7 @@ from faceseg.data.manifest import Manifest
 from faceseg.errors import UserError
 from faceseg.evaluation.records import EvaluationRecords
 from faceseg.evaluation.split_evaluation import SplitEvaluation
+from pipelines.compare.formatting import join_words
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
 from pipelines.config.names import is_judged, is_trained
@@ -23,6 +24,8 @@ from pipelines.job.results import ImagePanel
 from pipelines.job.spent import Spent
 from pipelines.tracking.run_networks import MEMBER_PARAM
 
+# Of a study's run: the number of trials that each search was warm-started from, as JSON.
+WARM_START_TAG = "warm_start"
 DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
 SECTION_OF_SETTING = re.compile(rf"^({'|'.join(SECTIONS)})\.")
@@ -161,6 +164,8 @@ class ComparedStudy:
     it. `masks` is the checksum of the occluders that were drawn on its test images. `left_out` are
     the classes that a judged network does not have; no score of any model contains them. `spent` is
     what the trials and finals of each network have used; studies of earlier versions lack it.
+    `warm_start` is the number of trials from which each search was warm-started, by architecture
+    and earlier study.
     """
 
     experiment: str
@@ -176,6 +181,7 @@ class ComparedStudy:
     worker_time: WorkerTime = field(default_factory=WorkerTime)
     left_out: tuple[str, ...] = ()
     spent: Mapping[str, Spent] = field(default_factory=dict)
+    warm_start: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def architectures(self) -> tuple[ComparedModel, ...]:
@@ -196,6 +202,15 @@ class ComparedStudy:
                     f"those of fewer trainings.{reasons}"
                 )
         return sentences
+
+    @property
+    def warm_start_sentences(self) -> list[str]:
+        """A sentence for each search that was warm-started: from what."""
+        return [
+            f"The search of {name} was warm-started from {warm_start_listed(earlier)}."
+            for name, earlier in self.warm_start.items()
+            if earlier
+        ]
 
     @property
     def judged_sentences(self) -> list[str]:
@@ -223,6 +238,11 @@ class ComparedStudy:
     def classes(self) -> ClassSet:
         """The classes that were scored."""
         return self.manifest.classes
+
+
+def warm_start_listed(earlier: Mapping[str, int]) -> str:
+    """Return the number of trials of each earlier study as words."""
+    return join_words([f"{count} trials of {study}" for study, count in earlier.items()])
 
 
 def is_pretrained(model: ComparedModel) -> bool:

@@ -197,6 +197,7 @@ BY_PATH: dict[str, Values] = {
     ),
     "search.first": st.just([]),
     "search.budget": st.sampled_from([None, {"cpu_hours": 1.0}]),
+    "search.warm_start": st.just("auto"),
     "robustness.kinds": _kinds("occlusion"),
     "robustness.corruption": _kinds("corruption"),
     "robustness.geometry": _kinds("geometry"),

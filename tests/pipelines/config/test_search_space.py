@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from faceseg.data.augmentation import Augmentation
 from faceseg.data.training_occluders import Occluders
 from faceseg.training.settings import TrainingSettings
+from pipelines.config import Experiment
 from pipelines.config.search_space import SECTIONS, Choices, Range, SearchSpace, apply_parameters
 
 BASE = TrainingSettings(epochs=4, learning_rate=1e-3, batch_size=8, weight_decay=0.25)
@@ -114,3 +115,10 @@ def test_points_outside_are_refused(point: dict[str, float], words: str):
 def test_an_empty_range_is_refused(wrong: dict[str, float]):
     with pytest.raises(ValidationError, match="a range requires low < high"):
         Range.model_validate(wrong)
+
+
+def test_without_a_warm_start_a_study_keeps_its_name():
+    plain = Experiment.model_validate({"name": "small"})
+    assert "warm_start" not in plain.model_dump()["search"]
+    warm = {"name": "small", "search": {"warm_start": "auto"}}
+    assert Experiment.model_validate(warm).study != plain.study
