@@ -25,6 +25,11 @@ BENCHMARKS = {
     "overhead-faces": ["orchestrators", "faces"],
     "curves": ["curves"],
     "search-economy": ["search_economy"],
+    "goal-curves": ["goal_curves"],
+    "other-curves": [
+        *("goal_curves", "results/benchmarks/curves-other", "--difficulty", "0.3", "--seed", "1"),
+    ],
+    "warm-start": ["warm_start"],
     "control-plane": ["overhead", "334", "64"],
     "tracking": ["tracking", "--writers", "64"],
     "packing": ["packing"],
