@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -127,6 +128,7 @@ class Experiment(Section):
         _ = self.ensembles, self.teachers
         self.search.space.check_bounds(self.training)
         check_budget(self.search, self.resources)
+        self.search.space.check_networks(self.architectures)
         batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
         check_batch(max(batch_sizes), self.data.image_size)
         for point in self.search.first:
@@ -169,6 +171,18 @@ class Experiment(Section):
         networks = self.networks
         taught = {self.distil.name: networks[self.distil.student]} if self.distil else {}
         return networks | taught
+
+    def network_of(self, name: str, tuned: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the architecture and the builder's options of one of `trained_networks`.
+
+        Args:
+            name: Its name.
+            tuned: The options of a trial or winner. An option that a variant has of its own stays.
+        """
+        architecture, options = self.trained_networks[name]
+        student = self.distil.student if self.distil and name == self.distil.name else name
+        own = self.variants[student].options() if student in self.variants else {}
+        return architecture, {**options, **tuned, **own}
 
     @property
     def study(self) -> str:

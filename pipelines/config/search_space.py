@@ -1,12 +1,14 @@
 """The search: which training settings Optuna tunes, in what ranges, with how many trials."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
-from pipelines.config.bounds import MAX_TRIALS
+from pipelines.config.bounds import MAX_FACTOR, MAX_TRIALS
 from pipelines.config.costs import Budget
+from pipelines.config.network_section import Network, check_architecture
 from pipelines.config.section import Section
 
 if TYPE_CHECKING:
@@ -56,6 +58,26 @@ class Choices(BaseModel):
 
 
 AUTO = "auto"  # of `warm_start`
+class Factors(BaseModel):
+    """One of at most three factors on a network's filters: a worker compiles each network anew.
+
+    Attributes:
+        choices: The values.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    choices: tuple[Annotated[float, Field(gt=0, le=MAX_FACTOR)], ...] = Field(
+        min_length=1, max_length=3
+    )
+
+    def bounds(self) -> tuple[float, ...]:
+        """Return all values."""
+        return self.choices
+
+
+# Options of the network, not of its training. A worker compiles a network for each value.
+NETWORK_OPTIONS = ("alpha", "width", "output_stride")
 # Sections of the training's settings: the search space names their keys `SECTION_KEY`.
 SECTIONS = ("augmentation", "occluders")
 
@@ -67,7 +89,9 @@ def _is_none(value: object) -> bool:
 class SearchSpace(BaseModel):
     """The tuned settings: learning rate and batch size always, others where a range is given.
 
-    A key that begins with `augmentation_` or `occluders_` tunes the key of that section.
+    A key that begins with `augmentation_` or `occluders_` tunes the key of that section. `alpha`,
+    `width` and `output_stride` are options of the network; the finals are trained with those of the
+    winner.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -94,8 +118,11 @@ class SearchSpace(BaseModel):
     augmentation_jpeg: Range | None = Field(None, exclude_if=_is_none)
     augmentation_degraded: Range | None = Field(None, exclude_if=_is_none)
     occluders_share: Range | None = Field(None, exclude_if=_is_none)
+    alpha: Factors | None = Field(None, exclude_if=_is_none)
+    width: Factors | None = Field(None, exclude_if=_is_none)
+    output_stride: Choices | None = Field(None, exclude_if=_is_none)
 
-    def tuned(self) -> dict[str, Range | Choices]:
+    def tuned(self) -> dict[str, Range | Choices | Factors]:
         """Return the range or choices of each tuned setting."""
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key)}
 
@@ -105,7 +132,7 @@ class SearchSpace(BaseModel):
 
         return {
             key: CategoricalDistribution(each.choices)
-            if isinstance(each, Choices)
+            if isinstance(each, Choices | Factors)
             else FloatDistribution(each.low, each.high, log=each.log)
             for key, each in self.tuned().items()
         }
@@ -113,6 +140,8 @@ class SearchSpace(BaseModel):
     def check_bounds(self, settings: TrainingSettings) -> None:
         """Raise ValueError if the space contains a value that is not valid for a training."""
         for key, each in self.tuned().items():
+            if key in NETWORK_OPTIONS:
+                continue
             for value in each.bounds():
                 try:
                     apply_parameters({key: value}, settings)
@@ -120,6 +149,23 @@ class SearchSpace(BaseModel):
                     reason = error.errors()[0]["msg"]
                     message = f"search.space.{key}: {value} is not valid: {reason}"
                     raise ValueError(message) from error
+
+    def check_networks(self, architectures: Collection[str]) -> None:
+        """Raise ValueError if a tuned option of the network is none of one of `architectures`."""
+        for key in NETWORK_OPTIONS:
+            tuned = getattr(self, key)
+            for value in tuned.bounds() if tuned else ():
+                try:
+                    network = Network.model_validate({key: value})
+                except ValidationError as error:
+                    reason = error.errors()[0]["msg"]
+                    message = f"search.space.{key}: {value} is not valid: {reason}"
+                    raise ValueError(message) from error
+                for name in architectures:
+                    try:
+                        check_architecture(name, network)
+                    except ValueError as error:
+                        raise ValueError(f"search.space.{key}: {error}") from error
 
     def check_point(self, point: dict[str, float]) -> None:
         """Raise ValueError if `point` (an item of `search.first`) is outside the space."""
@@ -130,7 +176,7 @@ class SearchSpace(BaseModel):
             each = tuned[key]
             inside = (
                 value in each.choices
-                if isinstance(each, Choices)
+                if isinstance(each, Choices | Factors)
                 else each.low <= value <= each.high
             )
             if not inside:
@@ -143,7 +189,7 @@ def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> Train
     Args:
         point: Values by the names of `SearchSpace`'s fields. `augmentation_strength` replaces
             the strength of the augmentation and keeps its ranges; other keys with the prefix of a
-            section do the same.
+            section do the same. Options of the network are left out (`network_parameters`).
         settings: The settings that are not tuned.
 
     Returns:
@@ -154,12 +200,19 @@ def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> Train
     """
     content = settings.model_dump()
     for key, value in point.items():
+        if key in NETWORK_OPTIONS:
+            continue
         section, _, name = key.partition("_")
         if section in SECTIONS:
             content.setdefault(section, {})[name] = value
         else:
             content[key] = value
     return TrainingSettings.model_validate(content)
+
+
+def network_parameters(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the network among tuned values."""
+    return {key: point[key] for key in NETWORK_OPTIONS if key in point}
 
 
 class Search(Section):

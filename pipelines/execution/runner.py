@@ -10,6 +10,7 @@ import math
 import socket
 import time
 from dataclasses import asdict
+from typing import Any
 
 import keras
 
@@ -212,7 +213,7 @@ class JobRunner:
 
     def _compile(self, job: Job, outbox: Outbox) -> tuple[CompiledNetwork, Predictor]:
         data = self.context.experiment.data
-        architecture, options = self.context.experiment.trained_networks[job.key.architecture]
+        architecture, options = _network_of(self.context, job)
         spec = NetworkSpec(
             architecture=architecture,
             image_size=data.image_size,
@@ -238,7 +239,7 @@ class JobRunner:
         """Log that an attempt at the job starts, and the job's parameters."""
         context, outbox = self.context, job_outbox(self.context, job)
         settings = job.settings.model_dump()
-        architecture, options = context.experiment.trained_networks[job.key.architecture]
+        architecture, options = _network_of(context, job)
         outbox.open(
             context.dataset,
             attempt=job.attempt,
@@ -260,6 +261,11 @@ class JobRunner:
         if job.teachers and distil is not None:
             return {"variant_of": distil.student, "taught_by": distil.teacher}
         return {"variant_of": architecture} if architecture != job.key.architecture else {}
+
+
+def _network_of(context: StudyContext, job: Job) -> tuple[str, dict[str, Any]]:
+    """Return the architecture and the options of a job's network."""
+    return context.experiment.network_of(job.key.architecture, job.network)
 
 
 def _best(outcome: TrainingOutcome) -> float:

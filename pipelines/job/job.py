@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.job.spent import Spent
@@ -82,6 +82,7 @@ class Job:
     Attributes:
         teachers: The networks that teach this one: by their finals of the same number, or judged.
         attempt: Counts from 1.
+        network: Tuned options of the network; they replace those of the experiment.
         recorded: The best `val/iou` of a final that was complete once and whose results MLflow
             has lost; its network may be among the files in the storage. None for other jobs.
         spent: What its earlier attempts have used.
@@ -93,6 +94,7 @@ class Job:
     attempt: int
     settings: TrainingSettings
     recorded: float | None = None
+    network: Mapping[str, Any] = field(default_factory=dict)
     teachers: tuple[EnsembleMember, ...] = ()
     spent: Spent = field(default=Spent(), compare=False)
 

@@ -1,13 +1,15 @@
 """The jobs of one architecture's trials: their keys, seeds, settings and teachers."""
 
 import hashlib
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
-from pipelines.config.search_space import apply_parameters
+from pipelines.config.search_space import apply_parameters, network_parameters
 from pipelines.config.sections import Finals
 from pipelines.job.job import (
     EnsembleMember,
@@ -62,6 +64,7 @@ class TrialJobs:
             seed=derive_seed(self._experiment.seed, name, number),
             attempt=Lease.of(trial).attempt,
             settings=self.settings(kind, trial),
+            network=network_parameters(self._point() if kind == "final" else trial.params),
             recorded=trial.user_attrs.get(RECORDED),
             teachers=self._members(),
             spent=ended_attempts(trial, self._experiment.resources),
@@ -79,7 +82,7 @@ class TrialJobs:
         """
         if self._trials.best() is None:
             return ""
-        settings, members = settings_digest(self.winning_settings()), self._members()
+        settings, members = self._winning_digest(), self._members()
         distil = self._experiment.distil
         if not members or distil is None:
             return settings
@@ -87,6 +90,18 @@ class TrialJobs:
             return ""
         parts = (settings, members_digest(members), distil.weight, distil.temperature)
         return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:8]
+
+    def _winning_digest(self) -> str:
+        """Return a digest of the winning settings, and of the network's options if they are tuned.
+
+        Without tuned options it is that of earlier versions, so that their finals are found.
+        """
+        settings = settings_digest(self.winning_settings())
+        options = network_parameters(self._point())
+        if not options:
+            return settings
+        text = f"{settings}/{json.dumps(options, sort_keys=True)}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def _members(self) -> tuple[EnsembleMember, ...]:
         if self._judged is not None:
@@ -105,7 +120,16 @@ class TrialJobs:
         Raises:
             LookupError: No trial of the search is complete.
         """
+        point = self._point()
+        return self.finals.settings(apply_parameters(point, self._experiment.training))
+
+    def _point(self) -> dict[str, Any]:
+        """Return the parameters of the winner.
+
+        Raises:
+            LookupError: No trial of the search is complete.
+        """
         winner = self._trials.best()
         if winner is None:
             raise LookupError(f"no trial of {self._architecture} is complete: it has no finals yet")
-        return self.finals.settings(apply_parameters(winner.params, self._experiment.training))
+        return winner.params

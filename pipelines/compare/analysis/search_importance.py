@@ -17,7 +17,7 @@ from pipelines.compare.study_data.study_results import (
     TrialRun,
     numeric_params,
 )
-from pipelines.config.search_space import Choices, Range, SearchSpace
+from pipelines.config.search_space import Choices, Factors, Range, SearchSpace
 
 MIN_TRIALS = 10  # complete trials; with fewer, the best tenth would be less than one trial
 EDGE = 0.05  # share of the range, on the range's own scale, that counts as its end
@@ -81,13 +81,13 @@ def best_so_far(trials: Sequence[TrialRun]) -> tuple[float, ...]:
     return tuple(values)
 
 
-def range_edge(value: float, tuned: Range | Choices) -> str:
+def range_edge(value: float, tuned: Range | Choices | Factors) -> str:
     """Return the end of its range at which a value is: 'lowest', 'highest' or ''."""
-    if isinstance(tuned, Choices):
-        choices = sorted(tuned.choices)
+    if isinstance(tuned, Choices | Factors):
+        choices = sorted(tuned.bounds())
         if len(choices) < 3:  # each of two choices is an end
             return ""
-        return {choices[0]: "lowest", choices[-1]: "highest"}.get(int(value), "")
+        return {choices[0]: "lowest", choices[-1]: "highest"}.get(value, "")
     scale = math.log if tuned.log else float
     low, high = scale(tuned.low), scale(tuned.high)
     position = (scale(value) - low) / (high - low)

@@ -31,7 +31,7 @@ from pipelines.compare.figures.chart import (
 from pipelines.compare.figures.styles import SeriesStyle, series_styles
 from pipelines.compare.formatting import readable_name
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy
-from pipelines.config.search_space import Choices, Range
+from pipelines.config.search_space import Choices, Factors, Range
 
 LOSSES = (("val/loss", "-"), ("train/loss", "--"))
 
@@ -161,7 +161,11 @@ def _draw_best_so_far(axis: Axes, search: SearchSummary, style: SeriesStyle) -> 
 
 
 def _draw_setting(
-    axis: Axes, search: SearchSummary, style: SeriesStyle, name: str, scale: Range | Choices
+    axis: Axes,
+    search: SearchSummary,
+    style: SeriesStyle,
+    name: str,
+    scale: Range | Choices | Factors,
 ) -> None:
     complete = completed_trials(search.trials)
     for trial in search.trials:
@@ -177,11 +181,11 @@ def _draw_setting(
     _show_range(axis, scale)
 
 
-def _show_range(axis: Axes, scale: Range | Choices) -> None:
+def _show_range(axis: Axes, scale: Range | Choices | Factors) -> None:
     """Set the axis to the whole range, and mark the ends of a continuous one."""
-    if isinstance(scale, Choices):
+    if isinstance(scale, Choices | Factors):
         axis.set_xscale("log", base=2)
-        axis.set_xticks(scale.choices, [str(each) for each in scale.choices])
+        axis.set_xticks(scale.choices, [f"{each:g}" for each in scale.choices])
         axis.set_xlim(min(scale.choices) / 1.5, max(scale.choices) * 1.5)
         axis.xaxis.set_minor_locator(NullLocator())
         return

@@ -17,7 +17,7 @@ from pipelines.compare.formatting import join_words
 from pipelines.compare.study_data.worker_time import WorkerTime
 from pipelines.config import Experiment
 from pipelines.config.names import is_judged, is_trained
-from pipelines.config.search_space import SECTIONS
+from pipelines.config.search_space import NETWORK_OPTIONS, SECTIONS
 from pipelines.job.gpu_metrics import GPU_METRICS
 from pipelines.job.machine_load import is_quiet
 from pipelines.job.results import ImagePanel
@@ -29,6 +29,7 @@ WARM_START_TAG = "warm_start"
 DEFAULT_STORE = "sqlite:///results/mlflow.db"  # that `faceseg predict` uses without --tracking
 # MLflow logs `augmentation.strength`; the search space calls it `augmentation_strength`.
 SECTION_OF_SETTING = re.compile(rf"^({'|'.join(SECTIONS)})\.")
+NETWORK_OF_SETTING = re.compile(rf"^network\.(?=({'|'.join(NETWORK_OPTIONS)})$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ def numeric_params(params: Mapping[str, str]) -> dict[str, float]:
     """Return the parameters that are numbers, under the names that the search space uses."""
     numbers = {}
     for name, text in params.items():
-        search_name = SECTION_OF_SETTING.sub(r"\1_", name)
+        search_name = NETWORK_OF_SETTING.sub("", SECTION_OF_SETTING.sub(r"\1_", name))
         try:
             numbers[search_name] = float(text)
         except ValueError:

@@ -8,7 +8,15 @@ from faceseg.data.augmentation import Augmentation
 from faceseg.data.training_occluders import Occluders
 from faceseg.training.settings import TrainingSettings
 from pipelines.config import Experiment
-from pipelines.config.search_space import SECTIONS, Choices, Range, SearchSpace, apply_parameters
+from pipelines.config.search_space import (
+    NETWORK_OPTIONS,
+    SECTIONS,
+    Choices,
+    Factors,
+    Range,
+    SearchSpace,
+    apply_parameters,
+)
 
 BASE = TrainingSettings(epochs=4, learning_rate=1e-3, batch_size=8, weight_decay=0.25)
 
@@ -52,7 +60,7 @@ def test_the_augmentation_strength_keeps_the_ranges():
 def test_every_tuned_name_is_a_setting():
     values = {**dict.fromkeys(SearchSpace.model_fields, 0.07), "batch_size": 7}
     settings = apply_parameters(values, BASE)
-    for name in SearchSpace.model_fields.keys() - {"batch_size"}:
+    for name in SearchSpace.model_fields.keys() - {"batch_size", *NETWORK_OPTIONS}:
         section, _, key = name.partition("_")
         place = getattr(settings, section) if section in SECTIONS else settings
         assert getattr(place, key if section in SECTIONS else name) == 0.07
@@ -122,3 +130,50 @@ def test_without_a_warm_start_a_study_keeps_its_name():
     assert "warm_start" not in plain.model_dump()["search"]
     warm = {"name": "small", "search": {"warm_start": "auto"}}
     assert Experiment.model_validate(warm).study != plain.study
+
+
+# Options of the network.
+
+
+def test_a_network_is_compiled_for_at_most_three_values():
+    assert SearchSpace(width=Factors(choices=(0.25, 0.5, 1))).distributions()["width"] == (
+        CategoricalDistribution((0.25, 0.5, 1.0))
+    )
+    with pytest.raises(ValidationError, match="at most 3 items"):
+        Factors(choices=(0.25, 0.5, 0.75, 1))
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"output_stride": {"choices": [8, 16]}}, "architectures.unet has no option output_stride"),
+        ({"output_stride": {"choices": [4]}}, "search.space.output_stride: 4 is not valid"),
+        ({"width": {"choices": [0]}}, "greater than 0"),
+    ],
+)
+def test_an_option_that_a_network_does_not_have_is_refused(space: dict[str, object], words: str):
+    with pytest.raises(ValidationError, match=words):
+        Experiment.model_validate({"name": "x", "search": {"space": space}})
+
+
+def test_options_of_the_network_are_no_settings_of_its_training():
+    assert apply_parameters({"width": 0.5, "alpha": 0.35}, BASE) == BASE
+
+
+def test_a_tuned_option_replaces_that_of_the_experiment_but_not_that_of_a_variant():
+    experiment = Experiment.model_validate(
+        {
+            "name": "x",
+            "architectures": {"unet": {"width": 1, "alpha": 1}, "pspnet": None, "segnet": None},
+            "variants": {"thin": {"of": "unet", "width": 0.125}, "plain": {"of": "unet"}},
+            "distil": {"student": "thin", "teacher": "unet"},
+        }
+    )
+    tuned = {"width": 0.5}
+    widths = {name: experiment.network_of(name, tuned)[1] for name in experiment.trained_networks}
+    assert widths == {
+        "unet": {"width": 0.5, "alpha": 1},
+        "plain": {"width": 0.5, "alpha": 1},
+        "thin": {"width": 0.125, "alpha": 1},
+        "thin-distilled": {"width": 0.125, "alpha": 1},
+    }

@@ -91,3 +91,5 @@ def test_parameters_are_renamed_as_in_the_search_space():
     params = {"learning_rate": "0.003", "augmentation.strength": "1.0", "optimizer": "adam"}
     assert numeric_params(params) == {"learning_rate": 0.003, "augmentation_strength": 1.0}
     assert numeric_params({"occluders.share": "0.3"}) == {"occluders_share": 0.3}
+    found = numeric_params({"network.width": "0.5", "network.batch_norm_momentum": "0.9"})
+    assert found == {"width": 0.5, "network.batch_norm_momentum": 0.9}
