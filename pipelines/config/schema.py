@@ -18,6 +18,7 @@ from pipelines.config.data_section import Data
 from pipelines.config.databases import sqlite_url
 from pipelines.config.distillation import Distil, teacher_members
 from pipelines.config.ensembles import Ensembles, ensemble_members
+from pipelines.config.goals import check_logged
 from pipelines.config.network_section import (
     Network,
     Variant,
@@ -131,6 +132,8 @@ class Experiment(Section):
         self.search.space.check_networks(self.architectures)
         batch_sizes = (self.training.batch_size, *self.search.space.batch_size.choices)
         check_batch(max(batch_sizes), self.data.image_size)
+        if goals := self.search.parsed_goals:
+            check_logged(goals, self.data.class_set.names, self.robustness.kinds)
         for point in self.search.first:
             self.search.space.check_point(point)
         return self

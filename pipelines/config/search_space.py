@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
 from pipelines.config.bounds import MAX_FACTOR, MAX_TRIALS
 from pipelines.config.costs import Budget
+from pipelines.config.goals import Goals, parse_goals
 from pipelines.config.network_section import Network, check_architecture
 from pipelines.config.section import Section
 
@@ -220,7 +221,9 @@ class Search(Section):
 
     Attributes:
         trials: Number of trials of each architecture.
-        sampler: Optuna's TPE or random sampler.
+        goals: What else than `val/iou` the search improves or bounds; none: `val/iou` alone.
+        sampler: Optuna's TPE, random sampler, or (with goals) NSGA-III, whose generations have
+            `random_trials` trials.
         pruner: `hyperband`, `halving` (successive halving) or `none`.
         reduction_factor: The share 1 / N of the trials continues at each rung of the pruner.
         warm_start: The search tries the best settings of earlier studies of the same MLflow store
@@ -234,7 +237,14 @@ class Search(Section):
     first: tuple[dict[str, float], ...] = Field(
         (), max_length=1000, description="settings of the first trials"
     )
-    sampler: Literal["tpe", "random"] = "tpe"
+    goals: tuple[str, ...] = Field(
+        (),
+        max_length=8,
+        description="values with their directions or bounds: NAME, maximize NAME, minimize NAME, "
+        "NAME <= NUMBER, NAME >= NUMBER",
+        exclude_if=lambda value: not value,
+    )
+    sampler: Literal["tpe", "random", "nsga3"] = "tpe"
     random_trials: int = Field(
         5, ge=0, le=MAX_TRIALS, description="random trials before the sampler is used"
     )
@@ -249,3 +259,18 @@ class Search(Section):
         exclude_if=_is_none,
     )
     warm_start: str | None = Field(None, min_length=1, max_length=200, exclude_if=_is_none)
+
+    @model_validator(mode="after")
+    def _check_goals(self) -> Self:
+        goals = self.parsed_goals
+        if self.sampler == "nsga3" and (goals is None or len(goals.objectives) < 2):
+            raise ValueError(
+                "search.sampler: nsga3 requires two goals or more without a bound, such as "
+                "search.goals: [val/iou, model/macs]; use tpe or random"
+            )
+        return self
+
+    @property
+    def parsed_goals(self) -> Goals | None:
+        """The goals; None if `val/iou` is the only one and has no bounds beside it."""
+        return parse_goals(self.goals)

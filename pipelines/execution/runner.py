@@ -10,7 +10,6 @@ import math
 import socket
 import time
 from dataclasses import asdict
-from typing import Any
 
 import keras
 
@@ -25,6 +24,7 @@ from pipelines.execution import cost
 from pipelines.execution.assessment import assess
 from pipelines.execution.teacher import teacher_of
 from pipelines.execution.trained_files import history_table, network_origin, restore_training
+from pipelines.execution.trial_goals import goal_values, known_costs
 from pipelines.job import results
 from pipelines.job.checkpoints import BEST, LATEST, JobCheckpoints
 from pipelines.job.context import StudyContext, job_checkpoints, job_outbox
@@ -98,8 +98,13 @@ class JobRunner:
             outbox.end("FAILED")
             return JobResult(None, reason=str(failure))
         logger.info("trained %d epochs (%s)", len(trained.history), trained.stop_reason)
-        self._evaluate_and_store(job, outbox, trained, predictor)
-        result = JobResult(_best(trained), trained.stop_reason == "pruned", seconds=self._seconds)
+        values = self._evaluate_and_store(job, outbox, trained, predictor)
+        result = JobResult(
+            _best(trained),
+            trained.stop_reason == "pruned",
+            seconds=self._seconds,
+            goals=goal_values(self.context.experiment, job, trained, values),
+        )
         with self.clock.phase(results.LOGGING_PHASE):
             self._log_cost(job, outbox)
             outbox.tags(state="pruned" if result.pruned else "complete", end=trained.stop_reason)
@@ -151,6 +156,8 @@ class JobRunner:
             compiled, predictor = self._compile(job, outbox)
         outbox.tags(xla=compiled.model.jit_compile)
         classes = context.experiment.data.class_set
+        if costs := known_costs(context.experiment, job, compiled.network):
+            reporter.note_costs(job.key, costs)
         outcome = train(
             compiled,
             job.settings,
@@ -167,8 +174,8 @@ class JobRunner:
 
     def _evaluate_and_store(
         self, job: Job, outbox: Outbox, outcome: TrainingOutcome, predictor: Predictor
-    ) -> None:
-        """Write and log the files and metrics of a trained network."""
+    ) -> dict[str, float]:
+        """Write and log the files and metrics of a trained network; return the last metrics."""
         context, classes = self.context, self.context.experiment.data.class_set
         started = time.perf_counter()
         with self.clock.phase(results.ARTIFACTS_PHASE), outbox.files() as folder:
@@ -184,6 +191,7 @@ class JobRunner:
                 "seconds/training": sum(each.metrics["epoch_seconds"] for each in outcome.history),
             }
             ended = outcome.history[-1].time  # the same if all is logged again after a crash
+            values |= known_costs(context.experiment, job, predictor.network)
             values |= assess(
                 context,
                 job.key.kind,
@@ -200,6 +208,7 @@ class JobRunner:
                 publish.register_final(context, job, outbox, folder, values)
             values["seconds/evaluation"] = time.perf_counter() - started
             outbox.once(values | self._phase_metrics(), ended)
+        return values
 
     def _log_cost(self, job: Job, outbox: Outbox) -> None:
         """End the measurement of this attempt, and log what all attempts at the job have used."""
@@ -212,8 +221,9 @@ class JobRunner:
         return {**results.phase_metrics(self._seconds), results.WORKER_JOB_METRIC: self._jobs}
 
     def _compile(self, job: Job, outbox: Outbox) -> tuple[CompiledNetwork, Predictor]:
-        data = self.context.experiment.data
-        architecture, options = _network_of(self.context, job)
+        experiment = self.context.experiment
+        data = experiment.data
+        architecture, options = experiment.network_of(job.key.architecture, job.network)
         spec = NetworkSpec(
             architecture=architecture,
             image_size=data.image_size,
@@ -239,7 +249,8 @@ class JobRunner:
         """Log that an attempt at the job starts, and the job's parameters."""
         context, outbox = self.context, job_outbox(self.context, job)
         settings = job.settings.model_dump()
-        architecture, options = _network_of(context, job)
+        experiment = context.experiment
+        architecture, options = experiment.network_of(job.key.architecture, job.network)
         outbox.open(
             context.dataset,
             attempt=job.attempt,
@@ -261,11 +272,6 @@ class JobRunner:
         if job.teachers and distil is not None:
             return {"variant_of": distil.student, "taught_by": distil.teacher}
         return {"variant_of": architecture} if architecture != job.key.architecture else {}
-
-
-def _network_of(context: StudyContext, job: Job) -> tuple[str, dict[str, Any]]:
-    """Return the architecture and the options of a job's network."""
-    return context.experiment.network_of(job.key.architecture, job.network)
 
 
 def _best(outcome: TrainingOutcome) -> float:

@@ -107,12 +107,14 @@ class JobResult:
         value: The best `val/iou`; None if it failed.
         reason: Why it failed.
         seconds: The worker's seconds since its job before, by phase (`pipelines.job.results`).
+        goals: The values of the search's goals, of a trial; NaN if one is undefined.
     """
 
     value: float | None
     pruned: bool = False
     reason: str = ""
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    goals: dict[str, float] = field(default_factory=dict)
 
 
 def derive_seed(base: int, *names: object) -> int:
@@ -126,6 +128,9 @@ class Reporter(Protocol):
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         """Report the progress within an epoch. The report may be lost."""
+
+    def note_costs(self, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Report the goals of a search that are known before the training begins."""
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Report the `val/iou` of an epoch; return whether to continue (False: pruned)."""

@@ -5,7 +5,7 @@ So the state survives any process. Finals are trials with fixed settings, one pe
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import optuna
 from optuna.pruners import NopPruner
@@ -23,6 +23,7 @@ from pipelines.search.finals import (
     repeat_lost_finals,
     retry_failed_finals,
 )
+from pipelines.search.goal_values import COSTS, bounds_message
 from pipelines.search.leases import Lease
 from pipelines.search.lost_jobs import free_job
 from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
@@ -124,6 +125,12 @@ class ArchitectureSearch:
         finals = self.finals()  # None: no trial is complete
         return finals is None or len(finals.ended()) >= self.experiment.finals.seeds
 
+    def note_costs(self, worker: str, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Store the goals of a trial that are known before its training, if `worker` holds it."""
+        trial = self.trials.find(key.number)
+        if Lease.of(trial).worker == worker:
+            self.trials.set_attribute(trial, COSTS, dict(costs))
+
     def report(self, worker: str, key: JobKey, epoch: int, value: float) -> TrialDirective:
         """Store the value of an epoch; return what the worker is to do."""
         return self._store(key.kind).report(worker, key.number, epoch, value)
@@ -149,7 +156,7 @@ class ArchitectureSearch:
             end_attempt(store, trial, outcome.spent or now)
         if outcome.seconds:
             store.set_attribute(trial, SECONDS, dict(outcome.seconds))
-        store.tell(key.number, outcome.value, outcome.state, outcome.reason)
+        store.tell(key.number, outcome.value, outcome.state, outcome.reason, outcome.goals)
 
     def release(
         self, worker: str, death: WorkerDeath, reading: Spent | None = None
@@ -201,7 +208,8 @@ class ArchitectureSearch:
     def failure_reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
         found = set().union(*(store.failure_reasons() for store in self.stores().values()))
-        return sorted(found | {self.suggester.early_end_message()} - {""})
+        bounds = bounds_message(self.trials.complete(), self.trials.goals)
+        return sorted(found | {self.suggester.early_end_message(), bounds} - {""})
 
     def _base_settings(self) -> list[Parameters] | None:
         """Return the parameters of the base's winner: [] if it has none, None if it may change.
@@ -258,7 +266,8 @@ class ArchitectureSearch:
         return f"{self.experiment.study}/{self.architecture}/"
 
     def _open(self, kind: str, pruner: optuna.pruners.BasePruner) -> TrialStore:
-        store = TrialStore(f"{self.prefix}{kind}", self._storage, pruner)
+        goals = self.experiment.search.parsed_goals if kind == "search" else None
+        store = TrialStore(f"{self.prefix}{kind}", self._storage, pruner, goals)
         end_lost_attempts(store, self.session, self.experiment.resources)
         return store
 

@@ -20,6 +20,7 @@ from pipelines.job.spent import Spent
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.database import open_storage, retry_while_unavailable
 from pipelines.search.failure_policy import Decision
+from pipelines.search.goal_values import score
 from pipelines.search.leases import Lease
 from pipelines.search.ledger import Ledger
 from pipelines.search.purse import attach_purses
@@ -156,6 +157,11 @@ class Coordinator:
             self._readings[worker] = spent
 
     @_retry_database
+    def note_costs(self, worker: str, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Store the goals of a trial that are known before its training begins."""
+        self.searches[key.architecture].note_costs(worker, key, costs)
+
+    @_retry_database
     def report(
         self, worker: str, key: JobKey, epoch: int, value: float, images_per_second: float
     ) -> TrialDirective:
@@ -211,7 +217,7 @@ class Coordinator:
                 name: 0 if each.is_taught else each.suggester.budget() or 1
                 for name, each in searches.items()
             },
-            best={name: trial.value if trial else None for name, trial in best.items()},
+            best={name: score(trial) if trial else None for name, trial in best.items()},
             finals={name: len(each.complete()) if each else 0 for name, each in finals.items()},
             epochs_done=sum(epochs_done(each) for each in every),
             seconds_left=study_remaining_seconds(

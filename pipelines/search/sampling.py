@@ -2,17 +2,19 @@
 
 import logging
 import random
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.config import Experiment
 from pipelines.job.job import derive_seed
 from pipelines.search.failure_policy import POLICY
+from pipelines.search.front_pruner import FrontPruner
 from pipelines.search.leases import Lease
 from pipelines.search.trials import OUT_OF_MEMORY, TrialStore, epochs_reported
 from pipelines.search.warm_start import WarmStart, proposed
@@ -196,15 +198,19 @@ class BatchSizeLimitedSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return the parameters that the inner sampler draws together, without the batch size."""
-        space = self.inner.infer_relative_search_space(study, trial)
-        return {name: space[name] for name in space if name != "batch_size"}
+        """Return the parameters that the inner sampler draws together."""
+        return self.inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the inner sampler's values."""
-        return self.inner.sample_relative(study, trial, search_space)
+        """Return the inner sampler's values; an excluded batch size is drawn on its own."""
+        values = self.inner.sample_relative(study, trial, search_space)
+        return {
+            name: value
+            for name, value in values.items()
+            if name != "batch_size" or value in self.batch_sizes
+        }
 
     def sample_independent(
         self,
@@ -260,6 +266,11 @@ def make_sampler(
     inner: BaseSampler
     if experiment.search.sampler == "random":
         inner = RandomSampler(seed=seed)
+    elif experiment.search.sampler == "nsga3":
+        size = max(2, experiment.search.random_trials)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            inner = NSGAIIISampler(seed=seed, population_size=size)
     else:
         random_trials = experiment.search.random_trials + earlier
         inner = TPESampler(seed=seed, n_startup_trials=random_trials, constant_liar=True)
@@ -271,6 +282,8 @@ def make_pruner(experiment: Experiment) -> optuna.pruners.BasePruner:
     search = experiment.search
     if search.pruner == "none":
         return optuna.pruners.NopPruner()
+    if goals := search.parsed_goals:
+        return FrontPruner(goals, search, experiment.training.epochs)
     if search.pruner == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(
             min_resource=search.grace_epochs, reduction_factor=search.reduction_factor

@@ -21,7 +21,15 @@ from pipelines.job.job import (
 )
 from pipelines.search.leases import Lease
 from pipelines.search.spending import ended_attempts
-from pipelines.search.trials import RECORDED, TrialStore, job_number, settings_digest
+from pipelines.search.trials import RECORDED, TrialStore, job_number
+
+
+def settings_digest(settings: TrainingSettings) -> str:
+    """Return a short hash of the settings that finals retrain.
+
+    The fields of `TrainingSettings` are hashed in their order: do not reorder them.
+    """
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:8]
 
 
 class TrialJobs:

@@ -3,7 +3,6 @@
 All state is in the database. Every method may be called again after it failed half-way.
 """
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,8 +14,9 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from faceseg.training.settings import TrainingSettings
+from pipelines.config.goals import Goals
 from pipelines.job.spent import Spent
+from pipelines.search.goal_values import name_values, score, store_end, within_bounds
 from pipelines.search.leases import ATTRIBUTE, Lease
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -37,6 +37,7 @@ class TrialStore:
         name: The Optuna study's name.
         storage: Optuna's database.
         pruner: Decides which trials end early.
+        goals: The goals of a search; without them it maximises `val/iou`.
     """
 
     def __init__(
@@ -44,15 +45,19 @@ class TrialStore:
         name: str,
         storage: optuna.storages.BaseStorage,
         pruner: optuna.pruners.BasePruner,
+        goals: Goals | None = None,
     ) -> None:
+        self.goals = goals
         self.study = optuna.create_study(
             study_name=name,
             storage=storage,
-            direction="maximize",
+            directions=[each.direction for each in goals.objectives] if goals else ["maximize"],
             pruner=pruner,
             load_if_exists=True,
         )
         self.refuted: Callable[[FrozenTrial], bool] = lambda trial: False  # pruned as well
+        if goals:
+            name_values(self.study, goals)
         self._cached: list[FrozenTrial] | None = None
 
     def all(self) -> list[FrozenTrial]:
@@ -85,8 +90,9 @@ class TrialStore:
         return [each for each in self.all() if each.state in ENDED]
 
     def best(self) -> FrozenTrial | None:
-        """Return the complete trial of the best value; among equals, the first."""
-        return max(self.complete(), key=lambda each: (each.value, -each.number), default=None)
+        """Return the complete trial of the best `val/iou`, of those within all bounds."""
+        possible = within_bounds(self.complete(), self.goals)
+        return max(possible, key=lambda each: (score(each), -each.number), default=None)
 
     def count(self) -> Counter[str]:
         """Return the number of trials in each state."""
@@ -184,7 +190,14 @@ class TrialStore:
             self.set_attribute(known, PRUNED_AFTER, pruned_after := epoch)
         return "prune" if epoch >= pruned_after else "continue"
 
-    def tell(self, number: int, value: float | None, state: TrialState, reason: str = "") -> None:
+    def tell(
+        self,
+        number: int,
+        value: float | None,
+        state: TrialState,
+        reason: str = "",
+        goals: Mapping[str, float] | None = None,
+    ) -> None:
         """End a trial. Nothing changes if it has ended.
 
         Args:
@@ -192,13 +205,19 @@ class TrialStore:
             value: Its best `val/iou`; NaN counts as 0. None: it has none.
             state: The state it ends in.
             reason: Why it failed.
+            goals: The values of the search's goals, if it has some.
         """
         trial = self.find(number)
         if trial.state in ENDED:
             return
         if reason:
             self.set_attribute(trial, "reason", reason)
-        stored = None if value is None or state != TrialState.COMPLETE else _finite_value(value)
+        stored: float | list[float] | None = None
+        if self.goals is not None:
+            with self._change():
+                stored = store_end(self.study, trial, self.goals, state, goals or {})
+        elif value is not None and state == TrialState.COMPLETE:
+            stored = _finite_value(value)
         with self._change():
             self.study.tell(trial.number, stored, state=state, skip_if_finished=True)
 
@@ -238,14 +257,6 @@ def epochs_reported(trial: FrozenTrial) -> int:
     return len(trial.intermediate_values)
 
 
-def settings_digest(settings: TrainingSettings) -> str:
-    """Return a short hash of the settings that finals retrain.
-
-    The fields of `TrainingSettings` are hashed in their order: do not reorder them.
-    """
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:8]
-
-
 def _finite_value(value: float) -> float:
     """Return the value for Optuna, which accepts no NaN."""
     return 0.0 if math.isnan(value) else value
@@ -262,6 +273,7 @@ class JobOutcome:
     own_fault: bool = False  # its settings are the cause: the same job would fail again
     seconds: Mapping[str, float] = field(default_factory=dict)  # by phase, if they were measured
     spent: Spent | None = None  # by this attempt, if its worker has measured it
+    goals: Mapping[str, float] = field(default_factory=dict)  # their values, of a trial
 
     @property
     def state(self) -> TrialState:

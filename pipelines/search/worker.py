@@ -7,6 +7,7 @@ of jobs it is replaced, because frameworks leak some memory.
 import logging
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,7 @@ class Worker:
                 own_fault=result.value is None,
                 seconds=result.seconds,
                 spent=self.meter.stop(),
+                goals=result.goals,
             )
         except Exception as error:
             if POLICY.external_error(error, self.context.experiment.storage):
@@ -206,6 +208,10 @@ class CoordinatorReporter:
             self._last = time.monotonic()
             spent = self._meter.last()
             self._coordinator.progress.remote(key, epoch, percent, self._worker, spent)
+
+    def note_costs(self, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Send the goals that are known before the training begins."""
+        call_actor(self._coordinator.note_costs, self._worker, key, dict(costs))
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Send the `val/iou` of an epoch; return whether to continue (False: pruned).

@@ -21,6 +21,7 @@ from pipelines.config import Experiment
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.plain_yaml import read_yaml
 from pipelines.job.job import JobKey, JobKind
+from pipelines.search.goal_values import score
 from pipelines.search.leases import Lease, study_driver
 from pipelines.search.trials import epochs_reported, job_number
 from pipelines.storage.stored_trials import NetworkTrials, StudyTrials, read_trials
@@ -163,11 +164,11 @@ def _network(
     if budget is not None:
         own = 0 if name in budget.teachers else budget.search.trials
         limits = (1 if name in budget.variants else own, budget.finals.seeds)
-    values = [trial.value for trial in trials.search if trial.state == TrialState.COMPLETE]
+    values = [score(trial) for trial in trials.search if trial.state == TrialState.COMPLETE]
     return NetworkState(
         trials=_counts(trials.search, limits[0], since),
         finals=_counts(trials.present_finals, limits[1], since),
-        best_val_iou=max((value for value in values if value is not None), default=None),
+        best_val_iou=max(values, default=None),
     )
 
 

@@ -1,6 +1,7 @@
 """One training in this process, without Ray and without a search: `faceseg train`."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,9 @@ class TerminalReporter:
         done = 100 * (epoch - 1) + percent
         self._loss = loss
         self._progress.update(self._task, completed=done, loss=f"loss {loss:.3f}")
+
+    def note_costs(self, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Do nothing: a single training belongs to no search."""
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Print the epoch; return True, because a single training is never pruned."""

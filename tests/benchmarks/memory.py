@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,9 @@ class NullReporter:
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         """Discard the progress."""
+
+    def note_costs(self, key: JobKey, costs: Mapping[str, float]) -> None:
+        """Do nothing."""
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         """Continue the job."""

@@ -1,5 +1,6 @@
 """Jobs of the runner in `conftest`, their reports, and their runs in MLflow."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines.execution.runner import JobRunner
@@ -18,6 +19,9 @@ class RecordingReporter:
 
     def progress(self, key: JobKey, epoch: int, percent: int, loss: float) -> None:
         pass
+
+    def note_costs(self, key: JobKey, costs: Mapping[str, float]) -> None:
+        self.costs = dict(costs)
 
     def report(self, key: JobKey, epoch: int, value: float, images_per_second: float) -> bool:
         self.values.append((epoch, value))
