@@ -16,6 +16,12 @@ from faceseg.data.atomic_files import write_atomically
 from faceseg.errors import UserError
 from faceseg.statistics import Estimate, ResampledScore, estimate, estimate_difference
 from pipelines.compare.analysis.comparison_table import RESAMPLES, measure_iou
+from pipelines.compare.analysis.search_front import (
+    FRONT_RANK,
+    SearchFront,
+    front_table,
+    search_fronts,
+)
 from pipelines.compare.escaping import csv_text, escape_markdown
 from pipelines.compare.formatting import DASH, format_score
 from pipelines.compare.report.cells import table_texts
@@ -61,6 +67,8 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
         (files / "comparison.md").write_text(render_markdown(report), encoding="utf-8")
         (files / "comparison.tex").write_text(render_latex(study, table), encoding="utf-8")
         (files / "comparison.html").write_text(render_html(report), encoding="utf-8")
+        if fronts := search_fronts(study):
+            (files / "front.csv").write_text(csv_text(front_table(fronts)), encoding="utf-8")
         (files / "figures").mkdir()
         for name, chart in report.charts.items():
             (files / "figures" / f"{name}.png").write_bytes(chart.png())
@@ -71,9 +79,18 @@ def compare_study(tracker: Tracker, experiment: Experiment, folder: Path, consol
                 if file.is_file()
             }
         )
+    log_ranks(tracker, fronts)
     console.print(_terminal_table(study, table_texts(TERMINAL_COLUMNS, table)))
     for sentence in [*study.missing_finals, *study.judged_sentences]:
         console.print(sentence, style="yellow", markup=False, highlight=False)
+
+
+def log_ranks(tracker: Tracker, fronts: Sequence[SearchFront]) -> None:
+    """Log the rank of each trial in its run, unless the run has this rank already."""
+    for front in fronts:
+        for trial, rank in zip(front.trials, front.ranks, strict=True):
+            if trial.metrics.get(FRONT_RANK) != rank:
+                tracker.log_metrics(trial.run_id, {FRONT_RANK: float(rank)})
 
 
 def _terminal_table(study: ComparedStudy, rows: list[list[str]]) -> Table:

@@ -9,9 +9,11 @@ import pandas as pd
 from pipelines.compare.analysis.claims import REFERENCE_CLAIMS, JudgedClaim, judge_claim
 from pipelines.compare.analysis.comparison_table import RESAMPLES, build_table
 from pipelines.compare.analysis.comparisons import Measurements, PairComparison, compare_pairs
+from pipelines.compare.analysis.search_front import front_sentences, search_fronts
 from pipelines.compare.analysis.search_importance import SearchSummary, summarise_searches
 from pipelines.compare.analysis.slices import SliceScores, score_slices
 from pipelines.compare.figures.chart import Chart, chart_style
+from pipelines.compare.figures.front_chart import front_chart
 from pipelines.compare.figures.image_charts import failure_images, prediction_images
 from pipelines.compare.figures.robustness_charts import class_maps, occlusion_curves, suite_curves
 from pipelines.compare.figures.score_charts import confusion_matrices, pareto_chart
@@ -82,6 +84,7 @@ def build_report(
             *study.missing_finals,
             *study.judged_sentences,
             *summary_sentences(study, table, measurements, pairs),
+            *front_sentences(search_fronts(study)),
         ],
         pairs=pairs,
         claims=[judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS],
@@ -93,6 +96,7 @@ def build_report(
 
 
 FIGURES = (
+    front_chart,
     learning_curves,
     occlusion_curves,
     partial(class_maps, suite="occlusion"),

@@ -244,4 +244,6 @@ def read_trial(run: Run) -> TrialRun:
         settings=numeric_params(run.data.params),
         seconds=metrics.get("seconds/training", 0.0),
         epochs=int(metrics.get("epochs", 0)),
+        run_id=run.info.run_id,
+        metrics=dict(metrics),
     )

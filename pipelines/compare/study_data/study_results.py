@@ -38,7 +38,7 @@ class TrialRun:
 
     `state` is its `faceseg.state` tag: complete, pruned, failed or unfinished. `value` is its
     best validation IoU, NaN if it has none. `settings` are its numeric parameters, under the
-    names that the search space uses.
+    names that the search space uses. `metrics` are all that its run has logged.
     """
 
     number: int
@@ -47,6 +47,8 @@ class TrialRun:
     settings: Mapping[str, float]
     seconds: float
     epochs: int
+    run_id: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def numeric_params(params: Mapping[str, str]) -> dict[str, float]:
