@@ -30,6 +30,7 @@ BENCHMARKS = {
         *("goal_curves", "results/benchmarks/curves-other", "--difficulty", "0.3", "--seed", "1"),
     ],
     "warm-start": ["warm_start"],
+    "goal-economy": ["goal_economy"],
     "control-plane": ["overhead", "334", "64"],
     "tracking": ["tracking", "--writers", "64"],
     "packing": ["packing"],
