@@ -59,6 +59,8 @@ class Choices(BaseModel):
 
 
 AUTO = "auto"  # of `warm_start`
+
+
 class Factors(BaseModel):
     """One of at most three factors on a network's filters: a worker compiles each network anew.
 
@@ -267,6 +269,11 @@ class Search(Section):
             raise ValueError(
                 "search.sampler: nsga3 requires two goals or more without a bound, such as "
                 "search.goals: [val/iou, model/macs]; use tpe or random"
+            )
+        if self.warm_start and goals is not None and len(goals.objectives) > 1:
+            raise ValueError(
+                "search.warm_start: earlier trials are compared by val/iou alone; leave it out, or "
+                "give search.goals no other goal than val/iou, with bounds in place of the others"
             )
         return self
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.config.search_space import Choices, SearchSpace
+from pipelines.config.search_space import Range, SearchSpace
 
 Matrix = NDArray[np.float64]
 RUNGS = 6  # the last is the whole training; each other is half as long as the next
@@ -199,7 +199,7 @@ class SearchMemory:
 
     def _with_neighbours(self, known: Matrix, seed: int) -> Matrix:
         """Return points (T, D), then NEIGHBOURS of each: with other values in every range."""
-        ranges = [not isinstance(each, Choices) for each in self.space.tuned().values()]
+        ranges = [isinstance(each, Range) for each in self.space.tuned().values()]
         near = np.repeat(known, NEIGHBOURS, axis=0)
         steps = STEP * np.random.default_rng(seed).standard_normal(near.shape) * ranges
         return np.concatenate([known, np.clip(near + steps, 0, 1)])
@@ -210,7 +210,7 @@ def points(trials: Sequence[Trial], space: SearchSpace) -> Matrix:
     axes = []
     for key, each in space.tuned().items():
         values = np.array([trial.parameters[key] for trial in trials], dtype=np.float64)
-        if isinstance(each, Choices):  # in the order of their values
+        if not isinstance(each, Range):  # in the order of their values
             order = sorted(each.choices)
             axes.append(np.searchsorted(order, values) / max(1, len(order) - 1))
         elif each.log:
@@ -224,7 +224,7 @@ def settings_at(point: Matrix, space: SearchSpace) -> dict[str, Any]:
     """Return the settings of one point (D,) on the axes of `points`."""
     found: dict[str, Any] = {}
     for value, (key, each) in zip(point.tolist(), space.tuned().items(), strict=True):
-        if isinstance(each, Choices):
+        if not isinstance(each, Range):
             found[key] = sorted(each.choices)[round(value * (len(each.choices) - 1))]
             continue
         wide = each.high / each.low if each.log else each.high - each.low

@@ -177,3 +177,12 @@ def test_a_tuned_option_replaces_that_of_the_experiment_but_not_that_of_a_varian
         "thin": {"width": 0.125, "alpha": 1},
         "thin-distilled": {"width": 0.125, "alpha": 1},
     }
+
+
+def test_a_warm_start_is_refused_with_several_goals():
+    search = {"warm_start": "auto", "goals": ["val/iou", "model/macs <= 1e9"]}
+    Experiment.model_validate({"name": "x", "search": search})
+    with pytest.raises(ValidationError, match="earlier trials are compared by val/iou alone"):
+        Experiment.model_validate(
+            {"name": "x", "search": {**search, "goals": ["val/iou", "model/macs"]}}
+        )
