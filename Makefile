@@ -15,11 +15,11 @@ help: ## list the targets
 study: $(VENV)/run.stamp ## run the quickstart study and print its table
 	$(BIN)/faceseg study experiments/quickstart.yaml
 
-# Three parts run at a time, because tests of clusters and studies wait more than they compute. By
+# Four parts run at a time, because tests of clusters and studies wait more than they compute. By
 # default Ray starts its workers at the lowest priority, which would leave the CPU to the other parts.
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
 	@rm -f $(VENV)/skipped.txt; touch $(VENV)/skipped.txt
-	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=3 \
+	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=4 \
 		test-library test-ray test-studies test-pipelines test-hostile test-infra test-jax
 	@echo "Not run: the tests that are marked nightly (make nightly), and some for these reasons:"
 	@sort -u $(VENV)/skipped.txt
