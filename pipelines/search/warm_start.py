@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.compare.formatting import join_words
 from pipelines.config import Experiment
-from pipelines.search.goal_values import score
 from pipelines.search.memory import EarlierStudy, SearchMemory, Trial, scores_at_rungs
 from pipelines.search.trials import TrialStore, epochs_reported
 
@@ -117,6 +116,6 @@ def trial_of(trial: FrozenTrial, epochs: int) -> Trial:
         epochs: The length of a whole training.
     """
     values = dict(trial.intermediate_values)
-    if trial.state == TrialState.COMPLETE:
-        values |= {epochs: max(score(trial), values.get(epochs, 0.0))}
+    if trial.state == TrialState.COMPLETE and values:
+        values |= {epochs: max(values.values())}
     return Trial(trial.params, scores_at_rungs(values, epochs))

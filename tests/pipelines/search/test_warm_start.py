@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from pipelines.config import Experiment
 from pipelines.search import database
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.memory import RUNGS, Trial
 from pipelines.search.trials import TrialStore, search_name
-from pipelines.search.warm_start import FROM_MEMORY, add_memory, stored_memory
+from pipelines.search.warm_start import FROM_MEMORY, add_memory, stored_memory, trial_of
 
 from .steps import end, take
 
@@ -123,6 +124,15 @@ def test_a_batch_size_that_ran_out_of_memory_is_not_tried(warm: Experiment, open
     end(search, first.key, None)
     start(search, 3)
     assert not any(FROM_MEMORY in each.user_attrs for each in search.trials.started())
+
+
+def test_a_complete_trial_has_reached_every_rung_even_if_it_stopped_early():
+    # Of 32 epochs the rungs end at 1, 2, 4, 8, 16 and 32.
+    values = {1: 0.3, 2: 0.4, 3: 0.2}
+    stopped = create_trial(value=0.4, intermediate_values=values)
+    assert trial_of(stopped, 32).scores == (0.3, 0.4, 0.4, 0.4, 0.4, 0.4)
+    pruned = create_trial(state=TrialState.PRUNED, intermediate_values=values)
+    assert trial_of(pruned, 32).scores == (0.3, 0.4)
 
 
 def test_a_variant_learns_nothing(warm: Experiment, open_search: Any, changed: Any):
