@@ -162,6 +162,7 @@ def store_memory(experiment: Experiment, tracker: Tracker) -> Sources:
     Raises:
         UserError: A named study does not exist, or is of use for no architecture.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it prints each new study
     storage = open_storage(experiment.search_database)
     try:
         names = {name: search_name(experiment.study, name) for name in experiment.architectures}
