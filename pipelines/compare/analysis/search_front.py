@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceseg.statistics.fronts import front_ranks, knee
+from pipelines.compare.formatting import format_count, format_score, join_words
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy, TrialRun
 from pipelines.config.goals import COSTS, SCORE, Goals
 
@@ -121,7 +122,7 @@ def front_sentences(fronts: Sequence[SearchFront]) -> list[str]:
     """
     sentences = []
     for front in fronts:
-        names = " and ".join(goal.name for goal in front.goals.objectives)
+        names = join_words([goal.name for goal in front.goals.objectives])
         count = len(front.front)
         texts = [f"{front.name}: {count} of {len(front.trials)} trials are on the front of {names}"]
         texts.append(f"the best {SCORE} is that of {_trial(front, front.front[0])}")
@@ -137,7 +138,7 @@ def front_sentences(fronts: Sequence[SearchFront]) -> list[str]:
 
 def _trial(front: SearchFront, index: int) -> str:
     values = ", ".join(
-        f"{goal.name} {value:.3g}"
+        f"{goal.name} {format_count(value) if goal.name in COSTS else format_score(value)}"
         for goal, value in zip(front.goals.objectives, front.values[index], strict=True)
     )
     return f"trial {front.trials[index].number} ({values})"

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from pipelines.compare.analysis.search_front import NEAR, search_fronts
+from pipelines.compare.analysis.search_front import NEAR, front_sentences, search_fronts
 from pipelines.compare.figures.chart import WIDTH, Chart
 from pipelines.compare.figures.styles import series_styles
 from pipelines.compare.formatting import format_count
@@ -60,12 +60,15 @@ def front_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart | None:
     axis.margins(x=0.25, y=0.15)
     axis.set_xlabel({"model/macs": "multiply-accumulates"}.get(cost, "parameters"))
     axis.set_ylabel("validation IoU")
-    axis.legend(fontsize=8)
+    if len(fronts) > 1:
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)  # covers no point
     return Chart(
         name="front",
         title="The front of the search",
-        caption="Every complete trial of the search that keeps to the bounds: its validation IoU "
-        f"over its cost. Markers on the front of {', '.join(names)} have the colour of their "
+        caption=" ".join(front_sentences(fronts))
+        + " The chart shows every complete trial of the search that keeps to the bounds: its "
+        "validation IoU over its cost. "
+        f"Markers on the front of {', '.join(names)} have the colour of their "
         "network, others are grey; a larger marker keeps more of its IoU under occlusion. Scores "
         "are of single trainings, so the best of many trials is somewhat lucky.",
         alt=f"Scatter plot of validation IoU over {cost} of the trials.",

@@ -9,7 +9,6 @@ import pandas as pd
 from pipelines.compare.analysis.claims import REFERENCE_CLAIMS, JudgedClaim, judge_claim
 from pipelines.compare.analysis.comparison_table import RESAMPLES, build_table
 from pipelines.compare.analysis.comparisons import Measurements, PairComparison, compare_pairs
-from pipelines.compare.analysis.search_front import front_sentences, search_fronts
 from pipelines.compare.analysis.search_importance import SearchSummary, summarise_searches
 from pipelines.compare.analysis.slices import SliceScores, score_slices
 from pipelines.compare.figures.chart import Chart, chart_style
@@ -84,7 +83,6 @@ def build_report(
             *study.missing_finals,
             *study.judged_sentences,
             *summary_sentences(study, table, measurements, pairs),
-            *front_sentences(search_fronts(study)),
         ],
         pairs=pairs,
         claims=[judge_claim(claim, measurements) for claim in REFERENCE_CLAIMS],

@@ -76,8 +76,8 @@ def test_sentences_name_the_ends_and_the_knee(searched: ComparedStudy):
     (sentence,) = front_sentences(search_fronts(searched))
     assert sentence == (
         "unet: 3 of 4 trials are on the front of val/iou and model/macs; the best val/iou is that "
-        "of trial 0 (val/iou 0.6, model/macs 1e+08); the cheapest within 0.01 of it is trial 1 "
-        "(val/iou 0.595, model/macs 2e+07); the knee is trial 1 (val/iou 0.595, model/macs 2e+07)."
+        "of trial 0 (val/iou 0.600, model/macs 100 M); the cheapest within 0.01 of it is trial 1 "
+        "(val/iou 0.595, model/macs 20 M); the knee is trial 1 (val/iou 0.595, model/macs 20 M)."
     )
 
 
@@ -114,11 +114,7 @@ def test_the_page_shows_the_front_before_the_results(searched: ComparedStudy):
     report = build_report(searched, resamples=20)
     assert report.charts["front"].title == "The front of the search"
     page = render_html(report)
-    assert (
-        page.index("the knee is trial 1")
-        < page.index("Markers on the front")
-        < page.index('<h2 id="results">')
-    )
+    assert page.index("the knee is trial 1") < page.index('<h2 id="results">')
 
 
 def test_the_chart_is_drawn_without_a_cost_among_the_goals(
