@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pipelines.config.section import Section
 
 if TYPE_CHECKING:
-    from pipelines.config.search_space import Search
+    from pipelines.config.search_section import Search
     from pipelines.config.sections import Resources
 
 MAX_AMOUNT = 1e9  # of anything that is counted here

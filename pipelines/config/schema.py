@@ -26,7 +26,7 @@ from pipelines.config.network_section import (
     check_variant,
 )
 from pipelines.config.registered_models import with_registered_model
-from pipelines.config.search_space import Search
+from pipelines.config.search_section import Search
 from pipelines.config.secrets import redact
 from pipelines.config.section import Section
 from pipelines.config.sections import (

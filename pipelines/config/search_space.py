@@ -1,16 +1,14 @@
 """The search: which training settings Optuna tunes, in what ranges, with how many trials."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from faceseg.training.settings import MAX_EPOCHS, TrainingSettings
-from pipelines.config.bounds import MAX_FACTOR, MAX_TRIALS
-from pipelines.config.costs import Budget
-from pipelines.config.goals import Goals, parse_goals
+from faceseg.training.settings import TrainingSettings
+from pipelines.config.bounds import MAX_FACTOR
 from pipelines.config.network_section import Network, check_architecture
-from pipelines.config.section import Section
+from pipelines.config.section import is_none
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -85,10 +83,6 @@ NETWORK_OPTIONS = ("alpha", "width", "output_stride")
 SECTIONS = ("augmentation", "occluders")
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 class SearchSpace(BaseModel):
     """The tuned settings: learning rate and batch size always, others where a range is given.
 
@@ -107,23 +101,23 @@ class SearchSpace(BaseModel):
     encoder_learning_rate_factor: Range | None = None
     augmentation_strength: Range | None = None
     # Left out of a dump while they are None, so that earlier studies keep their digests.
-    augmentation_rotation_degrees: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_zoom: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_shift: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_brightness: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_contrast: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_gamma: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_hue_degrees: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_saturation: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_grey: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_blur: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_noise: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_jpeg: Range | None = Field(None, exclude_if=_is_none)
-    augmentation_degraded: Range | None = Field(None, exclude_if=_is_none)
-    occluders_share: Range | None = Field(None, exclude_if=_is_none)
-    alpha: Factors | None = Field(None, exclude_if=_is_none)
-    width: Factors | None = Field(None, exclude_if=_is_none)
-    output_stride: Choices | None = Field(None, exclude_if=_is_none)
+    augmentation_rotation_degrees: Range | None = Field(None, exclude_if=is_none)
+    augmentation_zoom: Range | None = Field(None, exclude_if=is_none)
+    augmentation_shift: Range | None = Field(None, exclude_if=is_none)
+    augmentation_brightness: Range | None = Field(None, exclude_if=is_none)
+    augmentation_contrast: Range | None = Field(None, exclude_if=is_none)
+    augmentation_gamma: Range | None = Field(None, exclude_if=is_none)
+    augmentation_hue_degrees: Range | None = Field(None, exclude_if=is_none)
+    augmentation_saturation: Range | None = Field(None, exclude_if=is_none)
+    augmentation_grey: Range | None = Field(None, exclude_if=is_none)
+    augmentation_blur: Range | None = Field(None, exclude_if=is_none)
+    augmentation_noise: Range | None = Field(None, exclude_if=is_none)
+    augmentation_jpeg: Range | None = Field(None, exclude_if=is_none)
+    augmentation_degraded: Range | None = Field(None, exclude_if=is_none)
+    occluders_share: Range | None = Field(None, exclude_if=is_none)
+    alpha: Factors | None = Field(None, exclude_if=is_none)
+    width: Factors | None = Field(None, exclude_if=is_none)
+    output_stride: Choices | None = Field(None, exclude_if=is_none)
 
     def tuned(self) -> dict[str, Range | Choices | Factors]:
         """Return the range or choices of each tuned setting."""
@@ -216,68 +210,3 @@ def apply_parameters(point: dict[str, Any], settings: TrainingSettings) -> Train
 def network_parameters(point: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the network among tuned values."""
     return {key: point[key] for key in NETWORK_OPTIONS if key in point}
-
-
-class Search(Section):
-    """The search of each architecture: its space, number of trials, sampler and pruner.
-
-    Attributes:
-        trials: Number of trials of each architecture.
-        goals: What else than `val/iou` the search improves or bounds; none: `val/iou` alone.
-        sampler: Optuna's TPE, random sampler, or (with goals) NSGA-III, whose generations have
-            `random_trials` trials.
-        pruner: `hyperband`, `halving` (successive halving) or `none`.
-        reduction_factor: The share 1 / N of the trials continues at each rung of the pruner.
-        warm_start: The search tries the best settings of earlier studies of the same MLflow store
-            and Optuna database, as long as their trials are ordered as its own. A study's name, an
-            experiment's (all of its studies) or `auto` (all studies). Used are those with the same
-            options of the architecture and the same tuned settings.
-    """
-
-    trials: int = Field(20, ge=1, le=MAX_TRIALS)
-    space: SearchSpace = SearchSpace()
-    first: tuple[dict[str, float], ...] = Field(
-        (), max_length=1000, description="settings of the first trials"
-    )
-    goals: tuple[str, ...] = Field(
-        (),
-        max_length=8,
-        description="values with their directions or bounds: NAME, maximize NAME, minimize NAME, "
-        "NAME <= NUMBER, NAME >= NUMBER",
-        exclude_if=lambda value: not value,
-    )
-    sampler: Literal["tpe", "random", "nsga3"] = "tpe"
-    random_trials: int = Field(
-        5, ge=0, le=MAX_TRIALS, description="random trials before the sampler is used"
-    )
-    pruner: Literal["hyperband", "halving", "none"] = "hyperband"
-    grace_epochs: int = Field(
-        3, ge=1, le=MAX_EPOCHS, description="no trial is pruned before this epoch"
-    )
-    reduction_factor: int = Field(3, ge=2, le=1000)
-    budget: Budget | None = Field(
-        None,
-        description="what the study may cost; divided equally among the architectures",
-        exclude_if=_is_none,
-    )
-    warm_start: str | None = Field(None, min_length=1, max_length=200, exclude_if=_is_none)
-
-    @model_validator(mode="after")
-    def _check_goals(self) -> Self:
-        goals = self.parsed_goals
-        if self.sampler == "nsga3" and (goals is None or len(goals.objectives) < 2):
-            raise ValueError(
-                "search.sampler: nsga3 requires two goals or more without a bound, such as "
-                "search.goals: [val/iou, model/macs]; use tpe or random"
-            )
-        if self.warm_start and goals is not None and len(goals.objectives) > 1:
-            raise ValueError(
-                "search.warm_start: earlier trials are compared by val/iou alone; leave it out, or "
-                "give search.goals no other goal than val/iou, with bounds in place of the others"
-            )
-        return self
-
-    @property
-    def parsed_goals(self) -> Goals | None:
-        """The goals; None if `val/iou` is the only one and has no bounds beside it."""
-        return parse_goals(self.goals)

@@ -32,3 +32,8 @@ class Section(BaseModel):
                 f"{value} begins with a home folder that is not known; give the whole path"
             ) from error
         return value
+
+
+def is_none(value: object) -> bool:
+    """Return whether a key has no value: with it, a dump and so a study's digest leaves it out."""
+    return value is None

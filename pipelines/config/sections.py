@@ -18,7 +18,7 @@ from pipelines.config.bounds import (
 )
 from pipelines.config.costs import Power, Prices
 from pipelines.config.names import ClaimedNetwork, RegisteredModel
-from pipelines.config.section import Section
+from pipelines.config.section import Section, is_none
 
 
 class Finals(Section):
@@ -38,7 +38,7 @@ class Finals(Section):
         description="epochs without a better val/iou; training: as training.early_stopping; None: "
         "no early stopping under a cosine, whose last epochs have the lowest rates, and as "
         "training.early_stopping under other schedules",
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
     )
     mirrored: bool = Field(False, exclude_if=lambda value: not value)
 
@@ -96,8 +96,8 @@ class Resources(Section):
     trials_per_worker: int = Field(
         50, ge=1, le=1_000_000, description="after which a worker's process is replaced"
     )
-    prices: Prices | None = Field(None, exclude_if=lambda value: value is None)
-    power: Power | None = Field(None, exclude_if=lambda value: value is None)
+    prices: Prices | None = Field(None, exclude_if=is_none)
+    power: Power | None = Field(None, exclude_if=is_none)
 
     @field_validator("gpus")
     @classmethod

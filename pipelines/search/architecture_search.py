@@ -24,16 +24,17 @@ from pipelines.search.finals import (
     retry_failed_finals,
 )
 from pipelines.search.goal_values import COSTS, bounds_message
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import Lease
 from pipelines.search.lost_jobs import free_job
-from pipelines.search.sampling import Parameters, TrialSuggester, make_pruner
+from pipelines.search.samplers import make_pruner
+from pipelines.search.sampling import Parameters, TrialSuggester
 from pipelines.search.spending import end_attempt, end_lost_attempts, use_of_attempt
 from pipelines.search.teaching import Teaching, teaching_of
 from pipelines.search.trial_jobs import TrialJobs
 from pipelines.search.trials import (
     ENDED,
     SECONDS,
-    JobOutcome,
     TrialDirective,
     TrialStore,
     epochs_reported,

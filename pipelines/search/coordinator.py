@@ -21,17 +21,13 @@ from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.database import open_storage, retry_while_unavailable
 from pipelines.search.failure_policy import Decision
 from pipelines.search.goal_values import score
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import Lease
 from pipelines.search.ledger import Ledger
 from pipelines.search.purse import attach_purses
 from pipelines.search.searches import open_searches
 from pipelines.search.snapshot import RunningJob, StudySnapshot
-from pipelines.search.trials import (
-    JobOutcome,
-    TrialDirective,
-    epochs_reported,
-    job_number,
-)
+from pipelines.search.trials import TrialDirective, epochs_reported, job_number
 from pipelines.search.worker_death import WorkerDeath
 from pipelines.search.workload import epochs_done, study_remaining_seconds
 

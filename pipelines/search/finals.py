@@ -13,8 +13,9 @@ from pipelines.config import Experiment
 from pipelines.config.sections import Finals
 from pipelines.job.job import JobKey
 from pipelines.search.failure_policy import POLICY, Decision
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import Lease
-from pipelines.search.trials import RECORDED, SPENT, JobOutcome, TrialStore, job_number
+from pipelines.search.trials import RECORDED, SPENT, TrialStore, job_number
 
 # The attribute of a failed final: the session in which it failed, and whether its settings are the
 # cause. Its fields are stored in Optuna's database: do not rename them.

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from faceseg.statistics.fronts import Losses, crowding_distances, front_ranks
 from pipelines.config.goals import SCORE, Goals
-from pipelines.config.search_space import Search
+from pipelines.config.search_section import Search
 from pipelines.search.goal_values import COSTS
 
 

@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import optuna
@@ -15,7 +14,6 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipelines.config.goals import Goals
-from pipelines.job.spent import Spent
 from pipelines.search.goal_values import name_values, score, store_end, within_bounds
 from pipelines.search.leases import ATTRIBUTE, Lease
 
@@ -260,24 +258,3 @@ def epochs_reported(trial: FrozenTrial) -> int:
 def _finite_value(value: float) -> float:
     """Return the value for Optuna, which accepts no NaN."""
     return 0.0 if math.isnan(value) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobOutcome:
-    """How a job ended: with a value, pruned, or (without a value) failed for a reason."""
-
-    value: float | None
-    pruned: bool = False
-    reason: str = ""
-    out_of_memory: bool = False
-    own_fault: bool = False  # its settings are the cause: the same job would fail again
-    seconds: Mapping[str, float] = field(default_factory=dict)  # by phase, if they were measured
-    spent: Spent | None = None  # by this attempt, if its worker has measured it
-    goals: Mapping[str, float] = field(default_factory=dict)  # their values, of a trial
-
-    @property
-    def state(self) -> TrialState:
-        """The state in Optuna's terms."""
-        if self.pruned:
-            return TrialState.PRUNED
-        return TrialState.FAIL if self.value is None else TrialState.COMPLETE

@@ -32,8 +32,8 @@ from pipelines.job.job import Job, JobKey
 from pipelines.job.log import log_environment, log_run, open_log
 from pipelines.search.coordinator import WAIT
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import LeaseLostError, job_lock
-from pipelines.search.trials import JobOutcome
 
 FINAL_DRAIN_TIMEOUT = 5.0  # seconds for the records of an ending worker to reach MLflow
 logger = logging.getLogger(__name__)

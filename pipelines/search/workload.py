@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from faceseg.robustness.suites import SUITES
 from pipelines.config import Experiment
-from pipelines.config.search_space import Search
+from pipelines.config.search_section import Search
 from pipelines.job.job import JobKey, JobKind
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.leases import Lease

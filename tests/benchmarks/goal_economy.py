@@ -25,7 +25,7 @@ import optuna
 from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.search import sampling
+from pipelines.search import samplers
 from pipelines.search.goal_values import COSTS, store_end
 from tests.benchmarks.curves import BATCH_SIZES, EPOCHS, HIGH, LOW, TABLES, Curve, read
 from tests.benchmarks.goal_curves import WIDTHS, macs, table
@@ -105,7 +105,7 @@ def replay(
     """
     goals = given.search.parsed_goals
     assert goals is not None
-    pruner = sampling.make_pruner(given)
+    pruner = samplers.make_pruner(given)
     study = optuna.create_study(directions=["maximize", "minimize"])
     steps, asked, points = 0, 0, []
     free = [(0.0, number) for number in range(WORKERS)]
@@ -115,7 +115,7 @@ def replay(
         if worker not in running:
             if asked == trials:
                 continue
-            study.sampler = sampling.make_sampler(given, "replay", asked, BATCH_SIZES)
+            study.sampler = samplers.make_sampler(given, "replay", asked, BATCH_SIZES)
             trial = study.ask(given.search.space.distributions())
             width = round(trial.params["width"] * max(WIDTHS))
             cost = float(macs(width))

@@ -28,7 +28,7 @@ import optuna
 from optuna.trial import TrialState
 
 from pipelines.config import Experiment
-from pipelines.search import sampling
+from pipelines.search import samplers
 from tests.benchmarks.curves import BATCH_SIZES, EPOCHS, HIGH, LOW, TABLES, Curve, read
 
 WITHIN = 0.99
@@ -129,7 +129,7 @@ def steps_to_target(
         if worker not in running:
             if asked == MOST * given.search.trials:
                 continue
-            study.sampler = sampling.make_sampler(given, "replay", asked, BATCH_SIZES)
+            study.sampler = samplers.make_sampler(given, "replay", asked, BATCH_SIZES)
             trial = study.ask(given.search.space.distributions())
             running[worker] = (trial, table.curve(trial.params), 0)
             asked += 1
@@ -157,7 +157,7 @@ def share(table: Table, each: Strategy, trials: int, seed: int) -> tuple[float, 
     study = optuna.create_study(
         study_name=f"replay {seed}",  # Hyperband assigns brackets by the name
         direction="maximize",
-        pruner=each.pruner or sampling.make_pruner(given),
+        pruner=each.pruner or samplers.make_pruner(given),
     )
     steps, arrived = steps_to_target(table, given, study, WITHIN * best)
     return steps / whole, arrived

@@ -29,7 +29,8 @@ from optuna.trial import TrialState
 from pipelines.config.search_space import AUTO
 from pipelines.search.leases import Lease
 from pipelines.search.memory import RUNGS, Trial
-from pipelines.search.sampling import TrialSuggester, make_pruner
+from pipelines.search.samplers import make_pruner
+from pipelines.search.sampling import TrialSuggester
 from pipelines.search.trials import TrialStore
 from pipelines.search.warm_start import add_memory, proposed, trial_of
 from tests.benchmarks.curves import EPOCHS, HIGH, LOW, TABLES, Curve, read

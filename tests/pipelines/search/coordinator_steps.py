@@ -2,7 +2,7 @@
 
 from pipelines.job.job import Job, JobKey
 from pipelines.search.coordinator import Coordinator
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.worker_death import WorkerDeath
 
 CRASH = WorkerDeath(description="its process ended")

@@ -4,8 +4,8 @@ from optuna.trial import TrialState
 
 from pipelines.job.job import Job, JobKey
 from pipelines.search.architecture_search import ArchitectureSearch
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.trial_jobs import settings_digest
-from pipelines.search.trials import JobOutcome
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 

@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.coordinator import WAIT, Coordinator
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 
 from .coordinator_steps import CRASH, end, finish, take
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.config import Experiment
 from pipelines.search.coordinator import Coordinator
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 
 from .coordinator_steps import CRASH, end, take
 

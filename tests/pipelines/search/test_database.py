@@ -17,7 +17,7 @@ from pipelines.job.job import Job
 from pipelines.search import database
 from pipelines.search.coordinator import Coordinator
 from pipelines.search.database import retry_while_unavailable
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 from tests.infra.postgres import Postgres, running
 
 URL = "postgresql+psycopg://me:secret@127.0.0.1:1/optuna"

@@ -7,7 +7,7 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.derived_models import complete_numbers
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.worker_death import MemoryPressure, WorkerDeath
 
 from .steps import FAIL, complete_finals, end, finish_finals, finish_search, next_job, take

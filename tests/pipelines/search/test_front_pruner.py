@@ -9,7 +9,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from pipelines.config.goals import parse_goals
-from pipelines.config.search_space import Search
+from pipelines.config.search_section import Search
 from pipelines.search.front_pruner import FrontPruner, bracket_cycle, count_before
 from pipelines.search.goal_values import COSTS
 

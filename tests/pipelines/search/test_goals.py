@@ -8,7 +8,7 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.goal_values import GOALS
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 
 from .steps import COMPLETE, PRUNED, take, worker_of
 

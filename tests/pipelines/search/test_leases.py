@@ -12,8 +12,8 @@ from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
 from pipelines.search.failure_policy import POLICY, Decision, Ruling
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import Lease
-from pipelines.search.trials import JobOutcome
 from pipelines.search.worker_death import WorkerDeath
 
 from .steps import next_job, take

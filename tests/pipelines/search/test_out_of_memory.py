@@ -7,7 +7,7 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.architecture_search import ArchitectureSearch
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.worker_death import MemoryPressure, WorkerDeath
 
 from .steps import next_job, take

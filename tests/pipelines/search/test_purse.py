@@ -10,8 +10,8 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.job.job import Job
 from pipelines.search.coordinator import Coordinator
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.purse import Balance
-from pipelines.search.trials import JobOutcome
 
 from .coordinator_steps import CRASH, take
 from .spending_steps import Clock

@@ -12,7 +12,8 @@ from pipelines.job.job import Job
 from pipelines.job.spent import Spent
 from pipelines.search import coordinator as coordinator_module
 from pipelines.search.coordinator import Coordinator
-from pipelines.search.trials import JobOutcome, TrialStore
+from pipelines.search.job_outcome import JobOutcome
+from pipelines.search.trials import TrialStore
 
 from .coordinator_steps import CRASH, end, take
 from .spending_steps import Clock

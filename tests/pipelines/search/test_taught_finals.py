@@ -8,7 +8,7 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.job.job import EnsembleMember, Job, JobKey
 from pipelines.search.coordinator import WAIT, Coordinator
-from pipelines.search.trials import JobOutcome
+from pipelines.search.job_outcome import JobOutcome
 
 NAME = "segnet-distilled"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.config import Experiment, load
-from pipelines.config.search_space import Search
+from pipelines.config.search_section import Search
 from pipelines.search.time_left import (
     TRAINING_PHASES,
     EndedJob,

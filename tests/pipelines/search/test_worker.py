@@ -13,8 +13,8 @@ from faceseg.training.stopwatch import Stopwatch
 from pipelines.job.job import Job, JobKey, JobKind
 from pipelines.job.spent import Spent
 from pipelines.search import worker
+from pipelines.search.job_outcome import JobOutcome
 from pipelines.search.leases import LeaseLostError
-from pipelines.search.trials import JobOutcome
 from pipelines.search.worker import CoordinatorReporter, Worker, WorkerExit, worker_environment
 
 SPENT = Spent(seconds=2, kwh=0.1)
