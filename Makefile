@@ -17,6 +17,10 @@ study: $(VENV)/run.stamp ## run the quickstart study and print its table
 
 # Four parts run at a time, because tests of clusters and studies wait more than they compute. By
 # default Ray starts its workers at the lowest priority, which would leave the CPU to the other parts.
+#
+# The tests' databases wait for the disk at every commit, so they are in memory where it has room.
+test: export PYTEST_DEBUG_TEMPROOT ?= $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)" \
+	-gt 4000000 ] 2>/dev/null && mkdir -p /dev/shm/faceseg-tests && echo /dev/shm/faceseg-tests)
 test: lint docs ## lint, types, import contracts, docs, and all tests but the nightly ones
 	@rm -f $(VENV)/skipped.txt; touch $(VENV)/skipped.txt
 	FACESEG_SKIPPED=$(CURDIR)/$(VENV)/skipped.txt $(MAKE) --no-print-directory --jobs=4 \
