@@ -195,6 +195,13 @@ BY_PATH: dict[str, Values] = {
     "training.occluders.kinds": st.lists(
         st.sampled_from(TRAINING_KINDS), min_size=1, max_size=3, unique=True
     ),
+    "search.space.width": st.just({"choices": [0.05, 0.1]}),
+    "search.space.alpha": st.just({"choices": [0.1, 0.35]}),
+    "search.space.output_stride": st.none(),  # not every architecture has it
+    "search.goals": st.sampled_from(
+        [[], ["val/iou", "model/macs"], ["val/iou", "model/macs <= 1e9"]]
+    ),
+    "search.sampler": st.sampled_from(["tpe", "random"]),  # nsga3 requires goals
     "search.first": st.just([]),
     "search.budget": st.sampled_from([None, {"cpu_hours": 1.0}]),
     "search.warm_start": st.just("auto"),
