@@ -5,12 +5,12 @@ it only if its checksum is that of the run.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlflow.entities import Run
 
 from faceseg.errors import UserError
 from faceseg.inference.predictor import Predictor
-from faceseg.training.distillation import OutsideTeacher
 from pipelines.compare.study_data.judged_rows import newest_judged
 from pipelines.config import Experiment
 from pipelines.config.names import check_judged_name
@@ -20,6 +20,9 @@ from pipelines.job.context import StudyContext
 from pipelines.job.job import EnsembleMember
 from pipelines.models.exported_models import checksum
 from pipelines.tracking import Tracker
+
+if TYPE_CHECKING:
+    from faceseg.training.distillation import OutsideTeacher
 
 MAP_FILE = "map.yaml"  # among the files of a judged run
 STORED_TAG = "network_file"  # the name of the network among them
@@ -89,13 +92,15 @@ def judged_run(context: StudyContext, member: EnsembleMember) -> Run:
     return found[member.architecture]
 
 
-def open_judged(context: StudyContext, run: Run, folder: Path) -> OutsideTeacher:
+def open_judged(context: StudyContext, run: Run, folder: Path) -> "OutsideTeacher":
     """Download the network of a judged run into a folder and open it.
 
     Raises:
         UserError: A file is missing, is not the one that was judged, or its runtime is not
             installed.
     """
+    from faceseg.training.distillation import OutsideTeacher  # a framework: not in the driver
+
     tracker, run_id = context.tracker, run.info.run_id
     classes = context.experiment.data.class_set
     settings = read_network_file(tracker.fetch(run_id, MAP_FILE, folder))

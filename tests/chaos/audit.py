@@ -25,6 +25,7 @@ VARYING_COLUMNS = (
     "model_size",
     "train_seconds",
     "search_seconds",
+    "spent_",
     "commit",
 )
 
