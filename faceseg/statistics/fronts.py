@@ -58,22 +58,6 @@ def crowding_distances(losses: Losses) -> NDArray[np.float64]:
     return distances
 
 
-def spread_order(losses: Losses) -> list[int]:
-    """Return the indices of the points, each the farthest from all before it, the first one first.
-
-    Distances are Euclidean, with every goal divided by its range. Equal points are left out.
-    """
-    scaled = scaled_losses(losses)
-    order = [0] if len(losses) else []
-    while order:
-        nearest = np.linalg.norm(scaled[:, None] - scaled[order][None], axis=2).min(axis=1)
-        farthest = int(nearest.argmax())
-        if nearest[farthest] == 0:
-            break
-        order.append(farthest)
-    return order
-
-
 def knee(losses: Losses) -> int | None:
     """Return the index of the knee of a front: where giving up one goal gains little in another.
 

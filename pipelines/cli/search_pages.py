@@ -65,7 +65,7 @@ def only_from_loopback(application: Application) -> Application:
     """
 
     def checked(environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        host = str(environment.get("HTTP_HOST", "")).rpartition(":")[0]
+        host = str(environment.get("HTTP_HOST", "")).partition(":")[0]
         if host in HOSTS:
             return application(environment, start)
         start("403 Forbidden", [("Content-Type", "text/plain")])

@@ -10,6 +10,7 @@ from typing import Literal
 from pipelines.config.names import shown
 
 Direction = Literal["maximize", "minimize"]
+GOAL_PREFIX = "goal/"  # of the metrics with which a trial's run has the values of its goals
 SCORE = "val/iou"  # the value that a trial reports after each epoch
 # Values with a direction of their own. Others need `maximize` or `minimize` before their name.
 COSTS = ("model/macs", "model/parameters")  # known once the network is built
@@ -29,6 +30,7 @@ OF_FINALS = {
     "geometry/": "trials are evaluated under occlusion only",
 }
 UNDEFINED_COST = 1e30  # stands for an undefined value that is to be small: Optuna accepts no NaN
+FORM = "expected NAME, maximize NAME, minimize NAME, NAME <= NUMBER or NAME >= NUMBER"
 _GOAL = re.compile(r"(?:(maximize|minimize) +)?(.+?)(?: *(<=|>=) *(\S+))?")
 
 
@@ -143,6 +145,8 @@ def check_logged(goals: Goals, classes: Collection[str], kinds: Collection[str])
     for name in goals.names:
         if name in logged:
             continue
+        if set(name) & set("<>="):
+            raise ValueError(f"search.goals: {shown(name)!r} is no goal; {FORM}")
         for beginning, reason in OF_FINALS.items():
             if name.startswith(beginning):
                 raise ValueError(f"search.goals: {shown(name)} cannot be a goal: {reason}")
@@ -152,10 +156,9 @@ def check_logged(goals: Goals, classes: Collection[str], kinds: Collection[str])
 
 
 def _parse(text: str) -> Goal:
-    form = "expected NAME, maximize NAME, minimize NAME, NAME <= NUMBER or NAME >= NUMBER"
     match = _GOAL.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"search.goals: {shown(text)!r} is no goal; {form}")
+        raise ValueError(f"search.goals: {shown(text)!r} is no goal; {FORM}")
     direction, name, comparison, number = match.groups()
     if comparison is None:
         return Goal(name, _direction(name, direction))
@@ -169,7 +172,7 @@ def _parse(text: str) -> Goal:
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound):
-        raise ValueError(f"search.goals: {shown(text)!r} has no number after {comparison}; {form}")
+        raise ValueError(f"search.goals: {shown(text)!r} has no number after {comparison}; {FORM}")
     return Goal(name, "minimize" if comparison == "<=" else "maximize", bound)
 
 

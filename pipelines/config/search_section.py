@@ -1,6 +1,6 @@
 """The section `search`: how many trials, which sampler and pruner, what goals."""
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,9 +10,6 @@ from pipelines.config.costs import Budget
 from pipelines.config.goals import Goals, parse_goals
 from pipelines.config.search_space import SearchSpace
 from pipelines.config.section import Section, is_none
-
-if TYPE_CHECKING:
-    pass
 
 
 class Search(Section):

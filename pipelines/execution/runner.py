@@ -20,6 +20,7 @@ from faceseg.networks.saving import save_network
 from faceseg.training.compiled_network import CompiledNetwork, NetworkSpec
 from faceseg.training.loop import Epoch, NonFiniteLossError, TrainingData, TrainingOutcome, train
 from faceseg.training.stopwatch import CHECKPOINTS, COMPILING, Stopwatch
+from pipelines.config.goals import GOAL_PREFIX
 from pipelines.execution import cost
 from pipelines.execution.assessment import assess
 from pipelines.execution.teacher import teacher_of
@@ -99,14 +100,19 @@ class JobRunner:
             return JobResult(None, reason=str(failure))
         logger.info("trained %d epochs (%s)", len(trained.history), trained.stop_reason)
         values = self._evaluate_and_store(job, outbox, trained, predictor)
+        goals = goal_values(self.context.experiment, job, trained, values)
         result = JobResult(
             _best(trained),
             trained.stop_reason == "pruned",
             seconds=self._seconds,
-            goals=goal_values(self.context.experiment, job, trained, values),
+            goals=goals,
         )
         with self.clock.phase(results.LOGGING_PHASE):
             self._log_cost(job, outbox)
+            outbox.once(
+                {f"{GOAL_PREFIX}{name}": value for name, value in goals.items()},
+                trained.history[-1].time,
+            )
             outbox.tags(state="pruned" if result.pruned else "complete", end=trained.stop_reason)
             outbox.end("FINISHED")
             checkpoints.write_outcome(asdict(result))

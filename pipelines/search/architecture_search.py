@@ -209,7 +209,7 @@ class ArchitectureSearch:
     def failure_reasons(self) -> list[str]:
         """Return why jobs failed, each reason once."""
         found = set().union(*(store.failure_reasons() for store in self.stores().values()))
-        bounds = bounds_message(self.trials.complete(), self.trials.goals)
+        bounds = bounds_message(self.trials.ended(), self.trials.goals)
         return sorted(found | {self.suggester.early_end_message(), bounds} - {""})
 
     def _base_settings(self) -> list[Parameters] | None:
@@ -267,7 +267,9 @@ class ArchitectureSearch:
         return f"{self.experiment.study}/{self.architecture}/"
 
     def _open(self, kind: str, pruner: optuna.pruners.BasePruner) -> TrialStore:
-        goals = self.experiment.search.parsed_goals if kind == "search" else None
+        # A bound chooses among settings; those of a variant are given.
+        has_goals = kind == "search" and self._base is None
+        goals = self.experiment.search.parsed_goals if has_goals else None
         store = TrialStore(f"{self.prefix}{kind}", self._storage, pruner, goals)
         end_lost_attempts(store, self.session, self.experiment.resources)
         return store

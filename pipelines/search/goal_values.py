@@ -81,16 +81,17 @@ def store_end(
 
 
 def bounds_message(trials: Iterable[FrozenTrial], goals: Goals | None) -> str:
-    """Return why no trial can be the winner although some are complete; '' if one can."""
-    complete = list(trials)
-    if goals is None or not complete or within_bounds(complete, goals):
+    """Return why the bounds leave no winner among ended trials; '' if they are not the reason.
+
+    A trial whose network is beyond a bound is pruned, so pruned trials count too.
+    """
+    known = [trial for trial in trials if GOALS in trial.user_attrs]
+    if goals is None or not known or within_bounds(known, goals):
         return ""
-    nearest = min(
-        complete, key=lambda trial: sum(goals.violations(trial.user_attrs[GOALS]).values())
-    )
+    nearest = min(known, key=lambda trial: sum(goals.violations(trial.user_attrs[GOALS]).values()))
     found = nearest.user_attrs[GOALS]
     values = ", ".join(f"{each.name} {found.get(each.name, math.nan):g}" for each in goals.bounds)
     return (
-        f"no complete trial keeps to {', '.join(map(str, goals.bounds))}; the nearest has "
-        f"{values}. Change the bound, or add smaller networks to search.space"
+        f"no trial keeps to {', '.join(map(str, goals.bounds))}; the nearest has {values}. "
+        "Change the bound or search.space"
     )

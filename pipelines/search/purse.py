@@ -185,7 +185,7 @@ class ArchitecturePurse:
 
     def __init__(self, budget: StudyBudget, search: ArchitectureSearch) -> None:
         self._budget, self._search = budget, search
-        prices = budget.experiment.resources.prices
+        prices = budget.experiment.resources.prices if "money" in budget.limits else None
         self._terms = {"limits": budget.limits, "prices": prices.model_dump() if prices else None}
         self._end: dict[str, Any] = search.trials.study.user_attrs.get(BUDGET_END, {})
 

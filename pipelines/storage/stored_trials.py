@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -20,10 +21,11 @@ OWN_NAME = re.compile(r"([^/]+)/([^/]+)/(?:search|finals-([^/]+))")
 class NetworkTrials:
     """The trials of one network's search, and its finals by the digest of their settings.
 
-    The last digest is that of the present winner.
+    The last digest is that of the present winner. `attributes` are those of the search.
     """
 
     search: list[FrozenTrial] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
     finals: dict[str, list[FrozenTrial]] = field(default_factory=dict)
 
     @property
@@ -57,6 +59,7 @@ def read_trials(experiment: Experiment) -> dict[str, StudyTrials]:
             of_network = found.setdefault(name, {}).setdefault(network, NetworkTrials())
             if winner is None:
                 of_network.search = last
+                of_network.attributes = study.user_attrs
             else:
                 of_network.finals[winner] = last
     finally:

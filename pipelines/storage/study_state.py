@@ -21,8 +21,9 @@ from pipelines.config import Experiment
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.plain_yaml import read_yaml
 from pipelines.job.job import JobKey, JobKind
-from pipelines.search.goal_values import score
+from pipelines.search.goal_values import score, within_bounds
 from pipelines.search.leases import Lease, study_driver
+from pipelines.search.purse import BUDGET_END
 from pipelines.search.trials import epochs_reported, job_number
 from pipelines.storage.stored_trials import NetworkTrials, StudyTrials, read_trials
 from pipelines.tracking import Tracker
@@ -163,8 +164,13 @@ def _network(
     limits: tuple[int | None, int | None] = (None, None)
     if budget is not None:
         own = 0 if name in budget.teachers else budget.search.trials
+        if budget.search.budget is not None and BUDGET_END in trials.attributes:
+            own = len(trials.search)
         limits = (1 if name in budget.variants else own, budget.finals.seeds)
-    values = [score(trial) for trial in trials.search if trial.state == TrialState.COMPLETE]
+    complete = [trial for trial in trials.search if trial.state == TrialState.COMPLETE]
+    has_goals = budget is not None and name in budget.architectures
+    kept = within_bounds(complete, budget.search.parsed_goals if budget and has_goals else None)
+    values = [score(trial) for trial in kept]
     return NetworkState(
         trials=_counts(trials.search, limits[0], since),
         finals=_counts(trials.present_finals, limits[1], since),

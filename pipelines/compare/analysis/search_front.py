@@ -10,7 +10,7 @@ import pandas as pd
 from faceseg.statistics.fronts import front_ranks, knee
 from pipelines.compare.formatting import format_count, format_score, join_words
 from pipelines.compare.study_data.study_results import ComparedModel, ComparedStudy, TrialRun
-from pipelines.config.goals import COSTS, SCORE, Goals
+from pipelines.config.goals import COSTS, GOAL_PREFIX, SCORE, Goals
 
 NEAR = 0.01  # of val/iou: a cheaper network this near the best may be the one to use
 FRONT_RANK = "search/front_rank"  # the metric of a trial's run
@@ -46,9 +46,9 @@ class SearchFront:
 
 
 def search_fronts(study: ComparedStudy) -> list[SearchFront]:
-    """Return the front of each architecture's search; none if the search has no goals."""
+    """Return the front of each architecture's search; none if it has a single goal."""
     goals = study.settings.search.parsed_goals
-    if goals is None:
+    if goals is None or len(goals.objectives) < 2:
         return []
     found = [_front(model, goals) for model in study.architectures]
     return [each for each in found if each.trials]
@@ -80,7 +80,16 @@ def _front(model: ComparedModel, goals: Goals) -> SearchFront:
 
 
 def _values(trial: TrialRun) -> dict[str, float]:
-    return {**trial.metrics, SCORE: trial.value}
+    """Return the values of the goals by which the search ordered the trial.
+
+    Other metrics have one value for each epoch; these are those of the best epoch.
+    """
+    goals = {
+        name.removeprefix(GOAL_PREFIX): value
+        for name, value in trial.metrics.items()
+        if name.startswith(GOAL_PREFIX)
+    }
+    return {**goals, SCORE: trial.value}
 
 
 def _cheapest_near_best(
@@ -95,7 +104,7 @@ def _cheapest_near_best(
 
 
 def front_table(fronts: Sequence[SearchFront]) -> pd.DataFrame:
-    """Return the trials of all fronts, one row each: rank, goals and settings."""
+    """Return the trials of all fronts, one row each: rank and goals."""
     rows = []
     for front in fronts:
         names = [goal.name for goal in front.goals.objectives]
@@ -107,7 +116,7 @@ def front_table(fronts: Sequence[SearchFront]) -> pd.DataFrame:
                     "run": trial.run_id,
                     "rank": rank,
                     **dict(zip(names, values, strict=True)),
-                    **{each.name: trial.metrics.get(each.name) for each in front.goals.bounds},
+                    **{each.name: _values(trial).get(each.name) for each in front.goals.bounds},
                     "knee": trial.number == front.knee,
                     "cheapest_near_best": trial.number == front.near,
                 }

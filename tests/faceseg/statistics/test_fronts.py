@@ -5,7 +5,7 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
-from faceseg.statistics.fronts import crowding_distances, front_ranks, knee, spread_order
+from faceseg.statistics.fronts import crowding_distances, front_ranks, knee
 
 # Two losses. The first three points are a front; (3, 3) is beaten by (2, 2); (4, 4) by both.
 POINTS = np.array([[1, 5], [2, 2], [5, 1], [3, 3], [4, 4]], float)
@@ -41,12 +41,6 @@ def test_crowding_by_hand():
 def test_equal_values_of_a_goal_share_their_place():
     assert np.isinf(crowding_distances(np.array([[0, 1], [0, 1], [1, 0]], float))).all()
     assert crowding_distances(np.array([[2, 2], [2, 2]], float)).tolist() == [0, 0]
-
-
-def test_points_are_chosen_far_apart():
-    front = np.array([[0, 10], [1, 9], [5, 5], [10, 0]], float)
-    assert spread_order(front) == [0, 3, 2, 1]
-    assert spread_order(np.array([[1, 2], [1, 2]], float)) == [0]
 
 
 @pytest.mark.parametrize(

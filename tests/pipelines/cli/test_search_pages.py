@@ -65,6 +65,7 @@ def test_the_dashboard_opens_the_experiments_searches_on_this_machine_only(
     [
         ("127.0.0.1:5000", "200 OK"),
         ("localhost:5000", "200 OK"),
+        ("localhost", "200 OK"),  # of port 80
         ("evil.example:5000", "403 Forbidden"),
         ("localhost.evil.example:5000", "403 Forbidden"),
         ("", "403 Forbidden"),

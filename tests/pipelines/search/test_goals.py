@@ -81,6 +81,31 @@ def test_a_search_whose_trials_are_all_beyond_a_bound_ends_with_the_reason(opene
     assert "the nearest has occlusion/retention 0.9" in reason
 
 
+def test_a_bound_that_no_network_keeps_is_the_reason_though_all_trials_are_pruned(opened: Any):
+    search = opened(["val/iou", "model/macs <= 1e3"], pruner="halving", grace_epochs=1)
+    while not search.done():
+        assert run_trial(search, 0.5, macs=1e6) == "PRUNED"
+    assert (
+        "no trial keeps to model/macs <= 1000; the nearest has model/macs 1e+06"
+        in (search.failure_reasons()[0])
+    )
+
+
+def test_a_bound_does_not_choose_a_variant(experiment: Experiment, open_search: Any, changed: Any):
+    given = changed(
+        experiment,
+        search={"goals": ["val/iou", "model/macs <= 1e6"], "space": WIDTH},
+        variants={"unet-wide": {"of": "unet", "width": 2}},
+    )
+    base = open_search(given)
+    for _ in range(given.search.trials):
+        run_trial(base, 0.5)
+    variant = open_search(given, "unet-wide", base=base)
+    trial = take(variant)
+    variant.end(trial.key, JobOutcome(value=0.4, goals={"val/iou": 0.4, "model/macs": 1e9}))
+    assert take(variant).key.kind == "final"
+
+
 def test_dominated_trials_are_pruned_and_the_samplers_go_on(opened: Any):
     search = opened(pruner="halving", grace_epochs=1, random_trials=0, trials=4)
     states = [run_trial(search, 0.9 - 0.1 * number, 1e6) for number in range(4)]

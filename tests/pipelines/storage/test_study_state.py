@@ -11,6 +11,7 @@ import pytest
 from pipelines.config import Experiment
 from pipelines.search.database import open_storage
 from pipelines.search.leases import ATTRIBUTE, Lease, study_lock
+from pipelines.search.purse import BUDGET_END
 from pipelines.storage.study_state import JobCounts, read_states
 from tests.pipelines.conftest import RunFaceseg
 
@@ -70,6 +71,22 @@ def test_a_finished_study_has_a_report_and_more_trials_make_it_unfinished(
     assert f"{STUDY}: unfinished" in out
     assert "1 complete, 1 pruned, 3 waiting" in out
     assert "re-run its `faceseg study` command to resume" in out
+
+
+def test_a_search_that_its_budget_ended_has_no_waiting_trials(
+    finished: Experiment, run_faceseg: RunFaceseg
+):
+    storage = open_storage(finished.search_database)
+    for network in ("unet", "segnet"):
+        study = optuna.load_study(study_name=f"{STUDY}/{network}/search", storage=storage)
+        study.set_user_attr(BUDGET_END, {"terms": {}, "words": "its budget is spent"})
+    storage.engine.dispose()
+    arguments = (f"--set=storage={finished.storage}", "--set=search.trials=5")
+    budget = "--set=search.budget.cpu_hours=3"
+    code, out = run_faceseg("status", finished.storage.parent / "earlier.yaml", *arguments, budget)
+    assert code == 0
+    assert f"{STUDY}: finished" in out
+    assert "waiting" not in out
 
 
 @pytest.mark.parametrize(

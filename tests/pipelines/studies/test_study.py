@@ -9,7 +9,7 @@ from rich.console import Console
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
-from pipelines.config.costs import Budget
+from pipelines.config.costs import Budget, Prices
 from pipelines.config.distillation import Distil
 from pipelines.job.context import StudyContext
 from pipelines.job.job import EnsembleMember
@@ -105,6 +105,18 @@ def test_a_study_that_its_cost_may_have_ended_goes_on_with_another_budget(contex
     assert not is_finished(context)  # without a limit, the other trials are run
     context.tracker.set_tags(context.study_run, done=budget(context.experiment))
     assert is_finished(limited)  # all trials have ended
+
+
+def test_prices_are_terms_of_a_budget_of_money_alone(context: StudyContext):
+    priced = context.experiment.resources.model_copy(update={"prices": Prices(kwh=0.3)})
+    paid = replace(context, experiment=context.experiment.model_copy(update={"resources": priced}))
+    limited = with_cost(paid, kwh=3, money=5)
+    context.tracker.set_tags(context.study_run, done=budget(limited.experiment))
+    assert is_finished(limited)
+    assert not is_finished(with_cost(paid, kwh=30, money=5))
+    assert not is_finished(with_cost(context, kwh=3, money=5))
+    context.tracker.set_tags(context.study_run, done=budget(with_cost(paid, kwh=3).experiment))
+    assert is_finished(with_cost(context, kwh=3))
 
 
 def test_a_finished_study_gains_a_subset_by_running_again(context: StudyContext):

@@ -39,7 +39,8 @@ def with_goals(study: ComparedStudy, *goals: str) -> ComparedStudy:
             seconds=1.0,
             epochs=2,
             run_id=f"run-{number}",
-            metrics={"model/macs": macs, "occlusion/retention": kept},
+            # `model/macs` and others may have later values than the search had.
+            metrics={"goal/model/macs": macs, "goal/occlusion/retention": kept, "model/macs": 1.0},
         )
         for number, (score, macs, kept, state) in enumerate(TRIALS)
     )
@@ -103,6 +104,10 @@ def test_a_rank_is_logged_in_the_runs_that_do_not_have_it(searched: ComparedStud
         ("run-2", {FRONT_RANK: 0.0}),
         ("run-3", {FRONT_RANK: 1.0}),
     ]
+
+
+def test_a_single_goal_has_no_front(study: ComparedStudy):
+    assert search_fronts(with_goals(study, "val/iou", "model/macs <= 1e9")) == []
 
 
 def test_without_goals_there_is_no_front(study: ComparedStudy):
