@@ -27,9 +27,13 @@ class BatchSizeLimitedSampler(BaseSampler):
         inner: The other sampler.
         batch_sizes: The allowed batch sizes.
         seed: Seed of the choice after `MAX_RESAMPLES` excluded values.
+        joint: Whether the batch size is drawn together with the other parameters.
     """
 
-    def __init__(self, inner: BaseSampler, batch_sizes: Sequence[int], seed: int) -> None:
+    def __init__(
+        self, inner: BaseSampler, batch_sizes: Sequence[int], seed: int, *, joint: bool
+    ) -> None:
+        self.joint = joint
         self.inner = inner
         self.batch_sizes = batch_sizes
         self._random = random.Random(seed)  # noqa: S311  # repeatable, nothing secret
@@ -38,7 +42,8 @@ class BatchSizeLimitedSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return the parameters that the inner sampler draws together."""
-        return self.inner.infer_relative_search_space(study, trial)
+        space = self.inner.infer_relative_search_space(study, trial)
+        return {name: space[name] for name in space if name != "batch_size" or self.joint}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -113,7 +118,9 @@ def make_sampler(
     else:
         random_trials = experiment.search.random_trials + earlier
         inner = TPESampler(seed=seed, n_startup_trials=random_trials, constant_liar=True)
-    return BatchSizeLimitedSampler(inner, batch_sizes, seed)
+    # NSGA-III crosses all parameters of two trials. Searches with one goal keep earlier draws.
+    joint = experiment.search.parsed_goals is not None
+    return BatchSizeLimitedSampler(inner, batch_sizes, seed, joint=joint)
 
 
 def make_pruner(experiment: Experiment) -> optuna.pruners.BasePruner:
