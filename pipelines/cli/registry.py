@@ -29,7 +29,9 @@ def promote(
     to: AliasOption = None,
     registry: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Copy the version to this MLflow server."),
+        typer.Option(
+            metavar="URL", help="Copy the version to this MLflow server, which has the champion."
+        ),
     ] = None,
     challenger: Annotated[
         str | None,

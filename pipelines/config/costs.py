@@ -14,7 +14,7 @@ MAX_AMOUNT = 1e9  # of anything that is counted here
 
 
 class Prices(Section):
-    """Prices, all in one currency, which nothing here needs to know.
+    """Prices, all in one currency.
 
     Attributes:
         cpu_hour: Of one CPU for an hour.
@@ -65,6 +65,17 @@ class Budget(Section):
     def limits(self) -> dict[str, float]:
         """The keys that are set."""
         return self.model_dump(exclude_none=True)
+
+
+def budget_terms(budget: Budget, prices: Prices | None) -> dict[str, float]:
+    """Return what decides when a budget ends a search: its limits, and the prices for one of money.
+
+    Args:
+        budget: The budget.
+        prices: Those of the experiment.
+    """
+    paid = prices.model_dump() if prices and budget.money is not None else {}
+    return budget.limits | {f"price.{key}": value for key, value in paid.items()}
 
 
 def check_budget(search: "Search", resources: "Resources") -> None:

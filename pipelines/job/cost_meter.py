@@ -13,6 +13,7 @@ from pipelines.config.sections import Resources
 from pipelines.job.energy_accounts import Device, EnergyAccounts
 from pipelines.job.energy_devices import gpu_cards, rapl_zones
 from pipelines.job.spent import Spent
+from pipelines.tracking.periodic import periodically
 
 INTERVAL = 10.0  # seconds between two readings of the meters
 logger = logging.getLogger(__name__)
@@ -56,19 +57,10 @@ class CostMeter:
         self._cpus.open()
         if self._resources.gpus:
             self._gpus.open()
-        ended = threading.Event()
-
-        def watch() -> None:
-            while not ended.wait(INTERVAL):
-                self._measure()
-
-        thread = threading.Thread(target=watch, name="cost-meter", daemon=True)
-        thread.start()
         try:
-            yield
+            with periodically(self._measure, INTERVAL, "cost-meter"):
+                yield
         finally:
-            ended.set()
-            thread.join()
             self.stop()
 
     def stop(self) -> Spent:

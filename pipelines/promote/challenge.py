@@ -88,12 +88,10 @@ def _find_run(tracker: Tracker, experiment: Experiment, name: str) -> Run:
 def _champion(
     tracker: Tracker, alias: RegistryAlias, candidate: ScoredVersion, console: Console
 ) -> ScoredVersion | None:
-    client, state = tracker.client, None
-    if client.search_model_versions(f"name = '{alias.model}'", max_results=1):
-        state = aliases.read_alias(client, alias)
+    state = aliases.find_alias(tracker.client, alias)
     if state is None or state.current is None:
         return None
-    version = client.get_model_version(alias.model, state.current)
+    version = tracker.client.get_model_version(alias.model, state.current)
     return read_champion(tracker, version, candidate, console)
 
 

@@ -54,7 +54,7 @@ class Promotion:
 
     def dry_run(self) -> bool:
         """Print the decision without changing anything; return whether it is to promote."""
-        decision = self._decide(self._state())
+        decision = self._decide(aliases.find_alias(self.client, self.alias))
         if decision is None:
             return True
         print_decision(decision, self.console)
@@ -64,7 +64,7 @@ class Promotion:
     def run(self) -> bool:
         """Decide and move the alias; decide again if another promotion moved it first."""
         while True:
-            state = self._state()
+            state = aliases.find_alias(self.client, self.alias)
             decision = self._decide(state)
             if decision is None:
                 return True
@@ -85,12 +85,6 @@ class Promotion:
             self.console.print(
                 "another promotion moved the alias first: comparing with its version"
             )
-
-    def _state(self) -> aliases.AliasState | None:
-        """Return the state of the alias; None if the model does not exist or has no version."""
-        if not self.client.search_model_versions(f"name = '{self.alias.model}'", max_results=1):
-            return None
-        return aliases.read_alias(self.client, self.alias)
 
     def _decide(self, state: aliases.AliasState | None) -> GateDecision | None:
         """Return the decision; None if the alias points to the candidate already."""

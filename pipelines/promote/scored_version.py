@@ -160,8 +160,8 @@ def read_champion(
     if not replaces_drawn(candidate, champion):
         return champion
     console.print(
-        f"{champion.name} was trained on drawn faces: it is replaced by a network that "
-        "was trained on photographs, without a comparison",
+        f"{champion.name} was trained on drawn faces: a network that was trained on photographs "
+        "may replace it without a comparison",
         highlight=False,
     )
     return None

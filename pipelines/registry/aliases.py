@@ -93,6 +93,13 @@ def read_alias(client: MlflowClient, alias: RegistryAlias) -> AliasState:
         time.sleep(POLL_INTERVAL)
 
 
+def find_alias(client: MlflowClient, alias: RegistryAlias) -> AliasState | None:
+    """Return `read_alias`; None if the model does not exist or has no version."""
+    if not client.search_model_versions(f"name = '{alias.model}'", max_results=1):
+        return None
+    return read_alias(client, alias)
+
+
 def move_alias(client: MlflowClient, alias: RegistryAlias, state: AliasState, version: str) -> bool:
     """Move an alias to a version, unless it has moved since `state` was read.
 

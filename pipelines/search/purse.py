@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.config import Experiment
-from pipelines.config.costs import Budget
+from pipelines.config.costs import Budget, budget_terms
 from pipelines.job.job import JobKind
 from pipelines.job.spent import Spent, amounts
 from pipelines.search.architecture_search import ArchitectureSearch
@@ -126,6 +126,7 @@ class StudyBudget:
         splits: Mapping[str, int],
     ) -> None:
         self.experiment, self.limits = experiment, budget.limits
+        self.terms = budget_terms(budget, experiment.resources.prices)
         self._searches, self._ledger = searches, ledger
         self._images = assessed_images(experiment, splits)
 
@@ -185,8 +186,7 @@ class ArchitecturePurse:
 
     def __init__(self, budget: StudyBudget, search: ArchitectureSearch) -> None:
         self._budget, self._search = budget, search
-        prices = budget.experiment.resources.prices if "money" in budget.limits else None
-        self._terms = {"limits": budget.limits, "prices": prices.model_dump() if prices else None}
+        self._terms = budget.terms
         self._end: dict[str, Any] = search.trials.study.user_attrs.get(BUDGET_END, {})
 
     def trials_left(self) -> float:

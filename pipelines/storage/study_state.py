@@ -18,6 +18,7 @@ from yaml import YAMLError
 
 from faceseg.errors import UserError
 from pipelines.config import Experiment
+from pipelines.config.costs import budget_terms
 from pipelines.config.database_errors import sqlite_file
 from pipelines.config.plain_yaml import read_yaml
 from pipelines.job.job import JobKey, JobKind
@@ -164,8 +165,10 @@ def _network(
     limits: tuple[int | None, int | None] = (None, None)
     if budget is not None:
         own = 0 if name in budget.teachers else budget.search.trials
-        if budget.search.budget is not None and BUDGET_END in trials.attributes:
-            own = len(trials.search)
+        if (costs := budget.search.budget) is not None:
+            terms = budget_terms(costs, budget.resources.prices)
+            if trials.attributes.get(BUDGET_END, {}).get("terms") == terms:
+                own = len(trials.search)
         limits = (1 if name in budget.variants else own, budget.finals.seeds)
     complete = [trial for trial in trials.search if trial.state == TrialState.COMPLETE]
     has_goals = budget is not None and name in budget.architectures

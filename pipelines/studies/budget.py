@@ -5,7 +5,7 @@ import re
 from mlflow.entities import Run
 
 from pipelines.config import Experiment
-from pipelines.config.costs import Prices
+from pipelines.config.costs import budget_terms
 from pipelines.job.context import StudyContext
 from pipelines.job.job import EnsembleMember
 from pipelines.studies.failed_finals import failed_finals
@@ -33,9 +33,7 @@ def budget(experiment: Experiment, judged: EnsembleMember | None = None) -> str:
         teacher = f"{distil.teacher} {judged.winner}" if judged else distil.teacher
         additions.append(f"{distil.name} {teacher} {part}")
     if (limits := experiment.search.budget) is not None:
-        prices = experiment.resources.prices if "money" in limits.limits else None
-        paid = {f"price.{key}": value for key, value in (prices or Prices()).model_dump().items()}
-        terms = limits.limits | (paid if prices else {})
+        terms = budget_terms(limits, experiment.resources.prices)
         additions.append(_COST + " ".join(f"{key} {value!r}" for key, value in terms.items()))
     trials, finals = experiment.search.trials, experiment.finals.seeds
     return ", ".join([f"{trials} trials", f"{finals} finals", *additions])

@@ -92,7 +92,8 @@ def expected_finals(
         finals: The finals that MLflow has.
     """
     experiment = context.experiment
-    sources = {**experiment.teachers, **derived_members(experiment)}
+    derived = derived_members(experiment)
+    sources = {**experiment.teachers, **derived}
     failed = finals.failed
 
     def key(name: str, number: int) -> JobKey:
@@ -107,7 +108,7 @@ def expected_finals(
 
     return {
         key(name, number)
-        for name in (*experiment.trained_networks, *derived_members(experiment))
+        for name in (*experiment.trained_networks, *derived)
         for number in range(experiment.finals.seeds)
         if exists(name, number)
     }

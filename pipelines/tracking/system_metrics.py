@@ -1,6 +1,5 @@
 """Log the machine's load while a job runs: MLflow's measurements, written to the outbox."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -11,6 +10,7 @@ from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
 from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
 from pipelines.tracking.outbox import Outbox
+from pipelines.tracking.periodic import periodically
 
 INTERVAL = 10.0  # seconds between two samples
 
@@ -28,22 +28,15 @@ def log_system_metrics(outbox: Outbox, interval: float = INTERVAL) -> Iterator[N
     monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
     with suppress(Exception):  # without a GPU, MLflow raises any of NVML's errors
         monitors.append(GPUMonitor())
-    stop = threading.Event()
 
-    def watch() -> None:
-        while not stop.wait(interval):
-            values: dict[str, float] = {}
-            for monitor in monitors:
-                monitor.collect_metrics()
-                values |= monitor.aggregate_metrics()
-                monitor.clear_metrics()
-            with suppress(OSError):  # the code that needs the disk reports that it is full
-                outbox.metrics({f"system/{key}": values[key] for key in values}, step=None)
+    def sample() -> None:
+        values: dict[str, float] = {}
+        for monitor in monitors:
+            monitor.collect_metrics()
+            values |= monitor.aggregate_metrics()
+            monitor.clear_metrics()
+        with suppress(OSError):  # the code that needs the disk reports that it is full
+            outbox.metrics({f"system/{key}": values[key] for key in values}, step=None)
 
-    thread = threading.Thread(target=watch, name="system-metrics", daemon=True)
-    thread.start()
-    try:
+    with periodically(sample, interval, "system-metrics"):
         yield
-    finally:
-        stop.set()
-        thread.join()

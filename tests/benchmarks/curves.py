@@ -18,11 +18,13 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import qmc
 
 EPOCHS = 18
@@ -130,38 +132,81 @@ def trained(name: str, pack: Path, rate: float, size: int, seed: int) -> Iterato
     from faceseg.data.augmentation import Augmentation, augment
     from faceseg.data.classes import LAPA
     from faceseg.data.split import Split
-    from faceseg.metrics.confusion_matrix import confusion, scores
-    from faceseg.training.schedule import learning_rate_factor
     from tests.benchmarks.torch_networks import build
     from tests.benchmarks.torch_training import adamw, training_step
 
     torch.manual_seed(seed)
-    draws = np.random.default_rng(seed)
     split, held_out = Split(pack, "train"), Split(pack, "val")
     model = build(name, len(LAPA), own_padding=True, **NETWORKS[name])
     optimiser = adamw(model)
     step = training_step(model, optimiser)
     images = torch.from_numpy(np.array(held_out.images))
-    done, each_epoch = 0, math.ceil(len(split) / size)
+
+    def train(epoch: int, rows: NDArray[np.int64]) -> None:
+        pairs = [
+            augment(split.images[row], split.labels[row], Augmentation(), LAPA, (seed, epoch, row))
+            for row in rows.tolist()
+        ]
+        step(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))
+
+    def predict() -> NDArray[np.int64]:
+        with torch.no_grad():
+            found: NDArray[np.int64] = model.eval()(images)[0].argmax(1).numpy()
+        model.train()
+        return found
+
+    labels = np.array(held_out.labels)
+    return validated_epochs(
+        len(split),
+        labels,
+        rate=rate,
+        size=size,
+        seed=seed,
+        optimiser=optimiser,
+        train=train,
+        predict=predict,
+    )
+
+
+def validated_epochs(
+    count: int,
+    labels: NDArray[np.uint8],
+    *,
+    rate: float,
+    size: int,
+    seed: int,
+    optimiser: Any,
+    train: Callable[[int, NDArray[np.int64]], None],
+    predict: Callable[[], NDArray[np.int64]],
+) -> Iterator[float]:
+    """Train EPOCHS epochs with a cosine schedule, and yield the validation IoU after each.
+
+    Args:
+        count: The number of training images.
+        labels: Those of the validation images, (N, H, W).
+        rate: The learning rate.
+        size: Images in a batch.
+        seed: Of the order of the images.
+        optimiser: Of torch; its rate is set before each step.
+        train: Takes a step: `train(epoch, rows)`, with the epoch from 1 and the batch's images.
+        predict: Returns labels of the validation images, (N, H, W).
+    """
+    from faceseg.data.classes import LAPA
+    from faceseg.metrics.confusion_matrix import confusion, scores
+    from faceseg.training.schedule import learning_rate_factor
+
+    draws = np.random.default_rng(seed)
+    done, each_epoch = 0, math.ceil(count / size)
     for epoch in range(1, EPOCHS + 1):
-        for rows in np.array_split(draws.permutation(len(split)), each_epoch):
-            pairs = [
-                augment(
-                    split.images[row], split.labels[row], Augmentation(), LAPA, (seed, epoch, row)
-                )
-                for row in rows.tolist()
-            ]
+        for rows in np.array_split(draws.permutation(count), each_epoch):
             factor = learning_rate_factor(
                 done, WARM_UP * EPOCHS * each_epoch, EPOCHS * each_epoch, "cosine"
             )
             for group in optimiser.param_groups:
                 group["lr"] = rate * float(factor)
-            step(*(torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True)))
+            train(epoch, rows)
             done += 1
-        with torch.no_grad():
-            found = model.eval()(images)[0].argmax(1).numpy()
-        model.train()
-        counts = confusion(np.array(held_out.labels), found, len(LAPA))
+        counts = confusion(labels, predict(), len(LAPA))
         yield float(np.nan_to_num(scores(counts, LAPA)["iou"]))
 
 

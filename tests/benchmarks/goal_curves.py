@@ -13,15 +13,15 @@ for `warm_start`: other, easier faces, and trainings with other seeds.
 """
 
 import argparse
-import math
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tests.benchmarks.curves import EPOCHS, SIZE, TABLES, WARM_UP, Curve, append, settings
+from tests.benchmarks.curves import SIZE, TABLES, Curve, append, settings, validated_epochs
 from tests.benchmarks.curves import read as read_curves
 
 FACES = {"train": 96, "val": 48}
@@ -78,14 +78,10 @@ def trained(pack: Path, width: int, rate: float, size: int, seed: int) -> Iterat
     from torch import nn
     from torch.nn import functional
 
-    from faceseg.data.classes import LAPA
     from faceseg.data.split import Split
-    from faceseg.metrics.confusion_matrix import confusion, scores
-    from faceseg.training.schedule import learning_rate_factor
     from tests.benchmarks.torch_training import loss_of
 
     torch.manual_seed(seed)
-    draws = np.random.default_rng(seed)
     split, held_out = Split(pack, "train"), Split(pack, "val")
     stages: list[nn.Module] = []
     channels = 3
@@ -104,26 +100,33 @@ def trained(pack: Path, width: int, rate: float, size: int, seed: int) -> Iterat
         maps = model(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
         return functional.interpolate(maps, size=SIZE, mode="bilinear")
 
-    train = [torch.from_numpy(np.array(part)) for part in (split.images, split.labels)]
+    data = [torch.from_numpy(np.array(part)) for part in (split.images, split.labels)]
     images = torch.from_numpy(np.array(held_out.images))
-    done, each_epoch = 0, math.ceil(len(split) / size)
-    for _ in range(EPOCHS):
-        for rows in np.array_split(draws.permutation(len(split)), each_epoch):
-            total = EPOCHS * each_epoch
-            factor = float(learning_rate_factor(done, WARM_UP * total, total, "cosine"))
-            for group in optimiser.param_groups:
-                group["lr"] = rate * factor
-            optimiser.zero_grad(set_to_none=True)
-            loss = loss_of(logits(train[0][rows]), train[1][rows])
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            done += 1
+
+    def train(_: int, rows: NDArray[np.int64]) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss_of(logits(data[0][rows]), data[1][rows]).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+
+    def predict() -> NDArray[np.int64]:
+        model.eval()
         with torch.no_grad():
-            found = model.eval() and logits(images).argmax(1).numpy()
+            found: NDArray[np.int64] = logits(images).argmax(1).numpy()
         model.train()
-        counts = confusion(np.array(held_out.labels), found, len(LAPA))
-        yield float(np.nan_to_num(scores(counts, LAPA)["iou"]))
+        return found
+
+    labels = np.array(held_out.labels)
+    return validated_epochs(
+        len(split),
+        labels,
+        rate=rate,
+        size=size,
+        seed=seed,
+        optimiser=optimiser,
+        train=train,
+        predict=predict,
+    )
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

@@ -55,11 +55,8 @@ def search_fronts(study: ComparedStudy) -> list[SearchFront]:
 
 
 def _front(model: ComparedModel, goals: Goals) -> SearchFront:
-    kept = [
-        (trial, _values(trial))
-        for trial in model.trials
-        if trial.state == "complete" and goals.are_kept(_values(trial))
-    ]
+    complete = [(trial, _values(trial)) for trial in model.trials if trial.state == "complete"]
+    kept = [(trial, values) for trial, values in complete if goals.are_kept(values)]
     trials = tuple(trial for trial, _ in kept)
     losses = np.array([goals.losses(values) for _, values in kept], float)
     values = tuple(

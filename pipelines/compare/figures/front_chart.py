@@ -70,7 +70,7 @@ def front_chart(study: ComparedStudy, table: pd.DataFrame) -> Chart | None:
         "validation IoU over its cost. "
         f"Markers on the front of {', '.join(names)} have the colour of their "
         "network, others are grey; a larger marker keeps more of its IoU under occlusion. Scores "
-        "are of single trainings, so the best of many trials is somewhat lucky.",
+        "are of single trainings, so part of the best one is chance.",
         alt=f"Scatter plot of validation IoU over {cost} of the trials.",
         figure=figure,
     )

@@ -79,7 +79,7 @@ def test_a_search_that_its_budget_ended_has_no_waiting_trials(
     storage = open_storage(finished.search_database)
     for network in ("unet", "segnet"):
         study = optuna.load_study(study_name=f"{STUDY}/{network}/search", storage=storage)
-        study.set_user_attr(BUDGET_END, {"terms": {}, "words": "its budget is spent"})
+        study.set_user_attr(BUDGET_END, {"terms": {"cpu_hours": 3.0}, "words": "spent"})
     storage.engine.dispose()
     arguments = (f"--set=storage={finished.storage}", "--set=search.trials=5")
     budget = "--set=search.budget.cpu_hours=3"
@@ -87,6 +87,10 @@ def test_a_search_that_its_budget_ended_has_no_waiting_trials(
     assert code == 0
     assert f"{STUDY}: finished" in out
     assert "waiting" not in out
+    code, out = run_faceseg(
+        "status", finished.storage.parent / "earlier.yaml", *arguments, budget.replace("3", "4")
+    )
+    assert "3 waiting" in out  # a larger budget opens the search again
 
 
 @pytest.mark.parametrize(
