@@ -71,7 +71,7 @@ def print_decision(decision: GateDecision, console: Console) -> None:
 
 
 def decision_tags(decision: GateDecision, outcome: str) -> dict[str, str]:
-    """Return the tags that tell what the gate decided, against whom, why and when."""
+    """Return the tags of a decision: its outcome, the champion, the reason and the time."""
     return {
         "gate": outcome,
         "gate.against": decision.champion or "nobody",

@@ -1,7 +1,7 @@
-"""Which earlier studies a search may learn from, and their trials.
+"""Which earlier studies a search may use, and their trials.
 
 MLflow contains the experiment of every study: its networks and the space of its search. Optuna's
-database contains the trials. What a search learns from is stored with it before its first trial,
+database contains the trials. What a search uses is stored with it before its first trial,
 so that later changes of the stores do not change the search.
 """
 
@@ -26,7 +26,7 @@ from pipelines.search.warm_start import MEMORY, EarlierTrials, add_memory, store
 from pipelines.tracking import Tracker
 
 MAX_READ = 200  # studies, the newest, whose experiments are read
-MAX_STUDIES = 5  # that one search learns from, the newest
+MAX_STUDIES = 5  # that one search uses, the newest
 MAX_TRIALS = 100  # of each: MySQL stores at most 64 kB in one attribute
 MIN_TRIALS = 3  # fewer have no order
 Sources = dict[str, dict[str, int]]  # number of trials, by architecture and earlier study
@@ -55,7 +55,7 @@ class EarlierStudies:
         self._experiments = dict(self._read(tracker))
 
     def trials(self, architecture: str) -> tuple[EarlierTrials, list[str]]:
-        """Return the trials that the search of an architecture may learn from.
+        """Return the trials that the search of an architecture may use.
 
         Returns:
             The trials of each study that fits, and why each other study does not.
@@ -150,7 +150,7 @@ def inside(trial: FrozenTrial, space: SearchSpace) -> bool:
 
 
 def store_memory(experiment: Experiment, tracker: Tracker) -> Sources:
-    """Store what each search of a study learns from, if it is not stored yet.
+    """Store what each search of a study uses of earlier ones, if it is not stored yet.
 
     Args:
         experiment: The study's experiment, with `search.warm_start`.

@@ -27,9 +27,9 @@ WIDTH = 0.15  # of the kernel, as a share of a setting's range
 FAR = 0.05  # weight of the mean of all trials: far from them, nothing is predicted
 NEIGHBOURS, STEP = 10, 0.05  # of each earlier trial, and their deviation from it
 SAME = 0.03  # settings that are nearer to each other count as tried
-PRIOR = 0.5  # weight of the trust before any evidence: a pair half a standard deviation apart
+PRIOR = 0.5  # weight of the prior agreement: a pair half a standard deviation apart
 SHARE = 0.5  # of the trials with earlier settings, times the weight of the best earlier study
-MAX_PROPOSED = 5  # trials with earlier settings; the sampler knows their scores as well
+MAX_PROPOSED = 5  # trials with earlier settings; the sampler uses their scores as well
 MAX_EVIDENCE = 200  # trials, the latest: the pairs grow with their square
 
 

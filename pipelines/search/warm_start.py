@@ -1,7 +1,8 @@
 """A search that begins with the best settings of earlier studies, while they agree with it.
 
-What a search learns from is stored with it in Optuna's database before its first trial. So a later
-change of the stores changes nothing, and a coordinator that is restarted suggests the same.
+What a search uses of earlier studies is stored with it in Optuna's database before its first trial.
+So a later change of the stores changes nothing, and a coordinator that is restarted suggests the
+same.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ EarlierTrials = dict[str, list[Trial]]  # by study, the newest first
 
 
 class WarmStart:
-    """The memory of one search: it adds earlier settings to the trials, and judges itself by them.
+    """The memory of one search: it adds earlier settings to the trials while their order agrees.
 
     Args:
         experiment: The study's experiment.
